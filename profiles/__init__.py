@@ -1,0 +1,1 @@
+"""One folder per agent: how it is launched, hooked and bypassed."""

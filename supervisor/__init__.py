@@ -1,0 +1,1 @@
+"""The engine: identity, decisions, grants, delivery, revocation. Knows no screen."""

@@ -1,0 +1,383 @@
+"""The words of the system as frozen dataclasses. No I/O, no secrets.
+
+Times are POSIX seconds as float unless a name says otherwise; durations are seconds.
+Identifiers are short, random, and carry a prefix that tells their kind
+(`s-` session, `t-` task, `c-` call, `u-` use, `g-` grant, `l-` lease, `a-` approval).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
+
+
+def new_id(prefix: str, length: int = 10) -> str:
+    """A fresh identifier such as `t-4k9m…`; 5 bits of randomness a character."""
+    return prefix + "-" + "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+# ── Identity: user, agent, runtime, task ────────────────────────────────────────────────
+
+
+class CallIdentity(StrEnum):
+    """How surely a use belongs to a call, strongest first (DESIGN.md, Words)."""
+
+    CALL = "call"
+    PROCESS = "process"
+    SESSION = "session"
+
+
+class Tier(StrEnum):
+    """Containment tier (reference: attack matrix in SECURITY.md)."""
+
+    A = "A"
+    UNCONTAINED = "uncontained"
+
+
+class Evidence(StrEnum):
+    """What backs the runtime's claim."""
+
+    NONE = "none"
+    OS = "os"
+    OIDC = "oidc"
+    SVID = "svid"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """The OS account the supervisor runs as."""
+
+    uid: int
+    name: str
+    host: str
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}@{self.host}"
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """The program under supervision, with the evidence we have for it."""
+
+    profile: str  # "claude-code"
+    executable: str  # real path
+    digest: str  # "sha256:<hex>" of the executable
+    version: str  # "" where the program does not tell
+    call_identity: CallIdentity
+
+    @property
+    def label(self) -> str:
+        return f"{self.profile} {self.version}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Where it runs."""
+
+    kind: str  # "laptop" | "container" | "ci"
+    evidence: Evidence
+    tier: Tier
+    detail: str = ""  # why not a better tier, or what the evidence is
+    sandbox_profile: str = ""  # "sha256:<hex>" of the containment plan
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What bounds a task whatever policy says."""
+
+    max_age: float = 8 * 3600.0  # seconds a task may live
+    max_call_age: float = 900.0  # seconds one call may stay open
+    max_calls: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A bounded piece of work. Immutable: its epoch and state live in the grant book."""
+
+    id: str
+    session: str
+    purpose: str
+    cwd: str
+    argv: tuple[str, ...]
+    user: User
+    agent: Agent
+    runtime: Runtime
+    limits: Limits
+    created: float
+    repository: str = ""  # top level of the git work tree, "" outside one
+    branch: str = ""
+    parent: str = ""  # id of the parent task, for subagents and resumed tasks
+    preset: str = "standard"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process named so that a reused pid cannot be taken for it."""
+
+    pid: int
+    start_time: int  # clock ticks after boot: field 22 of /proc/PID/stat
+
+
+# ── Calls and what they would do ────────────────────────────────────────────────────────
+
+
+class ToolKind(StrEnum):
+    """What an agent's tool is, after normalisation by its profile."""
+
+    SHELL = "shell"
+    READ = "read"
+    WRITE = "write"
+    FETCH = "fetch"
+    MCP = "mcp"
+    AGENT = "agent"  # spawns a subagent
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call as its profile normalised it. `arguments` is what the agent asked for, verbatim."""
+
+    agent_call_id: str  # the agent's own id ("" where it has none)
+    tool: str  # the agent's own name for the tool
+    kind: ToolKind
+    arguments: Mapping[str, Any]
+    cwd: str
+    command: str = ""  # shell text, for ToolKind.SHELL
+    paths: tuple[str, ...] = ()  # files named by a file tool, absolute
+    url: str = ""
+    subagent: str = ""  # claim, from the agent: never authority
+    note: str = ""  # the agent's own words about the call: untrusted
+
+
+class Verb(StrEnum):
+    """The typed effects policy decides about; each is a Cedar action of the same name."""
+
+    RUN = "run"  # resource: program
+    READ = "read"  # resource: path
+    WRITE = "write"  # resource: path
+    DELETE = "delete"  # resource: path
+    CONNECT = "connect"  # resource: host:port, no request seen
+    HTTP = "http"  # resource: host; attributes method, path
+    MCP = "mcp"  # resource: server.tool
+    SPAWN = "spawn"  # resource: subagent
+    OTHER = "other"  # resource: tool name
+
+
+class Risk(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One thing a call or a use would do."""
+
+    verb: Verb
+    resource: str
+    attributes: Mapping[str, str | int | bool] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        method = self.attributes.get("method")
+        if self.verb is Verb.HTTP:
+            return f"{method} {self.resource}{self.attributes.get('path', '')}"
+        return f"{self.verb} {self.resource}"
+
+
+# ── Decisions and approvals ─────────────────────────────────────────────────────────────
+
+
+class Outcome(StrEnum):
+    ALLOW = "allow"
+    ASK = "ask"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What policy said, and by which rules."""
+
+    outcome: Outcome
+    reason: str
+    policies: tuple[str, ...] = ()  # ids, as written in @id
+    hint: str = ""  # the way that works, for a denial
+    risk: Risk = Risk.LOW
+
+
+class Scope(StrEnum):
+    """How far an approval reaches."""
+
+    ONCE = "once"  # this call hash, one time
+    TASK = "task"  # the class (task, effect, resource), for a time
+
+
+class Answer(StrEnum):
+    APPROVED = "approved"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRequest:
+    """What a person is asked. Everything a screen shows comes from here."""
+
+    id: str
+    task: str
+    epoch: int
+    call: str  # id of the call it belongs to
+    call_hash: str
+    title: str  # the whole command or request, as it is
+    effects: tuple[Effect, ...]
+    asking: tuple[str, ...]  # policy ids that asked
+    reason: str
+    risk: Risk
+    created: float
+    expires: float
+    code: str = ""  # to be typed by the person when risk is high
+    agent_note: str = ""  # untrusted
+    change: tuple[str, ...] = ()  # what it adds to the task's current grants
+    credential: str = ""  # name of the credential it would release, "" for none
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's answer (or its absence)."""
+
+    id: str
+    answer: Answer
+    scope: Scope
+    by: str  # label of the person or screen; "" when it expired
+    at: float
+    note: str = ""
+    expires: float = 0.0  # of a TASK-scoped approval
+
+
+# ── Grants, leases, credentials ─────────────────────────────────────────────────────────
+
+
+class LeaseState(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+    POSSIBLY_LIVE = "possibly live"  # after a crash between intent and delivery
+
+
+class KillMode(StrEnum):
+    """How a credential is made to stop working."""
+
+    WIRE = "wire"  # we are on the wire: cut at once
+    VERIFIER = "verifier"  # verifies offline: dies at expiry
+    UPSTREAM = "upstream"  # deleted at the other end
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Authority a task holds over one credential at one host."""
+
+    id: str
+    task: str
+    credential: str
+    resource: str
+    issuer: str
+    kill_mode: KillMode
+    kill_bound: float  # seconds, worst case
+    created: float
+    expires: float
+    uses: int = 0
+    last_used: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A grant in use by one open call."""
+
+    id: str
+    grant: str
+    task: str
+    call: str
+    epoch: int
+    opened: float
+    expires: float
+    state: LeaseState = LeaseState.OPEN
+    uses: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialSpec:
+    """What the vault knows about a credential besides its secret."""
+
+    name: str
+    issuer: str  # "stored" | "local-jwt"
+    hosts: tuple[str, ...]  # "api.example.com" or "api.example.com:8443"
+    env: str = ""  # variable that carries the surrogate into the task
+    header: str = "authorization"
+    scheme: str = "Bearer"  # "" for a bare value
+    ttl: float = 60.0  # seconds, for minted ones
+    created: float = 0.0
+    options: Mapping[str, str] = field(default_factory=dict)  # issuer-specific, never secret
+
+
+class CallState(StrEnum):
+    PENDING = "pending"  # being decided, or waiting for a person
+    OPEN = "open"
+    SETTLED = "settled"
+    DENIED = "denied"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One tool call, from announcement to settlement."""
+
+    id: str
+    task: str
+    epoch: int
+    tool_call: ToolCall
+    call_hash: str
+    effects: tuple[Effect, ...]
+    decision: Decision
+    opened: float
+    state: CallState
+    identity: CallIdentity
+    root: Process | None = None  # the process tree it may use credentials from
+
+
+class TaskState(StrEnum):
+    """As the task list shows it."""
+
+    STARTING = "starting"
+    WORKING = "working"
+    WAITING_YOU = "waiting for you"
+    WAITING_APPROVAL = "waiting for approval"
+    IDLE = "idle"
+    FROZEN = "frozen"
+    REVOKED = "revoked"
+    ENDED = "ended"
+
+
+# ── The screen's cells ──────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Adjacent cells with one style. Colours: -1 default, 0–255 palette, 0x1000000|rgb."""
+
+    text: str
+    fg: int = -1
+    bg: int = -1
+    attrs: int = 0  # bits: 1 bold, 2 faint, 4 italic, 8 underline, 16 inverse, 32 strike
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    x: int
+    y: int
+    visible: bool

@@ -1,0 +1,96 @@
+"""Where our files live: XDG on Linux and macOS, every directory ours alone (0700)."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import PlatformDirs
+
+from supervisor.errors import LaunchFailed
+
+# sun_path holds 108 bytes on Linux, 104 on macOS, with the final NUL.
+_SOCKET_LIMIT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """All directories of one user's install."""
+
+    config: Path  # config.toml, policy/: trusted, written by the person
+    state: Path  # ledger, install key, vault
+    runtime: Path  # sockets, one directory per task
+    cache: Path
+
+    @property
+    def socket(self) -> Path:
+        return self.runtime / "supervisor.sock"
+
+    @property
+    def lock(self) -> Path:
+        return self.runtime / "supervisor.lock"
+
+    @property
+    def install_key(self) -> Path:
+        return self.state / "install.key"
+
+    @property
+    def ledger(self) -> Path:
+        return self.state / "ledger.db"
+
+    @property
+    def incidents(self) -> Path:
+        """Spool for what a client saw and could not tell the daemon."""
+        return self.state / "incidents"
+
+    def task(self, task: str) -> Path:
+        return self.runtime / "tasks" / task
+
+    def all(self) -> tuple[Path, ...]:
+        return (self.config, self.state, self.runtime, self.cache)
+
+
+def private_dir(path: Path) -> Path:
+    """Make `path` (and parents) if missing; refuse one that others own or can enter.
+
+    Raises:
+        LaunchFailed: it is a link, belongs to somebody else, or cannot be made.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        info = path.lstat()
+    except OSError as error:
+        raise LaunchFailed(
+            f"Cannot create {path}: {error.strerror}.",
+            hint="Free the path, or set XDG_* elsewhere.",
+        ) from error
+    if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.geteuid():
+        raise LaunchFailed(
+            f"{path} is not a directory of ours.",
+            hint="Remove it, or point XDG_RUNTIME_DIR at a private directory.",
+        )
+    if info.st_mode & 0o077:
+        path.chmod(0o700)
+    return path
+
+
+def user_paths() -> Paths:
+    """The paths of this user; every one exists and is private afterwards."""
+    dirs = PlatformDirs("taskpass", appauthor=False)
+    runtime = Path(dirs.user_runtime_dir)
+    if len(os.fsencode(runtime / "tasks" / "t-0123456789" / "holder.sock")) > _SOCKET_LIMIT:
+        raise LaunchFailed(
+            f"{runtime} is too long a path for a socket.",
+            hint="Set XDG_RUNTIME_DIR to a shorter one.",
+        )
+    paths = Paths(
+        config=Path(dirs.user_config_dir),
+        state=Path(dirs.user_state_dir),
+        runtime=runtime,
+        cache=Path(dirs.user_cache_dir),
+    )
+    for path in paths.all():
+        private_dir(path)
+    return paths

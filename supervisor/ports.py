@@ -1,0 +1,441 @@
+"""The short abstract bases that the rooms implement and `core` uses.
+
+Channels and intake are given an `Authorize`; they never import `core`.
+Each family has one contract test class in `tests/contract/`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from supervisor.model import (
+    CallIdentity,
+    CredentialSpec,
+    Cursor,
+    Decision,
+    Effect,
+    KillMode,
+    Process,
+    Run,
+    Task,
+    ToolCall,
+)
+
+# ── Ledger ──────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record that is on disk: its place in the chain and its hash (32 bytes)."""
+
+    seq: int
+    hash: bytes
+
+
+class LedgerStore(ABC):
+    """Append-only, hash-chained, durable. One writer."""
+
+    @abstractmethod
+    async def append(self, kind: str, body: Mapping[str, Any]) -> Entry:
+        """Write one record and return after it is durable.
+
+        Raises:
+            LedgerFailed: it could not be made durable. Nothing was acknowledged.
+        """
+
+    @abstractmethod
+    async def append_reserved(self, kind: str, body: Mapping[str, Any]) -> Entry:
+        """As `append`, from space reserved at start: for tombstones on a full disk."""
+
+    @abstractmethod
+    def read(
+        self, *, after: int = 0, limit: int = 1000, task: str = "", kinds: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """Records in order, each as its full dict (`seq`, `time`, `kind`, `hash`, body keys)."""
+
+    @abstractmethod
+    async def close(self) -> None: ...
+
+
+# ── Policy ──────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What policy may look at besides the effect."""
+
+    task: Task
+    call_identity: CallIdentity
+    workspace: str  # real path
+    subagent: str = ""
+    credential: str = ""  # name of the credential a use would release, "" for none
+    open_calls: int = 0
+    total_calls: int = 0
+
+
+class PolicyEngine(ABC):
+    @abstractmethod
+    def decide(self, effects: Sequence[Effect], situation: Situation) -> Decision:
+        """The strictest outcome over all effects. Never raises: errors are denials."""
+
+    @property
+    @abstractmethod
+    def digest(self) -> str:
+        """`sha256:<hex>` of the policies and schema in force."""
+
+
+# ── Issuers ─────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Secret:
+    """Secret material on its way to a channel. Never printed, never serialised."""
+
+    value: str
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a secret is not serialised")
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """A credential for one use or one lease."""
+
+    secret: Secret
+    expires: float  # POSIX seconds; 0 for a use-scoped stored secret
+    revocation: str = ""  # handle needed to revoke upstream; sealed before delivery
+
+
+@dataclass(frozen=True, slots=True)
+class MintContext:
+    """Why a credential is wanted; becomes the claims of a minted token."""
+
+    task: Task
+    epoch: int
+    call: str
+    call_hash: str
+    lease: str
+    effect: Effect
+    approval: str = ""
+    policy_digest: str = ""
+
+
+class Issuer(ABC):
+    """Mints or releases credentials and ends them."""
+
+    name: str
+    kill_mode: KillMode
+
+    @abstractmethod
+    def kill_bound(self, spec: CredentialSpec) -> float:
+        """Worst case in seconds between revocation and the last successful use."""
+
+    @abstractmethod
+    async def mint(self, spec: CredentialSpec, context: MintContext) -> Minted:
+        """A credential for `context`.
+
+        Raises:
+            VaultLocked: the secret cannot be read now.
+            Denied: the issuer cannot scope it to this use.
+        """
+
+    @abstractmethod
+    async def revoke(self, spec: CredentialSpec, revocation: str) -> None:
+        """End what was minted. Idempotent; a missing one revokes cleanly."""
+
+
+class Vault(ABC):
+    """Secrets at rest, and their stand-ins."""
+
+    @abstractmethod
+    def specs(self) -> Sequence[CredentialSpec]: ...
+
+    @abstractmethod
+    async def secret(self, name: str) -> Secret:
+        """Raises VaultLocked, NotFound."""
+
+    @abstractmethod
+    async def add(self, spec: CredentialSpec, secret: Secret) -> None: ...
+
+    @abstractmethod
+    async def remove(self, name: str) -> None: ...
+
+    @abstractmethod
+    async def surrogate(self, name: str, task: str) -> str:
+        """The same-shape stand-in that this task may see. Stable within a task's life."""
+
+    @abstractmethod
+    def resolve(self, task: str, text: str) -> str:
+        """Name of the credential whose surrogate for `task` is exactly `text`, else ""."""
+
+    @abstractmethod
+    def forget(self, task: str) -> None:
+        """Drop a task's surrogates from memory."""
+
+
+# ── Who is calling ──────────────────────────────────────────────────────────────────────
+
+
+class ConnectionOwner(ABC):
+    """Finds the process at the other end of a connection accepted on a task's listener."""
+
+    @abstractmethod
+    def owners(self, sockname: tuple[str, int], peername: tuple[str, int]) -> list[Process]:
+        """All processes of the task's tree that hold the client end.
+
+        `sockname` is our end, `peername` the client's end. Empty when unresolved: give nothing.
+        """
+
+    @abstractmethod
+    def ancestry(self, process: Process) -> list[Process]:
+        """`process` and its ancestors up to the agent's root process (last).
+
+        Empty when the chain does not reach the root, or a start time does not match.
+        """
+
+
+# ── Channels and intake: what `core` offers them ────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What a channel may put on the wire for one use."""
+
+    lease: str
+    use: str
+    secret: Secret | None  # None: the use is allowed and carries no credential
+    surrogate: str = ""  # what to replace
+    header: str = ""
+    scheme: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HookAnswer:
+    """What the intake tells the agent."""
+
+    allow: bool
+    reason: str = ""
+    rewritten: Mapping[str, Any] | None = None  # the tool's arguments, where rewriting is possible
+
+
+class Authorize(Protocol):
+    """The way of a call, as channels and intake see it (see `core.py`)."""
+
+    async def open_call(
+        self, task: str, call: ToolCall, sender: Process | None, *, deadline: float = 0.0
+    ) -> HookAnswer:
+        """Judge an announced call; holds while a person is asked. Never raises for a denial.
+
+        `deadline` (POSIX seconds, 0 for none): when the answer must be out; a question still
+        open then is answered "denied, ticket N", and the identical retry passes once if the
+        person has approved meanwhile.
+        """
+
+    async def settle_call(self, task: str, agent_call_id: str, outcome: str) -> None:
+        """The agent reports the end of a call ("ok", "failed", "turn ended")."""
+
+    async def bind_call(self, task: str, handle: str, ancestry: Sequence[Process]) -> bool:
+        """First word of a rewritten command: ties the call's handle to its process tree."""
+
+    async def authorize_use(
+        self,
+        task: str,
+        handle: str,
+        ancestry: Sequence[Process],
+        effect: Effect,
+        surrogates: Sequence[str],
+    ) -> Release:
+        """Judge one request on a channel; holds while a person is asked.
+
+        `surrogates`: candidate strings found in credential positions of the request.
+
+        Raises:
+            NotAttested, Denied, Revoked, TimedOut, LedgerFailed, VaultLocked.
+        """
+
+    async def used(self, task: str, release: Release, status: int) -> None:
+        """The use ended with this upstream status (0: it did not)."""
+
+    def live(self, task: str, lease: str) -> bool:
+        """Whether bytes may still be written for this lease. Cheap: called before each write."""
+
+    async def incident(self, task: str, kind: str, detail: Mapping[str, Any]) -> None:
+        """Record something that must not happen (forged hook, surrogate at a wrong host …)."""
+
+    def model_access(self, task: str, ancestry: Sequence[Process], host: str, port: int) -> bool:
+        """Whether this is the agent itself, talking to its model."""
+
+
+class Channel(ABC):
+    """Carries credentials to uses on one task's listener."""
+
+    @abstractmethod
+    async def serve(self) -> None:
+        """Start accepting on the listener this channel was made with."""
+
+    @abstractmethod
+    def cut(self, lease: str = "") -> int:
+        """Abort connections of a lease ("" all) at once; returns how many. Synchronous."""
+
+    @abstractmethod
+    async def close(self) -> None: ...
+
+
+# ── Profiles ────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One path the profile needs inside the container."""
+
+    path: str
+    writable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchRequest:
+    """What a profile is given to prepare a launch."""
+
+    task: str
+    argv: tuple[str, ...]  # as the person typed it; argv[0] resolved to a real path
+    cwd: str
+    home: str
+    environ: Mapping[str, str]  # the person's environment
+    task_dir: str  # a private directory for generated files, 0700, visible in the task
+    hook_url: str  # base URL of the hook intake, no trailing slash: "http://127.0.0.1:PORT/TOKEN"
+    hook_timeout: int  # seconds the agent is told to wait
+    contained: bool
+    interactive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchPlan:
+    """What a profile answers: how the agent is really started."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]  # complete environment of the agent, before ours is laid over it
+    mounts: tuple[Mount, ...] = ()
+    model_hosts: tuple[str, ...] = ()  # "host:port" the agent itself may talk to untouched
+
+
+class Profile(ABC):
+    """One agent program: how it is recognised, launched, and how its hooks speak."""
+
+    name: str
+    call_identity: CallIdentity
+
+    @abstractmethod
+    def matches(self, argv: Sequence[str]) -> bool:
+        """Whether `argv` launches this agent."""
+
+    @abstractmethod
+    def version(self, executable: str) -> str:
+        """Version found without running it where possible; "" if unknown."""
+
+    @abstractmethod
+    def prepare(self, request: LaunchRequest) -> LaunchPlan:
+        """Write generated files below `request.task_dir` and say how to launch."""
+
+    @abstractmethod
+    def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:
+        """Normalise one hook input. Raises ValueError when it is malformed: that denies."""
+
+    @abstractmethod
+    def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
+        """The hook's output: exact bytes for the agent."""
+
+    @abstractmethod
+    def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
+        """The tool's arguments with `prefix` put before the shell command."""
+
+
+@dataclass(frozen=True, slots=True)
+class HookEvent:
+    """A hook input, normalised."""
+
+    phase: str  # "pre" | "post" | "failed" | "prompt" | "turn_end" | "session_end" | "notice"
+    call: ToolCall | None = None
+    session_id: str = ""
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+# ── Emulators ───────────────────────────────────────────────────────────────────────────
+
+
+class Emulator(ABC):
+    """Terminal state behind a PTY. Sizes are clamped to 20×5 … 1000×500 by implementations."""
+
+    @abstractmethod
+    def feed(self, data: bytes) -> bytes:
+        """Take output of the agent; return what must be answered into the PTY (queries)."""
+
+    @abstractmethod
+    def resize(self, cols: int, rows: int) -> None: ...
+
+    @abstractmethod
+    def dirty(self) -> dict[int, tuple[Run, ...]]:
+        """Rows changed since the last call, by row number from the top."""
+
+    @abstractmethod
+    def snapshot(self) -> dict[int, tuple[Run, ...]]:
+        """All visible rows."""
+
+    @abstractmethod
+    def cursor(self) -> Cursor: ...
+
+    @abstractmethod
+    def key(self, key: str, text: str) -> bytes:
+        """Encode one key press. `key` is Textual's name (`ctrl+a`, `shift+enter`, `up`)."""
+
+    @abstractmethod
+    def paste(self, text: str) -> bytes:
+        """Encode a paste (bracketed where the agent asked for it)."""
+
+    @abstractmethod
+    def mouse(self, action: str, button: int, x: int, y: int, mods: int) -> bytes:
+        """Encode a mouse event, b"" when the agent did not ask. action: press|release|move."""
+
+    @abstractmethod
+    def focus(self, gained: bool) -> bytes:
+        """Encode a focus event, b"" when the agent did not ask."""
+
+    @property
+    @abstractmethod
+    def title(self) -> str: ...
+
+    @abstractmethod
+    def scrollback(self, offset: int, rows: int) -> list[tuple[Run, ...]]:
+        """`rows` rows ending `offset` rows above the live bottom, top first."""
+
+
+# ── Containment ─────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class SpawnRequest:
+    """What a holder needs to start one task. Holds no secret; sent to it as msgpack."""
+
+    task: str
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    cwd: str
+    workspace: str
+    mounts: tuple[Mount, ...]
+    task_dir: str
+    tier: str  # model.Tier value
+    bwrap: str  # path of bubblewrap, "" uncontained
+    listeners: tuple[str, ...]  # names, in order: "proxy", "hooks", "relay:8099"
+    ports: tuple[int, ...]  # wanted ports inside the task; 0: any
+    pty: bool
+    cols: int = 120
+    rows: int = 40
+    socket: str = ""  # where the holder listens for screens and the daemon
+    hide: tuple[str, ...] = ()  # paths that must be absent

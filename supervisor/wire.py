@@ -1,0 +1,369 @@
+"""The typed wire format between supervisor, screens and holders. Structs only.
+
+HTTP bodies are JSON of these structs; the event stream is one JSON object a line, tagged by
+`type`. Holder frames are msgpack, each behind a 4-byte big-endian length, tagged by `type`.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import msgspec
+
+from supervisor.model import ApprovalRequest, Grant, Lease
+
+PROTOCOL = 1  # raise on any incompatible change; the handshake refuses a mismatch
+
+MAX_FRAME = 16 * 1024 * 1024
+
+
+class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of all messages."""
+
+
+# ── Handshake ───────────────────────────────────────────────────────────────────────────
+
+
+class Hello(Wire, frozen=True, kw_only=True):
+    """GET /v1/hello?nonce=HEX. `proof` is HMAC-SHA-256(install key, "taskpass-hello" + nonce)."""
+
+    protocol: int
+    version: str
+    pid: int
+    session: str
+    proof: str
+
+
+class Problem(Wire, frozen=True, kw_only=True):
+    """Body of every answer that is not 2xx."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+# ── What screens see ────────────────────────────────────────────────────────────────────
+
+
+class TaskView(Wire, frozen=True, kw_only=True):
+    id: str
+    number: int  # 1, 2, 3 … as shown and typed
+    purpose: str
+    state: str  # model.TaskState value
+    user: str  # "ana@host"
+    agent: str  # "claude-code 2.1.330"
+    profile: str
+    runtime: str  # "laptop"
+    tier: str  # "A" | "uncontained"
+    tier_detail: str = ""
+    exposed: tuple[str, ...] = ()  # uncontained: what stays readable by the agent
+    call_identity: str = "call"
+    preset: str = "standard"
+    cwd: str
+    repository: str = ""
+    branch: str = ""
+    parent: str = ""
+    epoch: int = 0
+    created: float
+    ended: float = 0.0
+    exit_code: int | None = None
+    pane: bool = True  # has a terminal
+    model_access: str = "passthrough"
+    allowed: int = 0
+    asked: int = 0
+    denied: int = 0
+
+
+class Snapshot(Wire, frozen=True, kw_only=True, tag="snapshot"):
+    """First line of the event stream, and GET /v1/snapshot."""
+
+    session: str
+    now: float
+    tasks: tuple[TaskView, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    leases: tuple[Lease, ...] = ()
+    approvals: tuple[ApprovalRequest, ...] = ()
+    records: tuple[dict[str, Any], ...] = ()  # the latest, oldest first
+
+
+class TaskChanged(Wire, frozen=True, kw_only=True, tag="task"):
+    task: TaskView
+
+
+class GrantChanged(Wire, frozen=True, kw_only=True, tag="grant"):
+    grant: Grant
+    live: bool = True
+
+
+class LeaseChanged(Wire, frozen=True, kw_only=True, tag="lease"):
+    lease: Lease  # its `state` tells the rest
+
+
+class ApprovalAsked(Wire, frozen=True, kw_only=True, tag="approval"):
+    approval: ApprovalRequest
+
+
+class ApprovalAnswered(Wire, frozen=True, kw_only=True, tag="answered"):
+    id: str
+    answer: str
+    by: str = ""
+
+
+class Recorded(Wire, frozen=True, kw_only=True, tag="record"):
+    """A ledger record, as `LedgerStore.read` gives it."""
+
+    record: dict[str, Any]
+
+
+Event = (
+    Snapshot | TaskChanged | GrantChanged | LeaseChanged | ApprovalAsked | ApprovalAnswered
+    | Recorded
+)  # fmt: skip
+
+
+# ── What clients ask ────────────────────────────────────────────────────────────────────
+
+
+class StartTask(Wire, frozen=True, kw_only=True):
+    """POST /v1/tasks"""
+
+    argv: tuple[str, ...]
+    cwd: str
+    environ: dict[str, str]
+    purpose: str = ""
+    profile: str = ""  # "" recognises it from argv
+    interactive: bool = True  # False: --headless, the client passes its stdio to the holder
+    cols: int = 120
+    rows: int = 40
+    contain: str = "standard"  # "standard" | "off"
+    max_age: float = 0.0  # seconds, 0 for the default
+
+
+class Started(Wire, frozen=True, kw_only=True):
+    task: TaskView
+    socket: str  # the holder's
+    token: str  # opens the holder's socket for this pane
+
+
+class Attached(Wire, frozen=True, kw_only=True):
+    """POST /v1/tasks/{id}/attach"""
+
+    socket: str
+    token: str
+
+
+class AnswerApproval(Wire, frozen=True, kw_only=True):
+    """POST /v1/approvals/{id}, with the header `Taskpass-Screen: <pairing token>`."""
+
+    approve: bool
+    scope: str = "once"  # "once" | "task"
+    minutes: int = 15  # for "task"
+    code: str = ""  # required when the request carries one
+    note: str = ""  # goes to the agent with a denial
+    freeze: bool = False  # deny and freeze the task
+
+
+class Paired(Wire, frozen=True, kw_only=True):
+    """POST /v1/pair"""
+
+    token: str
+
+
+class RevokedView(Wire, frozen=True, kw_only=True):
+    """Answer of every revoke: what is dead, and what is not confirmed yet."""
+
+    tasks: tuple[str, ...]
+    leases_dead: int = 0
+    leases_unconfirmed: int = 0
+    connections_cut: int = 0
+    took_ms: float = 0.0  # from the request to refusal, cut and durable tombstone
+
+
+class VerifyView(Wire, frozen=True, kw_only=True):
+    ok: bool
+    records: int
+    checkpoints: int
+    message: str
+    head: str = ""
+
+
+class AddCredential(Wire, frozen=True, kw_only=True):
+    """POST /v1/credentials. The only message that carries a secret towards the daemon."""
+
+    name: str
+    issuer: str
+    hosts: tuple[str, ...]
+    env: str = ""
+    header: str = "authorization"
+    scheme: str = "Bearer"
+    ttl: float = 60.0
+    options: dict[str, str] = {}
+    secret: str = ""  # "" for issuers that mint
+
+    def __repr__(self) -> str:
+        return f"AddCredential(name={self.name!r}, …)"
+
+
+class CredentialView(Wire, frozen=True, kw_only=True):
+    name: str
+    issuer: str
+    hosts: tuple[str, ...]
+    env: str = ""
+    header: str = ""
+    scheme: str = ""
+    kill_mode: str = ""
+    kill_bound: float = 0.0
+    created: float = 0.0
+
+
+# ── Holder frames: screen → holder ──────────────────────────────────────────────────────
+
+# (text, fg, bg, attrs): model.Run as a tuple, to keep frames small
+RunTuple = tuple[str, int, int, int]
+
+
+class Attach(Wire, frozen=True, kw_only=True, tag="attach"):
+    """First frame of a screen; the token comes from `Started` or `Attached`."""
+
+    token: str
+    cols: int
+    rows: int
+
+
+class Key(Wire, frozen=True, kw_only=True, tag="key"):
+    key: str  # Textual's name
+    text: str = ""  # what it types, "" for none
+
+
+class Paste(Wire, frozen=True, kw_only=True, tag="paste"):
+    text: str
+
+
+class Resize(Wire, frozen=True, kw_only=True, tag="resize"):
+    cols: int
+    rows: int
+
+
+class Mouse(Wire, frozen=True, kw_only=True, tag="mouse"):
+    action: str
+    button: int
+    x: int
+    y: int
+    mods: int = 0
+
+
+class Focus(Wire, frozen=True, kw_only=True, tag="focus"):
+    gained: bool
+
+
+class Scroll(Wire, frozen=True, kw_only=True, tag="scroll"):
+    """Ask for `rows` rows ending `offset` above the bottom; 0 returns to live."""
+
+    offset: int
+    rows: int
+
+
+class Stdio(Wire, frozen=True, kw_only=True, tag="stdio"):
+    """Headless: three file descriptors ride on this frame by SCM_RIGHTS."""
+
+    token: str
+
+
+# ── Holder frames: daemon → holder ──────────────────────────────────────────────────────
+
+
+class Adopt(Wire, frozen=True, kw_only=True, tag="adopt"):
+    """First frame of a daemon; the holder answers `Adopted` with its descriptors."""
+
+    token: str
+
+
+class Freeze(Wire, frozen=True, kw_only=True, tag="freeze"):
+    """Stop a process tree; pid 0: the whole task."""
+
+    pid: int = 0
+
+
+class Thaw(Wire, frozen=True, kw_only=True, tag="thaw"):
+    pid: int = 0
+
+
+class Kill(Wire, frozen=True, kw_only=True, tag="kill"):
+    """End the whole tree."""
+
+
+# ── Holder frames: holder → screen or daemon ────────────────────────────────────────────
+
+
+class Screen(Wire, frozen=True, kw_only=True, tag="screen"):
+    """Changed rows, always the latest state. `full`: every row is here."""
+
+    rows: dict[int, tuple[RunTuple, ...]]
+    x: int = 0
+    y: int = 0
+    cursor: bool = True
+    cols: int = 0
+    height: int = 0
+    title: str = ""
+    full: bool = False
+    mouse: bool = False  # the agent wants mouse events
+
+
+class Scrolled(Wire, frozen=True, kw_only=True, tag="scrolled"):
+    offset: int
+    rows: tuple[tuple[RunTuple, ...], ...]
+
+
+class Adopted(Wire, frozen=True, kw_only=True, tag="adopted"):
+    """Rides with the listeners' descriptors, then one sock_diag netlink descriptor."""
+
+    listeners: tuple[str, ...]
+    ports: tuple[int, ...]
+    root_pid: int = 0  # 0: not started yet
+    root_start: int = 0
+    exit_code: int | None = None
+
+
+class Spawned(Wire, frozen=True, kw_only=True, tag="spawned"):
+    root_pid: int
+    root_start: int
+
+
+class SpawnFailed(Wire, frozen=True, kw_only=True, tag="spawn_failed"):
+    code: str  # errors.TaskpassError.code
+    message: str
+
+
+class Exited(Wire, frozen=True, kw_only=True, tag="exited"):
+    code: int  # exit code, or 128 + signal
+
+
+class Killed(Wire, frozen=True, kw_only=True, tag="killed"):
+    """The tree is gone; `left` counts processes that could not be ended."""
+
+    left: int = 0
+    took_ms: float = 0.0
+
+
+ToHolder = (
+    Attach | Key | Paste | Resize | Mouse | Focus | Scroll | Stdio | Adopt | Freeze | Thaw | Kill
+)  # fmt: skip
+FromHolder = Screen | Scrolled | Adopted | Spawned | SpawnFailed | Exited | Killed
+
+_LENGTH = struct.Struct(">I")
+_encoder = msgspec.msgpack.Encoder()
+
+
+def frame(message: ToHolder | FromHolder) -> bytes:
+    """One message with its length in front."""
+    body = _encoder.encode(message)
+    return _LENGTH.pack(len(body)) + body
+
+
+def frame_length(header: bytes) -> int:
+    """Length of the body behind a 4-byte header; ValueError when beyond MAX_FRAME."""
+    (length,) = _LENGTH.unpack(header)
+    if length > MAX_FRAME:
+        raise ValueError(f"frame of {length} bytes")
+    return int(length)
