@@ -1,0 +1,309 @@
+"""What a screen uses to talk to the supervisor and to the holders of its panes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket as sockets
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import h11
+import msgspec
+
+from supervisor import errors, handshake, wire
+from supervisor.paths import Paths, user_paths
+
+_LIMIT = wire.MAX_FRAME
+_T = TypeVar("_T")
+_events = msgspec.json.Decoder(wire.Event)
+_frames = msgspec.msgpack.Decoder(wire.FromHolder)
+_by_code = {
+    kind.code: kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, errors.TaskpassError)
+}
+
+
+class _Connection:
+    """One HTTP/1.1 connection on the supervisor's socket, handshake done."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._http = h11.Connection(h11.CLIENT)
+
+    @classmethod
+    async def open(cls, paths: Paths) -> _Connection:
+        try:
+            reader, writer = await asyncio.open_unix_connection(str(paths.socket), limit=_LIMIT)
+        except OSError as error:
+            raise errors.DaemonUnavailable(
+                "The supervisor is not running.", hint="Start it with `taskpass`."
+            ) from error
+        connection = cls(reader, writer)
+        try:
+            sock = writer.get_extra_info("socket")
+            handshake.check_peer(sock, paths)
+            nonce = handshake.new_nonce()
+            hello = msgspec.json.decode(
+                await connection.request("GET", f"/v1/hello?nonce={nonce}"), type=wire.Hello
+            )
+            handshake.check_proof(paths, nonce, hello.proof)
+            if hello.protocol != wire.PROTOCOL:
+                raise errors.VersionMismatch(
+                    f"The running supervisor is version {hello.version} and speaks protocol "
+                    f"{hello.protocol}; this client speaks {wire.PROTOCOL}.",
+                    hint="Stop it with `taskpass stop`, then run the command again.",
+                )
+        except msgspec.MsgspecError as error:
+            handshake.report_fake(paths, "no handshake")
+            connection.close()
+            raise handshake.fake_daemon(paths) from error
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    async def _send(self, method: str, target: str, body: bytes, headers: dict[str, str]) -> None:
+        head = [("host", "supervisor"), ("content-length", str(len(body))), *headers.items()]
+        data = self._http.send(h11.Request(method=method, target=target, headers=head)) or b""
+        if body:
+            data += self._http.send(h11.Data(data=body)) or b""
+        data += self._http.send(h11.EndOfMessage()) or b""
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def _next(self) -> Any:
+        while True:
+            event = self._http.next_event()
+            if event is not h11.NEED_DATA:
+                return event
+            self._http.receive_data(await self._reader.read(65536))
+
+    async def request(
+        self, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> bytes:
+        """One exchange; the answer's body.
+
+        Raises:
+            TaskpassError: the one the supervisor answered with, or DaemonUnavailable.
+        """
+        try:
+            await self._send(method, target, body, headers or {})
+            status, answer = 0, b""
+            while not isinstance(event := await self._next(), h11.EndOfMessage):
+                if isinstance(event, h11.Response):
+                    status = event.status_code
+                elif isinstance(event, h11.Data):
+                    answer += event.data
+                elif isinstance(event, h11.ConnectionClosed):
+                    raise ConnectionError("closed in mid-answer")
+            if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
+                self._http.start_next_cycle()
+        except (OSError, h11.ProtocolError) as error:
+            raise errors.DaemonUnavailable(
+                "The supervisor went away in mid-request.", hint="Try again; it is restarted."
+            ) from error
+        if status >= 300:
+            raise _problem(answer)
+        return answer
+
+    async def lines(self, target: str) -> AsyncIterator[bytes]:
+        """The lines of a streamed answer, until the other end closes."""
+        await self._send("GET", target, b"", {})
+        rest = b""
+        try:
+            while True:
+                event = await self._next()
+                if isinstance(event, h11.Data):
+                    *whole, rest = (rest + event.data).split(b"\n")
+                    for line in whole:
+                        yield line
+                elif isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
+                    break
+        except (OSError, h11.ProtocolError):
+            pass
+        raise errors.DaemonUnavailable("The supervisor closed the event stream.")
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def _problem(body: bytes) -> errors.TaskpassError:
+    try:
+        problem = msgspec.json.decode(body, type=wire.Problem)
+    except msgspec.MsgspecError:
+        return errors.DaemonUnavailable("The supervisor gave an answer that is not ours.")
+    return _by_code.get(problem.code, errors.TaskpassError)(problem.message, hint=problem.hint)
+
+
+class AsyncClient:
+    """A screen's view of the supervisor. Every method raises TaskpassError on failure."""
+
+    def __init__(self, paths: Paths | None = None) -> None:
+        self._paths = paths or user_paths()
+        self._connection: _Connection | None = None
+        self._lock = asyncio.Lock()
+        self._pairing = ""
+
+    async def connect(self) -> None:
+        """Start the supervisor if there is none, and shake hands."""
+        await asyncio.to_thread(handshake.ensure_daemon, self._paths)
+        async with self._lock:
+            await self._reopen()
+
+    async def close(self) -> None:
+        if self._connection:
+            self._connection.close()
+            self._connection = None
+
+    async def _reopen(self) -> _Connection:
+        await self.close()
+        self._connection = await _Connection.open(self._paths)
+        return self._connection
+
+    async def _call(
+        self, method: str, target: str, body: Any = None, *, answer: type[_T], screen: bool = False
+    ) -> _T:
+        data = b"" if body is None else msgspec.json.encode(body)
+        headers = {"taskpass-screen": self._pairing} if screen else {}
+        async with self._lock:
+            connection = self._connection or await self._reopen()
+            try:
+                raw = await connection.request(method, target, data, headers)
+            except BaseException:
+                # The exchange may be half done: this connection's state is unknown.
+                await self.close()
+                raise
+        return msgspec.json.decode(raw, type=answer)
+
+    async def snapshot(self) -> wire.Snapshot:
+        return await self._call("GET", "/v1/snapshot", answer=wire.Snapshot)
+
+    async def events(self) -> AsyncIterator[wire.Event]:
+        """Everything from now on; the first item is a Snapshot.
+
+        Raises:
+            DaemonUnavailable: the supervisor is gone; connect again.
+        """
+        connection = await _Connection.open(self._paths)
+        try:
+            async for line in connection.lines("/v1/events"):
+                if line:
+                    yield _events.decode(line)
+        finally:
+            connection.close()
+
+    async def start_task(self, request: wire.StartTask) -> wire.Started:
+        return await self._call("POST", "/v1/tasks", request, answer=wire.Started)
+
+    async def attach(self, task: str, cols: int, rows: int) -> PaneConnection:
+        place = await self._call("POST", f"/v1/tasks/{task}/attach", answer=wire.Attached)
+        return await PaneConnection.open(place.socket, place.token, cols, rows)
+
+    async def pair(self) -> None:
+        """Make this process a screen that may answer approvals."""
+        self._pairing = (await self._call("POST", "/v1/pair", answer=wire.Paired)).token
+
+    async def answer(self, approval: str, answer: wire.AnswerApproval) -> None:
+        await self._call("POST", f"/v1/approvals/{approval}", answer, answer=dict, screen=True)
+
+    async def revoke_task(self, task: str) -> wire.RevokedView:
+        return await self._call("POST", f"/v1/tasks/{task}/revoke", answer=wire.RevokedView)
+
+    async def revoke_grant(self, grant: str) -> wire.RevokedView:
+        return await self._call("POST", f"/v1/grants/{grant}/revoke", answer=wire.RevokedView)
+
+    async def revoke_all(self) -> wire.RevokedView:
+        return await self._call("POST", "/v1/revoke", answer=wire.RevokedView)
+
+    async def freeze_task(self, task: str) -> None:
+        await self._call("POST", f"/v1/tasks/{task}/freeze", answer=dict)
+
+    async def thaw_task(self, task: str) -> None:
+        await self._call("POST", f"/v1/tasks/{task}/thaw", answer=dict)
+
+    async def freeze_all(self) -> None:
+        await self._call("POST", "/v1/freeze", answer=dict)
+
+    async def history(
+        self, *, after: int = 0, limit: int = 500, task: str = "", kinds: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """Records in order, oldest first. With `after` 0 the latest `limit` records."""
+        query = urlencode({"after": after, "limit": limit, "task": task, "kinds": ",".join(kinds)})
+        return await self._call("GET", f"/v1/history?{query}", answer=list[dict[str, Any]])
+
+    async def verify(self) -> wire.VerifyView:
+        return await self._call("POST", "/v1/verify", answer=wire.VerifyView)
+
+    async def credentials(self) -> list[wire.CredentialView]:
+        return await self._call("GET", "/v1/credentials", answer=list[wire.CredentialView])
+
+    async def add_credential(self, request: wire.AddCredential) -> wire.CredentialView:
+        return await self._call("POST", "/v1/credentials", request, answer=wire.CredentialView)
+
+    async def remove_credential(self, name: str) -> None:
+        await self._call("DELETE", f"/v1/credentials/{name}", answer=dict)
+
+    async def stop(self) -> None:
+        await self._call("POST", "/v1/stop", answer=dict)
+
+
+class PaneConnection:
+    """One pane of one task, straight from its holder; outlives the supervisor."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, path: str, token: str, cols: int, rows: int) -> PaneConnection:
+        """Raises DaemonUnavailable when the holder is gone."""
+        try:
+            reader, writer = await asyncio.open_unix_connection(path, limit=_LIMIT)
+        except OSError as error:
+            raise errors.DaemonUnavailable("The task's holder is gone; the task has ended.") from (
+                error
+            )
+        writer.get_extra_info("socket").setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, 1 << 18)
+        pane = cls(reader, writer)
+        pane._send(wire.Attach(token=token, cols=cols, rows=rows))
+        return pane
+
+    async def frames(self) -> AsyncIterator[wire.Screen | wire.Scrolled | wire.Exited]:
+        """What the holder shows, until it closes."""
+        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+            while True:
+                length = wire.frame_length(await self._reader.readexactly(4))
+                message = _frames.decode(await self._reader.readexactly(length))
+                if isinstance(message, wire.Screen | wire.Scrolled | wire.Exited):
+                    yield message
+
+    def _send(self, message: wire.ToHolder) -> None:
+        if not self._writer.is_closing():
+            self._writer.write(wire.frame(message))
+
+    def key(self, key: str, text: str = "") -> None:
+        self._send(wire.Key(key=key, text=text))
+
+    def paste(self, text: str) -> None:
+        self._send(wire.Paste(text=text))
+
+    def resize(self, cols: int, rows: int) -> None:
+        self._send(wire.Resize(cols=cols, rows=rows))
+
+    def mouse(self, action: str, button: int, x: int, y: int, mods: int = 0) -> None:
+        self._send(wire.Mouse(action=action, button=button, x=x, y=y, mods=mods))
+
+    def focus(self, gained: bool) -> None:
+        self._send(wire.Focus(gained=gained))
+
+    def scroll(self, offset: int, rows: int) -> None:
+        self._send(wire.Scroll(offset=offset, rows=rows))
+
+    async def close(self) -> None:
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
