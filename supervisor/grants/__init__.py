@@ -1,0 +1,1 @@
+"""Authority that tasks hold, and its end."""
