@@ -415,6 +415,26 @@ class Emulator(ABC):
     def scrollback(self, offset: int, rows: int) -> list[tuple[Run, ...]]:
         """`rows` rows ending `offset` rows above the live bottom, top first."""
 
+    @property
+    @abstractmethod
+    def size(self) -> tuple[int, int]:
+        """(cols, rows) after clamping: what the PTY must be told."""
+
+    @property
+    @abstractmethod
+    def history(self) -> int:
+        """Rows above the live screen that `scrollback` can still show."""
+
+    @property
+    @abstractmethod
+    def wants_mouse(self) -> bool:
+        """Whether `mouse` would encode anything now."""
+
+    @property
+    @abstractmethod
+    def held(self) -> bool:
+        """The agent is in the middle of a synchronized update (DEC mode 2026)."""
+
 
 # ── Containment ─────────────────────────────────────────────────────────────────────────
 
