@@ -274,6 +274,21 @@ class Authorize(Protocol):
         """Whether this is the agent itself, talking to its model."""
 
 
+class TaskControl(ABC):
+    """A task's processes, as its holder controls them."""
+
+    @abstractmethod
+    async def freeze(self, tree: Process | None = None) -> None:
+        """Stop `tree`, or the whole task. A holder that is gone raises LaunchFailed."""
+
+    @abstractmethod
+    async def thaw(self, tree: Process | None = None) -> None: ...
+
+    @abstractmethod
+    async def kill(self) -> int:
+        """End every process of the task; how many are left (0 is the promise)."""
+
+
 class Channel(ABC):
     """Carries credentials to uses on one task's listener."""
 

@@ -1,0 +1,1012 @@
+"""The way of a call. Read this file from top to bottom and you know the system.
+
+    open_call      attest the sender → effects → budget → decide → ask → record → open
+    bind_call      tie the call's handle to the process tree that runs it
+    authorize_use  attest the connection → effect → decide → ask → record intent → mint → deliver
+    settle_call    close leases → cut → revoke upstream → record
+    revoke         raise the epoch, refuse, cut → tombstone → kill → revoke upstream
+
+Everything fails closed: an error anywhere on the way is a denial, and no credential leaves
+before its record is durable. Authority lives in memory only (`grants.book`): a daemon that
+died gives nothing until the agent announces a new call.
+
+`step(name)` is called after each stage; tests kill the daemon there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from supervisor.approvals.call_hash import call_hash
+from supervisor.approvals.queue import ApprovalQueue
+from supervisor.effects import effects_of
+from supervisor.errors import (
+    Denied,
+    LaunchFailed,
+    LedgerFailed,
+    NotAttested,
+    Revoked,
+    TaskpassError,
+    TimedOut,
+)
+from supervisor.grants.book import Book, CallEntry, TaskEntry
+from supervisor.model import (
+    Answer,
+    Approval,
+    ApprovalRequest,
+    Call,
+    CallIdentity,
+    CallState,
+    CredentialSpec,
+    Decision,
+    Effect,
+    Grant,
+    Lease,
+    LeaseState,
+    Outcome,
+    Process,
+    Task,
+    TaskState,
+    ToolCall,
+    ToolKind,
+    new_id,
+)
+from supervisor.ports import (
+    Authorize,
+    Channel,
+    ConnectionOwner,
+    HookAnswer,
+    Issuer,
+    LedgerStore,
+    MintContext,
+    PolicyEngine,
+    Profile,
+    Release,
+    Situation,
+    TaskControl,
+    Vault,
+)
+from supervisor.wire import (
+    ApprovalAnswered,
+    ApprovalAsked,
+    Event,
+    GrantChanged,
+    LeaseChanged,
+    RevokedView,
+    TaskChanged,
+)
+
+log = logging.getLogger("supervisor")
+
+_GRANT_LIFETIME = 30 * 60.0  # seconds; a grant in use is made anew by the next decision
+_PREVIEW = 2000  # characters of a command kept in the ledger
+
+
+@dataclass(slots=True)
+class TaskRuntime:
+    """The live parts of one task, handed to `core` by the daemon."""
+
+    profile: Profile
+    control: TaskControl
+    owner: ConnectionOwner
+    channels: list[Channel]
+    shell_prefix: Callable[[str], str]  # handle → text put before a shell command
+    model_hosts: frozenset[str]  # "host:port"
+    watch: Callable[[Process, Callable[[], None]], None]  # tell when a process has exited
+
+
+@dataclass(slots=True)
+class _Minted:
+    """What must be revoked upstream when a call settles."""
+
+    spec: CredentialSpec
+    issuer: Issuer
+    revocation: str
+
+
+@dataclass(slots=True)
+class Engine(Authorize):
+    """Implements `Authorize` for channels and intake, and what the API offers to people."""
+
+    book: Book
+    ledger: LedgerStore
+    policy: PolicyEngine
+    approvals: ApprovalQueue
+    vault: Vault
+    issuers: Mapping[str, Issuer]
+    publish: Callable[[Event], None]
+    view: Callable[[TaskEntry], Any]  # TaskEntry → wire.TaskView
+    redact: Callable[[str], str]
+    approval_timeout: float = 300.0
+    clock: Callable[[], float] = time.time
+    step: Callable[[str], None] = lambda name: None
+    runtimes: dict[str, TaskRuntime] = field(default_factory=dict)
+    _minted: dict[str, list[_Minted]] = field(default_factory=dict)  # lease id → what to end
+    _background: set[asyncio.Task[None]] = field(default_factory=set)
+    _timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
+
+    # ── open_call ───────────────────────────────────────────────────────────────────────
+
+    async def open_call(
+        self, task: str, call: ToolCall, sender: Process | None, *, deadline: float = 0.0
+    ) -> HookAnswer:
+        """Judge one announced tool call. Whatever goes wrong is a denial with its reason."""
+        try:
+            return await self._open_call(task, call, sender, deadline)
+        except TaskpassError as error:
+            await self._count_denial(task, call, error)
+            return HookAnswer(allow=False, reason=str(error))
+        except Exception:
+            log.exception("open_call failed")
+            return HookAnswer(
+                allow=False, reason="taskpass could not judge this call, so it is refused."
+            )
+
+    async def _open_call(
+        self, task: str, tool_call: ToolCall, sender: Process | None, deadline: float
+    ) -> HookAnswer:
+        entry = self.book.require_live(task)
+        runtime = self.runtimes[task]
+        await self._attest_sender(entry, runtime, sender, tool_call)
+        self.book.reserve_call(task)
+        self._set_activity(entry, TaskState.WORKING)
+
+        digest = call_hash(tool_call, profile=entry.task.agent.profile)
+        effects = effects_of(tool_call, entry.task.cwd)
+        situation = self._situation(entry, runtime, subagent=tool_call.subagent)
+        decision = self.policy.decide(effects, situation)
+        self.step("open.decided")
+        call = Call(
+            id=new_id("c"),
+            task=task,
+            epoch=entry.epoch,
+            tool_call=tool_call,
+            call_hash=digest,
+            effects=tuple(effects),
+            decision=decision,
+            opened=self.clock(),
+            state=CallState.PENDING,
+            identity=runtime.profile.call_identity,
+        )
+        if decision.outcome is Outcome.DENY:
+            await self._record_call("call.denied", entry, call)
+            entry.denied += 1
+            self._changed(entry)
+            return HookAnswer(allow=False, reason=_explain(decision))
+        approval = None
+        if decision.outcome is Outcome.ASK:
+            approval, ticket = await self._ask_for_call(entry, call, deadline)
+            if approval is None:
+                return HookAnswer(
+                    allow=False,
+                    reason=(
+                        f"This needs a person's approval: ticket {ticket}. End your turn now; once "
+                        "it is approved, the identical call passes once."
+                    ),
+                )
+            if approval.answer is not Answer.APPROVED:
+                entry.denied += 1
+                self._changed(entry)
+                return HookAnswer(allow=False, reason=_refusal(approval, decision))
+            self.book.require_live(task, call.epoch)
+            if call_hash(tool_call, profile=entry.task.agent.profile) != digest:
+                raise Denied(
+                    "What was approved has changed meanwhile.", hint="Ask again with the new call."
+                )
+        self.step("open.answered")
+        call = replace(call, state=CallState.OPEN)
+        await self._record_call("call.opened", entry, call, approval)
+        self.step("open.recorded")
+        # The record took time: what was revoked meanwhile must not open now.
+        self.book.require_live(task, call.epoch)
+        entry.allowed += 1
+        opened = self.book.open_call(call, max_age=entry.task.limits.max_call_age)
+        self._arm(opened)
+        self._changed(entry)
+        rewritten = None
+        if tool_call.kind is ToolKind.SHELL:
+            rewritten = runtime.profile.with_prefix(tool_call, runtime.shell_prefix(opened.handle))
+        return HookAnswer(allow=True, rewritten=rewritten)
+
+    async def _attest_sender(
+        self, entry: TaskEntry, runtime: TaskRuntime, sender: Process | None, call: ToolCall
+    ) -> None:
+        """The sender is the agent's root process, or a hook command that it started itself."""
+        ancestry = runtime.owner.ancestry(sender) if sender is not None else []
+        genuine = (
+            bool(ancestry)
+            and len(ancestry) <= 3  # agent; sh ← agent; curl ← sh ← agent
+            and ancestry[-1] == entry.root
+            and not any(self.book.bound(entry.task.id, process) for process in ancestry[:-1])
+        )
+        if not genuine:
+            await self.incident(
+                entry.task.id, "forged_hook", {"tool": call.tool, "sender": _pid(sender)}
+            )
+            raise NotAttested(
+                "This call was not announced by the agent itself.",
+                hint="A tool cannot announce calls; the attempt was recorded.",
+            )
+
+    async def _ask_for_call(
+        self, entry: TaskEntry, call: Call, deadline: float
+    ) -> tuple[Approval | None, str]:
+        """The answer, or None with a ticket when the hook cannot be held any longer."""
+        request = self._request(
+            entry, call, call.call_hash, call.tool_call.command or _title(call), call.effects,
+            call.decision,
+        )  # fmt: skip
+        return await self._ask(entry, request, call.effects, deadline)
+
+    async def _ask(
+        self,
+        entry: TaskEntry,
+        request: ApprovalRequest,
+        effects: Sequence[Effect],
+        deadline: float,
+    ) -> tuple[Approval | None, str]:
+        task = entry.task.id
+        standing = self.approvals.standing(task, entry.epoch, request.call_hash, effects)
+        if standing is not None:
+            return standing, standing.id
+        entry.asked += 1
+        pending = self.approvals.ask(request, effects)
+        if pending.fresh:
+            # The question itself is on record before anybody sees it.
+            await self._record(
+                "approval.asked",
+                entry,
+                approval=pending.request.id,
+                call=request.call,
+                call_hash=request.call_hash,
+                title=self.redact(request.title)[:_PREVIEW],
+                effects=[e.label for e in effects],
+                policies=list(request.asking),
+                risk=request.risk,
+            )
+            self.publish(ApprovalAsked(approval=pending.request))
+        self._set_activity(entry, TaskState.WAITING_APPROVAL)
+        self.step("ask.waiting")
+        timeout = deadline - self.clock() if deadline else None
+        try:
+            approval = await asyncio.wait_for(asyncio.shield(pending.answer), timeout)
+        except TimeoutError:
+            self.approvals.ticket(pending.request.id)
+            await self._record("approval.ticket", entry, approval=pending.request.id)
+            return None, pending.request.id
+        finally:
+            self._set_activity(entry, TaskState.WORKING)
+        return approval, approval.id
+
+    async def answered(self, request: ApprovalRequest, approval: Approval) -> None:
+        """Record a person's answer (or its absence) and tell the screens.
+
+        The queue calls this before it hands the answer to whoever waits for it.
+        """
+        entry = self.book.task(request.task)
+        await self._record(
+            "approval.answered",
+            entry,
+            approval=request.id,
+            call=request.call,
+            call_hash=request.call_hash,
+            answer=approval.answer,
+            scope=approval.scope,
+            by=approval.by,
+            seconds=round(approval.at - request.created, 3),
+            note=self.redact(approval.note),
+        )
+        self.publish(ApprovalAnswered(id=request.id, answer=approval.answer, by=approval.by))
+
+    # ── bind_call ───────────────────────────────────────────────────────────────────────
+
+    async def bind_call(self, task: str, handle: str, ancestry: Sequence[Process]) -> bool:
+        """Tie the handle to the agent's child that runs the call.
+
+        Rewritten commands do this before anything of the agent's runs in them, so that a
+        process tree belongs to a call before it could have read another call's handle.
+        """
+        try:
+            entry = self.book.require_live(task)
+            call = self.book.call_by_handle(task, handle)
+        except TaskpassError as error:
+            await self.incident(task, "bind_refused", {"reason": error.message})
+            return False
+        # ancestry: [the process that bound, …, the agent's child, the agent's root]
+        child = ancestry[-2] if len(ancestry) >= 2 and ancestry[-1] == entry.root else None
+        if child is None or not self.book.bind(call, child):
+            await self.incident(
+                task, "bind_refused", {"call": call.call.id, "reason": "another process tree"}
+            )
+            return False
+        call_id = call.call.id
+        self.runtimes[task].watch(
+            child, lambda: self._spawn(self._settle(task, call_id, "exited", LeaseState.CLOSED))
+        )
+        self.step("bind.bound")
+        return True
+
+    # ── authorize_use ───────────────────────────────────────────────────────────────────
+
+    async def authorize_use(
+        self,
+        task: str,
+        handle: str,
+        ancestry: Sequence[Process],
+        effect: Effect,
+        surrogates: Sequence[str],
+    ) -> Release:
+        """Judge one request under its open call; a credential leaves only at the very end."""
+        try:
+            return await self._authorize_use(task, handle, ancestry, effect, surrogates)
+        except TaskpassError as error:
+            await self._record_refused_use(task, handle, effect, error)
+            raise
+        except Exception as error:
+            log.exception("authorize_use failed")
+            raise Denied("taskpass could not judge this request, so it is refused.") from error
+
+    async def _authorize_use(
+        self,
+        task: str,
+        handle: str,
+        ancestry: Sequence[Process],
+        effect: Effect,
+        surrogates: Sequence[str],
+    ) -> Release:
+        entry = self.book.require_live(task)
+        runtime = self.runtimes[task]
+        call = self._attested_call(entry, handle, ancestry)
+        spec, surrogate = await self._credential_for(entry, effect, surrogates)
+        self.step("use.attested")
+
+        situation = self._situation(
+            entry,
+            runtime,
+            subagent=call.call.tool_call.subagent,
+            credential=spec.name if spec else "",
+        )
+        decision = self.policy.decide([effect], situation)
+        if decision.outcome is Outcome.DENY:
+            raise Denied(decision.reason, hint=decision.hint)
+        approval = None
+        if decision.outcome is Outcome.ASK:
+            approval = await self._ask_for_use(entry, runtime, call, effect, spec, decision)
+            call = self._attested_call(entry, handle, ancestry)
+        self.step("use.decided")
+        use = new_id("u")
+        if spec is None:
+            await self._record_use("use.allowed", entry, call, use, effect, decision, approval)
+            return Release(lease="", use=use, secret=None)
+
+        grant = self._grant_for(entry, spec, effect)
+        lease = self._lease_for(entry, call, grant)
+        # Intent first: after a crash this lease is shown as possibly live until it expires.
+        await self._record_use(
+            "use.intent", entry, call, use, effect, decision, approval, lease=lease, spec=spec
+        )
+        self.step("use.intent")
+        issuer = self.issuers[spec.issuer]
+        minted = await issuer.mint(
+            spec,
+            MintContext(
+                task=entry.task,
+                epoch=entry.epoch,
+                call=call.call.id,
+                call_hash=call.call.call_hash,
+                lease=lease.id,
+                effect=effect,
+                approval=approval.id if approval else "",
+                policy_digest=self.policy.digest,
+            ),
+        )
+        if minted.revocation:
+            self._minted.setdefault(lease.id, []).append(_Minted(spec, issuer, minted.revocation))
+            await self._record("use.minted", entry, use=use, lease=lease.id, spec=spec.name)
+        self.step("use.minted")
+        # The last look: nothing that awaits stands between this and the answer.
+        self.book.require_live(task, call.call.epoch)
+        if runtime.owner.ancestry(ancestry[0])[-1:] != [entry.root]:
+            raise NotAttested("The process that asked is gone.")
+        if not self.book.lease_live(task, lease.id, self.clock()):
+            raise Revoked("The call ended while its credential was made.")
+        held, used_grant = self.book.count_use(lease.id, self.clock())
+        self.publish(LeaseChanged(lease=held))
+        if used_grant is not None:
+            self.publish(GrantChanged(grant=used_grant))
+        self.step("use.delivered")
+        return Release(
+            lease=lease.id,
+            use=use,
+            secret=minted.secret,
+            surrogate=surrogate,
+            header=spec.header,
+            scheme=spec.scheme,
+        )
+
+    def _attested_call(
+        self, entry: TaskEntry, handle: str, ancestry: Sequence[Process]
+    ) -> CallEntry:
+        """The open call whose process tree made this connection.
+
+        Raises:
+            NotAttested: the handle is not of an open call, or comes from another tree.
+            Revoked: the call is of an earlier epoch.
+        """
+        call = self.book.call_by_handle(entry.task.id, handle)
+        self.book.require_live(entry.task.id, call.call.epoch)
+        root = call.call.root
+        if root is None or not ancestry or ancestry[-1] != entry.root or root not in ancestry:
+            raise NotAttested(
+                "This request comes from a process outside the tool call it names.",
+                hint="Run it inside one tool call.",
+            )
+        return call
+
+    async def _credential_for(
+        self, entry: TaskEntry, effect: Effect, surrogates: Sequence[str]
+    ) -> tuple[CredentialSpec | None, str]:
+        """Which credential the request asks for, by the surrogate it carries.
+
+        Raises:
+            Denied: a surrogate at a host it is not bound to: a canary has sung.
+        """
+        for candidate in surrogates:
+            name = self.vault.resolve(entry.task.id, candidate)
+            if not name:
+                continue
+            spec = next(s for s in self.vault.specs() if s.name == name)
+            if effect.resource in spec.hosts:
+                return spec, candidate
+            entry.misplaced_surrogates += 1
+            await self.incident(
+                entry.task.id,
+                "misplaced_surrogate",
+                {"credential": name, "resource": effect.resource},
+            )
+            raise Denied(
+                f"The stand-in for {name} was sent to {effect.resource}, where it is not bound; "
+                "nothing real left.",
+                hint=f"It is good at: {', '.join(spec.hosts)}.",
+            )
+        return None, ""
+
+    async def _ask_for_use(
+        self,
+        entry: TaskEntry,
+        runtime: TaskRuntime,
+        call: CallEntry,
+        effect: Effect,
+        spec: CredentialSpec | None,
+        decision: Decision,
+    ) -> Approval:
+        """Hold one request while a person is asked; its call's processes stand still meanwhile.
+
+        Raises:
+            Denied, TimedOut, Revoked: by the answer.
+        """
+        credential = spec.name if spec else ""
+        digest = hashlib.sha256(
+            f"{call.call.call_hash}\0{effect.label}\0{credential}".encode()
+        ).hexdigest()
+        request = self._request(
+            entry, call.call, f"sha256:{digest}", f"{effect.label}\n{call.call.tool_call.command}",
+            (effect,), decision, credential,
+        )  # fmt: skip
+        frozen = call.call.root if call.call.identity is CallIdentity.CALL else None
+        if frozen is not None:
+            with contextlib.suppress(LaunchFailed):
+                await runtime.control.freeze(frozen)
+        try:
+            approval, _ = await self._ask(entry, request, (effect,), deadline=0.0)
+        finally:
+            if frozen is not None and not entry.frozen:
+                with contextlib.suppress(LaunchFailed):
+                    await runtime.control.thaw(frozen)
+        assert approval is not None  # without a deadline there is no ticket
+        if approval.answer is Answer.EXPIRED:
+            raise TimedOut(_refusal(approval, decision))
+        if approval.answer is not Answer.APPROVED:
+            raise Denied(_refusal(approval, decision))
+        return approval
+
+    def _grant_for(self, entry: TaskEntry, spec: CredentialSpec, effect: Effect) -> Grant:
+        now = self.clock()
+        grant = self.book.find_grant(entry.task.id, spec.name, effect.resource, now)
+        if grant is None:
+            issuer = self.issuers[spec.issuer]
+            grant = Grant(
+                id=new_id("g"),
+                task=entry.task.id,
+                credential=spec.name,
+                resource=effect.resource,
+                issuer=spec.issuer,
+                kill_mode=issuer.kill_mode,
+                kill_bound=issuer.kill_bound(spec),
+                created=now,
+                expires=min(now + _GRANT_LIFETIME, _end(entry.task)),
+            )
+            self.book.add_grant(grant)
+            self.publish(GrantChanged(grant=grant))
+        return grant
+
+    def _lease_for(self, entry: TaskEntry, call: CallEntry, grant: Grant) -> Lease:
+        lease = self.book.lease_for(call, grant)
+        if lease is None:
+            lease = Lease(
+                id=new_id("l"),
+                grant=grant.id,
+                task=entry.task.id,
+                call=call.call.id,
+                epoch=call.call.epoch,
+                opened=self.clock(),
+                expires=min(call.deadline, grant.expires),
+            )
+            self.book.open_lease(call, lease)
+            self.publish(LeaseChanged(lease=lease))
+        return lease
+
+    def live(self, task: str, lease: str) -> bool:
+        return self.book.lease_live(task, lease, self.clock())
+
+    async def used(self, task: str, release: Release, status: int) -> None:
+        entry = self.book.task(task)
+        await self._record(
+            "use.delivered", entry, use=release.use, lease=release.lease, status=status
+        )
+
+    def model_access(self, task: str, ancestry: Sequence[Process], host: str, port: int) -> bool:
+        try:
+            entry = self.book.require_live(task)
+        except TaskpassError:
+            return False
+        return (
+            list(ancestry) == [entry.root] and f"{host}:{port}" in self.runtimes[task].model_hosts
+        )
+
+    # ── settle_call ─────────────────────────────────────────────────────────────────────
+
+    async def settle_call(self, task: str, agent_call_id: str, outcome: str) -> None:
+        """The agent says that a call, or with "" a turn, has ended.
+
+        A call whose process tree still lives stays open until that has exited or the call's
+        maximum age is reached: only the agent's word has come, not the end.
+        """
+        entry = self.book.task(task)
+        if agent_call_id:
+            found = self.book.call_by_agent_id(task, agent_call_id)
+            ending = [found] if found else []
+        else:
+            ending = self.book.open_calls(task)
+            self._set_activity(entry, TaskState.WAITING_YOU)
+        for call in ending:
+            if call.call.root is None:
+                await self._settle(task, call.call.id, outcome, LeaseState.CLOSED)
+
+    async def _settle(self, task: str, call: str, outcome: str, state: LeaseState) -> None:
+        opened = self.book.call(call)
+        if opened is None:
+            return
+        closed = self.book.settle(call, state=state, now=self.clock())
+        if timer := self._timers.pop(call, None):
+            timer.cancel()
+        self._cut(task, closed)
+        self.step("settle.cut")
+        await self._end_upstream(closed)
+        with contextlib.suppress(LedgerFailed):
+            await self._record(
+                "call.settled",
+                self.book.task(task),
+                call=call,
+                outcome=outcome,
+                leases=[lease.id for lease in closed],
+                seconds=round(self.clock() - opened.call.opened, 3),
+            )
+        self.step("settle.recorded")
+
+    def _cut(self, task: str, leases: Sequence[Lease]) -> int:
+        runtime = self.runtimes.get(task)
+        cut = 0
+        for lease in leases:
+            if runtime is not None:
+                cut += sum(channel.cut(lease.id) for channel in runtime.channels)
+            self.publish(LeaseChanged(lease=lease))
+        return cut
+
+    async def _end_upstream(self, leases: Sequence[Lease]) -> int:
+        """Revoke what was minted for `leases`; how many could not be confirmed."""
+        unconfirmed = 0
+        for lease in leases:
+            for minted in self._minted.pop(lease.id, []):
+                try:
+                    await minted.issuer.revoke(minted.spec, minted.revocation)
+                except Exception:
+                    log.exception("upstream revocation of %s failed", minted.spec.name)
+                    unconfirmed += 1
+        return unconfirmed
+
+    def _arm(self, opened: CallEntry) -> None:
+        """End a call at its maximum age, whatever its processes do."""
+        call = opened.call
+        self._timers[call.id] = asyncio.get_running_loop().call_later(
+            max(0.0, opened.deadline - self.clock()),
+            lambda: self._spawn(
+                self._settle(call.task, call.id, "maximum age", LeaseState.EXPIRED)
+            ),
+        )
+
+    # ── the agent without hooks, and the agent's end ────────────────────────────────────
+
+    async def open_process_call(self, task: str) -> str:
+        """One call for the whole run of an agent that announces none; its handle.
+
+        The call is bound to the agent's root process by `started`.
+        """
+        entry = self.book.require_live(task)
+        runtime = self.runtimes[task]
+        tool_call = ToolCall(
+            agent_call_id="process",
+            tool="process",
+            kind=ToolKind.SHELL,
+            arguments={"argv": list(entry.task.argv)},
+            cwd=entry.task.cwd,
+            command=" ".join(entry.task.argv),
+        )
+        call = Call(
+            id=new_id("c"),
+            task=task,
+            epoch=entry.epoch,
+            tool_call=tool_call,
+            call_hash=call_hash(tool_call, profile=entry.task.agent.profile),
+            effects=(),
+            decision=Decision(Outcome.ALLOW, "started by the person"),
+            opened=self.clock(),
+            state=CallState.OPEN,
+            identity=runtime.profile.call_identity,
+        )
+        await self._record_call("call.opened", entry, call)
+        opened = self.book.open_call(call, max_age=entry.task.limits.max_age)
+        self._arm(opened)
+        return opened.handle
+
+    async def started(self, task: str, root: Process) -> None:
+        """The agent's root process runs."""
+        entry = self.book.task(task)
+        entry.root = root
+        if opened := self.book.call_by_agent_id(task, "process"):
+            self.book.bind(opened, root)
+        self._set_activity(entry, TaskState.WORKING)
+
+    async def ended(self, task: str, exit_code: int) -> None:
+        """The agent's root process has exited: settle everything, forget its surrogates."""
+        entry = self.book.task(task)
+        if entry.ended:
+            return
+        entry.ended = self.clock()
+        entry.exit_code = exit_code
+        for pending in self.approvals.cancel_task(task, Answer.REVOKED):
+            self._spawn(self.answered(*pending))
+        for call in self.book.open_calls(task):
+            await self._settle(task, call.call.id, "agent exited", LeaseState.CLOSED)
+        for grant in [g for g in self.book.grants() if g.task == task]:
+            self.book.drop_grant(grant.id, revoked=False)
+            self.publish(GrantChanged(grant=grant, live=False))
+        self.vault.forget(task)
+        await self._record("task.ended", entry, exit_code=exit_code)
+        self._changed(entry)
+
+    # ── revoke, freeze ──────────────────────────────────────────────────────────────────
+
+    async def revoke_task(self, task: str, by: str) -> RevokedView:
+        """Take everything away: memory first, then disk, then processes and upstreams.
+
+        Acknowledged after the epoch is raised, connections are cut and the tombstone is
+        durable; killing and upstream revocation go on behind it and are recorded.
+
+        Raises:
+            LedgerFailed: the tombstone could not be written. The task stays refused and frozen.
+        """
+        began = time.perf_counter()
+        entry = self.book.task(task)
+        self.book.raise_epoch(task)
+        runtime = self.runtimes.get(task)
+        cut = sum(channel.cut() for channel in runtime.channels) if runtime else 0
+        for pending in self.approvals.cancel_task(task, Answer.REVOKED):
+            self._spawn(self.answered(*pending))
+        now = self.clock()
+        dead = [
+            closed
+            for call in self.book.open_calls(task)
+            for closed in self.book.settle(call.call.id, state=LeaseState.REVOKED, now=now)
+        ]
+        self.step("revoke.refused")
+        try:
+            await self.ledger.append_reserved(
+                "task.revoked",
+                self._who(entry) | {"by": by, "leases": [lease.id for lease in dead]},
+            )
+        except LedgerFailed:
+            if runtime is not None:
+                with contextlib.suppress(LaunchFailed):
+                    await runtime.control.freeze()
+            raise
+        self.step("revoke.tombstone")
+        took = (time.perf_counter() - began) * 1000
+        for lease in dead:
+            self.publish(LeaseChanged(lease=lease))
+        for grant in [g for g in self.book.grants() if g.task == task]:
+            self.book.drop_grant(grant.id, revoked=True)
+            self.publish(GrantChanged(grant=grant, live=False))
+        self._changed(entry)
+        self._spawn(self._finish_revocation(entry, runtime, dead))
+        minted = sum(len(self._minted.get(lease.id, [])) for lease in dead)
+        return RevokedView(
+            tasks=(task,),
+            leases_dead=len(dead) - minted,
+            leases_unconfirmed=minted,
+            connections_cut=cut,
+            took_ms=took,
+        )
+
+    async def _finish_revocation(
+        self, entry: TaskEntry, runtime: TaskRuntime | None, dead: Sequence[Lease]
+    ) -> None:
+        left = 0
+        if runtime is not None:
+            with contextlib.suppress(LaunchFailed):
+                left = await runtime.control.kill()
+        unconfirmed = await self._end_upstream(dead)
+        self.vault.forget(entry.task.id)
+        with contextlib.suppress(LedgerFailed):
+            await self._record(
+                "task.killed", entry, processes_left=left, leases_unconfirmed=unconfirmed
+            )
+
+    async def revoke_grant(self, grant: str, by: str) -> RevokedView:
+        """Take one grant away for the rest of its task."""
+        began = time.perf_counter()
+        gone = self.book.drop_grant(grant, revoked=True)
+        now = self.clock()
+        dead = [
+            closed
+            for lease in self.book.leases_of(grant=grant)
+            if (closed := self.book.close_lease(lease.id, LeaseState.REVOKED, now)) is not None
+        ]
+        cut = self._cut(gone.task, dead)
+        entry = self.book.task(gone.task)
+        await self.ledger.append_reserved(
+            "grant.revoked",
+            self._who(entry)
+            | {"by": by, "grant": grant, "credential": gone.credential, "resource": gone.resource},
+        )
+        took = (time.perf_counter() - began) * 1000
+        self.publish(GrantChanged(grant=gone, live=False))
+        unconfirmed = await self._end_upstream(dead)
+        return RevokedView(
+            tasks=(gone.task,),
+            leases_dead=len(dead) - unconfirmed,
+            leases_unconfirmed=unconfirmed,
+            connections_cut=cut,
+            took_ms=took,
+        )
+
+    async def freeze_task(self, task: str, by: str) -> None:
+        """Refuse everything and stop the task's processes until it is thawed."""
+        entry = self.book.require_live(task)
+        entry.frozen = True
+        self._changed(entry)
+        await self.runtimes[task].control.freeze()
+        await self._record("task.frozen", entry, by=by)
+
+    async def thaw_task(self, task: str, by: str) -> None:
+        entry = self.book.task(task)
+        if entry.revoked or not entry.frozen:
+            raise Denied("This task is not frozen.")
+        # On record before it moves again.
+        await self._record("task.thawed", entry, by=by)
+        entry.frozen = False
+        await self.runtimes[task].control.thaw()
+        self._changed(entry)
+
+    # ── records ─────────────────────────────────────────────────────────────────────────
+
+    async def incident(self, task: str, kind: str, detail: Mapping[str, Any]) -> None:
+        """Record what must not happen; never fails the caller, who refuses anyway."""
+        with contextlib.suppress(TaskpassError):
+            entry = self.book.task(task)
+            await self._record(f"incident.{kind}", entry, detail=dict(detail))
+
+    async def _record(self, kind: str, entry: TaskEntry, **body: Any) -> None:
+        await self.ledger.append(kind, self._who(entry) | body)
+
+    async def _record_call(
+        self, kind: str, entry: TaskEntry, call: Call, approval: Approval | None = None
+    ) -> None:
+        tool = call.tool_call
+        await self._record(
+            kind,
+            entry,
+            call=call.id,
+            agent_call_id=tool.agent_call_id,
+            subagent=tool.subagent,
+            identity=call.identity,
+            tool=tool.tool,
+            call_hash=call.call_hash,
+            preview=self.redact(tool.command or _title(call))[:_PREVIEW],
+            effects=[self.redact(e.label)[:_PREVIEW] for e in call.effects],
+            outcome=call.decision.outcome,
+            reason=self.redact(call.decision.reason),
+            policies=list(call.decision.policies),
+            policy=self.policy.digest,
+            approval=approval.id if approval else "",
+        )
+
+    async def _record_use(
+        self,
+        kind: str,
+        entry: TaskEntry,
+        call: CallEntry,
+        use: str,
+        effect: Effect,
+        decision: Decision,
+        approval: Approval | None,
+        *,
+        lease: Lease | None = None,
+        spec: CredentialSpec | None = None,
+    ) -> None:
+        await self._record(
+            kind,
+            entry,
+            call=call.call.id,
+            use=use,
+            effect=self.redact(effect.label)[:_PREVIEW],
+            outcome=decision.outcome,
+            policies=list(decision.policies),
+            policy=self.policy.digest,
+            approval=approval.id if approval else "",
+            lease=lease.id if lease else "",
+            until=lease.expires if lease else 0.0,
+            credential=spec.name if spec else "",
+            issuer=spec.issuer if spec else "",
+        )
+
+    async def _record_refused_use(
+        self, task: str, handle: str, effect: Effect, error: TaskpassError
+    ) -> None:
+        with contextlib.suppress(TaskpassError):
+            await self._record(
+                "use.denied",
+                self.book.task(task),
+                call=handle.partition(":")[0],
+                effect=self.redact(effect.label)[:_PREVIEW],
+                outcome=Outcome.DENY,
+                code=error.code,
+                reason=self.redact(error.message),
+            )
+
+    async def _count_denial(self, task: str, call: ToolCall, error: TaskpassError) -> None:
+        with contextlib.suppress(TaskpassError):
+            entry = self.book.task(task)
+            entry.denied += 1
+            self._changed(entry)
+            await self._record(
+                "call.denied",
+                entry,
+                agent_call_id=call.agent_call_id,
+                tool=call.tool,
+                preview=self.redact(call.command)[:_PREVIEW],
+                outcome=Outcome.DENY,
+                code=error.code,
+                reason=self.redact(error.message),
+            )
+
+    def _who(self, entry: TaskEntry) -> dict[str, Any]:
+        """The identity of four parts, as every record carries it."""
+        task = entry.task
+        return {
+            "user": task.user.label,
+            "agent": task.agent.label,
+            "agent_digest": task.agent.digest,
+            "runtime": task.runtime.kind,
+            "tier": task.runtime.tier,
+            "task": task.id,
+            "purpose": task.purpose,
+            "epoch": entry.epoch,
+        }
+
+    # ── small things ────────────────────────────────────────────────────────────────────
+
+    def _situation(
+        self, entry: TaskEntry, runtime: TaskRuntime, *, subagent: str = "", credential: str = ""
+    ) -> Situation:
+        return Situation(
+            task=entry.task,
+            call_identity=runtime.profile.call_identity,
+            workspace=entry.task.cwd,
+            subagent=subagent,
+            credential=credential,
+            open_calls=len(self.book.open_calls(entry.task.id)),
+            total_calls=entry.calls,
+        )
+
+    def _request(
+        self,
+        entry: TaskEntry,
+        call: Call,
+        digest: str,
+        title: str,
+        effects: Sequence[Effect],
+        decision: Decision,
+        credential: str = "",
+    ) -> ApprovalRequest:
+        now = self.clock()
+        change = tuple(f"+ {credential} at {e.resource}" for e in effects if credential)
+        return ApprovalRequest(
+            id=new_id("a"),
+            task=entry.task.id,
+            epoch=entry.epoch,
+            call=call.id,
+            call_hash=digest,
+            title=title,
+            effects=tuple(effects),
+            asking=decision.policies,
+            reason=decision.reason,
+            risk=decision.risk,
+            created=now,
+            expires=now + self.approval_timeout,
+            agent_note=call.tool_call.note,
+            change=change,
+            credential=credential,
+        )
+
+    def _set_activity(self, entry: TaskEntry, state: TaskState) -> None:
+        if entry.activity is not state:
+            entry.activity = state
+            self._changed(entry)
+
+    def _changed(self, entry: TaskEntry) -> None:
+        self.publish(TaskChanged(task=self.view(entry)))
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        job = asyncio.ensure_future(work)
+        self._background.add(job)
+        job.add_done_callback(self._reap)
+
+    def _reap(self, job: asyncio.Future[None]) -> None:
+        self._background.discard(job)  # type: ignore[arg-type]
+        if not job.cancelled() and (error := job.exception()) is not None:
+            log.error("background work failed", exc_info=error)
+
+
+def _explain(decision: Decision) -> str:
+    rules = f" [{', '.join(decision.policies)}]" if decision.policies else ""
+    return f"{decision.reason}{rules} {decision.hint}".strip()
+
+
+def _refusal(approval: Approval, decision: Decision) -> str:
+    words = {
+        Answer.DENIED: f"{approval.by or 'The person'} denied this.",
+        Answer.EXPIRED: "Nobody answered the approval in time, so this is denied.",
+        Answer.REVOKED: "This task's access was revoked.",
+    }.get(approval.answer, "This is denied.")
+    note = f" They say: {approval.note}" if approval.note else ""
+    return f"{words}{note} {decision.hint}".strip()
+
+
+def _title(call: Call) -> str:
+    return f"{call.tool_call.tool} " + ", ".join(e.label for e in call.effects)
+
+
+def _pid(process: Process | None) -> int:
+    return process.pid if process else 0
+
+
+def _end(task: Task) -> float:
+    return task.created + task.limits.max_age
