@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from platformdirs import PlatformDirs
 
-from supervisor.errors import LaunchFailed
+from supervisor.errors import ConfigError, LaunchFailed
 
 # sun_path holds 108 bytes on Linux, 104 on macOS, with the final NUL.
 _SOCKET_LIMIT = 100
@@ -94,3 +97,51 @@ def user_paths() -> Paths:
     for path in paths.all():
         private_dir(path)
     return paths
+
+
+def private_file(path: Path, make: Callable[[], bytes]) -> bytes:
+    """Content of a key file (0600, ours); made with `make()` on first use.
+
+    The file appears whole or not at all: a crash leaves no half-written key behind.
+
+    Raises:
+        ConfigError: it is a link, belongs to somebody else, others can read it, or it cannot be
+            read or written.
+    """
+    try:
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            _place(path, make())
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(fd, "rb") as file:
+            info = os.fstat(fd)
+            if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid():
+                raise ConfigError(
+                    f"{path} is not a file of ours.", hint="Find out who put it there."
+                )
+            if info.st_mode & 0o077:
+                raise ConfigError(
+                    f"Others can read {path}.",
+                    hint="Somebody may know the key in it. Remove the file and start again.",
+                )
+            return file.read()
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot use {path}: {error.strerror}.", hint="Check the directory and the disk."
+        ) from error
+
+
+def _place(path: Path, content: bytes) -> None:
+    """Put `content` at `path` unless another process was first."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    fd = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(fd)
+        with contextlib.suppress(FileExistsError):
+            os.link(scratch, path)
+    finally:
+        scratch.unlink()

@@ -1,0 +1,329 @@
+"""The ledger's SQLite file, used by one thread: batches in, durable records out.
+
+Write-ahead log with `synchronous=FULL`: a commit is on the disk when it returns. Rows hold the
+canonical bytes; `task` and `kind` are copies to find them by, and verification compares them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from supervisor.errors import LedgerBroken, LedgerFailed
+from supervisor.ledger.chain import GENESIS, Checkpoint, Row, link
+from supervisor.ledger.record import encode
+from supervisor.ledger.reserve import Reserve
+from supervisor.ledger.signing import CheckpointKey
+
+_APPLICATION = 0x7470_6C67  # "tplg", in the file's header
+_SCHEMA = 1
+
+_CREATE = """
+CREATE TABLE IF NOT EXISTS records (
+    seq INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL,
+    task TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    canonical BLOB NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS records_by_task ON records (task, seq) WHERE task != '';
+CREATE INDEX IF NOT EXISTS records_by_kind ON records (kind, seq);
+CREATE TABLE IF NOT EXISTS checkpoints (
+    number INTEGER PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    time REAL NOT NULL,
+    signature BLOB NOT NULL
+) STRICT;
+"""
+
+_HINT = "Free some space, or make the disk writable. Until then no credential is released."
+
+_SPACE_ERRORS = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A record that is asked for. `reserved`: it may use the space kept aside."""
+
+    kind: str
+    body: Mapping[str, Any]
+    time: float
+    reserved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A record that is durable."""
+
+    seq: int
+    hash: bytes
+    canonical: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointRule:
+    """When the head is signed: after so many records, or so many seconds, at the latest."""
+
+    records: int = 256
+    seconds: float = 30.0
+
+
+class Database:
+    """The writing side of one ledger file.
+
+    Raises:
+        LedgerFailed: the file cannot be opened for writing.
+        LedgerBroken: the records since the last checkpoint do not verify.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        key: CheckpointKey,
+        reserve: Reserve,
+        rule: CheckpointRule,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._path = path
+        self._key = key
+        self._reserve = reserve
+        self._rule = rule
+        self._clock = clock
+        self._seq, self._head = 0, GENESIS
+        self._checkpoints, self._signed, self._signed_at = 0, 0, clock()
+        try:
+            self._connection = self._open()
+        except sqlite3.Error:
+            # A restart on a full disk: even opening needs room. Revocations come first.
+            self._reserve.release()
+            try:
+                self._connection = self._open()
+            except sqlite3.Error as error:
+                raise self._failed(error) from error
+        self._check_tail()
+        self._reserve.hold()
+
+    @property
+    def seq(self) -> int:
+        """Number of the last durable record, 0 for none."""
+        return self._seq
+
+    @property
+    def unsigned(self) -> int:
+        """Records since the last checkpoint."""
+        return self._seq - self._signed
+
+    def write(self, drafts: Sequence[Draft]) -> list[Written | LedgerFailed]:
+        """Make a batch durable in one commit; the answer for each draft, in order.
+
+        Ordinary records are refused while the reserve cannot be held, so that only reserved
+        ones ever spend it.
+        """
+        if self._reserve.hold():
+            try:
+                return self._commit(drafts)
+            except sqlite3.Error as error:
+                self._resume()
+                refusal = self._failed(error)
+        else:
+            refusal = LedgerFailed(
+                f"The history cannot be written: {self._reserve.problem}.", hint=_HINT
+            )
+        urgent = [draft for draft in drafts if draft.reserved]
+        answers = iter(self._write_urgent(urgent) if urgent else ())
+        return [next(answers) if draft.reserved else refusal for draft in drafts]
+
+    def sign(self) -> None:
+        """Sign the head, if there is something new. A failure leaves it for the next time."""
+        if not self.unsigned:
+            return
+        try:
+            with self._transaction():
+                checkpoint = self._sign(self._seq, self._head)
+            self._note(checkpoint)
+        except sqlite3.Error:
+            self._resume()
+
+    def fold(self) -> None:
+        """Move the write-ahead log into the main file. Done when idle: it takes milliseconds."""
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def close(self) -> None:
+        self.sign()
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._connection.close()
+
+    def _write_urgent(self, drafts: Sequence[Draft]) -> list[Written | LedgerFailed]:
+        try:
+            return self._commit(drafts)  # a single record may fit where a batch did not
+        except sqlite3.Error as error:
+            self._resume()
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _SPACE_ERRORS:
+                return [self._failed(error)] * len(drafts)
+        self._reserve.release()
+        try:
+            return self._commit(drafts)
+        except sqlite3.Error as error:
+            self._resume()
+            return [self._failed(error)] * len(drafts)
+
+    def _commit(self, drafts: Sequence[Draft]) -> list[Written | LedgerFailed]:
+        answers: list[Written | LedgerFailed] = []
+        seq, head = self._seq, self._head
+        with self._transaction():
+            for draft in drafts:
+                try:
+                    canonical = encode(seq + 1, draft.time, draft.kind, head, draft.body)
+                    task = draft.body.get("task", "")
+                    if not isinstance(task, str):
+                        raise ValueError("task must be a string")
+                except ValueError as error:
+                    answers.append(
+                        LedgerFailed(f"A record of kind {draft.kind} cannot be written: {error}.")
+                    )
+                    continue
+                seq, head = seq + 1, link(head, canonical)
+                self._connection.execute(
+                    "INSERT INTO records VALUES (?, ?, ?, ?, ?)",
+                    (seq, head, task, draft.kind, canonical),
+                )
+                answers.append(Written(seq, head, canonical))
+            checkpoint = self._sign(seq, head) if self._due(seq) else None
+        self._seq, self._head = seq, head
+        if checkpoint is not None:
+            self._note(checkpoint)
+        return answers
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            # SQLite rolls back by itself after some errors, and then has nothing to roll back.
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def _due(self, seq: int) -> bool:
+        new = seq - self._signed
+        late = self._clock() - self._signed_at >= self._rule.seconds
+        return new >= self._rule.records or (new > 0 and late)
+
+    def _sign(self, seq: int, head: bytes) -> Checkpoint:
+        checkpoint = self._key.sign(self._checkpoints + 1, seq, head, self._clock())
+        self._connection.execute(
+            "INSERT INTO checkpoints VALUES (?, ?, ?, ?, ?)",
+            (
+                checkpoint.number,
+                checkpoint.seq,
+                checkpoint.hash,
+                checkpoint.time,
+                checkpoint.signature,
+            ),
+        )
+        return checkpoint
+
+    def _note(self, checkpoint: Checkpoint) -> None:
+        self._checkpoints, self._signed = checkpoint.number, checkpoint.seq
+        self._signed_at = self._clock()
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, isolation_level=None, timeout=5.0, check_same_thread=False
+        )
+        try:
+            found = connection.execute("PRAGMA application_id").fetchone()[0]
+            schema = connection.execute("PRAGMA user_version").fetchone()[0]
+            if (found, schema) not in {(0, 0), (_APPLICATION, _SCHEMA)}:
+                raise LedgerFailed(
+                    f"{self._path} is not a ledger that this version can write.",
+                    hint="Move it away, or use the version that wrote it.",
+                )
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")  # `fold` does it, when idle
+            if not found:
+                connection.executescript(
+                    f"BEGIN; {_CREATE} PRAGMA application_id = {_APPLICATION};"
+                    f"PRAGMA user_version = {_SCHEMA}; COMMIT;"
+                )
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _resume(self) -> None:
+        """After a failure: what is on the disk is where the chain goes on."""
+        with contextlib.suppress(sqlite3.Error):
+            self._read_heads()
+
+    def _read_heads(self) -> None:
+        last = self._connection.execute(
+            "SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1"
+        ).fetchone()
+        signed = self._connection.execute(
+            "SELECT number, seq FROM checkpoints ORDER BY number DESC LIMIT 1"
+        ).fetchone()
+        self._seq, self._head = last or (0, GENESIS)
+        self._checkpoints, self._signed = signed or (0, 0)
+
+    def _check_tail(self) -> None:
+        """Refuse to go on from a head that was tampered with."""
+        try:
+            self._read_heads()
+            rows = self._connection.execute(
+                "SELECT seq, hash, canonical FROM records WHERE seq >= ? ORDER BY seq",
+                (self._signed,),
+            ).fetchall()
+            signed = self._connection.execute(
+                "SELECT hash FROM checkpoints WHERE number = ?", (self._checkpoints,)
+            ).fetchone()
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        if signed is None:
+            prev, expected = GENESIS, 1
+        elif rows and rows[0][:2] == (self._signed, signed[0]):
+            prev, expected = signed[0], self._signed + 1
+            rows = rows[1:]
+        else:
+            raise self._broken(self._signed)
+        for seq, digest, canonical in rows:
+            if seq != expected or link(prev, canonical) != digest:
+                raise self._broken(expected)
+            prev, expected = digest, seq + 1
+
+    def _broken(self, seq: int) -> LedgerBroken:
+        return LedgerBroken(
+            f"The history in {self._path} was changed at record {seq}.",
+            hint="`taskpass verify` says more. Keep the file aside, then move it away to go on.",
+        )
+
+    def _failed(self, error: sqlite3.Error) -> LedgerFailed:
+        return LedgerFailed(f"The history cannot be written: {error}.", hint=_HINT)
+
+
+def read_rows(connection: sqlite3.Connection) -> Iterator[Row]:
+    """All records in order, for verification."""
+    for row in connection.execute(
+        "SELECT seq, hash, task, kind, canonical FROM records ORDER BY seq"
+    ):
+        yield Row(*row)
+
+
+def read_checkpoints(connection: sqlite3.Connection) -> Iterator[Checkpoint]:
+    """All checkpoints in order."""
+    for row in connection.execute(
+        "SELECT number, seq, hash, time, signature FROM checkpoints ORDER BY number"
+    ):
+        yield Checkpoint(*row)
