@@ -73,6 +73,12 @@ class TimedOut(TaskpassError):
     code, status, exit_code = "timed_out", 408, 4
 
 
+class InvalidToken(Denied):
+    """A token that does not verify; the code is RFC 6750's."""
+
+    code, status = "invalid_token", 401
+
+
 class Revoked(Denied):
     """The task's epoch has moved on, or it is frozen."""
 

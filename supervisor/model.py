@@ -324,6 +324,7 @@ class CredentialSpec:
     ttl: float = 60.0  # seconds, for minted ones
     created: float = 0.0
     options: Mapping[str, str] = field(default_factory=dict)  # issuer-specific, never secret
+    protection: str = ""  # where its secret lies, in words; "" while there is none
 
 
 class CallState(StrEnum):

@@ -215,6 +215,7 @@ class CredentialView(Wire, frozen=True, kw_only=True):
     kill_mode: str = ""
     kill_bound: float = 0.0
     created: float = 0.0
+    protection: str = ""  # "system keyring" | "passphrase" | "file key" | "" (nothing stored)
 
 
 # ── Holder frames: screen → holder ──────────────────────────────────────────────────────
