@@ -1,0 +1,1 @@
+"""Processes of a task: containment, the holder, its tree, its terminal."""

@@ -1,0 +1,499 @@
+"""`ports.Emulator` on libghostty-vt, through pyghostty's raw binding.
+
+The raw binding is used where the friendly one has no word for it: rendering state, the
+encoders, and the options that keep a hostile program inside its pane. Nothing a program
+prints can make this process open a file (kitty image media are off), answer with
+the title or the clipboard, or reach the terminal the person sits at.
+"""
+
+from __future__ import annotations
+
+import weakref
+from functools import lru_cache
+from typing import Any
+
+from pyghostty import Terminal
+from pyghostty._ffi import check, ffi, lib
+from pyghostty.core import init_sized
+from rich.cells import cell_len
+
+from supervisor.model import Cursor, Run
+from supervisor.ports import Emulator
+from supervisor.process import emulator_keys
+from supervisor.process.emulator import BIDI_CONTROLS, clamp, clean_title
+
+SCROLLBACK_LINES = 10_000
+# The engine's own default is 10,000 bytes, which is about ten lines.
+SCROLLBACK_BYTES = 16 * 1024 * 1024
+CONTINUATION_BYTES = 64 * 1024
+APC_BYTES = 64 * 1024
+
+# What colour queries (OSC 10, 11) are answered: agents pick their palette by it.
+FOREGROUND, BACKGROUND = (220, 220, 220), (16, 16, 24)
+_CELL_WIDTH, _CELL_HEIGHT = 8, 16  # nominal pixels, for size reports and mouse positions
+
+_BOLD, _FAINT, _ITALIC, _UNDERLINE, _INVERSE, _STRIKE = 1, 2, 4, 8, 16, 32
+_INVISIBLE = 64  # not in model.Run: invisible text is never sent, only its blanks
+_MAX_GRAPHEME = 32  # code points of one cell that are kept
+
+# A cell is a packed 64-bit integer (libghostty-vt page.zig): tag 0–1, content 2–25,
+# style id 26–41, width 42–43.
+_TAG, _CONTENT, _STYLE, _WIDE = 0, 2, 26, 42
+_TAG_TEXT, _TAG_GRAPHEME, _TAG_PALETTE, _TAG_RGB = range(4)
+_WIDE_NARROW, _WIDE_WIDE, _WIDE_TAIL = range(3)
+
+_BUTTONS = {1: 1, 2: 3, 3: 2, 4: 4, 5: 5, 6: 6, 7: 7}  # Textual's 2 is the middle one
+_WHEEL = {4: "up", 5: "down"}
+_WHEEL_LINES = 3
+
+ffi.cdef(
+    """
+    typedef struct { GhosttyTerminalScrollViewportTag tag; uint64_t value[2]; }
+      TaskpassScrollViewport;
+    """
+)
+
+
+def _scroll_function() -> Any:
+    # cffi cannot pass a union by value; a struct of the same layout has the same ABI.
+    if ffi.sizeof("TaskpassScrollViewport") != ffi.sizeof("GhosttyTerminalScrollViewport"):
+        raise RuntimeError("pyghostty's scroll structure is not the one this was written for")
+    return ffi.cast(
+        "void (*)(GhosttyTerminal, TaskpassScrollViewport)",
+        ffi.addressof(lib, "ghostty_terminal_scroll_viewport"),
+    )
+
+
+_scroll_viewport = _scroll_function()
+
+
+@lru_cache(maxsize=8192)
+def _style(raw: bytes) -> tuple[int, int, int]:
+    """(fg, bg, attrs) of a GhosttyStyle given as its bytes."""
+    style = ffi.from_buffer("GhosttyStyle*", raw)
+
+    def colour(value: Any) -> int:
+        if value.tag == lib.GHOSTTY_STYLE_COLOR_PALETTE:
+            return int(value.value.palette)
+        if value.tag == lib.GHOSTTY_STYLE_COLOR_RGB:
+            rgb = value.value.rgb
+            return 0x1000000 | rgb.r << 16 | rgb.g << 8 | rgb.b
+        return -1
+
+    attrs = (
+        _BOLD * style.bold
+        | _FAINT * style.faint
+        | _ITALIC * style.italic
+        | _UNDERLINE * bool(style.underline)
+        | _INVERSE * style.inverse
+        | _STRIKE * style.strikethrough
+        | _INVISIBLE * style.invisible
+    )
+    return colour(style.fg_color), colour(style.bg_color), attrs
+
+
+def _printable(codepoint: int) -> str:
+    """A cell's character; blanks for controls, which must not reach any terminal."""
+    if codepoint < 0x20 or 0x7F <= codepoint < 0xA0:
+        return " "
+    if 0xD800 <= codepoint < 0xE000:
+        return "\ufffd"
+    return chr(codepoint)
+
+
+class GhosttyEmulator(Emulator):
+    """One terminal. Single-threaded."""
+
+    def __init__(self, cols: int, rows: int) -> None:
+        self._cols, self._rows = clamp(cols, rows)
+        self._terminal = Terminal(
+            self._cols, self._rows, scrollback=SCROLLBACK_LINES, fg=FOREGROUND, bg=BACKGROUND
+        )
+        self._native = self._terminal._t[0]
+        self._replies = bytearray()
+        self.clipboard_writes = 0  # OSC 52 writes that were dropped
+        self._configure()
+
+        self._state = self._made("render_state")
+        self._iterator = self._made("render_state_row_iterator")
+        self._cells = self._made("render_state_row_cells")
+        self._key_encoder = self._made("key_encoder")
+        self._key_event = self._made("key_event")
+        self._mouse_encoder = self._made("mouse_encoder")
+        self._mouse_event = self._made("mouse_event")
+        self._view = ffi.new("GhosttyCellsView*")
+        self._row_number = ffi.new("uint16_t*")
+        self._cell_style = init_sized("GhosttyStyle")
+        self._cell_style_bytes = ffi.buffer(self._cell_style, ffi.sizeof("GhosttyStyle"))
+        self._grapheme = ffi.new("uint32_t[]", 256)
+        self._grapheme_length = ffi.new("uint32_t*")
+        self._out = ffi.new("char[]", 256)
+        self._written = ffi.new("size_t*")
+
+    def _made(self, kind: str) -> Any:
+        """A native object of its own, freed with this emulator."""
+        box = ffi.new(f"{_TYPES[kind]}*")
+        check(getattr(lib, f"ghostty_{kind}_new")(ffi.NULL, box), kind)
+        weakref.finalize(self, getattr(lib, f"ghostty_{kind}_free"), box[0])
+        return box
+
+    def _configure(self) -> None:
+        def option(name: str, value: Any) -> None:
+            number = getattr(lib, f"GHOSTTY_TERMINAL_OPT_{name}")
+            check(lib.ghostty_terminal_set(self._native, number, value), name)
+
+        option("SCROLLBACK_MAX_BYTES", ffi.new("size_t*", SCROLLBACK_BYTES))
+        # Without it a state cannot be saved while a sequence is half read.
+        option("CONTINUATION_MAX_BYTES", ffi.new("size_t*", CONTINUATION_BYTES))
+        option("APC_MAX_BYTES", ffi.new("size_t*", APC_BYTES))
+        option("KITTY_IMAGE_STORAGE_LIMIT", ffi.new("uint64_t*", 0))
+        for medium in ("FILE", "TEMP_FILE", "SHARED_MEM"):  # each names a file for us to open
+            option(f"KITTY_IMAGE_MEDIUM_{medium}", ffi.NULL)
+        option("TITLE_REPORT", ffi.new("bool*", False))
+
+        # The callbacks must not keep `self` alive, or the native memory would never go.
+        me = weakref.ref(self)
+
+        def reply(data: bytes) -> None:
+            if (emulator := me()) is not None:
+                emulator._replies += data
+
+        self._terminal.on_reply(reply)
+
+        def size(_terminal: Any, _user: Any, out: Any) -> bool:
+            if (emulator := me()) is None:
+                return False
+            out.rows, out.columns = emulator._rows, emulator._cols
+            out.cell_width, out.cell_height = _CELL_WIDTH, _CELL_HEIGHT
+            return True
+
+        def colour_scheme(_terminal: Any, _user: Any, out: Any) -> bool:
+            out[0] = lib.GHOSTTY_COLOR_SCHEME_DARK
+            return True
+
+        def clipboard_write(_terminal: Any, _user: Any, _write: Any) -> None:
+            if (emulator := me()) is not None:
+                emulator.clipboard_writes += 1
+
+        # cffi frees a callback with its Python object: they live as long as the terminal.
+        self._callbacks = {
+            "SIZE": ffi.callback("GhosttyTerminalSizeFn", size),
+            "COLOR_SCHEME": ffi.callback("GhosttyTerminalColorSchemeFn", colour_scheme),
+            "CLIPBOARD_WRITE": ffi.callback("GhosttyTerminalClipboardWriteFn", clipboard_write),
+        }
+        for name, callback in self._callbacks.items():
+            option(name, callback)
+        # Widths by grapheme cluster, as the screen's own measuring has it; a default,
+        # so that it outlives the agent's terminal reset.
+        graphemes = ffi.new("GhosttyTerminalModeConfig*", {"mode": 2027, "value": True})
+        option("MODE_DEFAULT", graphemes)
+        option("MODE", graphemes)
+
+    # ── Output of the agent ─────────────────────────────────────────────────────────────
+
+    def feed(self, data: bytes) -> bytes:
+        lib.ghostty_terminal_vt_write(self._native, data, len(data))
+        if not self._replies:
+            return b""
+        replies = bytes(self._replies)
+        self._replies.clear()
+        return replies
+
+    def resize(self, cols: int, rows: int) -> None:
+        cols, rows = clamp(cols, rows)
+        if (cols, rows) == (self._cols, self._rows):
+            return
+        self._cols, self._rows = cols, rows
+        self._terminal.resize(cols, rows, _CELL_WIDTH, _CELL_HEIGHT)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._cols, self._rows
+
+    @property
+    def title(self) -> str:
+        title = self._terminal.get("title", "GhosttyString")
+        raw = ffi.buffer(title.ptr, title.len)[:] if title.len else b""
+        return clean_title(raw.decode("utf-8", "replace"))
+
+    def cursor(self) -> Cursor:
+        get = self._terminal.get
+        return Cursor(
+            min(get("cursor_x"), self._cols - 1),
+            min(get("cursor_y"), self._rows - 1),
+            bool(get("cursor_visible", "bool")),
+        )
+
+    @property
+    def history(self) -> int:
+        if self._alternate_screen():
+            return 0
+        return int(self._terminal.get("scrollback_rows", "size_t"))
+
+    @property
+    def wants_mouse(self) -> bool:
+        return bool(self._terminal.get("mouse_tracking", "bool")) or self._wheel_is_arrows()
+
+    @property
+    def held(self) -> bool:
+        return self._terminal.mode(2026)
+
+    def _alternate_screen(self) -> bool:
+        screen = self._terminal.get("active_screen", "GhosttyTerminalScreen")
+        return bool(screen == lib.GHOSTTY_TERMINAL_SCREEN_ALTERNATE)
+
+    def _wheel_is_arrows(self) -> bool:
+        """Full-screen programs without mouse get the wheel as arrows (DEC mode 1007)."""
+        return self._alternate_screen() and self._terminal.mode(1007)
+
+    # ── Rows ────────────────────────────────────────────────────────────────────────────
+
+    def _update(self) -> Any:
+        """Bring the render state up to date; its row iterator, at the top."""
+        state = self._state[0]
+        check(lib.ghostty_render_state_update(state, self._native), "update")
+        data = lib.GHOSTTY_RENDER_STATE_DATA_ROW_ITERATOR
+        check(lib.ghostty_render_state_get(state, data, self._iterator), "rows")
+        return self._iterator[0]
+
+    def dirty(self) -> dict[int, tuple[Run, ...]]:
+        iterator, number = self._update(), self._row_number
+        following = lib.ghostty_render_state_row_iterator_next_dirty
+        rows: dict[int, tuple[Run, ...]] = {}
+        while following(iterator, number):
+            rows[number[0]] = self._row(iterator)
+        check(lib.ghostty_render_state_clean(self._state[0]), "clean")
+        return rows
+
+    def _all_rows(self) -> list[tuple[Run, ...]]:
+        iterator = self._update()
+        following = lib.ghostty_render_state_row_iterator_next
+        rows: list[tuple[Run, ...]] = []
+        while following(iterator):
+            rows.append(self._row(iterator))
+        return rows
+
+    def snapshot(self) -> dict[int, tuple[Run, ...]]:
+        return dict(enumerate(self._all_rows()))
+
+    def scrollback(self, offset: int, rows: int) -> list[tuple[Run, ...]]:
+        history = self.history
+        end = self._rows + history - min(max(offset, 0), history)
+        start = max(0, end - max(rows, 0))
+        found: list[tuple[Run, ...]] = []
+        try:
+            while start + len(found) < end:
+                wanted = start + len(found)
+                top = min(wanted, history)
+                self._show(lib.GHOSTTY_SCROLL_VIEWPORT_ROW, top)
+                found += self._all_rows()[wanted - top : end - top]
+        finally:
+            self._show(lib.GHOSTTY_SCROLL_VIEWPORT_BOTTOM, 0)
+        return found
+
+    def _show(self, tag: int, row: int) -> None:
+        behaviour = ffi.new("TaskpassScrollViewport*")
+        behaviour.tag, behaviour.value[0] = tag, row
+        _scroll_viewport(self._native, behaviour[0])
+
+    def _row(self, iterator: Any) -> tuple[Run, ...]:
+        """The row the iterator stands on. Trailing plain blanks are left out."""
+        lib.ghostty_render_state_row_get(
+            iterator, lib.GHOSTTY_RENDER_STATE_ROW_DATA_CELLS_RAW, self._view
+        )
+        view = self._view
+        cells: list[int] = (
+            memoryview(ffi.buffer(view.ptr, view.len * 8)).cast("Q").tolist() if view.len else []
+        )
+        end = len(cells)
+        while end and not cells[end - 1] & 0x3FFFFFFFFFF:  # no text, no colour, no style
+            end -= 1
+        if not end:
+            return ()
+        selected = False
+        styles: dict[int, tuple[int, int, int]] = {0: (-1, -1, 0)}
+        runs: list[Run] = []
+        start = 0
+        while start < end:
+            cell = cells[start]
+            tag = cell & 3
+            key = cell & 0x3FFFFFFFFFF if tag >= _TAG_PALETTE else cell >> _STYLE & 0xFFFF
+            stop = start + 1
+            if tag >= _TAG_PALETTE:
+                while stop < end and cells[stop] & 0x3FFFFFFFFFF == key:
+                    stop += 1
+                content = cell >> _CONTENT
+                if tag == _TAG_PALETTE:
+                    background = content & 0xFF
+                else:  # packed r, g, b from the low byte up
+                    background = (
+                        0x1000000
+                        | (content & 0xFF) << 16
+                        | (content & 0xFF00)
+                        | (content >> 16 & 0xFF)
+                    )
+                runs.append(Run(" " * (stop - start), -1, background, 0))
+                start = stop
+                continue
+            while stop < end and (other := cells[stop]) & 3 < 2 and other >> _STYLE & 0xFFFF == key:
+                stop += 1
+            if not selected and (key or any(c & 3 == _TAG_GRAPHEME for c in cells[start:stop])):
+                lib.ghostty_render_state_row_get(
+                    iterator, lib.GHOSTTY_RENDER_STATE_ROW_DATA_CELLS, self._cells
+                )
+                selected = True
+            style = styles.get(key)
+            if style is None:
+                style = styles[key] = self._style_at(start)
+            text = self._text(cells, start, stop)
+            fg, bg, attrs = style
+            if attrs & _INVISIBLE:
+                text, attrs = " " * cell_len(text), attrs & ~_INVISIBLE
+            runs.append(Run(text, fg, bg, attrs))
+            start = stop
+        last = runs[-1]
+        if last.bg == -1 and not last.attrs & (_UNDERLINE | _INVERSE | _STRIKE):
+            runs[-1] = Run(last.text.rstrip(" "), last.fg, last.bg, last.attrs)
+            if not runs[-1].text:
+                runs.pop()
+        return tuple(runs)
+
+    def _style_at(self, x: int) -> tuple[int, int, int]:
+        cells = self._cells[0]
+        lib.ghostty_render_state_row_cells_select(cells, x)
+        lib.ghostty_render_state_row_cells_get(
+            cells, lib.GHOSTTY_RENDER_STATE_ROW_CELLS_DATA_STYLE, self._cell_style
+        )
+        return _style(bytes(self._cell_style_bytes))
+
+    def _text(self, cells: list[int], start: int, stop: int) -> str:
+        """Text of the cells [start, stop): exactly as wide as they are.
+
+        The screen measures text by `rich.cells.cell_len` and lays the row out by that: where
+        the two would disagree about a character, it is shown as U+FFFD.
+        """
+        pieces: list[str] = []
+        width = 0
+        for x in range(start, stop):
+            cell = cells[x]
+            wide = cell >> _WIDE & 3
+            if wide == _WIDE_TAIL:
+                continue
+            width += 2 if wide == _WIDE_WIDE else 1
+            codepoint = cell >> _CONTENT & 0x1FFFFF
+            if cell & 3 == _TAG_GRAPHEME:
+                pieces.append(self._grapheme_at(x, codepoint))
+            elif 0x20 <= codepoint < 0x7F:
+                pieces.append(chr(codepoint))
+            else:
+                pieces.append(_printable(codepoint))
+        text = "".join(pieces)
+        if text.isascii() or cell_len(text) == width:
+            return text
+        wides = (c >> _WIDE & 3 for c in cells[start:stop])
+        widths = (2 if wide == _WIDE_WIDE else 1 for wide in wides if wide != _WIDE_TAIL)
+        return "".join(
+            piece if piece.isascii() or (cells_ == cell_len(piece) and len(piece) == 1)
+            else "\ufffd" + " " * (cells_ - 1)
+            for piece, cells_ in zip(pieces, widths, strict=True)
+        )  # fmt: skip
+
+    def _grapheme_at(self, x: int, codepoint: int) -> str:
+        cells = self._cells[0]
+        lib.ghostty_render_state_row_cells_select(cells, x)
+        get = lib.ghostty_render_state_row_cells_get
+        data = lib.GHOSTTY_RENDER_STATE_ROW_CELLS_DATA_GRAPHEMES_LEN
+        if get(cells, data, self._grapheme_length):
+            return _printable(codepoint)
+        length = self._grapheme_length[0]
+        if length > len(self._grapheme):
+            self._grapheme = ffi.new("uint32_t[]", length)
+        if get(cells, lib.GHOSTTY_RENDER_STATE_ROW_CELLS_DATA_GRAPHEMES_BUF, self._grapheme):
+            return _printable(codepoint)
+        points = (self._grapheme[n] for n in range(min(length, _MAX_GRAPHEME)))
+        return "".join(c for c in map(_printable, points) if c not in BIDI_CONTROLS)
+
+    # ── Input of the person ─────────────────────────────────────────────────────────────
+
+    def key(self, key: str, text: str) -> bytes:
+        press = emulator_keys.parse(key, text)
+        encoder, event = self._key_encoder[0], self._key_event[0]
+        name = press.name or "UNIDENTIFIED"
+        utf8 = press.text.encode("utf-8", "replace")
+        # `utf8` is borrowed by the event until it is encoded.
+        borrowed = ffi.from_buffer("char[]", utf8) if utf8 else ffi.NULL
+        shift = press.mods & emulator_keys.SHIFT if press.text.strip() else 0
+        lib.ghostty_key_encoder_setopt_from_terminal(encoder, self._native)
+        lib.ghostty_key_event_set_action(event, lib.GHOSTTY_KEY_ACTION_PRESS)
+        lib.ghostty_key_event_set_key(event, getattr(lib, f"GHOSTTY_KEY_{name}"))
+        lib.ghostty_key_event_set_mods(event, press.mods)
+        lib.ghostty_key_event_set_consumed_mods(event, shift)
+        lib.ghostty_key_event_set_utf8(event, borrowed, len(utf8))
+        lib.ghostty_key_event_set_unshifted_codepoint(event, press.codepoint)
+        if lib.ghostty_key_encoder_encode(encoder, event, self._out, len(self._out), self._written):
+            return b""
+        return bytes(ffi.buffer(self._out, self._written[0])[:])
+
+    def paste(self, text: str) -> bytes:
+        data = text.encode("utf-8", "replace")
+        source = ffi.new("char[]", data)  # the encoder blanks control characters in place
+        out = ffi.new("char[]", len(data) + 32)
+        bracketed = self._terminal.mode(2004)
+        check(
+            lib.ghostty_paste_encode(
+                source, len(data), bracketed, out, len(out), self._written
+            ),
+            "paste",
+        )  # fmt: skip
+        return bytes(ffi.buffer(out, self._written[0])[:])
+
+    def mouse(self, action: str, button: int, x: int, y: int, mods: int) -> bytes:
+        if not self._terminal.get("mouse_tracking", "bool"):
+            if action == "press" and button in _WHEEL and self._wheel_is_arrows():
+                return self.key(_WHEEL[button], "") * _WHEEL_LINES
+            return b""
+        encoder, event = self._mouse_encoder[0], self._mouse_event[0]
+        size = init_sized("GhosttyMouseEncoderSize")
+        size.cell_width, size.cell_height = _CELL_WIDTH, _CELL_HEIGHT
+        size.screen_width, size.screen_height = (
+            self._cols * _CELL_WIDTH,
+            self._rows * _CELL_HEIGHT,
+        )
+        held = ffi.new("bool*", button != 0 and action != "release")
+        lib.ghostty_mouse_encoder_setopt_from_terminal(encoder, self._native)
+        lib.ghostty_mouse_encoder_setopt(encoder, lib.GHOSTTY_MOUSE_ENCODER_OPT_SIZE, size)
+        lib.ghostty_mouse_encoder_setopt(
+            encoder, lib.GHOSTTY_MOUSE_ENCODER_OPT_ANY_BUTTON_PRESSED, held
+        )
+        lib.ghostty_mouse_event_set_action(event, _ACTIONS.get(action, 2))
+        if button in _BUTTONS:
+            lib.ghostty_mouse_event_set_button(event, _BUTTONS[button])
+        else:
+            lib.ghostty_mouse_event_clear_button(event)
+        lib.ghostty_mouse_event_set_mods(event, mods & 0xF)
+        position = ffi.new("GhosttyMousePosition*")
+        position.x = (min(max(x, 0), self._cols - 1) + 0.5) * _CELL_WIDTH
+        position.y = (min(max(y, 0), self._rows - 1) + 0.5) * _CELL_HEIGHT
+        lib.ghostty_mouse_event_set_position(event, position[0])
+        if lib.ghostty_mouse_encoder_encode(
+            encoder, event, self._out, len(self._out), self._written
+        ):
+            return b""
+        return bytes(ffi.buffer(self._out, self._written[0])[:])
+
+    def focus(self, gained: bool) -> bytes:
+        if not self._terminal.mode(1004):
+            return b""
+        return b"\x1b[I" if gained else b"\x1b[O"
+
+
+_ACTIONS = {"press": 0, "release": 1, "move": 2}  # GhosttyMouseAction
+_TYPES = {
+    "render_state": "GhosttyRenderState",
+    "render_state_row_iterator": "GhosttyRenderStateRowIterator",
+    "render_state_row_cells": "GhosttyRenderStateRowCells",
+    "key_encoder": "GhosttyKeyEncoder",
+    "key_event": "GhosttyKeyEvent",
+    "mouse_encoder": "GhosttyMouseEncoder",
+    "mouse_event": "GhosttyMouseEvent",
+}
