@@ -129,7 +129,7 @@ class Engine(Authorize):
     step: Callable[[str], None] = lambda name: None
     runtimes: dict[str, TaskRuntime] = field(default_factory=dict)
     _minted: dict[str, list[_Minted]] = field(default_factory=dict)  # lease id → what to end
-    _background: set[asyncio.Task[None]] = field(default_factory=set)
+    _background: set[asyncio.Future[None]] = field(default_factory=set)
     _timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
 
     # ── open_call ───────────────────────────────────────────────────────────────────────
@@ -159,7 +159,7 @@ class Engine(Authorize):
         self._set_activity(entry, TaskState.WORKING)
 
         digest = call_hash(tool_call, profile=entry.task.agent.profile)
-        effects = effects_of(tool_call, entry.task.cwd)
+        effects = effects_of(tool_call, entry.task.workspace)
         situation = self._situation(entry, runtime, subagent=tool_call.subagent)
         decision = self.policy.decide(effects, situation)
         self.step("open.decided")
@@ -929,7 +929,7 @@ class Engine(Authorize):
         return Situation(
             task=entry.task,
             call_identity=runtime.profile.call_identity,
-            workspace=entry.task.cwd,
+            workspace=entry.task.workspace,
             subagent=subagent,
             credential=credential,
             open_calls=len(self.book.open_calls(entry.task.id)),
@@ -980,7 +980,7 @@ class Engine(Authorize):
         job.add_done_callback(self._reap)
 
     def _reap(self, job: asyncio.Future[None]) -> None:
-        self._background.discard(job)  # type: ignore[arg-type]
+        self._background.discard(job)
         if not job.cancelled() and (error := job.exception()) is not None:
             log.error("background work failed", exc_info=error)
 

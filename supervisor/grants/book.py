@@ -45,6 +45,7 @@ class TaskEntry:
     denied: int = 0
     calls: int = 0
     misplaced_surrogates: int = 0
+    pane: bool = True  # has a terminal
     revoked_grants: set[tuple[str, str]] = field(default_factory=set)  # (credential, resource)
 
     @property

@@ -1,0 +1,162 @@
+"""The daemon's end of a holder: its listeners, its notices, and control over its tree."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from supervisor import wire
+from supervisor.errors import DaemonUnavailable, LaunchFailed, TaskpassError
+from supervisor.model import Process
+from supervisor.ports import TaskControl
+
+_MAX_DESCRIPTORS = 16
+_decoder = msgspec.msgpack.Decoder(wire.FromHolder)
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What a holder hands over."""
+
+    link: HolderLink
+    listeners: dict[str, socket.socket]
+    sock_diag: int  # descriptor of a NETLINK_SOCK_DIAG socket in the task's network namespace
+    root: Process | None
+    exit_code: int | None
+
+
+class HolderLink(TaskControl):
+    """One connection to one holder."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._writer: asyncio.StreamWriter | None = None
+        self._killed: asyncio.Future[int] | None = None
+        self._gone = False
+        self.on_spawned: Callable[[Process], None] = lambda process: None
+        self.on_failed: Callable[[TaskpassError], None] = lambda error: None
+        self.on_exited: Callable[[int], None] = lambda code: None
+        self.on_lost: Callable[[], None] = lambda: None
+
+    @classmethod
+    async def adopt(cls, path: str, token: str) -> Adoption:
+        """Take a holder over; an earlier daemon's link is replaced.
+
+        Raises:
+            LaunchFailed: nobody listens there, or it is not the holder that `token` belongs to.
+        """
+        loop = asyncio.get_running_loop()
+        sock = socket.socket(socket.AF_UNIX)
+        sock.setblocking(False)
+        try:
+            await loop.sock_connect(sock, path)
+            await loop.sock_sendall(sock, wire.frame(wire.Adopt(token=token)))
+            header, descriptors = await _receive_descriptors(sock)
+            body = b""
+            length = wire.frame_length(header)
+            while len(body) < length:
+                chunk = await loop.sock_recv(sock, length - len(body))
+                if not chunk:
+                    raise LaunchFailed("The holder closed before it was adopted.")
+                body += chunk
+        except (OSError, ValueError) as error:
+            sock.close()
+            raise LaunchFailed("The task's holder does not answer.") from error
+        adopted = _decoder.decode(body)
+        if not isinstance(adopted, wire.Adopted):
+            raise LaunchFailed("The task's holder gave an answer that is not ours.")
+        names = adopted.listeners
+        link = cls(sock)
+        return Adoption(
+            link=link,
+            listeners={
+                name: socket.socket(fileno=descriptor)
+                for name, descriptor in zip(names, descriptors, strict=False)
+            },
+            sock_diag=descriptors[len(names)],
+            root=Process(adopted.root_pid, adopted.root_start) if adopted.root_pid else None,
+            exit_code=adopted.exit_code,
+        )
+
+    async def listen(self) -> None:
+        """Handle the holder's notices until it is gone. Run once, as a task of its own."""
+        reader, self._writer = await asyncio.open_unix_connection(sock=self._sock)
+        with contextlib.suppress(asyncio.IncompleteReadError, OSError, ValueError):
+            while True:
+                length = wire.frame_length(await reader.readexactly(4))
+                self._handle(_decoder.decode(await reader.readexactly(length)))
+        self._gone = True
+        self._writer.close()
+        if self._killed and not self._killed.done():
+            self._killed.set_result(0)  # a holder that is gone has taken its tree with it
+        self.on_lost()
+
+    def _handle(self, message: wire.FromHolder) -> None:
+        match message:
+            case wire.Spawned():
+                self.on_spawned(Process(message.root_pid, message.root_start))
+            case wire.SpawnFailed():
+                self.on_failed(_error(message))
+            case wire.Exited():
+                self.on_exited(message.code)
+            case wire.Killed():
+                if self._killed and not self._killed.done():
+                    self._killed.set_result(message.left)
+            case _:
+                pass  # a newer holder may say more
+
+    def _send(self, message: wire.ToHolder) -> None:
+        if self._writer is None or self._gone:
+            raise LaunchFailed("The task's holder is gone.")
+        self._writer.write(wire.frame(message))
+
+    async def freeze(self, tree: Process | None = None) -> None:
+        self._send(wire.Freeze(pid=tree.pid if tree else 0))
+
+    async def thaw(self, tree: Process | None = None) -> None:
+        self._send(wire.Thaw(pid=tree.pid if tree else 0))
+
+    async def kill(self) -> int:
+        if self._gone:
+            return 0
+        if self._killed is None:
+            self._killed = asyncio.get_running_loop().create_future()
+            self._send(wire.Kill())
+        return await asyncio.shield(self._killed)
+
+
+async def _receive_descriptors(sock: socket.socket) -> tuple[bytes, list[int]]:
+    """The 4-byte header of a frame and the descriptors that ride on it."""
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(sock.fileno(), readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(sock.fileno())
+    header, descriptors, _, _ = socket.recv_fds(sock, 4, _MAX_DESCRIPTORS)
+    while len(header) < 4:
+        chunk = await loop.sock_recv(sock, 4 - len(header))
+        if not chunk:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            raise DaemonUnavailable("The holder refused to be adopted.")
+        header += chunk
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+    return header, descriptors
+
+
+def _error(message: wire.SpawnFailed) -> TaskpassError:
+    kinds = {kind.code: kind for kind in _all_kinds(TaskpassError)}
+    return kinds.get(message.code, LaunchFailed)(message.message)
+
+
+def _all_kinds(kind: type[TaskpassError]) -> list[type[TaskpassError]]:
+    return [kind, *(k for sub in kind.__subclasses__() for k in _all_kinds(sub))]

@@ -1,0 +1,61 @@
+"""What screens are told of the engine's state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from supervisor import wire
+from supervisor.grants.book import TaskEntry
+from supervisor.model import CredentialSpec, Tier
+from supervisor.ports import Issuer
+
+
+def task_viewer(exposed: Callable[[], tuple[str, ...]]) -> Callable[[TaskEntry], wire.TaskView]:
+    """`exposed` tells what an uncontained agent can read; asked for when it is needed."""
+
+    def view(entry: TaskEntry) -> wire.TaskView:
+        task = entry.task
+        contained = task.runtime.tier is not Tier.UNCONTAINED
+        return wire.TaskView(
+            id=task.id,
+            number=entry.number,
+            purpose=task.purpose,
+            state=entry.state,
+            user=task.user.label,
+            agent=task.agent.label,
+            profile=task.agent.profile,
+            runtime=task.runtime.kind,
+            tier=task.runtime.tier,
+            tier_detail=task.runtime.detail,
+            exposed=() if contained else exposed(),
+            call_identity=task.agent.call_identity,
+            preset=task.preset,
+            cwd=task.cwd,
+            repository=task.repository,
+            branch=task.branch,
+            parent=task.parent,
+            epoch=entry.epoch,
+            created=task.created,
+            ended=entry.ended,
+            exit_code=entry.exit_code,
+            pane=entry.pane,
+            allowed=entry.allowed,
+            asked=entry.asked,
+            denied=entry.denied,
+        )
+
+    return view
+
+
+def credential_view(spec: CredentialSpec, issuer: Issuer) -> wire.CredentialView:
+    return wire.CredentialView(
+        name=spec.name,
+        issuer=spec.issuer,
+        hosts=spec.hosts,
+        env=spec.env,
+        header=spec.header,
+        scheme=spec.scheme,
+        kill_mode=issuer.kill_mode,
+        kill_bound=issuer.kill_bound(spec),
+        created=spec.created,
+    )
