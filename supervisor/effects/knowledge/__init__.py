@@ -1,0 +1,1 @@
+"""What we know about programs: data, not decisions."""
