@@ -328,7 +328,7 @@ class Engine(Authorize):
             return False
         call_id = call.call.id
         self.runtimes[task].watch(
-            child, lambda: self._spawn(self._settle(task, call_id, "exited", LeaseState.CLOSED))
+            child, lambda: self.spawn(self._settle(task, call_id, "exited", LeaseState.CLOSED))
         )
         self.step("bind.bound")
         return True
@@ -637,20 +637,60 @@ class Engine(Authorize):
         call = opened.call
         self._timers[call.id] = asyncio.get_running_loop().call_later(
             max(0.0, opened.deadline - self.clock()),
-            lambda: self._spawn(
-                self._settle(call.task, call.id, "maximum age", LeaseState.EXPIRED)
-            ),
+            lambda: self.spawn(self._settle(call.task, call.id, "maximum age", LeaseState.EXPIRED)),
         )
 
     # ── the agent without hooks, and the agent's end ────────────────────────────────────
 
-    async def open_process_call(self, task: str) -> str:
+    async def task_created(self, entry: TaskEntry) -> None:
+        """Put a task's identity on record; only then may anything of it exist."""
+        task = entry.task
+        await self._record(
+            "task.started",
+            entry,
+            argv=[self.redact(word) for word in task.argv],
+            cwd=task.cwd,
+            repository=task.repository,
+            branch=task.branch,
+            parent=task.parent,
+            executable=task.agent.executable,
+            tier_detail=task.runtime.detail,
+            sandbox_profile=task.runtime.sandbox_profile,
+            call_identity=task.agent.call_identity,
+            preset=task.preset,
+            policy=self.policy.digest,
+        )
+        self._changed(entry)
+
+    async def launch_failed(self, entry: TaskEntry, reason: str) -> None:
+        """The task never ran, or could not be supervised."""
+        entry.ended = self.clock()
+        entry.exit_code = 125
+        for call in self.book.open_calls(entry.task.id):
+            await self._settle(entry.task.id, call.call.id, "launch failed", LeaseState.CLOSED)
+        with contextlib.suppress(LedgerFailed):
+            await self._record("task.failed", entry, reason=self.redact(reason))
+        self._changed(entry)
+
+    async def open_process_call(self, task: str, identity: CallIdentity) -> str:
         """One call for the whole run of an agent that announces none; its handle.
 
         The call is bound to the agent's root process by `started`.
         """
+        return await self._open_process_call(self.book.require_live(task), identity, "")
+
+    async def reopen_process_call(self, task: str, handle: str) -> None:
+        """After a restart: the running agent's handle names a new, empty call."""
         entry = self.book.require_live(task)
-        runtime = self.runtimes[task]
+        await self._open_process_call(entry, entry.task.agent.call_identity, handle)
+        if entry.root is not None:
+            await self.started(task, entry.root)
+
+    async def _open_process_call(
+        self, entry: TaskEntry, identity: CallIdentity, handle: str
+    ) -> str:
+        task = entry.task.id
+        call_id, _, capability = handle.partition(":")
         tool_call = ToolCall(
             agent_call_id="process",
             tool="process",
@@ -660,7 +700,7 @@ class Engine(Authorize):
             command=" ".join(entry.task.argv),
         )
         call = Call(
-            id=new_id("c"),
+            id=call_id or new_id("c"),
             task=task,
             epoch=entry.epoch,
             tool_call=tool_call,
@@ -669,10 +709,10 @@ class Engine(Authorize):
             decision=Decision(Outcome.ALLOW, "started by the person"),
             opened=self.clock(),
             state=CallState.OPEN,
-            identity=runtime.profile.call_identity,
+            identity=identity,
         )
         await self._record_call("call.opened", entry, call)
-        opened = self.book.open_call(call, max_age=entry.task.limits.max_age)
+        opened = self.book.open_call(call, max_age=entry.task.limits.max_age, capability=capability)
         self._arm(opened)
         return opened.handle
 
@@ -692,7 +732,7 @@ class Engine(Authorize):
         entry.ended = self.clock()
         entry.exit_code = exit_code
         for pending in self.approvals.cancel_task(task, Answer.REVOKED):
-            self._spawn(self.answered(*pending))
+            self.spawn(self.answered(*pending))
         for call in self.book.open_calls(task):
             await self._settle(task, call.call.id, "agent exited", LeaseState.CLOSED)
         for grant in [g for g in self.book.grants() if g.task == task]:
@@ -719,7 +759,7 @@ class Engine(Authorize):
         runtime = self.runtimes.get(task)
         cut = sum(channel.cut() for channel in runtime.channels) if runtime else 0
         for pending in self.approvals.cancel_task(task, Answer.REVOKED):
-            self._spawn(self.answered(*pending))
+            self.spawn(self.answered(*pending))
         now = self.clock()
         dead = [
             closed
@@ -745,7 +785,7 @@ class Engine(Authorize):
             self.book.drop_grant(grant.id, revoked=True)
             self.publish(GrantChanged(grant=grant, live=False))
         self._changed(entry)
-        self._spawn(self._finish_revocation(entry, runtime, dead))
+        self.spawn(self._finish_revocation(entry, runtime, dead))
         minted = sum(len(self._minted.get(lease.id, [])) for lease in dead)
         return RevokedView(
             tasks=(task,),
@@ -974,7 +1014,7 @@ class Engine(Authorize):
     def _changed(self, entry: TaskEntry) -> None:
         self.publish(TaskChanged(task=self.view(entry)))
 
-    def _spawn(self, work: Awaitable[None]) -> None:
+    def spawn(self, work: Awaitable[None]) -> None:
         job = asyncio.ensure_future(work)
         self._background.add(job)
         job.add_done_callback(self._reap)

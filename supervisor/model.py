@@ -115,6 +115,11 @@ class Task:
     parent: str = ""  # id of the parent task, for subagents and resumed tasks
     preset: str = "standard"
 
+    @property
+    def workspace(self) -> str:
+        """Where the task's own work is: its repository, else its working directory."""
+        return self.repository or self.cwd
+
 
 @dataclass(frozen=True, slots=True)
 class Process:

@@ -141,8 +141,10 @@ class Book:
             )
         entry.calls += 1
 
-    def open_call(self, call: Call, *, max_age: float) -> CallEntry:
-        entry = CallEntry(call, secrets.token_urlsafe(_CAPABILITY_BYTES), call.opened + max_age)
+    def open_call(self, call: Call, *, max_age: float, capability: str = "") -> CallEntry:
+        """`capability`: "" for a fresh one."""
+        fresh = capability or secrets.token_urlsafe(_CAPABILITY_BYTES)
+        entry = CallEntry(call, fresh, call.opened + max_age)
         self._calls[call.id] = entry
         if call.tool_call.agent_call_id:
             self._by_agent_id[call.task, call.tool_call.agent_call_id] = call.id

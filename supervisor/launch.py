@@ -1,0 +1,425 @@
+"""How a task starts: its identity is established, its container planned, its holder spawned.
+
+The order is what makes it safe: identity → record → holder → adoption → agent. Nothing of the
+agent runs before its start is on record and its listeners are served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import os
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from supervisor import wire
+from supervisor.channels.http.ca import CertificateAuthority
+from supervisor.channels.http.environment import shell_prefix, tool_environment
+from supervisor.channels.http.proxy import HttpProxyChannel
+from supervisor.channels.relay import LoopbackRelay
+from supervisor.core import Engine, TaskRuntime
+from supervisor.errors import LaunchFailed, TaskpassError, UsageError
+from supervisor.grants.book import TaskEntry
+from supervisor.holder_link import HolderLink
+from supervisor.identity import evidence
+from supervisor.identity.attest_linux import SockDiagOwner
+from supervisor.intake.hooks_http import HookIntake
+from supervisor.model import CallIdentity, Limits, Process, Runtime, Task, Tier, new_id
+from supervisor.paths import Paths, private_dir
+from supervisor.ports import Channel, LaunchPlan, LaunchRequest, Profile, SpawnRequest
+from supervisor.process.probe import Probe
+from supervisor.process.watch import watch
+
+log = logging.getLogger("supervisor")
+
+# Ports inside a contained task; its network namespace is its own, so they are always free.
+_PROXY_PORT = 3128
+_HOOK_PORT = 3129
+_TOKEN_BYTES = 24
+_LOOPBACK = ("127.0.0.1", "localhost")
+
+
+class Spawner(Protocol):
+    """Starts holders (`process.zygote.Zygote`)."""
+
+    async def spawn(self, request: SpawnRequest, token: str) -> None: ...
+
+
+class TaskFile(msgspec.Struct, frozen=True):
+    """What a restarted daemon needs to take a task over; 0600 in the task's directory."""
+
+    task: Task
+    number: int
+    token: str
+    hook_token: str
+    ports: dict[str, int]
+    model_hosts: tuple[str, ...]
+    process_handle: str
+    pane: bool
+
+
+@dataclass(slots=True)
+class Launched:
+    entry: TaskEntry
+    socket: str
+    token: str
+
+
+@dataclass(slots=True)
+class Launcher:
+    """Starts tasks and takes over running ones."""
+
+    paths: Paths
+    engine: Engine
+    spawner: Spawner
+    probe: Probe
+    authority: CertificateAuthority
+    bundle: bytes  # system roots and our authority, PEM
+    find_profile: Callable[[Sequence[str], str], Profile]
+    session: str
+    hold: float  # seconds a hook is held for a person
+    make_channel: Callable[..., HttpProxyChannel]
+    digests: evidence.Digests
+    hide: tuple[str, ...]
+    preset: str = "standard"
+
+    async def start(self, request: wire.StartTask) -> Launched:
+        """Start one task.
+
+        Raises:
+            UsageError, AgentNotFound, AgentNotExecutable, LaunchFailed, LedgerFailed: nothing
+            of the task runs and nothing of it is left.
+        """
+        profile, executable = self._recognise(request)
+        contained = self._contained(request)
+        task_id = new_id("t")
+        folder = private_dir(self.paths.task(task_id))
+        try:
+            return await self._start(request, profile, executable, contained, task_id, folder)
+        except BaseException:
+            self.engine.runtimes.pop(task_id, None)
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def _recognise(self, request: wire.StartTask) -> tuple[Profile, str]:
+        if not request.argv:
+            raise UsageError("There is no program to run.", hint="Give one after `--`.")
+        if not os.path.isdir(request.cwd):
+            raise UsageError(f"{request.cwd} is not a directory.", hint="Choose another.")
+        profile = self.find_profile(request.argv, request.profile)
+        executable = evidence.find_executable(
+            request.argv[0], request.cwd, request.environ.get("PATH", os.defpath)
+        )
+        return profile, executable
+
+    def _contained(self, request: wire.StartTask) -> bool:
+        if request.contain == "off" or self.probe.tier is not Tier.A:
+            return False
+        home = os.path.realpath(request.environ.get("HOME", "/"))
+        if os.path.commonpath([home, os.path.realpath(request.cwd)]) == os.path.realpath(
+            request.cwd
+        ):
+            raise UsageError(
+                f"{request.cwd} holds your whole home, which a contained task must not see.",
+                hint="Start in a project's directory, or give --contain off.",
+            )
+        return True
+
+    async def _start(
+        self,
+        request: wire.StartTask,
+        profile: Profile,
+        executable: str,
+        contained: bool,
+        task_id: str,
+        folder: Path,
+    ) -> Launched:
+        task_dir = private_dir(folder / "agent")
+        ports = _ports(contained)
+        hook_token = secrets.token_urlsafe(_TOKEN_BYTES)
+        plan = await asyncio.to_thread(
+            profile.prepare,
+            LaunchRequest(
+                task=task_id,
+                argv=(executable, *request.argv[1:]),
+                cwd=request.cwd,
+                home=request.environ.get("HOME", "/"),
+                environ=request.environ,
+                task_dir=str(task_dir),
+                hook_url=f"http://127.0.0.1:{ports['hooks']}/{hook_token}",
+                hook_timeout=int(self.hold) + 30,
+                contained=contained,
+                interactive=request.interactive,
+            ),
+        )
+        task = await self._identify(request, profile, plan, executable, contained, task_id)
+        for port in _loopback_ports(plan) if contained else ():
+            ports[f"relay:{port}"] = port
+        entry = self.engine.book.add_task(task)
+        entry.pane = request.interactive
+        token = secrets.token_urlsafe(_TOKEN_BYTES)
+        try:
+            # No record, no task: its identity is durable before anything of it exists.
+            await self.engine.task_created(entry)
+            env, process_handle = await self._environment(entry, profile, plan, task_dir, ports)
+            spawn = SpawnRequest(
+                task=task_id,
+                argv=plan.argv,
+                env=env,
+                cwd=request.cwd,
+                workspace=task.workspace,
+                mounts=plan.mounts,
+                task_dir=str(task_dir),
+                tier=task.runtime.tier,
+                bwrap=self.probe.bwrap if contained else "",
+                listeners=tuple(ports),
+                ports=tuple(ports.values()),
+                pty=request.interactive,
+                cols=request.cols,
+                rows=request.rows,
+                socket=str(folder / "holder.sock"),
+                hide=self.hide,
+            )
+            saved = TaskFile(
+                task=task,
+                number=entry.number,
+                token=token,
+                hook_token=hook_token,
+                ports=ports,
+                model_hosts=plan.model_hosts,
+                process_handle=process_handle,
+                pane=request.interactive,
+            )
+            _write_private(folder / "task.json", msgspec.json.encode(saved))
+            await self.spawner.spawn(spawn, token)
+            await self._adopt(entry, profile, saved, folder)
+        except BaseException as error:
+            reason = str(error) if isinstance(error, TaskpassError) else "launch failed"
+            await self.engine.launch_failed(entry, reason)
+            raise
+        return Launched(entry, spawn.socket, token)
+
+    async def _identify(
+        self,
+        request: wire.StartTask,
+        profile: Profile,
+        plan: LaunchPlan,
+        executable: str,
+        contained: bool,
+        task_id: str,
+    ) -> Task:
+        """All four parts, or no task."""
+        program = plan.argv[0] if os.path.isabs(plan.argv[0]) else executable
+        agent = await asyncio.to_thread(
+            evidence.agent_evidence,
+            profile.name,
+            program,
+            profile.version(executable),
+            profile.call_identity,
+            self.digests,
+        )
+        repository, branch = evidence.repository_of(request.cwd)
+        limits = Limits()
+        if request.max_age:
+            limits = replace(limits, max_age=request.max_age)
+        return Task(
+            id=task_id,
+            session=self.session,
+            purpose=request.purpose or " ".join(request.argv)[:60],
+            cwd=request.cwd,
+            argv=request.argv,
+            user=evidence.current_user(),
+            agent=agent,
+            runtime=self._runtime(request, contained, plan),
+            limits=limits,
+            created=time.time(),
+            repository=repository,
+            branch=branch,
+            preset=self.preset,
+        )
+
+    def _runtime(self, request: wire.StartTask, contained: bool, plan: LaunchPlan) -> Runtime:
+        if contained:
+            described = repr((plan.mounts, self.hide)).encode()
+            return evidence.runtime_evidence(
+                Tier.A, self.probe.detail, f"sha256:{hashlib.sha256(described).hexdigest()}"
+            )
+        detail = "switched off by --contain off" if request.contain == "off" else self.probe.detail
+        return evidence.runtime_evidence(Tier.UNCONTAINED, detail, "")
+
+    async def _environment(
+        self,
+        entry: TaskEntry,
+        profile: Profile,
+        plan: LaunchPlan,
+        task_dir: Path,
+        ports: Mapping[str, int],
+    ) -> tuple[dict[str, str], str]:
+        """The agent's environment and, for agents that announce no calls, their one handle."""
+        bundle = task_dir / "ca.pem"
+        bundle.write_bytes(self.bundle)
+        handle = ""
+        if profile.call_identity is CallIdentity.PROCESS:
+            handle = await self.engine.open_process_call(entry.task.id, profile.call_identity)
+        proxy = f"http://{handle or 'agent:' + entry.task.id}@127.0.0.1:{ports['proxy']}"
+        env = dict(plan.env)
+        env |= tool_environment(proxy, str(bundle))
+        if not handle:
+            # The agent itself reaches hooks and local models directly; tools get the handle of
+            # their own call, and no exception, from the rewritten command.
+            env |= {name: "127.0.0.1,localhost" for name in ("NO_PROXY", "no_proxy")}
+        env["TASKPASS_TASK"] = entry.task.id
+        for spec in self.engine.vault.specs():
+            if spec.env:
+                env[spec.env] = await self.engine.vault.surrogate(spec.name, entry.task.id)
+        return env, handle
+
+    # ── adoption ────────────────────────────────────────────────────────────────────────
+
+    async def _adopt(
+        self, entry: TaskEntry, profile: Profile, saved: TaskFile, folder: Path
+    ) -> None:
+        adoption = await HolderLink.adopt(str(folder / "holder.sock"), saved.token)
+        task = entry.task.id
+        owner = SockDiagOwner(adoption.sock_diag, lambda: entry.root)
+        channel = self.make_channel(
+            task=task,
+            listener=adoption.listeners["proxy"],
+            authorize=self.engine,
+            owner=owner,
+            ca=self.authority,
+            model_hosts=frozenset(saved.model_hosts),
+        )
+        channels: list[Channel] = [channel]
+        for name, listener in adoption.listeners.items():
+            kind, _, port = name.partition(":")
+            if kind == "relay":
+                channels.append(LoopbackRelay(task, listener, int(port), self.engine, owner))
+        proxy_port = saved.ports["proxy"]
+        intake = HookIntake(
+            task=task,
+            listener=adoption.listeners["hooks"],
+            token=saved.hook_token,
+            profile=profile,
+            authorize=self.engine,
+            owner=owner,
+            hold=self.hold,
+        )
+        self.engine.runtimes[task] = TaskRuntime(
+            profile=profile,
+            control=adoption.link,
+            owner=owner,
+            channels=channels,
+            shell_prefix=lambda handle: shell_prefix(handle, proxy_port),
+            model_hosts=frozenset(saved.model_hosts),
+            watch=watch,
+        )
+        services: list[Channel | HookIntake] = [*channels, intake]
+        failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        async def serve(root: Process) -> None:
+            await self.engine.started(task, root)
+            for service in services:
+                await service.serve()
+
+        async def finish(code: int) -> None:
+            await self.engine.ended(task, code)
+            for service in services:
+                await service.close()
+            shutil.rmtree(folder / "agent", ignore_errors=True)
+
+        async def lost() -> None:
+            # A holder that dies takes its tree with it, whatever it was going to report.
+            await finish(entry.exit_code if entry.exit_code is not None else 125)
+            os.close(adoption.sock_diag)
+            shutil.rmtree(folder, ignore_errors=True)
+            self.engine.runtimes.pop(task, None)
+
+        async def failed(error: TaskpassError) -> None:
+            await self.engine.launch_failed(entry, str(error))
+            if not failure.done():
+                failure.set_exception(error)
+
+        link = adoption.link
+        link.on_spawned = lambda root: self.engine.spawn(serve(root))
+        link.on_exited = lambda code: self.engine.spawn(finish(code))
+        link.on_lost = lambda: self.engine.spawn(lost())
+        link.on_failed = lambda error: self.engine.spawn(failed(error))
+        self.engine.spawn(link.listen())
+        if adoption.root is not None:
+            await serve(adoption.root)
+        if adoption.exit_code is not None:
+            await finish(adoption.exit_code)
+
+    async def take_over(self, revoked: Mapping[str, int]) -> None:
+        """Adopt the tasks that an earlier daemon left running.
+
+        `revoked`: task → epoch, from the ledger's tombstones; those tasks are killed.
+        """
+        for folder in sorted((self.paths.runtime / "tasks").glob("t-*")):
+            try:
+                saved = msgspec.json.decode((folder / "task.json").read_bytes(), type=TaskFile)
+                profile = self.find_profile(saved.task.argv, saved.task.agent.profile)
+                entry = self.engine.book.add_task(saved.task, epoch=revoked.get(saved.task.id, 1))
+                entry.pane = saved.pane
+                entry.revoked = saved.task.id in revoked
+                await self._adopt(entry, profile, saved, folder)
+            except (OSError, msgspec.MsgspecError, TaskpassError) as error:
+                log.info("task %s is gone: %s", folder.name, error)
+                shutil.rmtree(folder, ignore_errors=True)
+                with contextlib.suppress(TaskpassError):
+                    await self.engine.ended(folder.name, 125)
+                continue
+            if entry.revoked:
+                self.engine.spawn(self._kill(entry))
+            elif saved.process_handle and not entry.ended:
+                await self.engine.reopen_process_call(saved.task.id, saved.process_handle)
+
+    async def _kill(self, entry: TaskEntry) -> None:
+        await self.engine.runtimes[entry.task.id].control.kill()
+
+    def place(self, task: str) -> wire.Attached:
+        """Where a screen finds a task's pane.
+
+        Raises:
+            LaunchFailed: the task is gone.
+        """
+        folder = self.paths.task(task)
+        try:
+            saved = msgspec.json.decode((folder / "task.json").read_bytes(), type=TaskFile)
+        except OSError:
+            raise LaunchFailed("The task has ended and its terminal is gone.") from None
+        return wire.Attached(socket=str(folder / "holder.sock"), token=saved.token)
+
+
+def _ports(contained: bool) -> dict[str, int]:
+    """Ports of a task's listeners, by name."""
+    if contained:
+        return {"proxy": _PROXY_PORT, "hooks": _HOOK_PORT}
+    # Bound together so that they differ; the holder binds them again a moment later and
+    # reports a clash, which ends the launch.
+    with socket.socket() as first, socket.socket() as second:
+        for sock in (first, second):
+            sock.bind(("127.0.0.1", 0))
+        return {"proxy": first.getsockname()[1], "hooks": second.getsockname()[1]}
+
+
+def _loopback_ports(plan: LaunchPlan) -> list[int]:
+    pairs = (host.rpartition(":") for host in plan.model_hosts)
+    return [int(port) for host, _, port in pairs if host in _LOOPBACK]
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
