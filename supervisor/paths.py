@@ -132,8 +132,39 @@ def private_file(path: Path, make: Callable[[], bytes]) -> bytes:
         ) from error
 
 
+def replace_file(path: Path, content: bytes) -> None:
+    """Write `content` (0600) so that readers, and a crash, see the old file or the new one.
+
+    Raises:
+        ConfigError: it cannot be written; the old file is as it was.
+    """
+    try:
+        scratch = _scratch(path, content)
+        try:
+            os.replace(scratch, path)
+        except OSError:
+            scratch.unlink()
+            raise
+        _sync_directory(path.parent)
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot write {path}: {error.strerror}.", hint="Check the directory and the disk."
+        ) from error
+
+
 def _place(path: Path, content: bytes) -> None:
     """Put `content` at `path` unless another process was first."""
+    scratch = _scratch(path, content)
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.link(scratch, path)
+    finally:
+        scratch.unlink()
+    _sync_directory(path.parent)
+
+
+def _scratch(path: Path, content: bytes) -> Path:
+    """A durable file with `content` beside `path`, under a name of its own."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     fd = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -141,7 +172,15 @@ def _place(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(fd)
-        with contextlib.suppress(FileExistsError):
-            os.link(scratch, path)
-    finally:
+    except OSError:
         scratch.unlink()
+        raise
+    return scratch
+
+
+def _sync_directory(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,1 @@
+"""Secrets at rest, their stand-ins, and how secrets are kept out of what we write."""
