@@ -1,1 +1,35 @@
-"""One folder per agent: how it is launched, hooked and bypassed."""
+"""One folder per agent: `profile.toml` (what is known) and `adapter.py` (how it speaks)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+from supervisor.errors import UsageError
+from supervisor.ports import Profile
+
+
+@cache
+def all_profiles() -> tuple[Profile, ...]:
+    """Every profile; `generic`, which matches any program, is last."""
+    from profiles.claude_code.adapter import ClaudeCode
+    from profiles.codex.adapter import Codex
+    from profiles.generic.adapter import Generic
+
+    return (ClaudeCode(), Codex(), Generic())
+
+
+def find(argv: Sequence[str], name: str = "") -> Profile:
+    """The profile called `name`, or without a name the first that recognises `argv`.
+
+    Raises:
+        UsageError: no profile has that name.
+    """
+    profiles = all_profiles()
+    if name:
+        for profile in profiles:
+            if profile.name == name:
+                return profile
+        known = ", ".join(profile.name for profile in profiles)
+        raise UsageError(f"There is no profile {name!r}.", hint=f"Known profiles: {known}.")
+    return next(profile for profile in profiles if profile.matches(argv))

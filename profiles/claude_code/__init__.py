@@ -1,0 +1,1 @@
+"""Claude Code: HTTP hooks that block when they fail."""

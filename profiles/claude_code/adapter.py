@@ -1,0 +1,190 @@
+"""Claude Code: how it is recognised, launched, and how its hooks speak.
+
+Source: the program itself, 2.1.330, run against a scripted model; code.claude.com/docs/en/hooks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from profiles.claude_code.settings import read_settings, supervised, take_settings
+from profiles.environment import HARMLESS, keep
+from profiles.files import existing, host_port, install_dir, write_private
+from profiles.manifest import load, older, refuse_options
+from profiles.toolcalls import absolute, mapping, text, working_directory
+from supervisor.errors import LaunchFailed
+from supervisor.model import CallIdentity, ToolCall, ToolKind
+from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount, Profile
+
+_PHASES = {
+    "PreToolUse": "pre",
+    "PostToolUse": "post",
+    "PostToolUseFailure": "failed",
+    "UserPromptSubmit": "prompt",
+    "Stop": "turn_end",
+    "StopFailure": "turn_end",
+    "SubagentStop": "notice",
+    "Notification": "notice",
+    "SessionEnd": "session_end",
+}
+
+# Tool → kind and the argument that names its file ("" for none).
+_TOOLS: Mapping[str, tuple[ToolKind, str]] = {
+    "Bash": (ToolKind.SHELL, ""),
+    "Read": (ToolKind.READ, "file_path"),
+    "NotebookRead": (ToolKind.READ, "notebook_path"),
+    "Glob": (ToolKind.READ, "path"),
+    "Grep": (ToolKind.READ, "path"),
+    "LS": (ToolKind.READ, "path"),
+    "Write": (ToolKind.WRITE, "file_path"),
+    "Edit": (ToolKind.WRITE, "file_path"),
+    "MultiEdit": (ToolKind.WRITE, "file_path"),
+    "NotebookEdit": (ToolKind.WRITE, "notebook_path"),
+    "WebFetch": (ToolKind.FETCH, ""),
+    "Agent": (ToolKind.AGENT, ""),
+    "Task": (ToolKind.AGENT, ""),
+}
+# A search without a path looks at the working directory.
+_DEFAULT_TO_CWD = frozenset({"Glob", "Grep", "LS"})
+
+_WILDCARD = re.compile(r"[*?\[{]")
+
+# The native installer keeps each version as one file named by its version.
+_VERSIONED = re.compile(r"/claude/versions/(\d+(?:\.\d+)+)$")
+
+
+class ClaudeCode(Profile):
+    """Hooks over HTTP by its root process, blocking when they fail."""
+
+    name = "claude-code"
+    call_identity = CallIdentity.CALL
+
+    def __init__(self) -> None:
+        self.manifest = load("claude_code")
+
+    def matches(self, argv: Sequence[str]) -> bool:
+        if not argv:
+            return False
+        path = argv[0]
+        return (
+            Path(path).name.removesuffix(".exe") in self.manifest.programs
+            or "/@anthropic-ai/claude-code" in path
+            or _VERSIONED.search(path) is not None
+        )
+
+    def version(self, executable: str) -> str:
+        real = os.path.realpath(executable)
+        if found := _VERSIONED.search(real):
+            return found[1]
+        try:
+            package = json.loads(Path(real).parent.parent.joinpath("package.json").read_text())
+            return str(package["version"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+
+    def prepare(self, request: LaunchRequest) -> LaunchPlan:
+        executable, *arguments = request.argv
+        version = self.version(executable)
+        if older(version, self.manifest.minimum):
+            raise LaunchFailed(
+                f"Claude Code {version} goes on when a hook fails, so it cannot be supervised.",
+                hint=f"Update it to {self.manifest.minimum} or later.",
+            )
+        refuse_options(self.manifest, arguments)
+        arguments, own = take_settings(arguments)
+        task_dir = Path(request.task_dir)
+        wrapper = task_dir / "tool-shell"
+        write_private(wrapper, self._tool_shell(), mode=0o700)
+        # Also in the settings, where it wins over `env` in project and user settings.
+        guard = {"CLAUDE_CODE_SHELL_PREFIX": str(wrapper)}
+        settings = supervised(
+            read_settings(own, request.cwd), request.hook_url, request.hook_timeout, guard
+        )
+        file = task_dir / "claude-settings.json"
+        write_private(file, json.dumps(settings, indent=1))
+        env = keep(request.environ, (*HARMLESS, *self.manifest.keep))
+        env |= {"HOME": request.home, **self.manifest.set, **guard}
+        return LaunchPlan(
+            argv=(executable, "--settings", str(file), *arguments),
+            env=env,
+            mounts=self._mounts(request, env),
+            model_hosts=self._model_hosts(env, settings),
+        )
+
+    def _tool_shell(self) -> str:
+        """A wrapper around each tool's shell: the model's log-in stays with the agent."""
+        names = " ".join(self.manifest.model_secrets)
+        return f'#!/bin/sh\nunset {names}\nexec /bin/bash -c "$1"\n'
+
+    def _mounts(self, request: LaunchRequest, env: Mapping[str, str]) -> tuple[Mount, ...]:
+        mounts = [install_dir(request.argv[0], request.home)]
+        config = env.get("CLAUDE_CONFIG_DIR")
+        if config and os.path.isdir(config):
+            mounts.append(Mount(config, writable=True))
+        mounts += existing(request.home, self.manifest.writable, writable=True)
+        mounts += existing(request.home, self.manifest.readable, writable=False)
+        return tuple(mounts)
+
+    def _model_hosts(self, env: Mapping[str, str], settings: Mapping[str, Any]) -> tuple[str, ...]:
+        url = settings["env"].get("ANTHROPIC_BASE_URL") or env.get("ANTHROPIC_BASE_URL", "")
+        own = host_port(url)
+        return (own,) if own else self.manifest.model_hosts
+
+    def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:
+        name = text(event, "hook_event_name")
+        phase = _PHASES.get(name)
+        if phase is None:
+            raise ValueError("unknown hook event")
+        call = self._call(event) if phase in {"pre", "post", "failed"} else None
+        return HookEvent(phase, call, text(event, "session_id", required=False), event)
+
+    def _call(self, event: Mapping[str, Any]) -> ToolCall:
+        tool = text(event, "tool_name")
+        arguments = mapping(event, "tool_input")
+        cwd = working_directory(event)
+        kind, argument = _TOOLS.get(tool, (ToolKind.OTHER, ""))
+        if tool.startswith("mcp__"):
+            kind = ToolKind.MCP
+        elif tool == "Monitor" and "command" in arguments:  # it can also open a web socket
+            kind = ToolKind.SHELL
+        paths: tuple[str, ...] = ()
+        if argument:
+            optional = tool in _DEFAULT_TO_CWD
+            path = text(arguments, argument, required=not optional) or cwd
+            paths = (absolute(path, cwd),)
+        if tool == "Glob":
+            # An absolute pattern looks elsewhere than in `path`.
+            fixed = _WILDCARD.split(text(arguments, "pattern"), maxsplit=1)[0]
+            paths = tuple({*paths, absolute(os.path.dirname(fixed), paths[0])})
+        return ToolCall(
+            agent_call_id=text(event, "tool_use_id"),
+            tool=tool,
+            kind=kind,
+            arguments=arguments,
+            cwd=cwd,
+            command=text(arguments, "command") if kind is ToolKind.SHELL else "",
+            paths=paths,
+            url=text(arguments, "url") if kind is ToolKind.FETCH else "",
+            subagent=text(event, "agent_id", required=False),
+            note=str(arguments.get("description", "")),
+        )
+
+    def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
+        if event.phase != "pre":
+            return b"{}"
+        output: dict[str, Any] = {
+            "hookEventName": "PreToolUse",
+            "permissionDecision": "allow" if answer.allow else "deny",
+            "permissionDecisionReason": answer.reason,
+        }
+        if answer.allow and answer.rewritten is not None:
+            output["updatedInput"] = dict(answer.rewritten)
+        return json.dumps({"hookSpecificOutput": output}).encode()
+
+    def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
+        return {**call.arguments, "command": prefix + call.command}

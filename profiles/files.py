@@ -1,0 +1,58 @@
+"""Generated files of a launch, and questions about the file system that profiles share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from supervisor.errors import LaunchFailed
+from supervisor.ports import Mount
+
+
+def write_private(path: Path, text: str, *, mode: int = 0o600) -> None:
+    """Create `path` (and its folder, 0700) with these contents; it must not exist yet.
+
+    Raises:
+        LaunchFailed: it exists, or cannot be written.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # O_EXCL: a file or link that somebody put there is not ours to write through.
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            os.fchmod(fd, mode)
+            file.write(text)
+    except OSError as error:
+        raise LaunchFailed(
+            f"Cannot write {path}: {error.strerror}.", hint="Free the disk, or clear the task."
+        ) from error
+
+
+def existing(home: str, names: Iterable[str], *, writable: bool) -> list[Mount]:
+    """Mounts for those paths below the home that exist."""
+    paths = (os.path.join(home, name) for name in names)
+    return [Mount(path, writable) for path in paths if os.path.lexists(path)]
+
+
+def install_dir(executable: str, home: str) -> Mount:
+    """What must be visible for a program to start: its folder, or only itself.
+
+    A program that lies directly in the home, or in a folder of mixed contents such as `/`,
+    brings only itself.
+    """
+    folder = os.path.dirname(executable)
+    if folder in {home, "/", os.path.dirname(home)}:
+        return Mount(executable)
+    return Mount(folder)
+
+
+def host_port(url: str) -> str:
+    """`host:port` of an HTTP URL, "" if it is none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+    except ValueError:
+        return ""
+    return f"{parts.hostname}:{port}" if parts.hostname and port else ""

@@ -1,0 +1,1 @@
+"""Any program: no hooks, so a use belongs to a process and not to a call."""

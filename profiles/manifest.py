@@ -1,0 +1,106 @@
+"""`profile.toml`: what is known about an agent program, as data next to its adapter."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from supervisor.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Bypass:
+    """A known way around the hooks, and what is done about it."""
+
+    what: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The typed form of one `profile.toml`.
+
+    Attributes:
+        programs: names under which the program is started.
+        status: "supported" (run by our tests) or "partial".
+        tested: versions that the tests run.
+        minimum: oldest version that can be supervised, "" for any.
+        refuse: options and subcommands that would take the hooks away, each with the reason.
+        keep: names of variables the agent gets besides the harmless ones, shell patterns.
+        set: variables it always gets.
+        model_secrets: variables with the model log-in; its tools do not get them.
+        model_hosts: "host:port" of its model and log-in, where it does not say otherwise.
+        writable, readable: paths below the home that it needs inside the container.
+        hooked, unhooked: which tools announce their calls.
+        bypasses: known ways around the hooks.
+    """
+
+    name: str
+    title: str
+    status: str
+    programs: tuple[str, ...]
+    tested: tuple[str, ...]
+    minimum: str
+    refuse: Mapping[str, str]
+    keep: tuple[str, ...]
+    set: Mapping[str, str]
+    model_secrets: tuple[str, ...]
+    model_hosts: tuple[str, ...]
+    writable: tuple[str, ...]
+    readable: tuple[str, ...]
+    hooked: tuple[str, ...]
+    unhooked: tuple[str, ...]
+    bypasses: tuple[Bypass, ...]
+
+
+def load(folder: str) -> Manifest:
+    """The manifest beside an adapter; `folder` is the profile's directory name."""
+    path = Path(__file__).parent / folder / "profile.toml"
+    data = tomllib.loads(path.read_text("utf-8"))
+    launch, environment, model = data["launch"], data["environment"], data["model_access"]
+    mounts, coverage = data["mounts"], data["coverage"]
+    return Manifest(
+        name=data["name"],
+        title=data["title"],
+        status=data["status"],
+        programs=tuple(launch["programs"]),
+        tested=tuple(launch["tested"]),
+        minimum=launch["minimum"],
+        refuse=dict(launch["refuse"]),
+        keep=tuple(environment["keep"]),
+        set=dict(environment["set"]),
+        model_secrets=tuple(model["secrets"]),
+        model_hosts=tuple(model["hosts"]),
+        writable=tuple(mounts["writable"]),
+        readable=tuple(mounts["readable"]),
+        hooked=tuple(coverage["hooked"]),
+        unhooked=tuple(coverage["unhooked"]),
+        bypasses=tuple(Bypass(b["what"], b["answer"]) for b in data["bypass"]),
+    )
+
+
+def refuse_options(manifest: Manifest, arguments: Sequence[str]) -> None:
+    """Refuse a command line that would start the agent without its hooks.
+
+    Raises:
+        UsageError: names the option and why.
+    """
+    for argument in arguments:
+        if argument == "--":
+            return
+        option = argument.split("=", 1)[0] if argument.startswith("--") else argument
+        reason = manifest.refuse.get(option)
+        if reason:
+            raise UsageError(
+                f"{manifest.title} cannot be supervised with {option}: {reason}.",
+                hint=f"Leave {option} out.",
+            )
+
+
+def older(version: str, minimum: str) -> bool:
+    """Whether a dotted version is known to be below the minimum; False when either is unknown."""
+    have, need = (tuple(int(n) for n in re.findall(r"\d+", v)[:3]) for v in (version, minimum))
+    return bool(have and need) and have < need

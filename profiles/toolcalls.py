@@ -1,0 +1,40 @@
+"""Checked access to the fields of a hook input. Pure: malformed input is a ValueError."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+
+def text(event: Mapping[str, Any], key: str, *, required: bool = True) -> str:
+    """A string field; "" when it may be missing and is."""
+    value = event.get(key)
+    if isinstance(value, str) and (value or not required):
+        return value
+    if value is None and not required:
+        return ""
+    raise ValueError(f"{key} is not a text")
+
+
+def mapping(event: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """A field that must be an object."""
+    value = event.get(key)
+    if not isinstance(value, dict):
+        raise ValueError(f"{key} is not an object")
+    return value
+
+
+def working_directory(event: Mapping[str, Any]) -> str:
+    """`cwd`, which must be absolute: relative paths are judged against it."""
+    cwd = text(event, "cwd")
+    if not os.path.isabs(cwd):
+        raise ValueError("cwd is not absolute")
+    return cwd
+
+
+def absolute(path: str, cwd: str, home: str = "") -> str:
+    """An absolute, lexically normalised path. A leading `~/` is the home's."""
+    if home and (path == "~" or path.startswith("~/")):
+        path = home + path[1:]
+    return os.path.normpath(os.path.join(cwd, path))
