@@ -346,6 +346,8 @@ class Profile(ABC):
 
     name: str
     call_identity: CallIdentity
+    # False: the agent's root process posts its hooks itself. True: a command that it starts does.
+    hooks_by_child: bool = False
 
     @abstractmethod
     def matches(self, argv: Sequence[str]) -> bool:
