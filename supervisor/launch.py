@@ -24,7 +24,7 @@ import msgspec
 
 from supervisor import wire
 from supervisor.channels.http.ca import CertificateAuthority
-from supervisor.channels.http.environment import shell_prefix, tool_environment
+from supervisor.channels.http.environment import environment, proxy_url, shell_prefix
 from supervisor.channels.http.proxy import HttpProxyChannel
 from supervisor.channels.relay import LoopbackRelay
 from supervisor.core import Engine, TaskRuntime
@@ -271,13 +271,13 @@ class Launcher:
         handle = ""
         if profile.call_identity is CallIdentity.PROCESS:
             handle = await self.engine.open_process_call(entry.task.id, profile.call_identity)
-        proxy = f"http://{handle or 'agent:' + entry.task.id}@127.0.0.1:{ports['proxy']}"
-        env = dict(plan.env)
-        env |= tool_environment(proxy, str(bundle))
-        if not handle:
-            # The agent itself reaches hooks and local models directly; tools get the handle of
-            # their own call, and no exception, from the rewritten command.
-            env |= {name: "127.0.0.1,localhost" for name in ("NO_PROXY", "no_proxy")}
+        # An agent with hooks reaches them, and local models, directly; its tools get the handle
+        # of their own call, and no exception, from the rewritten command.
+        env = dict(plan.env) | environment(
+            str(bundle),
+            proxy_url(handle or f"agent:{entry.task.id}", ports["proxy"]),
+            no_proxy="" if handle else "127.0.0.1,localhost",
+        )
         env["TASKPASS_TASK"] = entry.task.id
         for spec in self.engine.vault.specs():
             if spec.env:

@@ -1,0 +1,399 @@
+"""The HTTP API on the supervisor's socket. Thin: who asks, what they ask, what core answers.
+
+Every connection is attested before its first request: the peer must be of our uid and outside
+every task. Answers to approvals come only from a paired screen: a process with a terminal
+that is not one of ours, holding a token bound to that very process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from supervisor import handshake, views, wire
+from supervisor.core import Engine
+from supervisor.errors import Denied, NotAttested, NotFound, TaskpassError, UsageError
+from supervisor.events import Events
+from supervisor.identity.attest_linux import in_tree, peer_process
+from supervisor.launch import Launcher
+from supervisor.ledger.verify import verify
+from supervisor.model import Answer, CredentialSpec, Process, Scope
+from supervisor.paths import Paths
+from supervisor.ports import Secret
+
+log = logging.getLogger("supervisor")
+
+_MAX_BODY = 4 * 1024 * 1024
+_RECENT = 200  # records in a snapshot
+_MAX_RECORDS = 5000
+_T = TypeVar("_T")
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(slots=True)
+class Api:
+    """Routes and what they need."""
+
+    paths: Paths
+    engine: Engine
+    launcher: Launcher
+    events: Events
+    session: str
+    stop: Callable[[], None]
+    _peers: dict[int, Process] = field(default_factory=dict)  # id(transport) → attested peer
+    _screens: dict[str, Process] = field(default_factory=dict)  # pairing token → screen
+
+    def application(self) -> web.Application:
+        app = web.Application(client_max_size=_MAX_BODY, middlewares=[self._guard])
+        add = app.router.add_route
+        add("GET", "/v1/hello", self._hello)
+        add("GET", "/v1/snapshot", self._snapshot)
+        add("GET", "/v1/events", self._stream)
+        add("POST", "/v1/tasks", self._start)
+        add("POST", "/v1/tasks/{id}/attach", self._attach)
+        add("POST", "/v1/tasks/{id}/revoke", self._revoke_task)
+        add("POST", "/v1/tasks/{id}/freeze", self._freeze_task)
+        add("POST", "/v1/tasks/{id}/thaw", self._thaw_task)
+        add("POST", "/v1/revoke", self._revoke_all)
+        add("POST", "/v1/freeze", self._freeze_all)
+        add("POST", "/v1/grants/{id}/revoke", self._revoke_grant)
+        add("POST", "/v1/pair", self._pair)
+        add("POST", "/v1/approvals/{id}", self._answer)
+        add("GET", "/v1/history", self._history)
+        add("POST", "/v1/verify", self._verify)
+        add("GET", "/v1/credentials", self._credentials)
+        add("POST", "/v1/credentials", self._add_credential)
+        add("DELETE", "/v1/credentials/{name}", self._remove_credential)
+        add("POST", "/v1/stop", self._stop)
+        return app
+
+    # ── who asks ────────────────────────────────────────────────────────────────────────
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            await self._attest(request)
+            return await handler(request)
+        except TaskpassError as error:
+            return _problem(error)
+        except msgspec.MsgspecError as error:
+            return _problem(UsageError(f"The request is malformed: {error}."))
+        except (web.HTTPException, asyncio.CancelledError, ConnectionError):
+            raise
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            return _problem(
+                TaskpassError(
+                    "The supervisor failed on this request.",
+                    hint=f"See {self.paths.state / 'daemon.log'}.",
+                )
+            )
+
+    async def _attest(self, request: web.Request) -> Process:
+        """The peer, once a connection: of our uid, and not below any task.
+
+        Raises:
+            NotAttested: it is neither; the attempt is on record.
+        """
+        transport = request.transport
+        if transport is None:
+            raise NotAttested("The connection is gone.")
+        known = self._peers.get(id(transport))
+        if known is not None:
+            return known
+        with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as sock:
+            peer = peer_process(sock)
+        for entry in self.engine.book.tasks():
+            roots = [p for p in (entry.root, self.launcher.holder(entry.task.id)) if p]
+            if roots and in_tree(peer, roots):
+                await self.engine.incident(
+                    entry.task.id,
+                    "api_from_task",
+                    {"pid": peer.pid, "request": f"{request.method} {request.path}"},
+                )
+                raise NotAttested(
+                    "A task may not talk to the supervisor.", hint="The attempt was recorded."
+                )
+        self._peers[id(transport)] = peer
+        connection = request.protocol
+        original = connection.connection_lost
+
+        def forget(error: BaseException | None) -> None:
+            self._peers.pop(id(transport), None)
+            original(error)
+
+        connection.connection_lost = forget  # type: ignore[method-assign]
+        return peer
+
+    async def _pair(self, request: web.Request) -> web.Response:
+        peer = await self._attest(request)
+        if not _has_terminal(peer):
+            raise NotAttested(
+                "Only a program with a terminal can answer approvals.",
+                hint="Answer in `taskpass`, or with `taskpass approve` in a terminal.",
+            )
+        self._screens = {t: p for t, p in self._screens.items() if _alive(p)}
+        token = secrets.token_urlsafe(24)
+        self._screens[token] = peer
+        return _json(wire.Paired(token=token))
+
+    async def _require_screen(self, request: web.Request, approval: str) -> Process:
+        peer = await self._attest(request)
+        offered = request.headers.get("taskpass-screen", "")
+        for token, screen in self._screens.items():
+            if hmac.compare_digest(token, offered) and screen == peer:
+                return peer
+        pending = self.engine.approvals.pending(approval)
+        if pending is not None:
+            await self.engine.incident(
+                pending.task, "answer_refused", {"pid": peer.pid, "approval": approval}
+            )
+        raise NotAttested(
+            "Only a paired screen may answer; the attempt was recorded.",
+            hint="Answer in `taskpass`, or with `taskpass approve` in a terminal.",
+        )
+
+    def _by(self) -> str:
+        from supervisor.identity.evidence import current_user
+
+        return current_user().label
+
+    # ── what they ask ───────────────────────────────────────────────────────────────────
+
+    async def _hello(self, request: web.Request) -> web.Response:
+        nonce = request.query.get("nonce", "")
+        return _json(
+            wire.Hello(
+                protocol=wire.PROTOCOL,
+                version=version("taskpass"),
+                pid=os.getpid(),
+                session=self.session,
+                proof=handshake.proof(handshake.install_key(self.paths), nonce),
+            )
+        )
+
+    def _current(self) -> wire.Snapshot:
+        book = self.engine.book
+        return wire.Snapshot(
+            session=self.session,
+            now=self.engine.clock(),
+            tasks=tuple(self.engine.view(entry) for entry in book.tasks()),
+            grants=tuple(book.grants()),
+            leases=tuple(book.leases()),
+            approvals=tuple(self.engine.approvals.all_pending()),
+            records=tuple(self.engine.ledger.latest(_RECENT)),
+        )
+
+    async def _snapshot(self, request: web.Request) -> web.Response:
+        return _json(self._current())
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"content-type": "application/x-ndjson"})
+        # Subscribe first: what happens while the snapshot is made is not lost.
+        queue = self.events.subscribe()
+        try:
+            await response.prepare(request)
+            await response.write(_line(self._current()))
+            while (event := await queue.get()) is not None:
+                lines = _line(event)
+                while not queue.empty() and (more := queue.get_nowait()) is not None:
+                    lines += _line(more)
+                await response.write(lines)
+        except ConnectionError:
+            pass
+        finally:
+            self.events.unsubscribe(queue)
+        return response
+
+    async def _start(self, request: web.Request) -> web.Response:
+        launched = await self.launcher.start(await _body(request, wire.StartTask))
+        return _json(
+            wire.Started(
+                task=self.engine.view(launched.entry),
+                socket=launched.socket,
+                token=launched.token,
+            )
+        )
+
+    async def _attach(self, request: web.Request) -> web.Response:
+        return _json(self.launcher.place(self.engine.book.task(_id(request)).task.id))
+
+    async def _revoke_task(self, request: web.Request) -> web.Response:
+        return _json(await self.engine.revoke_task(_id(request), self._by()))
+
+    async def _revoke_all(self, request: web.Request) -> web.Response:
+        live = [e.task.id for e in self.engine.book.tasks() if not (e.ended or e.revoked)]
+        done = await asyncio.gather(*(self.engine.revoke_task(t, self._by()) for t in live))
+        return _json(
+            wire.RevokedView(
+                tasks=tuple(live),
+                leases_dead=sum(d.leases_dead for d in done),
+                leases_unconfirmed=sum(d.leases_unconfirmed for d in done),
+                connections_cut=sum(d.connections_cut for d in done),
+                took_ms=max((d.took_ms for d in done), default=0.0),
+            )
+        )
+
+    async def _revoke_grant(self, request: web.Request) -> web.Response:
+        return _json(await self.engine.revoke_grant(_id(request), self._by()))
+
+    async def _freeze_task(self, request: web.Request) -> web.Response:
+        await self.engine.freeze_task(_id(request), self._by())
+        return _json({})
+
+    async def _thaw_task(self, request: web.Request) -> web.Response:
+        await self.engine.thaw_task(_id(request), self._by())
+        return _json({})
+
+    async def _freeze_all(self, request: web.Request) -> web.Response:
+        for entry in list(self.engine.book.tasks()):
+            if not (entry.ended or entry.revoked or entry.frozen):
+                await self.engine.freeze_task(entry.task.id, self._by())
+        return _json({})
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        approval = _id(request)
+        await self._require_screen(request, approval)
+        body = await _body(request, wire.AnswerApproval)
+        pending = self.engine.approvals.pending(approval)
+        if pending is None:
+            raise NotFound("This question is not open any more.", hint="See `taskpass history`.")
+        await self.engine.answer(
+            approval,
+            answer=Answer.APPROVED if body.approve else Answer.DENIED,
+            scope=Scope(body.scope),
+            minutes=body.minutes,
+            code=body.code,
+            note=body.note,
+            by=self._by(),
+        )
+        if body.freeze and not body.approve:
+            await self.engine.freeze_task(pending.task, self._by())
+        return _json({})
+
+    async def _history(self, request: web.Request) -> web.Response:
+        query = request.query
+        after, limit = int(query.get("after", 0)), int(query.get("limit", 500))
+        kinds = [kind for kind in query.get("kinds", "").split(",") if kind]
+        limit = max(1, min(limit, _MAX_RECORDS))
+        ledger, task = self.engine.ledger, query.get("task", "")
+        records = (
+            ledger.read(after=after, limit=limit, task=task, kinds=kinds)
+            if after
+            else ledger.latest(limit, task=task, kinds=kinds)
+        )
+        return _json(records)
+
+    async def _verify(self, request: web.Request) -> web.Response:
+        result = await asyncio.to_thread(verify, self.paths.ledger)
+        return _json(
+            wire.VerifyView(
+                ok=result.ok,
+                records=result.records,
+                checkpoints=result.checkpoints,
+                message=result.message,
+                head=result.head,
+            )
+        )
+
+    async def _credentials(self, request: web.Request) -> web.Response:
+        issuers = self.engine.issuers
+        return _json(
+            [
+                views.credential_view(spec, issuers[spec.issuer])
+                for spec in self.engine.vault.specs()
+            ]
+        )
+
+    async def _add_credential(self, request: web.Request) -> web.Response:
+        asked = await _body(request, wire.AddCredential)
+        issuer = self.engine.issuers.get(asked.issuer)
+        if issuer is None:
+            raise UsageError(
+                f"There is no issuer {asked.issuer}.",
+                hint=f"Choose one of: {', '.join(sorted(self.engine.issuers))}.",
+            )
+        spec = CredentialSpec(
+            name=asked.name,
+            issuer=asked.issuer,
+            hosts=asked.hosts,
+            env=asked.env,
+            header=asked.header.lower(),
+            scheme=asked.scheme,
+            ttl=asked.ttl,
+            created=self.engine.clock(),
+            options=asked.options,
+        )
+        await self.engine.vault.add(spec, Secret(asked.secret))
+        await self.engine.ledger.append(
+            "credential.added",
+            {"name": spec.name, "issuer": spec.issuer, "hosts": list(spec.hosts)},
+        )
+        return _json(views.credential_view(spec, issuer))
+
+    async def _remove_credential(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        await self.engine.vault.remove(name)
+        await self.engine.ledger.append("credential.removed", {"name": name})
+        return _json({})
+
+    async def _stop(self, request: web.Request) -> web.Response:
+        live = [e for e in self.engine.book.tasks() if not e.ended and e.task.id in
+                self.engine.runtimes]  # fmt: skip
+        if live:
+            raise Denied(
+                f"{len(live)} tasks are running.",
+                hint="Revoke them first: `taskpass revoke --all`.",
+            )
+        asyncio.get_running_loop().call_soon(self.stop)
+        return _json({})
+
+
+def _id(request: web.Request) -> str:
+    return request.match_info["id"]
+
+
+async def _body(request: web.Request, kind: type[_T]) -> _T:
+    return msgspec.json.decode(await request.read(), type=kind)
+
+
+def _json(value: Any) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
+
+
+def _line(event: wire.Event) -> bytes:
+    return msgspec.json.encode(event) + b"\n"
+
+
+def _problem(error: TaskpassError) -> web.Response:
+    problem = wire.Problem(code=error.code, message=error.message, hint=error.hint)
+    return web.Response(
+        status=error.status, body=msgspec.json.encode(problem), content_type="application/json"
+    )
+
+
+def _has_terminal(process: Process) -> bool:
+    """Field 7 of /proc/PID/stat: the controlling terminal, 0 for none."""
+    try:
+        stat = Path(f"/proc/{process.pid}/stat").read_bytes()
+    except OSError:
+        return False
+    return stat.rpartition(b")")[2].split()[4] != b"0"
+
+
+def _alive(process: Process) -> bool:
+    from supervisor.process.watch import start_time
+
+    return start_time(process.pid) == process.start_time

@@ -1,0 +1,251 @@
+"""The supervisor daemon: one per user, the only process with keys. Wires the rooms together.
+
+Run as `python -I -m supervisor.daemon` by the first client that needs it; ends on SIGTERM, and
+by itself when there is no task and no client for a while.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import ctypes
+import fcntl
+import json
+import logging
+import os
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import IO, Any
+
+from aiohttp import web
+
+import profiles
+from supervisor import handshake
+from supervisor.api import Api
+from supervisor.approvals.queue import ApprovalQueue
+from supervisor.channels.http.ca import CertificateAuthority, bundle, system_roots
+from supervisor.channels.http.proxy import HttpProxyChannel
+from supervisor.config import Config, load_user_config
+from supervisor.core import Engine
+from supervisor.errors import LaunchFailed, TaskpassError
+from supervisor.events import Events
+from supervisor.grants.book import Book
+from supervisor.identity.evidence import Digests
+from supervisor.issuers import build_issuers
+from supervisor.launch import Launcher
+from supervisor.ledger.store import SqliteLedger
+from supervisor.model import new_id
+from supervisor.paths import Paths, private_dir, user_paths
+from supervisor.policy.engine import CedarEngine
+from supervisor.process.probe import exposed, probe
+from supervisor.process.zygote import Zygote
+from supervisor.tokens.keys import load_keys
+from supervisor.vault import open_vault
+from supervisor.views import task_viewer
+from supervisor.wire import Recorded
+
+log = logging.getLogger("supervisor")
+
+_IDLE = 60.0  # seconds without tasks and clients before the daemon ends itself
+_PR_SET_DUMPABLE = 4
+
+
+def main(argv: list[str] | None = None, step: Callable[[str], None] = lambda name: None) -> int:
+    """Run until SIGTERM or idleness. `step` is for tests that kill the daemon at a stage."""
+    parser = argparse.ArgumentParser(prog="supervisor.daemon")
+    parser.add_argument("--ready-fd", type=int, default=-1)
+    options = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    os.umask(0o077)
+    harden()
+    try:
+        paths = user_paths()
+        lock = take_lock(paths)
+        if lock is None:
+            return 0  # another one serves; whoever started us will find it
+        import uvloop
+
+        uvloop.run(serve(paths, options.ready_fd, step))
+    except TaskpassError as error:
+        log.error("%s", error)
+        _say(options.ready_fd, f"{error}\n")
+        return 1
+    return 0
+
+
+def harden() -> None:
+    """No core dump, and no reading of our memory by processes of the same uid (prctl(2))."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def take_lock(paths: Paths) -> IO[str] | None:
+    """The single-instance lock, held until this process ends; None when another holds it."""
+    file = open(paths.lock, "a+")  # noqa: SIM115 - held for life
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
+def bind_socket(paths: Paths) -> socket.socket:
+    """Our listening socket, 0600. We hold the lock, so a socket that is there is stale.
+
+    Raises:
+        LaunchFailed: something that is not a socket of ours sits at the path.
+    """
+    path = paths.socket
+    try:
+        if path.exists() and not path.is_socket():
+            raise LaunchFailed(
+                f"{path} is in the way: it is not a socket.", hint="Remove it and try again."
+            )
+        path.unlink(missing_ok=True)
+        sock = socket.socket(socket.AF_UNIX)
+        sock.bind(str(path))
+        os.chmod(path, 0o600)
+    except OSError as error:
+        raise LaunchFailed(f"Cannot listen on {path}: {error.strerror}.") from error
+    sock.listen(128)
+    return sock
+
+
+async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> None:
+    """Build everything, take running tasks over, serve until told to stop."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    handshake.install_key(paths)
+    config = load_user_config(paths.config / "config.toml")
+    session = new_id("s")
+    events = Events()
+    ledger = SqliteLedger(paths.ledger)
+    try:
+        zygote = Zygote()
+        await zygote.start()
+        engine = await _engine(paths, config, events, ledger, step)
+        launcher = _launcher(paths, config, engine, zygote, session)
+        api = Api(paths, engine, launcher, events, session, stopped.set)
+        ledger.subscribe(lambda records: _publish(events, records))
+        revoked = {r["task"]: r["epoch"] for r in ledger.read(kinds=["task.revoked"], limit=-1)}
+        await ledger.append("daemon.started", {"session": session, "pid": os.getpid()})
+        await launcher.take_over(revoked)
+        runner = web.AppRunner(api.application(), access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        await web.SockSite(runner, bind_socket(paths)).start()
+        _say(ready_fd, "ready\n")
+        async with asyncio.TaskGroup() as group:
+            chores = [
+                group.create_task(_collect_incidents(paths, ledger)),
+                group.create_task(_stop_when_idle(engine, events, stopped)),
+            ]
+            await stopped.wait()
+            for chore in chores:
+                chore.cancel()
+        await runner.cleanup()
+        with contextlib.suppress(TaskpassError):
+            await ledger.append("daemon.stopped", {"session": session})
+        await zygote.close()
+    finally:
+        await ledger.close()
+        with contextlib.suppress(OSError):
+            paths.socket.unlink()
+
+
+async def _engine(
+    paths: Paths,
+    config: Config,
+    events: Events,
+    ledger: SqliteLedger,
+    step: Callable[[str], None],
+) -> Engine:
+    vault = open_vault(paths)
+    keys = load_keys(paths.state)
+    approvals = ApprovalQueue()
+    engine = Engine(
+        book=Book(),
+        ledger=ledger,
+        policy=CedarEngine.load(config.preset, user_directory=paths.config / "policy"),
+        approvals=approvals,
+        vault=vault,
+        issuers=build_issuers(vault, keys),
+        publish=events.publish,
+        view=task_viewer(lambda: exposed()),
+        redact=vault.redact,
+        approval_timeout=config.approval_timeout,
+        step=step,
+    )
+    return engine
+
+
+def _launcher(
+    paths: Paths, config: Config, engine: Engine, zygote: Zygote, session: str
+) -> Launcher:
+    authority = CertificateAuthority()
+    upstream = ssl.create_default_context()
+    return Launcher(
+        paths=paths,
+        engine=engine,
+        spawner=zygote,
+        probe=probe(),
+        authority=authority,
+        bundle=bundle(system_roots(), authority),
+        find_profile=profiles.find,
+        session=session,
+        hold=config.approval_hold,
+        make_channel=partial(
+            HttpProxyChannel,
+            upstream_tls=upstream,
+            allow_private=lambda: frozenset(h for s in engine.vault.specs() for h in s.hosts),
+        ),
+        digests=Digests(),
+        hide=tuple(str(path) for path in paths.all()),
+        preset=config.preset,
+    )
+
+
+def _publish(events: Events, records: list[dict[str, Any]]) -> None:
+    for record in records:
+        events.publish(Recorded(record=record))
+
+
+async def _collect_incidents(paths: Paths, ledger: SqliteLedger) -> None:
+    """Put on record what clients saw while they could not reach us."""
+    private_dir(paths.incidents)
+    while True:
+        for file in sorted(paths.incidents.glob("*.json")):
+            with contextlib.suppress(OSError, ValueError, TaskpassError):
+                note = json.loads(file.read_text())
+                await ledger.append(
+                    f"incident.{note['kind']}", {"seen": note["time"], "detail": note["detail"]}
+                )
+                file.unlink()
+        await asyncio.sleep(5)
+
+
+async def _stop_when_idle(engine: Engine, events: Events, stopped: asyncio.Event) -> None:
+    quiet = 0.0
+    while quiet < _IDLE:
+        await asyncio.sleep(5)
+        busy = events.subscribers or engine.runtimes
+        quiet = 0.0 if busy else quiet + 5
+    stopped.set()
+
+
+def _say(descriptor: int, words: str) -> None:
+    if descriptor >= 0:
+        with contextlib.suppress(OSError):
+            os.write(descriptor, words.encode())
+            os.close(descriptor)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
