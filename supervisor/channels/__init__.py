@@ -1,0 +1,1 @@
+"""Channels carry credentials to uses. Each is given an `Authorize`; none imports `core`."""

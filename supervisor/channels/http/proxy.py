@@ -1,0 +1,183 @@
+"""`HttpProxyChannel`: accepts on a task's listener, keeps account of connections, cuts them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from supervisor.channels.http.ca import CertificateAuthority
+from supervisor.channels.http.connection import Connection, Services
+from supervisor.channels.http.endpoint import Endpoint
+from supervisor.channels.http.exchange import Exchange
+from supervisor.channels.http.message import Origin
+from supervisor.channels.http.pool import Pool
+from supervisor.ports import Authorize, Channel, ConnectionOwner
+
+_BACKLOG = 512
+_CONNECTIONS = 2048  # of one task, both directions together
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. `sweep` is how often the silent ones are looked for."""
+
+    head: float = 30.0  # for a first request, and for TLS
+    idle: float = 120.0  # between requests, and in the pool
+    connect: float = 20.0
+    silence: float = 900.0  # within a body, or before an answer: models think for minutes
+    sweep: float = 5.0
+
+
+class HttpProxyChannel(Channel):
+    """The HTTPS proxy of one task.
+
+    Args:
+        task: id of the task; every question to `authorize` names it.
+        listener: a listening TCP socket; may live in another network namespace. Owned from here.
+        authorize: decides, releases and records.
+        owner: finds the process at the other end of a connection.
+        ca: makes the certificates that tools see.
+        upstream_tls: how servers are verified (`pool.upstream_context`).
+        model_hosts: `host:port` the agent itself may talk to; never intercepted when it does.
+        allow_private: `host` or `host:port` that may be loopback or private addresses.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        listener: socket.socket,
+        authorize: Authorize,
+        owner: ConnectionOwner,
+        ca: CertificateAuthority,
+        *,
+        upstream_tls: ssl.SSLContext,
+        model_hosts: frozenset[str] = frozenset(),
+        allow_private: frozenset[str] = frozenset(),
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self._listener = listener
+        self._timeouts = timeouts or Timeouts()
+        self._endpoints: set[Endpoint] = set()
+        self._exchanges: dict[str, set[Exchange]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._records: set[asyncio.Task[None]] = set()
+        self._pool = Pool(
+            self._endpoints,
+            upstream_tls,
+            allow_private,
+            connect_timeout=self._timeouts.connect,
+            idle_timeout=self._timeouts.idle,
+        )
+        self._services = Services(
+            task=task,
+            authorize=authorize,
+            owner=owner,
+            ca=ca,
+            pool=self._pool,
+            model_hosts=model_hosts,
+            head_timeout=self._timeouts.head,
+            idle_timeout=self._timeouts.idle,
+            silence_timeout=self._timeouts.silence,
+            track=self._track,
+            record=self._record,
+            credentialed=set[Origin](),
+        )
+        self._server: asyncio.Server | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        """The listener's port, in its own namespace."""
+        return int(self._listener.getsockname()[1])
+
+    @property
+    def connections(self) -> int:
+        """Live connections, to clients and to servers."""
+        return len(self._endpoints)
+
+    async def serve(self) -> None:
+        """Start accepting; returns at once."""
+        self._listener.setblocking(False)
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: Endpoint(self._endpoints, self._accepted),
+            sock=self._listener,
+            backlog=_BACKLOG,
+        )
+        self._sweeper = asyncio.create_task(self._sweep())
+
+    def cut(self, lease: str = "") -> int:
+        """Abort what carries `lease`, or everything; returns how many connections.
+
+        Synchronous: when it returns, nothing more of theirs reaches the network.
+        """
+        if lease:
+            doomed = {end for exchange in self._exchanges.get(lease, ()) for end in exchange.ends()}
+        else:
+            doomed = set(self._endpoints)
+            self._pool.forget()
+        for endpoint in doomed:
+            endpoint.abort()
+        return len(doomed)
+
+    async def close(self) -> None:
+        """Stop accepting, cut everything, and wait for the last records."""
+        if self._server is not None:
+            self._server.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        self.cut()
+        for task in self._tasks:
+            task.cancel()
+        # Cancelled connections leave a last record each.
+        for group in (self._tasks, self._records):
+            if group:
+                await asyncio.wait(set(group))
+        if self._sweeper is not None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._sweeper
+        self._listener.close()
+
+    def _accepted(self, endpoint: Endpoint) -> None:
+        if len(self._endpoints) > _CONNECTIONS:
+            endpoint.abort()
+            return
+        connection = Connection(endpoint, self._services)
+        task = asyncio.get_running_loop().create_task(connection.run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        # A client that went away is asked no more questions about, and its server is let go.
+        endpoint.when_lost(task.cancel)
+
+    def _track(self, exchange: Exchange, active: bool) -> None:
+        if active:
+            self._exchanges.setdefault(exchange.lease, set()).add(exchange)
+        elif (exchanges := self._exchanges.get(exchange.lease)) is not None:
+            exchanges.discard(exchange)
+            if not exchanges:
+                del self._exchanges[exchange.lease]
+
+    def _record(self, record: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a record to its end, whatever becomes of the connection it is about."""
+        task = asyncio.get_running_loop().create_task(record)
+        self._records.add(task)
+        task.add_done_callback(self._recorded)
+        return task
+
+    def _recorded(self, task: asyncio.Task[None]) -> None:
+        self._records.discard(task)
+        if not task.cancelled():
+            # The ledger reports its own failures; there is nobody here to tell.
+            task.exception()
+
+    async def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._timeouts.sweep)
+            now = loop.time()
+            for endpoint in [e for e in self._endpoints if now - e.touched > e.patience]:
+                endpoint.abort()
