@@ -77,7 +77,7 @@ def _style(raw: bytes) -> tuple[int, int, int]:
             return int(value.value.palette)
         if value.tag == lib.GHOSTTY_STYLE_COLOR_RGB:
             rgb = value.value.rgb
-            return 0x1000000 | rgb.r << 16 | rgb.g << 8 | rgb.b
+            return 0x1000000 | int(rgb.r) << 16 | int(rgb.g) << 8 | int(rgb.b)
         return -1
 
     attrs = (
@@ -89,7 +89,7 @@ def _style(raw: bytes) -> tuple[int, int, int]:
         | _STRIKE * style.strikethrough
         | _INVISIBLE * style.invisible
     )
-    return colour(style.fg_color), colour(style.bg_color), attrs
+    return colour(style.fg_color), colour(style.bg_color), int(attrs)
 
 
 def _printable(codepoint: int) -> str:
@@ -236,7 +236,7 @@ class GhosttyEmulator(Emulator):
 
     @property
     def held(self) -> bool:
-        return self._terminal.mode(2026)
+        return bool(self._terminal.mode(2026))
 
     def _alternate_screen(self) -> bool:
         screen = self._terminal.get("active_screen", "GhosttyTerminalScreen")
@@ -244,7 +244,7 @@ class GhosttyEmulator(Emulator):
 
     def _wheel_is_arrows(self) -> bool:
         """Full-screen programs without mouse get the wheel as arrows (DEC mode 1007)."""
-        return self._alternate_screen() and self._terminal.mode(1007)
+        return self._alternate_screen() and bool(self._terminal.mode(1007))
 
     # ── Rows ────────────────────────────────────────────────────────────────────────────
 

@@ -98,10 +98,8 @@ def parse(key: str, text: str) -> Press:
         return Press("SPACE", mods, "" if mods & CTRL else " ", 0x20)
     if base in NAMED_KEYS:
         return Press(NAMED_KEYS[base], mods, "", 0)
-    if len(base) == 1:
-        character = base
-    else:
-        character = _PUNCTUATION.get(base, text if len(text) == 1 else "")
+    named = _PUNCTUATION.get(base, text if len(text) == 1 else "")
+    character = base if len(base) == 1 else named
     if not character:
         return Press("", mods, text, 0)
     if character.isupper() and len(character.lower()) == 1:

@@ -1,0 +1,329 @@
+"""The pane of one task: a PTY's master end, its terminal state, and the screens that show it.
+
+The agent is never throttled by a screen. Its output is always read; each screen is sent the
+latest state at most `FRAME_RATE` times a second, with one frame in flight, so that a slow
+screen gets fewer frames and never a backlog. Screens get cells, never the agent's bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import struct
+import termios
+from socket import SO_SNDBUF, SOL_SOCKET
+
+import msgspec
+
+from supervisor import wire
+from supervisor.model import Run
+from supervisor.ports import Emulator
+from supervisor.process.emulator import make_emulator
+
+FRAME_RATE = 30.0  # frames a second and screen
+_HOLD = 0.15  # seconds a synchronized update may keep a frame back
+
+_READ_SIZE = 65536
+_WRITE_SIZE = 16384
+_SEND_BUFFER = 32 * 1024
+_READS_PER_TURN = 16  # then other screens and tasks of the loop have their turn
+
+# What the agent has not read yet is kept up to these bounds (bytes), then dropped: a stopped
+# agent must neither fill our memory nor act on minutes of keys when it is continued.
+_INPUT_LIMIT = 64 * 1024
+_REPLY_LIMIT = 16 * 1024
+
+_screen_frames: msgspec.msgpack.Decoder[wire.ToHolder] = msgspec.msgpack.Decoder(wire.ToHolder)
+
+Row = tuple[wire.RunTuple, ...]
+
+
+def _row(runs: tuple[Run, ...]) -> Row:
+    return tuple((run.text, run.fg, run.bg, run.attrs) for run in runs)
+
+
+class _Display:
+    """One attached screen: what it has been sent and what it still needs."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self.writer = writer
+        self.wake = asyncio.Event()
+        self.changed: set[int] = set()
+        self.full = True
+        self.status: tuple[int, int, bool, str, bool] | None = None
+        self.sent = float("-inf")  # loop time of the last frame
+        self.scroll: tuple[int, int] | None = None  # (offset, rows) asked for
+        self.scrolled_at = -1  # history when it last looked back; -1 while live
+
+
+class PaneServer:
+    """Serves one PTY to any number of screens. Lives on the running event loop.
+
+    `master_fd` stays the caller's: it is made non-blocking, and never closed here.
+    The most recently attached or resized screen decides the size.
+    """
+
+    def __init__(self, master_fd: int, cols: int, rows: int) -> None:
+        self._fd = master_fd
+        self._loop = asyncio.get_running_loop()
+        self._emulator: Emulator = make_emulator(cols, rows)
+        self._displays: set[_Display] = set()
+        self._rows: dict[int, Row] = {}
+        self._stale = True
+        self._input = bytearray()
+        self._exit: int | None = None
+        self._reading = True
+        self._writing = False
+        os.set_blocking(master_fd, False)
+        self._tell_size()
+        self._loop.add_reader(master_fd, self._readable)
+
+    # ── The agent's side ────────────────────────────────────────────────────────────────
+
+    def _readable(self) -> None:
+        emulator = self._emulator
+        read = 0
+        for _ in range(_READS_PER_TURN):
+            try:
+                data = os.read(self._fd, _READ_SIZE)
+            except BlockingIOError:
+                break
+            except OSError:  # EIO: no process has the terminal open any more
+                data = b""
+            if not data:
+                self._stop_reading()
+                break
+            read += len(data)
+            if (reply := emulator.feed(data)) and len(self._input) < _REPLY_LIMIT:
+                self._send_input(reply)
+        if read:
+            self._stale = True
+            self._wake()
+
+    def _stop_reading(self) -> None:
+        if self._reading:
+            self._reading = False
+            self._loop.remove_reader(self._fd)
+
+    def _send_input(self, data: bytes) -> None:
+        """Write to the agent, now or when it reads again."""
+        if not data or self._exit is not None:
+            return
+        self._input += data
+        if not self._writing:
+            self._writable()
+
+    def _writable(self) -> None:
+        try:
+            while self._input:
+                del self._input[: os.write(self._fd, self._input[:_WRITE_SIZE])]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._input.clear()
+        waiting = bool(self._input)
+        if waiting and not self._writing:
+            self._loop.add_writer(self._fd, self._writable)
+        elif self._writing and not waiting:
+            self._loop.remove_writer(self._fd)
+        self._writing = waiting
+
+    def _from_person(self, data: bytes) -> None:
+        if len(self._input) < _INPUT_LIMIT:
+            self._send_input(data)
+
+    def _tell_size(self) -> None:
+        cols, rows = self._emulator.size
+        with contextlib.suppress(OSError):  # the terminal is gone with its last process
+            fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+
+    def _resize(self, cols: int, rows: int) -> None:
+        before = self._emulator.size
+        self._emulator.resize(cols, rows)
+        if self._emulator.size == before:
+            return
+        self._tell_size()
+        self._rows.clear()
+        self._stale = True
+        for display in self._displays:
+            display.full = True
+        self._wake()
+
+    def _wake(self) -> None:
+        for display in self._displays:
+            display.wake.set()
+
+    # ── The screens' side ───────────────────────────────────────────────────────────────
+
+    async def serve(
+        self, attach: wire.Attach, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Serve one screen until it goes; its token has been checked by the caller."""
+        # `drain` then waits for the last byte, and the kernel holds a frame or two at most.
+        writer.transport.set_write_buffer_limits(high=0)
+        writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, _SEND_BUFFER)
+        display = _Display(writer)
+        self._displays.add(display)
+        self._resize(attach.cols, attach.rows)
+        display.wake.set()
+        sender = asyncio.create_task(self._send_frames(display))
+        receiver = asyncio.create_task(self._receive(display, reader))
+        try:
+            await asyncio.wait((sender, receiver), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._displays.discard(display)
+            for task in (sender, receiver):
+                task.cancel()
+            await asyncio.gather(sender, receiver, return_exceptions=True)
+            writer.close()
+
+    async def _receive(self, display: _Display, reader: asyncio.StreamReader) -> None:
+        """Handle a screen's frames. A malformed one ends the connection, and only that."""
+        with contextlib.suppress(
+            asyncio.IncompleteReadError, OSError, ValueError, msgspec.MsgspecError
+        ):
+            while True:
+                length = wire.frame_length(await reader.readexactly(4))
+                message = _screen_frames.decode(await reader.readexactly(length))
+                if not self._handle(display, message):
+                    return
+
+    def _handle(self, display: _Display, message: wire.ToHolder) -> bool:
+        """Whether `message` is one that a screen may send."""
+        emulator = self._emulator
+        match message:
+            case wire.Key():
+                self._from_person(emulator.key(message.key, message.text))
+            case wire.Paste():
+                self._from_person(emulator.paste(message.text))
+            case wire.Mouse():
+                self._from_person(
+                    emulator.mouse(
+                        message.action, message.button, message.x, message.y, message.mods
+                    )
+                )
+            case wire.Focus():
+                self._from_person(emulator.focus(message.gained))
+            case wire.Resize():
+                self._resize(message.cols, message.rows)
+            case wire.Scroll():
+                self._scroll(display, message)
+            case _:
+                return False
+        return True
+
+    def _scroll(self, display: _Display, message: wire.Scroll) -> None:
+        history = self._emulator.history
+        offset = message.offset
+        if offset > 0 and display.scrolled_at >= 0:
+            # The screen counts from the bottom it saw: what came since pushed its rows up.
+            offset += max(0, history - display.scrolled_at)
+        offset = min(max(offset, 0), history)
+        display.scrolled_at = history if offset else -1
+        display.scroll = (offset, min(max(message.rows, 0), self._emulator.size[1]))
+        display.wake.set()
+
+    async def _send_frames(self, display: _Display) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                await display.wake.wait()
+                await self._due(display)
+                display.wake.clear()
+                exit_code = self._exit
+                frames = self._frames(display)
+                if exit_code is not None:
+                    frames.append(wire.frame(wire.Exited(code=exit_code)))
+                if frames:
+                    display.sent = self._loop.time()
+                    display.writer.writelines(frames)
+                    await display.writer.drain()
+                if exit_code is not None:
+                    return
+
+    async def _due(self, display: _Display) -> None:
+        """Wait for this screen's turn: at once after a pause, else by the frame rate.
+
+        A frame in the middle of a synchronized update would show a half-drawn screen.
+        """
+        wait = display.sent + 1 / FRAME_RATE - self._loop.time()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        deadline = self._loop.time() + _HOLD
+        while self._emulator.held and self._reading:
+            display.wake.clear()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await display.wake.wait()
+            except TimeoutError:
+                return
+
+    def _frames(self, display: _Display) -> list[bytes]:
+        """What this screen lacks, encoded; nothing when it has it all."""
+        frames: list[bytes] = []
+        if display.scroll is not None:
+            offset, rows = display.scroll
+            display.scroll = None
+            lines = self._emulator.scrollback(offset, rows) if offset else []
+            # Looking back moves the engine's view: its rows have to be read again.
+            self._stale = True
+            scrolled = wire.Scrolled(offset=offset, rows=tuple(_row(line) for line in lines))
+            frames.append(wire.frame(scrolled))
+        self._refresh()
+        emulator = self._emulator
+        cursor = emulator.cursor()
+        status = (cursor.x, cursor.y, cursor.visible, emulator.title, emulator.wants_mouse)
+        if not (display.full or display.changed or status != display.status):
+            return frames
+        wanted = self._rows if display.full else dict.fromkeys(display.changed)
+        cols, height = emulator.size
+        x, y, visible, title, mouse = status
+        frames.append(
+            wire.frame(
+                wire.Screen(
+                    rows={row: self._rows[row] for row in sorted(wanted) if row in self._rows},
+                    x=x,
+                    y=y,
+                    cursor=visible,
+                    cols=cols,
+                    height=height,
+                    title=title,
+                    full=display.full,
+                    mouse=mouse,
+                )
+            )
+        )
+        display.full, display.status = False, status
+        display.changed.clear()
+        return frames
+
+    def _refresh(self) -> None:
+        """Read the engine's changed rows once, for all screens."""
+        if not self._stale:
+            return
+        self._stale = False
+        for y, runs in self._emulator.dirty().items():
+            row = _row(runs)
+            if self._rows.get(y) != row:
+                self._rows[y] = row
+                for display in self._displays:
+                    display.changed.add(y)
+
+    # ── Its end ─────────────────────────────────────────────────────────────────────────
+
+    def exited(self, code: int) -> None:
+        """The agent has ended: screens get its last state, then `wire.Exited`."""
+        if self._reading:
+            self._readable()  # what it printed last may still be in the terminal's buffer
+        self._exit = code
+        self._wake()
+
+    def close(self) -> None:
+        """Stop reading and let all screens go. Idempotent."""
+        self._stop_reading()
+        if self._writing:
+            self._writing = False
+            self._loop.remove_writer(self._fd)
+        for display in self._displays:
+            display.writer.close()

@@ -1,0 +1,155 @@
+"""A pane for tests: a real program in a PTY, served over a real socket pair."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pty
+import signal
+import socket
+import sys
+import termios
+import tty
+from collections.abc import AsyncIterator, Callable
+
+import msgspec
+
+from supervisor import wire
+from supervisor.process.panes import PaneServer
+
+DEADLINE = 10.0  # seconds; a generous one, because tests share their machine
+
+_decoder = msgspec.msgpack.Decoder(wire.FromHolder)
+
+
+class FakeScreen:
+    """The other end of a pane: keeps the rows as a screen would."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+        self.rows: dict[int, tuple[wire.RunTuple, ...]] = {}
+        self.last: wire.Screen | None = None
+        self.screens: list[wire.Screen] = []
+        self.scrolled: list[wire.Scrolled] = []
+        self.exited: int | None = None
+
+    def send(self, message: wire.ToHolder) -> None:
+        self.writer.write(wire.frame(message))
+
+    def type(self, text: str) -> None:
+        for character in text:
+            key = {"\n": "enter", " ": "space"}.get(character, character)
+            self.send(wire.Key(key=key, text="\r" if character == "\n" else character))
+
+    async def frame(self) -> wire.FromHolder:
+        length = wire.frame_length(await self.reader.readexactly(4))
+        message = _decoder.decode(await self.reader.readexactly(length))
+        match message:
+            case wire.Screen():
+                if message.full:
+                    self.rows.clear()
+                self.rows.update(message.rows)
+                self.last = message
+                self.screens.append(message)
+            case wire.Scrolled():
+                self.scrolled.append(message)
+            case wire.Exited():
+                self.exited = message.code
+        return message
+
+    def text(self) -> str:
+        lines = ("".join(run[0] for run in self.rows[y]) for y in sorted(self.rows))
+        return "\n".join(lines)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Take frames until `condition` holds."""
+        async with asyncio.timeout(DEADLINE):
+            while not condition():
+                await self.frame()
+
+    async def shows(self, text: str) -> None:
+        try:
+            await self.until(lambda: text in self.text())
+        except TimeoutError:
+            raise AssertionError(f"never shown: {text!r} in\n{self.text()}") from None
+
+
+class Pane:
+    """A PaneServer over a fresh PTY, with helpers for its agent's side."""
+
+    def __init__(self, cols: int = 80, rows: int = 24) -> None:
+        self.master, self.slave = pty.openpty()
+        self._cooked = termios.tcgetattr(self.slave)
+        tty.setraw(self.slave)
+        self.server = PaneServer(self.master, cols, rows)
+        self.pids: list[int] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def attach(self, cols: int = 80, rows: int = 24, receive: int = 0) -> FakeScreen:
+        ours, theirs = socket.socketpair()
+        if receive:
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
+        reader, writer = await asyncio.open_unix_connection(sock=theirs)
+        attach = wire.Attach(token="checked", cols=cols, rows=rows)
+        self._tasks.append(asyncio.create_task(self.server.serve(attach, reader, writer)))
+        screen = FakeScreen(*await asyncio.open_unix_connection(sock=ours))
+        self._writers.append(screen.writer)
+        return screen
+
+    def run(self, *argv: str, **env: str) -> int:
+        """Start `argv` on the terminal, as its session leader with a cooked line discipline."""
+        termios.tcsetattr(self.slave, termios.TCSANOW, self._cooked)
+        environ = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", "LANG": "C.UTF-8", **env}
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os.login_tty(self.slave)
+                os.execvpe(argv[0], argv, environ)
+            finally:
+                os._exit(127)
+        self.pids.append(pid)
+        return pid
+
+    def python(self, code: str) -> int:
+        return self.run(sys.executable, "-I", "-c", code)
+
+    def agent_writes(self, data: bytes) -> None:
+        while data:
+            data = data[os.write(self.slave, data) :]
+
+    async def agent_reads(self, count: int) -> bytes:
+        """`count` bytes that reached the agent."""
+        os.set_blocking(self.slave, False)
+        data = b""
+        async with asyncio.timeout(DEADLINE):
+            while len(data) < count:
+                try:
+                    data += os.read(self.slave, count - len(data))
+                except BlockingIOError:
+                    await asyncio.sleep(0.002)
+        return data
+
+    async def close(self) -> None:
+        self.server.close()
+        for writer in self._writers:
+            writer.close()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=DEADLINE)
+        for pid in self.pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+        os.close(self.slave)
+        os.close(self.master)
+
+
+@contextlib.asynccontextmanager
+async def pane(cols: int = 80, rows: int = 24) -> AsyncIterator[Pane]:
+    served = Pane(cols, rows)
+    try:
+        yield served
+    finally:
+        await served.close()
