@@ -1,0 +1,68 @@
+"""`taskpass history` and `taskpass verify`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import Any
+
+from supervisor.cli.session import with_client
+
+_LIMIT = 1000
+
+
+def main(command: str, words: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog=f"taskpass {command}")
+    if command == "history":
+        parser.add_argument("task", nargs="?", default="", help="id of one task")
+        parser.add_argument("-n", type=int, default=_LIMIT, help="how many records")
+    parser.add_argument("--json", action="store_true", help="machine-readable")
+    options = parser.parse_args(words)
+    if command == "verify":
+        return _verify(options.json)
+    records = with_client(lambda client: client.history(task=options.task, limit=options.n))
+    if options.json:
+        import msgspec
+
+        for record in records:
+            sys.stdout.buffer.write(msgspec.json.encode({"schema_version": 1} | record) + b"\n")
+        return 0
+    if not records:
+        print("Nothing yet. Start a task: taskpass run -- claude")
+    for record in records:
+        print(line(record))
+    return 0
+
+
+def line(record: dict[str, Any]) -> str:
+    """One record as one line of text."""
+    at = time.strftime("%m-%d %H:%M:%S", time.localtime(record["time"]))
+    what = (
+        record.get("preview")
+        or record.get("effect")
+        or record.get("title")
+        or record.get("purpose")
+        or record.get("detail")
+        or ""
+    )
+    result = record.get("answer") or record.get("outcome") or record.get("status") or ""
+    first = str(what).splitlines()[0] if what else ""
+    return (
+        f"{record['seq']:>6}  {at}  {record.get('task', ''):<13} {record['kind']:<22} "
+        f"{result!s:<9} {first[:90]}"
+    )
+
+
+def _verify(as_json: bool) -> int:
+    view = with_client(lambda client: client.verify())
+    if as_json:
+        import msgspec
+
+        sys.stdout.buffer.write(msgspec.json.encode(view) + b"\n")
+    else:
+        print(
+            f"{'ok' if view.ok else 'BROKEN'}: {view.records} records, "
+            f"{view.checkpoints} checkpoints. {view.message}"
+        )
+    return 0 if view.ok else 1

@@ -1,0 +1,85 @@
+"""`taskpass`: the parser, and the one place where errors become sentences and exit codes."""
+
+from __future__ import annotations
+
+import sys
+
+USAGE = """\
+usage: taskpass [command] [options]
+
+  taskpass                     open the workspace: all running tasks, their grants, approvals
+  taskpass run -- AGENT …      run an agent (or any program) as a task, in this terminal
+  taskpass demo                see the whole idea in a minute, without an account or a network
+
+  taskpass tasks               running and recent tasks
+  taskpass approve [ID]        answer a waiting approval, from a terminal outside every task
+  taskpass revoke TASK|--all   take a task's access away, now
+  taskpass freeze TASK         stop a task until `taskpass thaw TASK`
+  taskpass history [TASK]      what was asked, allowed, denied, used, revoked
+  taskpass verify              check that the history has not been altered
+  taskpass credential …        add, list, remove what tasks may be lent
+  taskpass stop                end the supervisor
+
+`taskpass COMMAND --help` tells more.
+"""
+
+# command → module of this package and what it is for; imported when called
+_COMMANDS = {
+    "run": "run",
+    "demo": "demo",
+    "tasks": "tasks",
+    "approve": "approve",
+    "revoke": "tasks",
+    "freeze": "tasks",
+    "thaw": "tasks",
+    "history": "history",
+    "verify": "history",
+    "credential": "credential",
+    "stop": "tasks",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] in (["-h"], ["--help"], ["help"]):
+        print(USAGE, end="")
+        return 0
+    if words[:1] == ["--version"]:
+        from importlib.metadata import version
+
+        print(f"taskpass {version('taskpass')}")
+        return 0
+    command = words[0] if words else "workspace"
+    if command not in _COMMANDS and command != "workspace":
+        print(f"taskpass: there is no command {command!r}. See `taskpass --help`.", file=sys.stderr)
+        return 2
+    from importlib import import_module
+
+    try:
+        module = import_module(f"supervisor.cli.{_COMMANDS.get(command, 'workspace')}")
+        return int(module.main(command, words[1:]))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone; there is nobody to tell.
+        sys.stderr.close()
+        return 141
+    except Exception as error:
+        return _fail(error)
+
+
+def _fail(error: Exception) -> int:
+    from supervisor.errors import TaskpassError
+
+    if isinstance(error, TaskpassError):
+        print(f"taskpass: {error}", file=sys.stderr)
+        return error.exit_code
+    if isinstance(error, OSError):
+        print(f"taskpass: {error.strerror or error}: {error.filename or ''}", file=sys.stderr)
+        return 1
+    raise error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

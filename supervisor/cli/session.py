@@ -1,0 +1,43 @@
+"""A connected client for one command."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from supervisor.client import AsyncClient
+from supervisor.errors import NotFound, UsageError
+from supervisor.wire import TaskView
+
+_T = TypeVar("_T")
+
+
+def with_client(work: Callable[[AsyncClient], Awaitable[_T]]) -> _T:
+    """Connect (starting the supervisor if needed), do `work`, disconnect."""
+
+    async def session() -> _T:
+        client = AsyncClient()
+        await client.connect()
+        try:
+            return await work(client)
+        finally:
+            await client.close()
+
+    return asyncio.run(session())
+
+
+async def find_task(client: AsyncClient, name: str) -> TaskView:
+    """The task that a person means: its number, its id or the beginning of one.
+
+    Raises:
+        NotFound, UsageError: none, or several.
+    """
+    tasks = (await client.snapshot()).tasks
+    exact = [t for t in tasks if name in (t.id, str(t.number))]
+    found = exact or [t for t in tasks if t.id.startswith(name)]
+    if not found:
+        raise NotFound(f"There is no task {name}.", hint="See `taskpass tasks`.")
+    if len(found) > 1:
+        raise UsageError(f"{name} could be {', '.join(t.id for t in found)}.")
+    return found[0]

@@ -1,0 +1,19 @@
+"""`taskpass`: the workspace with every running task."""
+
+from __future__ import annotations
+
+import sys
+
+from supervisor.errors import UsageError
+
+
+def main(command: str, words: list[str]) -> int:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "The workspace needs a terminal.", hint="Use `taskpass tasks` or `taskpass history`."
+        )
+    from tui.app import TaskpassApp
+
+    from supervisor.client import AsyncClient
+
+    return TaskpassApp(AsyncClient(), shape="workspace").run() or 0
