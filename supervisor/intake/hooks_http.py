@@ -1,0 +1,316 @@
+"""Hook intake: the agent posts `POST /<token>/<event>`, and is answered in its own format.
+
+The token only keeps strangers out early; who is asking is decided by the connection itself.
+Its client end must be held by the agent's root process, or, for a profile with
+`hooks_by_child`, by a command whose chain of parents is short and ends at the root: command
+hooks are children of the root just as tools are, so `Authorize.open_call` is given that direct
+child as `sender` and refuses one that is bound to a call. Otherwise `sender` is the root.
+
+Whatever goes wrong on the way of a call is answered with a denial.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import logging
+import socket
+import time
+from typing import Any
+
+import h11
+import msgspec
+
+from supervisor.model import Process
+from supervisor.ports import Authorize, ConnectionOwner, HookAnswer, HookEvent, Profile
+
+log = logging.getLogger(__name__)
+
+# Reports of finished calls carry the tool's output.
+_MAX_BODY = 32 * 1024 * 1024
+_MAX_HEAD = 16 * 1024
+_MAX_CONNECTIONS = 128
+# What may wait behind a request that is being answered.
+_MAX_WAITING = 64 * 1024
+# curl ← sh (script) ← sh -c ← agent
+_LONGEST_CHAIN = 4
+# A child between fork and exec shows its parent's descriptors for a moment.
+_ATTEST_TRIES = 3
+_ATTEST_PAUSE = 0.004  # seconds
+# The answer must be out before the agent gives up, whatever its timeout is.
+_MARGIN = 10.0  # seconds
+
+_OUTCOMES = {"post": "ok", "failed": "failed"}
+_ENDS = frozenset({"turn_end", "session_end"})
+_FORGED = "This did not come from the agent itself, so it is refused."
+_BROKEN = "taskpass could not judge this call, so it is refused."
+
+
+class HookIntake:
+    """The hook server of one task, on a listener that only its processes reach.
+
+    Args:
+        task: its id.
+        listener: a listening socket; it is closed by `close`.
+        token: path segment that the launch gave to the agent.
+        profile: reads inputs and writes answers.
+        authorize: judges, settles and records.
+        owner: finds the process behind a connection, and its ancestors up to the agent's root.
+        hook_timeout: seconds the agent waits for an answer.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        listener: socket.socket,
+        token: str,
+        profile: Profile,
+        authorize: Authorize,
+        owner: ConnectionOwner,
+        *,
+        hook_timeout: float,
+    ) -> None:
+        self.task = task
+        self.profile = profile
+        self.authorize = authorize
+        self.owner = owner
+        self._listener = listener
+        self._token = token.encode()
+        self._patience = hook_timeout - min(_MARGIN, hook_timeout / 2)
+        self._server: asyncio.Server | None = None
+        self.connections: set[_Connection] = set()
+
+    async def serve(self) -> None:
+        """Start accepting."""
+        self._listener.setblocking(False)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Connection(self), sock=self._listener)
+
+    async def close(self) -> None:
+        """Stop, and cut what waits: an agent that gets no answer blocks the call."""
+        if self._server is not None:
+            self._server.close()
+        self._listener.close()
+        for connection in tuple(self.connections):
+            connection.abort()
+
+    async def answer(
+        self, request: Request, connection: _Connection
+    ) -> tuple[int, bytes, HookEvent | None]:
+        """Status, body, and the event when it opened a call. Never raises."""
+        try:
+            sender = await self._attest(request)
+            if sender is None:
+                return 403, self._denial(_FORGED), None
+            event = self._parse(request)
+        except ValueError as error:
+            log.warning("task %s: malformed hook input: %s", self.task, error)
+            return 200, self._denial(f"Malformed hook input ({error}), so it is refused."), None
+        except Exception:
+            log.exception("task %s: hook intake failed", self.task)
+            return 200, self._denial(_BROKEN), None
+        if event.phase == "pre":
+            connection.holding = True
+            try:
+                return await self._open(event, sender)
+            finally:
+                connection.holding = False
+        await self._report(event)
+        return 200, self._render(event, HookAnswer(allow=True)), None
+
+    async def _attest(self, request: Request) -> Process | None:
+        """The sender, or None after the attempt was recorded."""
+        why = "wrong address"
+        if request.method == b"POST" and hmac.compare_digest(request.token, self._token):
+            for attempt in range(_ATTEST_TRIES):
+                if attempt:
+                    await asyncio.sleep(_ATTEST_PAUSE)
+                owners = self.owner.owners(request.sockname, request.peername)
+                if not owners:
+                    break
+                senders = {self._sender(process) for process in owners}
+                if len(senders) == 1 and (sender := senders.pop()) is not None:
+                    return sender
+            why = "not sent by the agent itself"
+        with contextlib.suppress(Exception):  # recorded or not, it is refused
+            await self.authorize.incident(
+                self.task, "forged_hook", {"why": why, "event": request.event}
+            )
+        return None
+
+    def _sender(self, process: Process) -> Process | None:
+        """Who speaks when `process` holds the connection: the root, or its direct child."""
+        chain = self.owner.ancestry(process)
+        if not self.profile.hooks_by_child:
+            return chain[0] if len(chain) == 1 else None
+        return chain[-2] if 2 <= len(chain) <= _LONGEST_CHAIN else None
+
+    def _parse(self, request: Request) -> HookEvent:
+        raw: Any = msgspec.json.decode(request.body)  # its error is a ValueError
+        if not isinstance(raw, dict) or raw.get("hook_event_name") != request.event:
+            raise ValueError("not an input of this event")
+        event = self.profile.parse_hook(raw)
+        if event.phase in {"pre", "post", "failed"} and event.call is None:
+            raise ValueError("no call in it")
+        return event
+
+    async def _open(self, event: HookEvent, sender: Process) -> tuple[int, bytes, HookEvent | None]:
+        assert event.call is not None  # _parse saw to it
+        deadline = time.time() + self._patience
+        try:
+            answer = await self.authorize.open_call(
+                self.task, event.call, sender, deadline=deadline
+            )
+            body = self.profile.render_answer(event, answer)
+        except Exception:
+            log.exception("task %s: open_call failed", self.task)
+            return 200, self._denial(_BROKEN), None
+        return 200, body, event if answer.allow else None
+
+    async def _report(self, event: HookEvent) -> None:
+        try:
+            if event.phase in _ENDS:
+                await self.authorize.settle_call(self.task, "", "turn ended")
+            elif event.call is not None:
+                outcome = _OUTCOMES[event.phase]
+                await self.authorize.settle_call(self.task, event.call.agent_call_id, outcome)
+        except Exception:
+            # The agent need not know: the call also ends with its turn and by its age.
+            log.exception("task %s: settle_call failed", self.task)
+
+    async def undelivered(self, event: HookEvent) -> None:
+        """The agent left before its allowance reached it: the call will not happen."""
+        assert event.call is not None
+        with contextlib.suppress(Exception):
+            await self.authorize.settle_call(self.task, event.call.agent_call_id, "undelivered")
+
+    def _render(self, event: HookEvent, answer: HookAnswer) -> bytes:
+        try:
+            return self.profile.render_answer(event, answer)
+        except Exception:
+            log.exception("task %s: render_answer failed", self.task)
+            return b""
+
+    def _denial(self, reason: str) -> bytes:
+        return self._render(HookEvent(phase="pre"), HookAnswer(allow=False, reason=reason))
+
+    def full(self) -> bool:
+        """Whether another connection would be one too many."""
+        return len(self.connections) >= _MAX_CONNECTIONS
+
+
+class Request:
+    """One whole request, with the two ends of its connection."""
+
+    __slots__ = ("body", "event", "method", "peername", "sockname", "token")
+
+    def __init__(
+        self, head: h11.Request, body: bytes, sockname: tuple[str, int], peername: tuple[str, int]
+    ) -> None:
+        parts = head.target.split(b"/")
+        well_formed = len(parts) == 3 and not parts[0]
+        self.method = head.method
+        self.token = parts[1] if well_formed else b""
+        self.event = parts[2].decode("ascii", "replace") if well_formed else ""
+        self.body = body
+        self.sockname = sockname
+        self.peername = peername
+
+
+class _Connection(asyncio.Protocol):
+    """One keep-alive connection; requests are answered one after the other."""
+
+    def __init__(self, intake: HookIntake) -> None:
+        self.intake = intake
+        self.holding = False  # a call is being judged: pointless once the agent has left
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_HEAD)
+        self._transport: asyncio.Transport | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._head: h11.Request | None = None
+        self._body = bytearray()
+        self._waiting = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        if self.intake.full():
+            transport.abort()
+            return
+        self.intake.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.intake.connections.discard(self)
+        self._transport = None
+        # Only a question is withdrawn; the report of an end is carried through.
+        if self._task is not None and self.holding:
+            self._task.cancel()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if self._task is not None:
+            self._waiting += len(data)
+            if self._waiting > _MAX_WAITING:
+                self.abort()
+                return
+        self._http.receive_data(data)
+        if self._task is None:
+            self._advance()
+
+    def _advance(self) -> None:
+        try:
+            while self._task is None:
+                event = self._http.next_event()
+                if isinstance(event, h11.Request):
+                    self._head, self._body = event, bytearray()
+                    if self._http.they_are_waiting_for_100_continue:
+                        self._send(
+                            h11.InformationalResponse(status_code=100, headers=[], reason=b"")
+                        )
+                elif isinstance(event, h11.Data):
+                    self._body += event.data
+                    if len(self._body) > _MAX_BODY:
+                        self.abort()
+                        return
+                elif isinstance(event, h11.EndOfMessage):
+                    self._task = asyncio.get_running_loop().create_task(self._respond())
+                else:
+                    return
+        except h11.RemoteProtocolError:
+            self.abort()
+
+    async def _respond(self) -> None:
+        transport, head = self._transport, self._head
+        if transport is None or head is None:
+            return
+        sockname = transport.get_extra_info("sockname")
+        peername = transport.get_extra_info("peername")
+        request = Request(head, bytes(self._body), sockname[:2], peername[:2])
+        self._body = bytearray()
+        status, body, opened = await self.intake.answer(request, self)
+        if self._transport is None:
+            if opened is not None:
+                await self.intake.undelivered(opened)
+            return
+        headers = [("content-type", "application/json"), ("content-length", str(len(body)))]
+        self._send(
+            h11.Response(status_code=status, headers=headers, reason=b""),
+            h11.Data(data=body),
+            h11.EndOfMessage(),
+        )
+        self._task, self._waiting = None, 0
+        if self._http.our_state is h11.MUST_CLOSE:
+            transport.close()
+            return
+        self._http.start_next_cycle()
+        self._advance()
+
+    def _send(self, *events: h11.Event) -> None:
+        assert self._transport is not None
+        self._transport.write(b"".join(self._http.send(event) or b"" for event in events))
+
+
+__all__ = ["HookIntake"]
