@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -91,6 +92,7 @@ class FileVault(Vault):
         """
         spec_file.check(spec)
         _check_secret(secret, needed=spec.issuer == "stored")
+        spec = replace(spec, created=spec.created or time.time())
         async with self._changing:
             if spec.name in self._specs:
                 raise UsageError(

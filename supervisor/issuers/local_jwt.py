@@ -1,0 +1,122 @@
+"""Call tokens of our own: JWT access tokens (RFC 9068), ES256, at most 60 seconds.
+
+For services that trust this supervisor's keys. A service that verifies offline cannot learn of a
+revocation: it accepts the token until `exp`, and for as long after it as it allows clocks to
+differ (5 s here). That is the bound we state.
+
+Claims: `iss aud sub jti iat nbf exp client_id` (RFC 9068), `act` (RFC 8693),
+`authorization_details` (RFC 9396), and from Transaction Tokens (draft-ietf-oauth-transaction-tokens):
+
+- `txn`: the call's id.
+- `rctx`: the runtime and what backs its claim.
+- `tctx`: task, epoch, call hash, policy hash, approval id (where a person was asked), and how
+  surely this use belongs to the call.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from supervisor.issuers.scope import require_bound_request
+from supervisor.model import CredentialSpec, KillMode
+from supervisor.ports import Issuer, MintContext, Minted, Secret
+
+LONGEST = 60.0  # seconds a token may live
+SKEW = 5.0  # seconds that verifiers allow clocks to differ
+
+
+class Signer(Protocol):
+    """What signs tokens (`tokens.keys.SigningKey`)."""
+
+    def sign(self, claims: Mapping[str, Any], *, typ: str) -> str: ...
+
+
+class LocalJwtIssuer(Issuer):
+    """Mints one token for one use.
+
+    Args:
+        signer: signs with the supervisor's key.
+        issuer_url: `iss` of every token; where the keys are published.
+        clock: POSIX seconds.
+    """
+
+    name = "local-jwt"
+    kill_mode = KillMode.VERIFIER
+
+    def __init__(
+        self, signer: Signer, issuer_url: str, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._signer = signer
+        self._issuer = issuer_url
+        self._clock = clock
+
+    def kill_bound(self, spec: CredentialSpec) -> float:
+        return _lifetime(spec) + SKEW
+
+    async def mint(self, spec: CredentialSpec, context: MintContext) -> Minted:
+        require_bound_request(spec, context.effect)
+        # Whole seconds, rounded down: no reading of the times makes it live longer.
+        issued = int(self._clock())
+        expires = issued + int(_lifetime(spec))
+        token = self._signer.sign(self._claims(spec, context, issued, expires), typ="at+jwt")
+        return Minted(secret=Secret(token), expires=float(expires))
+
+    async def revoke(self, spec: CredentialSpec, revocation: str) -> None:
+        """Nothing to call: it dies at `exp`, within `kill_bound`."""
+
+    def _claims(
+        self, spec: CredentialSpec, context: MintContext, issued: int, expires: int
+    ) -> dict[str, Any]:
+        task, effect = context.task, context.effect
+        runtime, agent = task.runtime, task.agent
+        location = f"https://{effect.resource}"
+        return {
+            "iss": self._issuer,
+            "aud": spec.options.get("audience", location),
+            "sub": f"user:{task.user.label}",
+            "jti": uuid.uuid4().hex,
+            "iat": issued,
+            "nbf": issued,
+            "exp": expires,
+            "client_id": agent.profile,
+            "act": _actor(context),
+            "txn": context.call,
+            "rctx": {
+                "runtime": runtime.kind,
+                "evidence": str(runtime.evidence),
+                "tier": str(runtime.tier),
+                "sandbox_profile": runtime.sandbox_profile,
+            },
+            "tctx": {
+                "task": task.id,
+                "epoch": context.epoch,
+                "call_hash": context.call_hash,
+                "call_identity": str(agent.call_identity),
+                "policy_hash": context.policy_digest,
+                **({"approval_id": context.approval} if context.approval else {}),
+            },
+            "authorization_details": [
+                {
+                    "type": "tool-call",
+                    "actions": [f"http.{str(effect.attributes.get('method', '')).lower()}"],
+                    "locations": [location],
+                    "identifier": str(effect.attributes.get("path", "")),
+                }
+            ],
+        }
+
+
+def _actor(context: MintContext) -> dict[str, Any]:
+    """Who acts for the user: the agent in this task, and the task it was started from."""
+    task = context.task
+    actor: dict[str, Any] = {"sub": f"agent:{task.agent.profile}/{task.id}"}
+    if task.parent:
+        actor["act"] = {"sub": f"task:{task.parent}"}
+    return actor
+
+
+def _lifetime(spec: CredentialSpec) -> float:
+    return max(1.0, min(spec.ttl, LONGEST))

@@ -1,0 +1,31 @@
+"""A standing secret from the vault, released for one use behind the proxy."""
+
+from __future__ import annotations
+
+from supervisor.issuers.scope import require_bound_request
+from supervisor.model import CredentialSpec, KillMode
+from supervisor.ports import Issuer, MintContext, Minted, Vault
+
+
+class StoredSecretIssuer(Issuer):
+    """Use-scoped: the secret goes to the wire and never into the task.
+
+    It is not short-lived, and nothing is revoked upstream: what ends is our putting it on the
+    wire, and we are on the wire.
+    """
+
+    name = "stored"
+    kill_mode = KillMode.WIRE
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    def kill_bound(self, spec: CredentialSpec) -> float:
+        return 0.1
+
+    async def mint(self, spec: CredentialSpec, context: MintContext) -> Minted:
+        require_bound_request(spec, context.effect)
+        return Minted(secret=await self._vault.secret(spec.name), expires=0.0)
+
+    async def revoke(self, spec: CredentialSpec, revocation: str) -> None:
+        """Nothing is left to end: the proxy has cut the connection."""

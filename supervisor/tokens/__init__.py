@@ -1,0 +1,1 @@
+"""Call tokens: the key that signs them, and how they are verified."""
