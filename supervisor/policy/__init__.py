@@ -1,0 +1,1 @@
+"""Decides about effects: Cedar policies in layers, asks as annotations."""

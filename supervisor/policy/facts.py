@@ -1,0 +1,167 @@
+"""What policy is told about one effect: the `context` of its Cedar request."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from supervisor.model import Effect, Tier, Verb
+from supervisor.ports import Situation
+
+_METADATA_NAMES = frozenset(
+    {"metadata.google.internal", "metadata", "instance-data", "metadata.azure.internal"}
+    | {"metadata.tencentyun.com", "instance-data.ec2.internal"}
+)
+_METADATA_ADDRESSES = frozenset({"100.100.100.200", "192.0.0.192", "168.63.129.16"})
+_METADATA_V6 = ipaddress.ip_network("fd00:ec2::/32")
+
+# Attributes an effect hands on, with the value that stands for "not told": the strict one.
+_TOLD: dict[Verb, dict[str, str | int | bool]] = {
+    Verb.RUN: {
+        "program": "",
+        "argv0": "",
+        "arguments": "",
+        "subcommand": "",
+        "text": "",
+        "known": False,
+        "uninspectable": True,
+        "act": "",
+        "source": "",
+    },
+    Verb.READ: {
+        "name": "",
+        "folded": "",
+        "inside": False,
+        "temporary": False,
+        "home": True,
+        "root": False,
+    },
+    Verb.HTTP: {"method": "", "path": ""},
+    Verb.CONNECT: {},
+    Verb.MCP: {"server": "", "tool": ""},
+    Verb.SPAWN: {},
+    Verb.OTHER: {"kind": "other"},
+}
+_TOLD[Verb.WRITE] = _TOLD[Verb.DELETE] = _TOLD[Verb.READ]
+
+RESOURCE_TYPE = {
+    Verb.RUN: "Program",
+    Verb.READ: "Path",
+    Verb.WRITE: "Path",
+    Verb.DELETE: "Path",
+    Verb.CONNECT: "Host",
+    Verb.HTTP: "Host",
+    Verb.MCP: "Tool",
+    Verb.SPAWN: "Subagent",
+    Verb.OTHER: "Tool",
+}
+
+
+def context_of(effect: Effect, call: Mapping[str, Any], protected: Sequence[str]) -> dict[str, Any]:
+    """The context record for `effect`, as schema.cedarschema declares it.
+
+    Raises:
+        TypeError: an attribute has another type than the schema says.
+        ValueError: the port is not a number.
+    """
+    context: dict[str, Any] = {"call": call}
+    attributes = effect.attributes
+    for name, strict in _TOLD[effect.verb].items():
+        value = attributes.get(name, strict)
+        if type(value) is not type(strict):
+            raise TypeError(f"{name} of {effect.verb} is a {type(value).__name__}")
+        context[name] = value
+    if effect.verb in (Verb.READ, Verb.WRITE, Verb.DELETE):
+        folded = effect.resource.casefold()
+        context["folded"] = folded
+        context["name"] = folded.rpartition("/")[2]
+        context["ours"] = any(
+            effect.resource == path or effect.resource.startswith(path + "/") for path in protected
+        )
+    elif effect.verb in (Verb.HTTP, Verb.CONNECT):
+        host, port = split_host(effect.resource)
+        told = attributes.get("port")
+        context["host"] = host
+        context["port"] = port or (told if isinstance(told, int) else 0) or 443
+        context["loopback"], context["metadata"] = nature(host)
+    elif effect.verb is Verb.RUN and not context["program"]:
+        context["program"] = effect.resource
+    return context
+
+
+def split_host(resource: str) -> tuple[str, int]:
+    """`host`, `host:port`, `[v6]:port` or a bare IPv6 address; port 0 when there is none."""
+    if resource.startswith("["):
+        host, _, rest = resource[1:].partition("]")
+        port = rest.removeprefix(":")
+    elif resource.count(":") == 1:
+        host, _, port = resource.partition(":")
+    else:
+        host, port = resource, ""
+    return host.casefold().rstrip("."), int(port) if port else 0
+
+
+def nature(host: str) -> tuple[bool, bool]:
+    """(loopback, metadata): what kind of address `host` is, in any spelling of a number."""
+    if host in _METADATA_NAMES:
+        return False, True
+    if host == "localhost" or host.endswith(".localhost"):
+        return True, False
+    address = _address(host)
+    if address is None:
+        return False, False
+    mapped = getattr(address, "ipv4_mapped", None)
+    if mapped is not None:
+        address = mapped
+    metadata = address.is_link_local or str(address) in _METADATA_ADDRESSES
+    if isinstance(address, ipaddress.IPv6Address):
+        metadata = metadata or address in _METADATA_V6
+    return address.is_loopback, metadata
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        pass
+    if not host[:1].isdigit():
+        return None
+    try:  # 2852039166, 0xa9fea9fe, 0251.0376.0251.0376: what inet_aton(3) takes
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except OSError:
+        return None
+
+
+def call_of(situation: Situation) -> dict[str, Any]:
+    """The `call` record, the same for every effect."""
+    return {
+        "identity": situation.call_identity.value,
+        "subagent": situation.subagent,
+        "credential": situation.credential,
+        "open": situation.open_calls,
+        "total": situation.total_calls,
+    }
+
+
+def entities_of(situation: Situation) -> list[dict[str, Any]]:
+    """The task and what it belongs to."""
+    task = situation.task
+    owners = [
+        {"type": "User", "id": task.user.label},
+        {"type": "Agent", "id": task.agent.profile},
+        {"type": "Runtime", "id": task.runtime.kind},
+    ]
+    attributes = {
+        "contained": task.runtime.tier is Tier.A,
+        "evidence": task.runtime.evidence.value,
+        "workspace": situation.workspace,
+        "repository": task.repository,
+        "branch": task.branch,
+        "purpose": task.purpose,
+        "preset": task.preset,
+        "child": bool(task.parent),
+    }
+    itself = {"uid": {"type": "Task", "id": task.id}, "attrs": attributes, "parents": owners}
+    return [itself, *({"uid": owner, "attrs": {}, "parents": []} for owner in owners)]
