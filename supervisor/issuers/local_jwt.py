@@ -5,7 +5,8 @@ revocation: it accepts the token until `exp`, and for as long after it as it all
 differ (5 s here). That is the bound we state.
 
 Claims: `iss aud sub jti iat nbf exp client_id` (RFC 9068), `act` (RFC 8693),
-`authorization_details` (RFC 9396), and from Transaction Tokens (draft-ietf-oauth-transaction-tokens):
+`authorization_details` (RFC 9396), and from Transaction Tokens
+(draft-ietf-oauth-transaction-tokens):
 
 - `txn`: the call's id.
 - `rctx`: the runtime and what backs its claim.
