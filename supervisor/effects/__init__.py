@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from supervisor.effects.files import Place, file_effect
+from supervisor.effects.files import Place, file_effects
 from supervisor.effects.http import http_effect
 from supervisor.effects.mcp import mcp_effect
 from supervisor.effects.shell import shell_effects
@@ -43,6 +43,9 @@ def effects_of(call: ToolCall, workspace: str, home: str = "") -> tuple[Effect, 
 
 def _files(verb: Verb, call: ToolCall, place: Place) -> tuple[Effect, ...]:
     """A reading tool without a path (a search) reads where it stands."""
-    found = (file_effect(verb, path, call.cwd, place) for path in call.paths or (call.cwd,))
-    effects = tuple(effect for effect in found if effect is not None)
+    effects = tuple(
+        effect
+        for path in call.paths or (call.cwd,)
+        for effect in file_effects(verb, path, call.cwd, place)
+    )
     return effects or (Effect(Verb.OTHER, call.tool, {"kind": call.kind.value}),)

@@ -26,43 +26,50 @@ class Place:
         return Place(os.path.realpath(workspace), os.path.realpath(home or os.path.expanduser("~")))
 
 
-def file_effect(verb: Verb, path: str, cwd: str, place: Place) -> Effect | None:
-    """One READ, WRITE or DELETE of the file that `path` really names; None for `/dev/null` etc.
+def file_effects(verb: Verb, path: str, cwd: str, place: Place) -> tuple[Effect, ...]:
+    """READ, WRITE or DELETE of the file that `path` really names; nothing for `/dev/null` etc.
 
     The resource is the real path: symbolic links and `..` are resolved, also where the last
-    parts do not exist yet. A deleted or renamed link is the link itself, so only its directory
-    is resolved.
+    parts do not exist yet. A deleted link is the link itself, so only its directory is
+    resolved. Where a link below `cwd` or the home directory was followed, a second effect
+    carries the path as written, since that name may be the telling one (`~/.ssh` kept
+    elsewhere).
 
-    Attributes: `name` (base name) and `folded` (the whole real path), both case-folded since
-    some file systems ignore case; `written` (as given, made absolute, case-folded: a link may
-    have a telling name); `inside` (the workspace), `temporary`, `home` (below the home
-    directory and not inside).
+    Attributes: `name` (base name) and `folded` (the whole path), both case-folded since some
+    file systems ignore case; `inside` (the workspace), `temporary`, `home` (below the home
+    directory and not inside), `root` (the workspace itself).
     """
-    absolute = os.path.normpath(os.path.join(cwd, path)) if ".." not in path else ""
     joined = os.path.join(cwd, path)
-    if absolute in _NO_EFFECT or joined.startswith("/dev/fd/"):
-        return None
-    if verb is Verb.DELETE:
-        head, tail = os.path.split(joined.rstrip("/") or "/")
-        if tail in {"", ".", ".."}:
-            real = os.path.realpath(joined)
-        else:
-            real = os.path.join(os.path.realpath(head), tail)
+    if os.path.normpath(joined) in _NO_EFFECT or joined.startswith("/dev/fd/"):
+        return ()
+    head, tail = os.path.split(joined.rstrip("/") or "/")
+    if verb is Verb.DELETE and tail not in {"", ".", ".."}:
+        real = os.path.join(os.path.realpath(head), tail)
     else:
         real = os.path.realpath(joined)
     inside = within(real, place.workspace)
-    return Effect(
-        verb,
-        real,
-        {
-            "name": os.path.basename(real).casefold(),
-            "folded": real.casefold(),
-            "written": (absolute or os.path.normpath(joined)).casefold(),
-            "inside": inside,
-            "temporary": not inside and any(within(real, root) for root in _TEMPORARY),
-            "home": not inside and within(real, place.home),
-            "root": real == place.workspace,
-        },
+    where = {
+        "inside": inside,
+        "temporary": not inside and any(within(real, root) for root in _TEMPORARY),
+        "home": not inside and within(real, place.home),
+        "root": real == place.workspace,
+    }
+    names = [real]
+    if ".." not in joined.split("/"):
+        written = os.path.normpath(joined)
+        for base in (cwd, place.home):
+            if within(written, base):
+                written = os.path.normpath(os.path.realpath(base) + written[len(base) :])
+                if written != real:
+                    names.append(written)
+                break
+    return tuple(
+        Effect(
+            verb,
+            name,
+            {"name": os.path.basename(name).casefold(), "folded": name.casefold(), **where},
+        )
+        for name in names
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
@@ -47,8 +47,8 @@ class Policy:
     risk: Risk
     description: str
     hint: str
-    body: dict[str, Any]  # Cedar's JSON form
     location: str  # "file:line"
+    body: dict[str, Any] = field(hash=False, compare=False, repr=False)  # Cedar's JSON form
 
 
 _TOKEN = re.compile(r"""//[^\n]*|"(?:\\.|[^"\\])*"|;|[^\s/";]+|/""", re.DOTALL)

@@ -8,7 +8,7 @@ import os
 import re
 from dataclasses import dataclass, field, replace
 
-from supervisor.effects.files import Place, file_effect
+from supervisor.effects.files import Place, file_effects
 from supervisor.effects.knowledge.acts import act_of, subcommands
 from supervisor.effects.knowledge.programs import (
     FETCHERS,
@@ -46,8 +46,8 @@ class _State:
     depth: int = 0
     effects: dict[tuple[str, str, str], Effect] = field(default_factory=dict)
 
-    def add(self, effect: Effect | None) -> None:
-        if effect is not None:
+    def add(self, *effects: Effect) -> None:
+        for effect in effects:
             key = (effect.verb.value, effect.resource, str(effect.attributes))
             self.effects.setdefault(key, effect)
 
@@ -175,18 +175,17 @@ def _path(verb: Verb, word: Word, state: _State) -> bool:
         return False
     for directory in state.directories or ("/",):
         if not word.glob:
-            state.add(file_effect(verb, text, directory, state.place))
+            state.add(*file_effects(verb, text, directory, state.place))
             continue
         pattern = os.path.join(directory, text)
         found = list(itertools.islice(globbing.iglob(pattern), _MAX_MATCHES + 1))
         for match in found[:_MAX_MATCHES]:
-            state.add(file_effect(verb, match, directory, state.place))
+            state.add(*file_effects(verb, match, directory, state.place))
         literal = itertools.takewhile(lambda part: not re.search(r"[*?[]", part), text.split("/"))
         root = "/".join(literal) or ("/" if text.startswith("/") else ".")
         if verb is not Verb.READ or len(found) > _MAX_MATCHES:
             # What is there now is not all that may be there then: judge the directory too.
-            parent = file_effect(verb, root, directory, state.place)
-            if parent is not None:
+            for parent in file_effects(verb, root, directory, state.place):
                 state.add(replace(parent, attributes={**parent.attributes, "root": False}))
         if len(found) > _MAX_MATCHES:
             return False
