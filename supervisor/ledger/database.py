@@ -107,7 +107,15 @@ class Database:
                 self._connection = self._open()
             except sqlite3.Error as error:
                 raise self._failed(error) from error
-        self._check_tail()
+        try:
+            self._read_heads()
+            self._check_tail()
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise self._failed(error) from error
+        except LedgerBroken:
+            self._connection.close()
+            raise
         self._reserve.hold()
 
     @property
@@ -279,29 +287,27 @@ class Database:
         self._checkpoints, self._signed = signed or (0, 0)
 
     def _check_tail(self) -> None:
-        """Refuse to go on from a head that was tampered with."""
-        try:
-            self._read_heads()
-            rows = self._connection.execute(
-                "SELECT seq, hash, canonical FROM records WHERE seq >= ? ORDER BY seq",
-                (self._signed,),
-            ).fetchall()
-            signed = self._connection.execute(
-                "SELECT hash FROM checkpoints WHERE number = ?", (self._checkpoints,)
-            ).fetchone()
-        except sqlite3.Error as error:
-            raise self._failed(error) from error
-        if signed is None:
-            prev, expected = GENESIS, 1
-        elif rows and rows[0][:2] == (self._signed, signed[0]):
-            prev, expected = signed[0], self._signed + 1
-            rows = rows[1:]
-        else:
+        """Refuse to go on from a head that was tampered with: the last signed record and later."""
+        first = max(self._signed, 1)
+        before = self._connection.execute(
+            "SELECT hash FROM records WHERE seq = ?", (first - 1,)
+        ).fetchone()
+        rows = self._connection.execute(
+            "SELECT seq, hash, canonical FROM records WHERE seq >= ? ORDER BY seq", (first,)
+        ).fetchall()
+        signed = self._connection.execute(
+            "SELECT hash FROM checkpoints WHERE number = ?", (self._checkpoints,)
+        ).fetchone()
+        prev, seq = before[0] if before else GENESIS, first - 1
+        for number, digest, canonical in rows:
+            seq += 1
+            if number != seq or link(prev, canonical) != digest:
+                raise self._broken(seq)
+            if seq == self._signed and digest != signed[0]:
+                raise self._broken(seq)
+            prev = digest
+        if seq < self._signed:
             raise self._broken(self._signed)
-        for seq, digest, canonical in rows:
-            if seq != expected or link(prev, canonical) != digest:
-                raise self._broken(expected)
-            prev, expected = digest, seq + 1
 
     def _broken(self, seq: int) -> LedgerBroken:
         return LedgerBroken(
