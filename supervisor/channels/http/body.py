@@ -97,11 +97,12 @@ class BodyReader:
 class BodyWriter:
     """Writes a body's pieces in the framing that its new head announces."""
 
-    __slots__ = ("_chunked", "_target")
+    __slots__ = ("_chunked", "_target", "begun")
 
     def __init__(self, target: Endpoint, *, chunked: bool) -> None:
         self._target = target
         self._chunked = chunked
+        self.begun = False  # something was written
 
     def frame(self, data: bytes) -> bytes:
         return b"%x\r\n%s\r\n" % (len(data), data) if self._chunked and data else data
@@ -111,6 +112,7 @@ class BodyWriter:
         return b"0\r\n\r\n" if self._chunked else b""
 
     async def send(self, data: bytes) -> None:
+        self.begun = True
         self._target.write(data)
         await self._target.drain()
 

@@ -172,13 +172,20 @@ def _readable(data: bytes) -> io.BufferedReader:
     return os.fdopen(read, "rb")
 
 
-def system_roots() -> Path | None:
-    """The system's bundle of roots, None where there is none."""
+def system_roots() -> Path:
+    """The system's bundle of roots.
+
+    Raises:
+        ConfigError: there is none.
+    """
     named = ssl.get_default_verify_paths().cafile
     for path in (named, *_SYSTEM_ROOTS):
         if path and Path(path).is_file():
             return Path(path)
-    return None
+    raise ConfigError(
+        "The system has no bundle of certificate authorities.",
+        hint="Install the package `ca-certificates`, or name a PEM file in SSL_CERT_FILE.",
+    )
 
 
 def bundle(roots: Path, ca: CertificateAuthority) -> bytes:

@@ -309,10 +309,13 @@ class Connection:
             fields, secrets = self._prepared(head, origin, release)
             wire = write_request(head, origin, target, fields)
             exchange = self._exchange(head, origin, release.lease, secrets)
-            services.track(exchange, True)
+            if release.lease:
+                services.track(exchange, True)
 
             def may_write() -> None:
-                if not services.authorize.live(services.task, release.lease):
+                if self._client.lost:  # cut meanwhile
+                    raise ConnectionAbortedError
+                if release.lease and not services.authorize.live(services.task, release.lease):
                     raise Revoked(
                         "The task's access was revoked before the request was sent.",
                         hint="Nothing was sent. A person can start a new task.",
@@ -323,12 +326,13 @@ class Connection:
             if exchange is not None and exchange.answered:
                 self._client.abort()
                 return False
-            return await self._refuse(head, error)
+            return await self._refuse(head, error, begun=exchange is not None)
         finally:
             status = 0
             if exchange is not None:
-                services.track(exchange, False)
-                self._unread = exchange.early
+                if release.lease:
+                    services.track(exchange, False)
+                self._unread = self._unread or exchange.early
                 status = exchange.status
                 if exchange.reflected:
                     self._incident(
@@ -380,11 +384,17 @@ class Connection:
         except ValueError:
             return False
 
-    async def _refuse(self, head: RequestHead, error: TaskpassError) -> bool:
-        """Answer with the error; whether the connection can go on."""
-        keep = head.persistent and not head.expects_continue
-        if keep and head.body:
-            keep = await self._discard(head.body)
+    async def _refuse(
+        self, head: RequestHead, error: TaskpassError, *, begun: bool = False
+    ) -> bool:
+        """Answer with the error; whether the connection can go on.
+
+        `begun`: an exchange may have taken a part of the body, so its end is not known any more.
+        """
+        keep = head.persistent
+        if head.body:
+            keep = keep and not begun and not head.expects_continue
+            keep = keep and await self._discard(head.body)
         self._unread = not keep and head.body != 0
         self._client.write(refusal.render(error, body=head.method != "HEAD", close=not keep))
         return keep

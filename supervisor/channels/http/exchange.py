@@ -120,8 +120,6 @@ class Exchange:
                 await self._switch(upstream, response)
                 return False
             return await self._answer(upstream, response, upload)
-        except reflection.Reflected as error:
-            raise ConnectionAbortedError("the response held the secret") from error
         except BadRequest as error:
             if self.answered:
                 raise ConnectionAbortedError("a body is malformed") from error
@@ -192,12 +190,17 @@ class Exchange:
                 fields = masked
         head = write_response(response, fields, chunked=chunked, close=not keep)
         reader = BodyReader(upstream, response.body)
-        self.answered = True
+        writer = BodyWriter(client, chunked=chunked)
         try:
-            await relay(reader, BodyWriter(client, chunked=chunked), before=head, scanner=scanner)
-        except reflection.Reflected:
+            await relay(reader, writer, before=head, scanner=scanner)
+        except reflection.Reflected as error:
             self.reflected = "body"
-            raise
+            raise BadGateway(
+                f"{self._origin.authority} sent the credential back; its answer was dropped.",
+                hint="Ask for something that does not repeat the request's headers.",
+            ) from error
+        finally:
+            self.answered = writer.begun
         if upload is not None and upload.done():
             upload.result()
         if response.persistent and not self.early:

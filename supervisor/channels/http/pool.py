@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 
 from supervisor.channels.http.address import resolve
 from supervisor.channels.http.endpoint import Endpoint
@@ -32,7 +33,7 @@ class Pool:
         self,
         registry: set[Endpoint],
         context: ssl.SSLContext,
-        allow_private: frozenset[str],
+        allow_private: Callable[[], frozenset[str]],
         *,
         connect_timeout: float,
         idle_timeout: float,
@@ -45,7 +46,9 @@ class Pool:
         self._idle: dict[Origin, list[Endpoint]] = {}
 
     def private_allowed(self, origin: Origin) -> bool:
-        return origin.host in self._allow_private or origin.authority in self._allow_private
+        """Whether a person has named it as a host that may be a private address."""
+        hosts = self._allow_private()
+        return origin.host in hosts or origin.authority in hosts
 
     def kept(self, origin: Origin) -> Endpoint | None:
         """An idle connection that is still good, taken out of the pool."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,8 @@ class HttpProxyChannel(Channel):
         ca: makes the certificates that tools see.
         upstream_tls: how servers are verified (`pool.upstream_context`).
         model_hosts: `host:port` the agent itself may talk to; never intercepted when it does.
-        allow_private: `host` or `host:port` that may be loopback or private addresses.
+        allow_private: answers `host`s and `host:port`s that may be loopback or private addresses;
+            asked at each dial, because a person may name another while the task runs.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class HttpProxyChannel(Channel):
         *,
         upstream_tls: ssl.SSLContext,
         model_hosts: frozenset[str] = frozenset(),
-        allow_private: frozenset[str] = frozenset(),
+        allow_private: Callable[[], frozenset[str]] = frozenset,
         timeouts: Timeouts | None = None,
     ) -> None:
         self._listener = listener
