@@ -189,7 +189,7 @@ class Connection:
     async def _tunnel(self, head: RequestHead) -> None:
         client, services = self._client, self._services
         origin = parse_authority(head.target, tls=True, default=None)
-        if parse_authority(head.host, tls=True, default=443) != origin:
+        if head.host and parse_authority(head.host, tls=True, default=443) != origin:
             raise Misdirected("CONNECT and Host name different hosts.")
         if head.body:
             raise BadRequest("CONNECT has no body.")
