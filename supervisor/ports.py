@@ -476,3 +476,4 @@ class SpawnRequest:
     rows: int = 40
     socket: str = ""  # where the holder listens for screens and the daemon
     hide: tuple[str, ...] = ()  # paths that must be absent
+    stdio: bool = True  # without a PTY: wait for a client's Stdio frame; False: /dev/null

@@ -1,0 +1,446 @@
+"""The holder: one process per task. It owns the task's process tree, listeners and terminal.
+
+It outlives the daemon and every screen, so an agent waits instead of breaking; it holds no
+secret and decides nothing. It serves one unix socket (`SpawnRequest.socket`, 0600) with the
+frames of `supervisor.wire`. The first frame says who speaks:
+
+- `Adopt` with the task's token: the daemon. Answered by `Adopted`, with the listeners' and the
+  sock_diag descriptors; from then on this connection gets Spawned, SpawnFailed, Exited, Killed
+  and takes Freeze, Thaw, Kill. A newer Adopt replaces it.
+- `Stdio` with the screen's token: three descriptors for a headless agent.
+- `Attach` with the screen's token: a pane, served by `panes.PaneServer`.
+
+The agent is started only after Adopt has been answered (and Stdio has come, where one is
+wanted), and lives no longer than this process.
+"""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import hmac
+import os
+import pwd
+import signal
+import socket
+import struct
+import termios
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from supervisor import procfs, wire
+from supervisor.errors import LaunchFailed, TaskpassError
+from supervisor.model import Process, Tier
+from supervisor.ports import SpawnRequest
+from supervisor.process import linux, tree
+from supervisor.process.launch import Launcher, launch
+
+if TYPE_CHECKING:
+    from supervisor.process.panes import PaneServer
+
+_LINGER = 10.0  # seconds the last screen is kept after the agent's end when nobody is connected
+_HELLO_LIMIT = 5.0  # seconds a new connection has to say who it is
+_FRAME_LIMIT = 64 * 1024  # of a first frame
+_DECODER = msgspec.msgpack.Decoder(wire.ToHolder)
+
+
+def screen_token(token: str) -> str:
+    """What a screen presents for `Attach` and `Stdio`; derived from the daemon's token.
+
+    Whoever holds it can show and type into one pane. It does not open the listeners.
+    """
+    return hashlib.sha256(b"taskpass-screen" + token.encode()).hexdigest()[:32]
+
+
+def open_terminal(cols: int, rows: int) -> tuple[int, int]:
+    """A PTY of this size: (master, slave)."""
+    master, slave = os.openpty()
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("4H", rows, cols, 0, 0))
+    return master, slave
+
+
+class Holder:
+    """The state of one task's holder; `run` is its life."""
+
+    def __init__(
+        self, request: SpawnRequest, token: str, launcher: Launcher, server: socket.socket
+    ) -> None:
+        self._request = request
+        self._token = token
+        self._screen_token = screen_token(token)
+        self._launcher = launcher
+        self._server = server
+        self._contained = request.tier == Tier.A
+        self._stdio: tuple[int, int, int] | None = None
+        self._panes: PaneServer | None = None
+        self._root: Process | None = None
+        self._init = 0  # tier A: the pid namespace's init, as seen from here
+        self._exit_code: int | None = None
+        self._adopted = False
+        self._going = False  # the launcher was told to go on
+        self._failure: TaskpassError | OSError | None = None
+        self._listening: Callable[[], None] | None = None  # what the launcher's next word is for
+        self._daemon: asyncio.StreamWriter | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+        self._ended = asyncio.Event()
+
+    async def run(self, terminal: tuple[int, int] | None) -> None:
+        """Serve until the task is over and nobody needs its last screen."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGCHLD, self._reap)
+        loop.add_signal_handler(signal.SIGTERM, self._end_at_once)
+        self._reap()  # what ended before the handler was there
+        if terminal is not None:
+            self._open_panes(*terminal)
+        accepting = asyncio.create_task(self._accept())
+        loop.call_later(_LINGER, self._check_linger)
+        await self._ended.wait()
+        accepting.cancel()
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(accepting, *self._connections, return_exceptions=True)
+        if self._panes is not None:
+            self._panes.close()
+        self._server.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._request.socket)
+
+    # ── Connections ─────────────────────────────────────────────────────────────────────
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            connection, _ = await loop.sock_accept(self._server)
+            task = asyncio.create_task(self._serve(connection))
+            self._connections.add(task)
+            task.add_done_callback(self._gone)
+
+    def _gone(self, task: asyncio.Task[None]) -> None:
+        self._connections.discard(task)
+        if not task.cancelled():
+            task.exception()  # a peer's broken connection is its own affair: the task goes on
+        if not self._connections and not self._ended.is_set():
+            asyncio.get_running_loop().call_later(_LINGER, self._check_linger)
+
+    async def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            connection.setblocking(False)
+            if _peer_uid(connection) != os.geteuid():
+                return
+            try:
+                async with asyncio.timeout(_HELLO_LIMIT):
+                    first, fds = await _first_frame(connection)
+            except (TimeoutError, ValueError, OSError, EOFError, msgspec.MsgspecError):
+                return
+            if isinstance(first, wire.Stdio) and len(fds) == 3:
+                self._take_stdio(first, (fds[0], fds[1], fds[2]))
+                return
+            for fd in fds:
+                os.close(fd)
+            match first:
+                case wire.Adopt(token=token) if _same(token, self._token):
+                    await self._serve_daemon(connection)
+                case wire.Attach(token=token) if _same(token, self._screen_token):
+                    await self._serve_screen(first, connection)
+
+    def _take_stdio(self, first: wire.Stdio, fds: tuple[int, int, int]) -> None:
+        wanted = self._request.stdio and not self._request.pty and self._stdio is None
+        if wanted and _same(first.token, self._screen_token):
+            self._stdio = fds
+            self._start_if_ready()
+            return
+        for fd in fds:
+            os.close(fd)
+
+    async def _serve_screen(self, first: wire.Attach, connection: socket.socket) -> None:
+        if self._panes is None:
+            return
+        reader, writer = await _streams(connection)
+        try:
+            await self._panes.serve(first, reader, writer)
+        finally:
+            writer.close()
+
+    async def _serve_daemon(self, connection: socket.socket) -> None:
+        launcher = self._launcher
+        answer = wire.Adopted(
+            listeners=self._request.listeners,
+            ports=launcher.ports,
+            root_pid=self._root.pid if self._root else 0,
+            root_start=self._root.start_time if self._root else 0,
+            exit_code=self._exit_code,
+        )
+        await _send_with_fds(
+            connection, wire.frame(answer), [*launcher.listeners, launcher.sock_diag]
+        )
+        reader, writer = await _streams(connection)
+        if self._daemon is not None:
+            self._daemon.close()
+        self._daemon = writer
+        self._adopted = True
+        self._start_if_ready()
+        try:
+            while True:
+                header = await reader.readexactly(4)
+                body = await reader.readexactly(wire.frame_length(header))
+                self._obey(_DECODER.decode(body))
+        except (asyncio.IncompleteReadError, ConnectionError, ValueError, msgspec.MsgspecError):
+            pass
+        finally:
+            if self._daemon is writer:
+                self._daemon = None
+            with contextlib.suppress(ConnectionError):
+                writer.close()
+
+    def _tell(self, message: wire.FromHolder) -> None:
+        if self._daemon is not None:
+            self._daemon.write(wire.frame(message))
+
+    # ── The agent's life ────────────────────────────────────────────────────────────────
+
+    def _open_panes(self, master: int, slave: int) -> None:
+        from supervisor.process.panes import PaneServer  # headless tasks never load an emulator
+
+        self._panes = PaneServer(master, self._request.cols, self._request.rows)
+        self._stdio = (slave, slave, slave)
+
+    def _start_if_ready(self) -> None:
+        if self._going or not self._adopted or self._exit_code is not None:
+            return
+        if self._stdio is None:
+            if self._request.stdio:
+                return
+            null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+            self._stdio = (null, null, null)
+        self._going = True
+        self._listen_for(self._announced)
+        self._launcher.start(*self._stdio)
+        for fd in set(self._stdio):
+            os.close(fd)
+
+    def _listen_for(self, handler: Callable[[], None] | None) -> None:
+        loop = asyncio.get_running_loop()
+        if self._listening is not None:
+            loop.remove_reader(self._launcher.control)
+        self._listening = handler
+        if handler is not None:
+            loop.add_reader(self._launcher.control, handler)
+
+    def _announced(self) -> None:
+        """The process that becomes the agent has shown itself: note it, then let it start."""
+        self._listen_for(None)
+        try:
+            pid = self._launcher.announced()
+            found = procfs.stat(pid)
+            if found is None:
+                raise LaunchFailed("The agent ended before it began.", hint="Try again.")
+            self._root = found.process
+            self._init = found.parent if self._contained else 0
+            self._tell(wire.Spawned(root_pid=pid, root_start=found.start))
+            self._listen_for(self._settled)
+            self._launcher.release()
+        except (TaskpassError, OSError) as error:
+            self._failed(error)
+
+    def _settled(self) -> None:
+        """The agent's program has taken over, or could not."""
+        self._listen_for(None)
+        error = self._launcher.outcome()
+        if error is not None:
+            self._failed(error)
+
+    def _failed(self, error: TaskpassError | OSError) -> None:
+        self._listen_for(None)
+        self._failure = error
+        code = error.code if isinstance(error, TaskpassError) else LaunchFailed.code
+        self._tell(wire.SpawnFailed(code=code, message=str(error)))
+        tree.kill_below(os.getpid())
+
+    def _reap(self) -> None:
+        for pid, code in tree.reap():
+            if pid == self._launcher.pid and self._exit_code is None:
+                self._exited(code)
+
+    def _exited(self, code: int) -> None:
+        """The root process is gone: nothing of the task goes on without it."""
+        self._exit_code = code
+        while self._listening is not None:
+            self._listening()  # its last words came before its end
+        tree.kill_below(os.getpid())
+        tree.reap()
+        if self._panes is not None:
+            self._panes.exited(code)
+        if self._failure is None:
+            self._tell(wire.Exited(code=code))
+        asyncio.get_running_loop().call_later(_LINGER, self._check_linger)
+
+    def _check_linger(self) -> None:
+        over = self._exit_code is not None or not self._going
+        if over and not self._connections:
+            self._end_at_once()
+
+    def _end_at_once(self) -> None:
+        self._kill()
+        self._ended.set()
+
+    # ── The daemon's commands ───────────────────────────────────────────────────────────
+
+    def _obey(self, message: wire.ToHolder) -> None:
+        match message:
+            case wire.Freeze(pid=pid):
+                self._freeze(pid)
+            case wire.Thaw(pid=pid):
+                self._thaw(pid)
+            case wire.Kill():
+                began = time.monotonic()
+                left = self._kill()
+                self._reap()
+                took = (time.monotonic() - began) * 1000
+                self._tell(wire.Killed(left=left, took_ms=took))
+                asyncio.get_running_loop().call_soon(self._ended.set)
+            case _:
+                raise ValueError(f"unexpected {type(message).__name__}")
+
+    def _top(self) -> int:
+        return self._init or os.getpid()
+
+    def _freeze(self, pid: int) -> None:
+        if self._root is None:
+            return
+        if pid == 0:
+            tree.freeze(self._top(), include_top=False)
+        elif self._is_ours(pid):
+            tree.freeze(pid, include_top=True)
+
+    def _thaw(self, pid: int) -> None:
+        if self._root is None:
+            return
+        if pid == 0:
+            tree.thaw(self._top(), include_top=False)
+        elif self._is_ours(pid):
+            tree.thaw(pid, include_top=True)
+
+    def _is_ours(self, pid: int) -> bool:
+        return any(entry.pid == pid for entry in procfs.descendants(self._top()))
+
+    def _kill(self) -> int:
+        left = tree.kill_namespace(self._init) if self._init and self._exit_code is None else 0
+        return left + tree.kill_below(os.getpid())
+
+
+def prepare(request: SpawnRequest, token: str) -> tuple[Holder, tuple[int, int] | None]:
+    """Everything that can fail, before the caller is told that the holder listens.
+
+    Raises:
+        LaunchFailed: no namespaces, no port, a taken socket path.
+    """
+    linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+    terminal = open_terminal(request.cols, request.rows) if request.pty else None
+    server = _listen(request.socket)
+    home = pwd.getpwuid(os.geteuid()).pw_dir
+    try:
+        launcher = launch(request, home, terminal[1] if terminal else -1)
+    except TaskpassError:
+        server.close()
+        os.unlink(request.socket)
+        raise
+    return Holder(request, token, launcher, server), terminal
+
+
+def _listen(path: str) -> socket.socket:
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o177)
+    try:
+        server.bind(path)
+    except OSError as error:
+        raise LaunchFailed(
+            f"Cannot listen at {path}: {error.strerror}.", hint="Is the task running already?"
+        ) from error
+    finally:
+        os.umask(mask)
+    server.listen(16)
+    server.setblocking(False)
+    return server
+
+
+def _same(given: str, wanted: str) -> bool:
+    return hmac.compare_digest(given.encode(), wanted.encode())
+
+
+def _peer_uid(connection: socket.socket) -> int:
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    return int(struct.unpack("3i", raw)[1])
+
+
+async def _ready(connection: socket.socket, *, write: bool = False) -> None:
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[None] = loop.create_future()
+    add, remove = (
+        (loop.add_writer, loop.remove_writer) if write else (loop.add_reader, loop.remove_reader)
+    )
+
+    def wake() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    add(connection, wake)
+    try:
+        await future
+    finally:
+        remove(connection)
+
+
+async def _first_frame(connection: socket.socket) -> tuple[wire.ToHolder, list[int]]:
+    """Exactly one frame and the descriptors on it; nothing behind it is taken."""
+    fds: list[int] = []
+    try:
+        length = wire.frame_length(await _exactly(connection, 4, fds))
+        if length > _FRAME_LIMIT:
+            raise ValueError(f"first frame of {length} bytes")
+        return _DECODER.decode(await _exactly(connection, length, fds)), fds
+    except BaseException:
+        for fd in fds:
+            os.close(fd)
+        raise
+
+
+async def _exactly(connection: socket.socket, length: int, fds: list[int]) -> bytes:
+    data = b""
+    while len(data) < length:
+        try:
+            part, received, _, _ = socket.recv_fds(
+                connection, length - len(data), 3, socket.MSG_CMSG_CLOEXEC
+            )
+        except BlockingIOError:
+            await _ready(connection)
+            continue
+        fds += received
+        if not part:
+            raise EOFError
+        data += part
+    return data
+
+
+async def _send_with_fds(connection: socket.socket, data: bytes, fds: list[int]) -> None:
+    """The descriptors ride on the first byte; the rest follows as the peer takes it."""
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))]
+    while True:
+        try:
+            sent = connection.sendmsg([data], rights)
+            break
+        except BlockingIOError:
+            await _ready(connection, write=True)
+    if sent < len(data):
+        await asyncio.get_running_loop().sock_sendall(connection, data[sent:])
+
+
+async def _streams(
+    connection: socket.socket,
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_unix_connection(sock=connection.dup())

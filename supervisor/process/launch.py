@@ -1,0 +1,266 @@
+"""The launcher: a fork of the holder that enters the namespaces, waits, and becomes the agent.
+
+One SOCK_SEQPACKET channel carries everything, in this order:
+  launcher → holder   `L` + ports as JSON, with the listeners' and the sock_diag descriptor;
+                      or `!` + JSON of an error
+  holder → launcher   `G`, with the agent's three standard descriptors
+  agent → holder      `.`; the kernel stamps it with the pid of the process that becomes the agent
+  holder → agent      a newline: start
+  then the end of the channel, when the agent's program has taken over; or `!` again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import signal
+import socket
+import struct
+import termios
+from dataclasses import dataclass
+from typing import NoReturn
+
+from supervisor.errors import AgentNotExecutable, AgentNotFound, LaunchFailed, TaskpassError
+from supervisor.model import Tier
+from supervisor.ports import SpawnRequest
+from supervisor.process import linux, netns
+from supervisor.process.containment import (
+    ARGS_FD,
+    CONTROL_FD,
+    FILTER_FD,
+    STDERR_FD,
+    bwrap_argv,
+    bwrap_options,
+)
+from supervisor.process.seccomp import filter_bytes
+
+_PACKET = 65536
+_CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
+START = b"\n"
+
+
+@dataclass(slots=True)
+class Launcher:
+    """The holder's side: a process that waits to become the agent."""
+
+    pid: int
+    control: socket.socket
+    listeners: list[int]  # descriptors, in the order of the request's names
+    ports: tuple[int, ...]
+    sock_diag: int
+    errors: int  # read end of what bubblewrap itself complains about, -1 uncontained
+
+    def start(self, stdin: int, stdout: int, stderr: int) -> None:
+        """Tell it to go on; the agent's process will announce itself (`announced`)."""
+        socket.send_fds(self.control, [b"G"], [stdin, stdout, stderr])
+
+    def announced(self) -> int:
+        """Pid (as seen here) of the process that becomes the agent; call when readable.
+
+        Raises:
+            LaunchFailed and kin: it could not be set up.
+        """
+        data, ancillary, _, _ = self.control.recvmsg(_PACKET, socket.CMSG_SPACE(_CREDENTIALS.size))
+        if data == b".":
+            for level, kind, payload in ancillary:
+                if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
+                    return int(_CREDENTIALS.unpack(payload[: _CREDENTIALS.size])[0])
+        raise self._failure(data)
+
+    def release(self) -> None:
+        """The supervisor knows the root process: the agent may start."""
+        self.control.send(START)
+
+    def outcome(self) -> TaskpassError | None:
+        """After `release`, call when readable: None when the agent's program runs."""
+        try:
+            data = self.control.recv(_PACKET)
+        except ConnectionResetError:
+            return None
+        return self._failure(data) if data else None
+
+    def _failure(self, data: bytes) -> TaskpassError:
+        if data.startswith(b"!"):
+            return _decode_error(data[1:])
+        complaint = ""
+        if self.errors >= 0:
+            with contextlib.suppress(BlockingIOError):
+                complaint = os.read(self.errors, 4096).decode(errors="replace").strip()
+        return LaunchFailed(
+            f"The container could not be set up: {complaint or 'bubblewrap ended early'}.",
+            hint="taskpass doctor tells what this machine allows.",
+        )
+
+
+def launch(request: SpawnRequest, home: str, slave: int = -1) -> Launcher:
+    """Fork a launcher and wait for its listeners. `slave`: the pane's terminal, -1 headless.
+
+    Raises:
+        LaunchFailed: namespaces or ports are not to be had. Nothing is left running.
+    """
+    contained = request.tier == Tier.A
+    # Plan before forking: what is wrong with the request is told without a process to clean up.
+    options = bwrap_options(request, home) if contained else []
+    program = filter_bytes() if contained else b""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    errors, complaints = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if contained else (-1, -1)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            ours.close()
+            _child(request, theirs, options, program, complaints, slave)
+        except BaseException as error:
+            with contextlib.suppress(OSError):
+                theirs.send(b"!" + _encode_error(error))
+        os._exit(125)
+    theirs.close()
+    if complaints >= 0:
+        os.close(complaints)
+    data, fds, _, _ = socket.recv_fds(
+        ours, _PACKET, len(request.ports) + 1, socket.MSG_CMSG_CLOEXEC
+    )
+    if not data.startswith(b"L"):
+        os.waitpid(pid, 0)
+        ours.close()
+        if errors >= 0:
+            os.close(errors)
+        if data.startswith(b"!"):
+            raise _decode_error(data[1:])
+        raise LaunchFailed("The launcher ended early.", hint="Try again.")
+    # From here on messages carry their sender's credentials (which would crowd out descriptors).
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    ports = tuple(json.loads(data[1:]))
+    return Launcher(pid, ours, fds[:-1], ports, fds[-1], errors)
+
+
+def _child(
+    request: SpawnRequest,
+    control: socket.socket,
+    options: list[str],
+    program: bytes,
+    complaints: int,
+    slave: int,
+) -> NoReturn:
+    # The agent never outlives its holder: without one nothing supervises it.
+    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+    contained = request.tier == Tier.A
+    if contained:
+        netns.enter()
+    listeners, diag = netns.listen(request.ports)
+    ports = [listener.getsockname()[1] for listener in listeners]
+    socket.send_fds(
+        control,
+        [b"L" + json.dumps(ports).encode()],
+        [*(s.fileno() for s in listeners), diag.fileno()],
+    )
+    _, stdio, _, _ = socket.recv_fds(control, 1, 3, socket.MSG_CMSG_CLOEXEC)
+    if len(stdio) != 3:
+        os._exit(125)  # the holder is gone, or ended the task before it began
+    _reset_signals()
+    if contained:
+        _become_bwrap(request, control, stdio, options, program, complaints)
+    _become_agent(request, control, stdio, slave)
+
+
+def _reset_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGCHLD, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _become_bwrap(
+    request: SpawnRequest,
+    control: socket.socket,
+    stdio: list[int],
+    options: list[str],
+    program: bytes,
+    complaints: int,
+) -> NoReturn:
+    wanted = {
+        0: stdio[0],
+        1: stdio[1],
+        2: complaints,
+        CONTROL_FD: control.fileno(),
+        STDERR_FD: stdio[2],
+        ARGS_FD: _memory("args", b"".join(os.fsencode(option) + b"\0" for option in options)),
+        FILTER_FD: _memory("filter", program),
+    }
+    _arrange(wanted)
+    os.set_blocking(2, True)
+    # Empty: the agent's environment is among the options, where no other process sees it.
+    _exec(request.bwrap, bwrap_argv(request), {})
+
+
+def _become_agent(
+    request: SpawnRequest, control: socket.socket, stdio: list[int], slave: int
+) -> NoReturn:
+    if slave >= 0:
+        os.setsid()
+        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+    control.send(b".")
+    if control.recv(1) != START:
+        os._exit(125)
+    os.chdir(request.cwd)
+    _arrange({0: stdio[0], 1: stdio[1], 2: stdio[2], CONTROL_FD: control.fileno()})
+    os.set_inheritable(CONTROL_FD, False)  # closes on exec: the holder reads that as success
+    _exec(request.argv[0], list(request.argv), request.env)
+
+
+def _exec(path: str, argv: list[str], env: dict[str, str]) -> NoReturn:
+    try:
+        os.execve(path, argv, env)  # noqa: S606 - a program without a shell is the point
+    except OSError as error:
+        os.write(CONTROL_FD, b"!" + _encode_error(error))
+        os._exit(125)
+
+
+def _arrange(wanted: dict[int, int]) -> None:
+    """Put descriptors at fixed numbers, first out of each other's way, inheritable."""
+    parked = {target: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 64) for target, fd in wanted.items()}
+    for target, fd in parked.items():
+        os.dup2(fd, target)
+    _close_from(max(wanted) + 1)
+
+
+def _close_from(first: int) -> None:
+    """The agent inherits nothing that whoever started us left open."""
+    os.closerange(first, os.sysconf("SC_OPEN_MAX"))
+
+
+def _memory(name: str, content: bytes) -> int:
+    fd = os.memfd_create(name, os.MFD_CLOEXEC)
+    os.write(fd, content)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+_KINDS = {kind.code: kind for kind in (LaunchFailed, AgentNotFound, AgentNotExecutable)}
+
+
+def _encode_error(error: BaseException) -> bytes:
+    if isinstance(error, TaskpassError):
+        kind, message, hint = error.code, error.message, error.hint
+    elif isinstance(error, OSError):
+        kind, message, hint = _explain(error)
+    else:
+        kind, message, hint = LaunchFailed.code, f"The launcher failed: {error}.", "Report this."
+    return json.dumps([kind, message, hint]).encode()
+
+
+def _explain(error: OSError) -> tuple[str, str, str]:
+    reason, name = error.strerror or str(error), error.filename or "the task"
+    if error.errno == errno.ENOENT:
+        return AgentNotFound.code, f"Cannot start {name}: {reason}.", "Check the path."
+    if error.errno in (errno.EACCES, errno.ENOEXEC) and error.filename:
+        return AgentNotExecutable.code, f"Cannot execute {name}: {reason}.", "Check its mode bits."
+    if error.errno == errno.EADDRINUSE:
+        return LaunchFailed.code, "A port the task needs is taken.", "End the program that has it."
+    return LaunchFailed.code, f"Cannot set up the task: {reason}.", "taskpass doctor tells more."
+
+
+def _decode_error(data: bytes) -> TaskpassError:
+    kind, message, hint = json.loads(data)
+    return _KINDS.get(kind, LaunchFailed)(message, hint=hint)

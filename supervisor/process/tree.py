@@ -1,0 +1,101 @@
+"""A task's process tree: stop it, let it go on, end it, whatever it forks meanwhile.
+
+The holder is a child subreaper (prctl(2)), so a daemonised process stays below it. Stopping
+before killing is what beats a tree that forks faster than we list it: a stopped process forks
+no more, so the passes end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import time
+
+from supervisor import procfs
+from supervisor.procfs import Stat
+
+
+def _send(entry: Stat, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(entry.pid, number)
+
+
+def _members(top: int, include_top: bool) -> list[Stat]:
+    own = procfs.stat(top) if include_top else None
+    below = [entry for entry in procfs.descendants(top) if entry.alive]
+    return [own, *below] if own is not None and own.alive else below
+
+
+def freeze(top: int, *, include_top: bool, deadline: float = 2.0) -> int:
+    """Stop the tree below `top` (SIGSTOP), parents first; returns how many are stopped.
+
+    Parents first and, in `thaw`, children first: so a shell with job control does not see a
+    stopped child and take its terminal back. `deadline` in seconds.
+    """
+    end = time.monotonic() + deadline
+    while True:
+        members = _members(top, include_top)
+        running = [entry for entry in members if entry.state not in "Tt"]
+        if not running or time.monotonic() > end:
+            return len(members) - len(running)
+        for entry in running:
+            _send(entry, signal.SIGSTOP)
+        time.sleep(0)
+
+
+def thaw(top: int, *, include_top: bool) -> int:
+    """Let the tree below `top` go on (SIGCONT), children first; returns how many."""
+    members = _members(top, include_top)
+    for entry in reversed(members):
+        _send(entry, signal.SIGCONT)
+    return len(members)
+
+
+def kill_below(top: int, *, deadline: float = 5.0) -> int:
+    """End every process below `top`; returns how many are left. Reaping is the caller's."""
+    end = time.monotonic() + deadline
+    while True:
+        alive = _members(top, include_top=False)
+        if not alive or time.monotonic() > end:
+            return len(alive)
+        for entry in alive:
+            _send(entry, signal.SIGSTOP)
+        for entry in alive:
+            _send(entry, signal.SIGKILL)
+        # Zombies are left for `reap`: whoever waits for the root needs its exit status.
+        time.sleep(0.0005)
+
+
+def kill_namespace(init: int, *, deadline: float = 5.0) -> int:
+    """End a pid namespace by its init as seen from outside; returns 0 when it is gone, else 1.
+
+    The kernel kills every member before init itself can be reaped, so one wait tells all.
+    """
+    try:
+        pidfd = os.pidfd_open(init)
+    except ProcessLookupError:
+        return 0
+    try:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        poller = select.poll()
+        poller.register(pidfd, select.POLLIN)
+        return 0 if poller.poll(deadline * 1000) else 1
+    finally:
+        os.close(pidfd)
+
+
+def reap() -> list[tuple[int, int]]:
+    """Collect ended children: (pid, exit code or 128 + signal). Never blocks."""
+    ended: list[tuple[int, int]] = []
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return ended
+        if pid == 0:
+            return ended
+        code = os.waitstatus_to_exitcode(status)
+        ended.append((pid, code if code >= 0 else 128 - code))

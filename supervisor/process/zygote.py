@@ -1,0 +1,213 @@
+"""The zygote: a small process with everything a holder needs already imported.
+
+Starting Python and its imports costs more than all the rest of a task's start, so it is paid
+once: a holder is a fork. There are two, one for headless tasks, and one that has loaded the
+terminal emulator for panes; a headless task never waits for that import.
+
+A request is a 4-byte big-endian length and a msgpack pair (SpawnRequest, token); the answer is
+framed likewise: nil, or [code, message, hint]. It comes when the holder's socket listens. Holders
+live in sessions of their own and outlive the zygote, which ends with the daemon's connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import importlib
+import os
+import signal
+import socket
+import struct
+import sys
+from typing import NoReturn
+
+import msgspec
+
+from supervisor.errors import LaunchFailed, TaskpassError
+from supervisor.ports import SpawnRequest
+from supervisor.process import holder, linux
+
+_LENGTH = struct.Struct(">I")
+_Request = tuple[SpawnRequest, str]
+_Answer = tuple[str, str, str] | None
+_ANSWERS: msgspec.msgpack.Decoder[_Answer] = msgspec.msgpack.Decoder(_Answer)
+_REPORT_BYTES = 4096  # PIPE_BUF: a report is written, and so read, in one piece
+_HANDS_OVER = 15.0  # seconds a zygote may take: its start with imports, or one fork
+
+
+class Zygote:
+    """The daemon's side."""
+
+    def __init__(self) -> None:
+        self._process: asyncio.subprocess.Process | None = None
+        self._headless: _Line | None = None
+        self._panes: _Line | None = None
+
+    async def start(self) -> None:
+        """Start both zygotes. They import in the background; a request waits for that."""
+        headless, headless_end = socket.socketpair()
+        panes, panes_end = socket.socketpair()
+        with headless_end, panes_end:
+            ends = (headless_end.fileno(), panes_end.fileno())
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-I",
+                "-m",
+                __name__,
+                *map(str, ends),
+                pass_fds=ends,
+                env={},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+                cwd="/",
+            )
+        self._headless, self._panes = await _Line.over(headless), await _Line.over(panes)
+
+    async def spawn(self, request: SpawnRequest, token: str) -> None:
+        """Start a holder; return when `request.socket` listens. Nothing of the agent runs yet.
+
+        Raises:
+            LaunchFailed: no containment, no port, no zygote. Nothing is left behind.
+        """
+        line = self._panes if request.pty else self._headless
+        if line is None:
+            raise LaunchFailed("The zygote was not started.", hint="Restart the supervisor.")
+        answer = await line.ask((request, token))
+        if answer is not None:
+            raise _error(answer)
+
+    async def close(self) -> None:
+        """End the zygotes. Holders go on."""
+        for line in (self._headless, self._panes):
+            if line is not None:
+                line.close()
+        if self._process is not None:
+            await self._process.wait()
+
+
+class _Line:
+    """One request at a time to one zygote."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self._turn = asyncio.Lock()
+
+    @classmethod
+    async def over(cls, end: socket.socket) -> _Line:
+        return cls(*await asyncio.open_unix_connection(sock=end))
+
+    async def ask(self, request: _Request) -> _Answer:
+        async with self._turn:
+            try:
+                async with asyncio.timeout(_HANDS_OVER):
+                    body = msgspec.msgpack.encode(request)
+                    self._writer.write(_LENGTH.pack(len(body)) + body)
+                    await self._writer.drain()
+                    (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
+                    answer = await self._reader.readexactly(length)
+            except (asyncio.IncompleteReadError, ConnectionError, TimeoutError) as error:
+                # A late answer would be taken for the next request's: this line is over.
+                self._writer.close()
+                raise LaunchFailed(
+                    "The process that starts tasks is gone.", hint="Restart the supervisor."
+                ) from error
+        return _ANSWERS.decode(answer)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def _error(answer: tuple[str, str, str]) -> TaskpassError:
+    code, message, hint = answer
+    kinds = {kind.code: kind for kind in TaskpassError.__subclasses__()}
+    return kinds.get(code, LaunchFailed)(message, hint=hint)
+
+
+# ── The zygote itself ───────────────────────────────────────────────────────────────────
+
+
+def main(headless: int, panes: int) -> None:
+    """Become the two zygotes, each serving one inherited socket."""
+    linux.prctl(linux.PR_SET_DUMPABLE, 0)  # tokens pass through here
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # holders are not waited for
+    mine, other = headless, panes
+    if os.fork() == 0:
+        mine, other = panes, headless
+    os.close(other)
+    if mine == panes:
+        # Without an emulator panes are refused one by one, with the reason.
+        with contextlib.suppress(ImportError):
+            importlib.import_module("supervisor.process.panes")
+            importlib.import_module("supervisor.process.emulator_ghostty")
+    gc.collect()
+    gc.freeze()  # so that a holder's collections do not copy what it shares with us
+    with socket.socket(fileno=mine) as daemon:
+        daemon.set_inheritable(False)
+        _serve(daemon)
+
+
+def _serve(daemon: socket.socket) -> None:
+    while True:
+        header = _read(daemon, _LENGTH.size)
+        body = _read(daemon, _LENGTH.unpack(header)[0]) if header else b""
+        if not body:
+            return
+        request, token = msgspec.msgpack.decode(body, type=_Request)
+        answer = msgspec.msgpack.encode(_fork_holder(request, token, daemon))
+        daemon.sendall(_LENGTH.pack(len(answer)) + answer)
+
+
+def _fork_holder(request: SpawnRequest, token: str, daemon: socket.socket) -> _Answer:
+    ready, told = os.pipe2(os.O_CLOEXEC)
+    if os.fork() == 0:
+        os.close(ready)
+        daemon.close()
+        _become_holder(request, token, told)
+    os.close(told)
+    # One read, not up to the end: the launcher below the holder still has this pipe open.
+    report = os.read(ready, _REPORT_BYTES)
+    os.close(ready)
+    if not report:
+        return LaunchFailed.code, "The holder ended before it listened.", "Try again."
+    return _ANSWERS.decode(report)
+
+
+def _become_holder(request: SpawnRequest, token: str, told: int) -> NoReturn:
+    status = 1
+    try:
+        os.setsid()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        answer: _Answer = None
+        prepared = None
+        try:
+            prepared = holder.prepare(request, token)
+        except TaskpassError as error:
+            answer = (error.code, error.message, error.hint)
+        except OSError as error:
+            answer = (LaunchFailed.code, f"Cannot start the task: {error.strerror}.", "")
+        os.write(told, msgspec.msgpack.encode(answer)[:_REPORT_BYTES])
+        os.close(told)
+        if prepared is not None:
+            held, terminal = prepared
+            asyncio.run(held.run(terminal))
+            status = 0
+    finally:
+        os._exit(status)
+
+
+def _read(daemon: socket.socket, length: int) -> bytes:
+    data = bytearray()
+    while len(data) < length:
+        part = daemon.recv(length - len(data))
+        if not part:
+            return b""
+        data += part
+    return bytes(data)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
