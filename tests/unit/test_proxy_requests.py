@@ -10,8 +10,10 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvloop
 
 from supervisor.channels.http.proxy import Timeouts
 from supervisor.errors import LedgerFailed, TimedOut
@@ -28,6 +30,15 @@ from tests.support.proxy_fakes import (
 )
 
 BEARER = f"Authorization: Bearer {SURROGATE}"
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy. fixture")
+
+
+@pytest.fixture(params=[asyncio.DefaultEventLoopPolicy, uvloop.EventLoopPolicy])
+def event_loop_policy(request: pytest.FixtureRequest) -> Any:
+    """The daemon's loop, and the one there is without it."""
+    return request.param()
 
 
 @pytest.fixture
@@ -48,6 +59,12 @@ async def response(reader: Reader) -> tuple[int, dict[str, str], bytes]:
     fields = {k.lower(): v for k, _, v in (line.partition(": ") for line in lines)}
     body = await reader.readexactly(int(fields.get("content-length", "0")))
     return int(first.split()[1]), fields, body
+
+
+async def test_the_loop_is_the_one_asked_for(request: pytest.FixtureRequest) -> None:
+    wanted = request.getfixturevalue("event_loop_policy")
+    running = type(asyncio.get_running_loop())
+    assert (running is uvloop.Loop) == isinstance(wanted, uvloop.EventLoopPolicy)
 
 
 # ── the way through ─────────────────────────────────────────────────────────────────────
