@@ -8,7 +8,6 @@ token's header can choose or bring a key (PyJWT 2.15 accepts six Wycheproof case
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,7 +22,8 @@ TYPE = "at+jwt"  # RFC 9068
 SKEW = 5.0  # seconds that clocks may differ
 LIFETIME = 60.0  # seconds between `iat` and `exp`, at most
 
-_LONGEST = 16 * 1024
+_LONGEST = 16 * 1024  # characters
+_LATEST = 2**53  # a time beyond it is no time; refuses NaN and infinities as well
 _ALLOWED_HEADER = frozenset({"alg", "typ", "kid"})
 _REQUIRED = ("iss", "aud", "sub", "jti", "iat", "nbf", "exp")
 
@@ -43,7 +43,7 @@ class TokenVerifier:
     def __init__(
         self, jwks: Mapping[str, Any], issuer: str, *, clock: Callable[[], float] = time.time
     ) -> None:
-        self._keys = {jwk["kid"]: _public_key(jwk) for jwk in jwks["keys"]}
+        self._keys = dict(_public_key(jwk) for jwk in jwks["keys"])
         self._issuer = issuer
         self._clock = clock
         self._algorithm = ECAlgorithm(ECAlgorithm.SHA256)
@@ -100,7 +100,7 @@ class TokenVerifier:
             raise _invalid("is not valid yet")
 
 
-def _public_key(jwk: Mapping[str, Any]) -> ec.EllipticCurvePublicKey:
+def _public_key(jwk: Mapping[str, Any]) -> tuple[str, ec.EllipticCurvePublicKey]:
     try:
         if (jwk["kty"], jwk["crv"], jwk["alg"]) != ("EC", "P-256", "ES256"):
             raise ValueError("it is not a P-256 key for ES256")
@@ -114,7 +114,7 @@ def _public_key(jwk: Mapping[str, Any]) -> ec.EllipticCurvePublicKey:
         numbers = ec.EllipticCurvePublicNumbers(
             int.from_bytes(x, "big"), int.from_bytes(y, "big"), ec.SECP256R1()
         )
-        return numbers.public_key()
+        return str(jwk["kid"]), numbers.public_key()
     except KeyError as error:
         raise ConfigError(f"A key in the JWK set lacks {error}.") from error
     except (ValueError, TypeError) as error:
@@ -153,7 +153,8 @@ def _no_constant(name: str) -> float:
 
 def _time(claims: Mapping[str, Any], name: str) -> float:
     value = claims[name]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value < _LATEST:
         raise _invalid(f"has an {name} that is not a time")
     return float(value)
 

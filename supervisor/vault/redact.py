@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import overload
-from urllib.parse import quote, quote_plus
 
 MASK = "‹secret›"
 
@@ -35,21 +34,14 @@ class Redactor:
     """
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
-        self._meaning: list[tuple[str, str]] = []
-        needles: dict[bytes, tuple[str, str]] = {}
-        for name, secret in secrets.items():
+        needles: dict[bytes, tuple[str, str]] = {}  # pattern → name, encoding
+        # Longest first: where one secret begins with another, the whole is found.
+        for name, secret in sorted(secrets.items(), key=lambda item: -len(item[1])):
             if secret:
-                for encoding, needle in _needles(secret):
-                    needles.setdefault(needle, (name, encoding))
-        patterns: list[bytes] = []
-        # Longest first: where one begins with another, the whole is found.
-        for needle in sorted(needles, key=len, reverse=True):
-            self._meaning.append(needles[needle])
-            literal = re.escape(needle)
-            if needles[needle][1] == "base64":
-                # The characters at the seams are shared with the neighbouring bytes.
-                literal = rb"[A-Za-z0-9+/_-]?" + literal + rb"[A-Za-z0-9+/_-]?"
-            patterns.append(b"(" + literal + b")")
+                for encoding, pattern in _patterns(secret):
+                    needles.setdefault(pattern, (name, encoding))
+        self._meaning = list(needles.values())
+        patterns = [b"(" + pattern + b")" for pattern in needles]
         self._pattern = re.compile(b"|".join(patterns)) if patterns else None
 
     def find(self, data: str | bytes) -> list[Finding]:
@@ -76,22 +68,31 @@ class Redactor:
         return self._pattern.sub(MASK.encode(), raw).decode("utf-8", "surrogatepass")
 
 
-def _needles(secret: str) -> Iterator[tuple[str, bytes]]:
+def _patterns(secret: str) -> Iterator[tuple[str, bytes]]:
+    """Every encoding of `secret`, as a regular expression without groups of its own."""
     raw = secret.encode("utf-8", "surrogatepass")
-    yield "raw", raw
-    yield "json", json.dumps(secret)[1:-1].encode()
-    yield "json", json.dumps(secret, ensure_ascii=False)[1:-1].encode("utf-8", "surrogatepass")
-    for escaped in (quote(raw, safe=""), quote(raw, safe="/"), quote_plus(raw)):
-        yield "url", escaped.encode()
-        yield "url", re.sub("%..", lambda match: match[0].lower(), escaped).encode()
+    yield "raw", re.escape(raw)
+    yield "json", re.escape(json.dumps(secret)[1:-1].encode())
+    plain = json.dumps(secret, ensure_ascii=False)[1:-1]
+    yield "json", re.escape(plain.encode("utf-8", "surrogatepass"))
+    # Which characters are escaped, and in which case, is the writer's choice.
+    yield "url", b"".join(_url_byte(byte) for byte in raw)
     yield "hex", raw.hex().encode()
     yield "hex", raw.hex().upper().encode()
     for before in range(3):
-        # Encode at this position and keep the characters that depend on the secret alone.
+        # Encode at this position and keep the characters that depend on the secret alone. Those
+        # at the seams are shared with the neighbouring bytes.
         text = base64.b64encode(bytes(before) + raw)
         first = (before * 8 + 5) // 6
         last = (before + len(raw)) * 8 // 6
-        needle = text[first:last]
-        if len(needle) >= 4:
-            yield "base64", needle
-            yield "base64", needle.translate(bytes.maketrans(b"+/", b"-_"))
+        if last - first >= 4:
+            inner = text[first:last]
+            for needle in (inner, inner.translate(bytes.maketrans(b"+/", b"-_"))):
+                yield "base64", rb"[\w+/-]?" + re.escape(needle) + rb"[\w+/-]?"
+
+
+def _url_byte(byte: int) -> bytes:
+    forms = [re.escape(bytes([byte])), b"%%(?i:%02x)" % byte]
+    if byte == ord(" "):
+        forms.append(rb"\+")
+    return b"(?:" + b"|".join(forms) + b")"
