@@ -41,11 +41,13 @@ _ETC = (
 # of the agent runs before the supervisor knows its root process. If the holder is gone, the read
 # fails and the agent is never started.
 _HANDSHAKE = f"printf . >&{CONTROL_FD} && read -r _ <&{CONTROL_FD} && "
-# bubblewrap binds the pane's terminal at /dev/console. Opening it makes it the controlling
-# terminal of the session that --new-session began, so that job control works and ctrl+c reaches
-# the agent's foreground job and not bubblewrap.
-_TERMINAL = "exec 0<>/dev/console 1>&0 2>&0 && "
-_EXEC = f'exec "$@" {CONTROL_FD}<&- {STDERR_FD}<&-'
+# bubblewrap binds the pane's terminal at /dev/console. The agent gets a session of its own with
+# that as its controlling terminal, so that job control works and ctrl+c reaches the agent's
+# foreground job and not bubblewrap.
+_EXEC_TERMINAL = (
+    "exec 0<>/dev/console 1>&0 2>&0 && "
+    f'exec /usr/bin/setsid --ctty "$@" {CONTROL_FD}<&- {STDERR_FD}<&-'
+)
 _EXEC_HEADLESS = f'exec "$@" 2>&{STDERR_FD} {CONTROL_FD}<&- {STDERR_FD}<&-'
 
 
@@ -58,7 +60,7 @@ class _Bind:
 
 def bwrap_argv(request: SpawnRequest) -> list[str]:
     """The command line of bubblewrap: where its options come from, and what it starts."""
-    shim = _HANDSHAKE + (_TERMINAL + _EXEC if request.pty else _EXEC_HEADLESS)
+    shim = _HANDSHAKE + (_EXEC_TERMINAL if request.pty else _EXEC_HEADLESS)
     return ["bwrap", "--args", str(ARGS_FD), "--", "/bin/sh", "-c", shim, "taskpass", *request.argv]
 
 
