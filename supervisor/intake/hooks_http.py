@@ -33,8 +33,8 @@ _MAX_HEAD = 16 * 1024
 _MAX_CONNECTIONS = 128
 # What may wait behind a request that is being answered.
 _MAX_WAITING = 64 * 1024
-# curl ← sh (script) ← sh -c ← agent
-_LONGEST_CHAIN = 4
+# curl ← sh ← agent; the shell that Codex starts the script with becomes the script
+_LONGEST_CHAIN = 3
 # A child between fork and exec shows its parent's descriptors for a moment.
 _ATTEST_TRIES = 3
 _ATTEST_PAUSE = 0.004  # seconds

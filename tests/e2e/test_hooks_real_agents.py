@@ -176,26 +176,26 @@ async def test_a_failing_supervisor_blocks_the_call(bench: Bench) -> None:
 
 
 async def test_parallel_calls_are_two_calls(bench: Bench) -> None:
+    for name in ("one", "two"):
+        (bench.workspace / name).write_text(f"this is {name}\n")
     both = asyncio.Barrier(2)
     met: list[str] = []
 
     async def judge(call: ToolCall) -> HookAnswer:
-        if bench.is_claude:  # it asks for both at once; Codex asks for one after the other
+        if bench.is_claude:  # it runs reading commands side by side; Codex asks one by one
             async with asyncio.timeout(30):
                 await both.wait()
         met.append(call.agent_call_id)
-        prefix = f"export MINE={call.agent_call_id}; "
+        prefix = f"echo identity {call.agent_call_id}; "
         return HookAnswer(allow=True, rewritten=bench.profile.with_prefix(call, prefix))
 
     async with hooked(bench.profile, bench.task_dir, judge=judge) as at:
-        output = await bench.run(
-            at, parallel(bench.shell("echo one $MINE"), bench.shell("echo two $MINE"))
-        )
+        output = await bench.run(at, parallel(bench.shell("cat one"), bench.shell("cat two")))
     assert len(set(met)) == 2, output
     results = bench.model.last.results
     assert set(results) == set(met)
     for identifier, text in results.items():
-        assert identifier in text
+        assert f"identity {identifier}" in text
     assert {identifier for identifier, _ in at.authorize.settled[:2]} == set(met)
 
 

@@ -184,7 +184,7 @@ class Hooked:
             )
         )
 
-    async def run(self, plan: LaunchPlan, cwd: Path, *, timeout: float = 90) -> str:
+    async def run(self, plan: LaunchPlan, cwd: Path, *, timeout: float = 60) -> str:
         """Run it to its end as the task's root process; its output."""
         child = await asyncio.create_subprocess_exec(
             *plan.argv,

@@ -99,7 +99,8 @@ class ScriptedModel:
         body = await request.json()
         blocks, stop = _anthropic_blocks(self._take("anthropic", request, body))
         message = {
-            "id": "msg_scripted", "type": "message", "role": "assistant",
+            # Fresh: an agent joins messages of one id into one.
+            "id": _fresh("msg"), "type": "message", "role": "assistant",
             "model": body.get("model"), "content": blocks, "stop_reason": stop,
             "stop_sequence": None, "usage": _USAGE,
         }  # fmt: skip
@@ -109,9 +110,9 @@ class ScriptedModel:
 
     async def _openai(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
-        items = _openai_items(self._take("openai", request, body), len(self.requests))
+        items = _openai_items(self._take("openai", request, body))
         response = {
-            "id": f"resp_{len(self.requests)}", "object": "response", "created_at": 0,
+            "id": _fresh("resp"), "object": "response", "created_at": 0,
             "model": body.get("model"), "status": "completed", "output": items,
             "usage": {**_USAGE, "total_tokens": 15, "input_tokens_details": {"cached_tokens": 0},
                       "output_tokens_details": {"reasoning_tokens": 0}},
@@ -221,15 +222,15 @@ def _filled(placeholder: re.Match[str], results: list[str]) -> str:
 # ── Anthropic Messages ──────────────────────────────────────────────────────────────────
 
 
-def _call_id() -> str:
-    return f"toolu_{secrets.token_hex(12)}"
+def _fresh(prefix: str) -> str:
+    return f"{prefix}_{secrets.token_hex(12)}"
 
 
 def _anthropic_blocks(answer: str | list[Any]) -> tuple[list[dict[str, Any]], str]:
     if isinstance(answer, str):
         return [{"type": "text", "text": answer}], "end_turn"
     return [
-        {"type": "tool_use", "id": _call_id(), "name": c["tool"], "input": c["input"]}
+        {"type": "tool_use", "id": _fresh("call"), "name": c["tool"], "input": c["input"]}
         for c in answer
     ], "tool_use"
 
@@ -254,17 +255,17 @@ def _anthropic_events(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
 # ── OpenAI Responses ────────────────────────────────────────────────────────────────────
 
 
-def _openai_items(answer: str | list[Any], turn: int) -> list[dict[str, Any]]:
+def _openai_items(answer: str | list[Any]) -> list[dict[str, Any]]:
     if isinstance(answer, str):
         content = [{"type": "output_text", "text": answer, "annotations": []}]
         return [
-            {"type": "message", "role": "assistant", "id": f"msg_{turn}", "status": "completed",
+            {"type": "message", "role": "assistant", "id": _fresh("msg"), "status": "completed",
              "content": content}
         ]  # fmt: skip
     return [
-        {"type": "function_call", "id": f"fc_{turn}_{i}", "call_id": _call_id(),
+        {"type": "function_call", "id": _fresh("fc"), "call_id": _fresh("call"),
          "status": "completed", "name": c["tool"], "arguments": json.dumps(c["input"])}
-        for i, c in enumerate(answer)
+        for c in answer
     ]  # fmt: skip
 
 
