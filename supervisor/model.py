@@ -18,7 +18,8 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower cas
 
 def new_id(prefix: str, length: int = 10) -> str:
     """A fresh identifier such as `t-4k9m…`; 5 bits of randomness a character."""
-    return prefix + "-" + "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    # 256 is a multiple of 32, so the low bits of a random byte choose evenly.
+    return prefix + "-" + "".join([_ALPHABET[byte & 31] for byte in secrets.token_bytes(length)])
 
 
 # ── Identity: user, agent, runtime, task ────────────────────────────────────────────────
