@@ -108,6 +108,10 @@ class Holder:
         if self._panes is not None:
             self._panes.close()
         self._server.close()
+        self._retire()
+
+    def _retire(self) -> None:
+        """From here on nobody finds this holder."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._request.socket)
 
@@ -301,6 +305,7 @@ class Holder:
                 began = time.monotonic()
                 left = self._kill()
                 self._reap()
+                self._retire()
                 took = (time.monotonic() - began) * 1000
                 self._tell(wire.Killed(left=left, took_ms=took))
                 asyncio.get_running_loop().call_soon(self._ended.set)
