@@ -1,0 +1,456 @@
+"""The Textual app in its two shapes. A client of the supervisor that may come and go."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from textual import events, work
+from textual.app import App
+from textual.binding import BindingType
+
+from supervisor import wire
+from supervisor.errors import DaemonUnavailable, TaskpassError, VersionMismatch
+from supervisor.model import Answer, TaskState
+from tui import lines, palette
+from tui.gate import TASK_MINUTES
+from tui.keymap import BY_KEY, COMMANDS, LEADERS, PANIC_SECONDS
+from tui.lines import View
+from tui.screens.dialog import Dialog, HelpPage, IdentityPage
+from tui.screens.grants import GrantsDialog
+from tui.screens.history import HistoryScreen
+from tui.screens.main import MainScreen, RunScreen, WorkspaceScreen
+from tui.screens.new_task import NewTaskDialog
+from tui.text import plural, task_state
+from tui.widgets.dock import ApprovalDock
+from tui.widgets.panes import Panes
+from tui.widgets.side import Side
+from tui.world import World, is_gone
+
+if TYPE_CHECKING:
+    from supervisor.client import AsyncClient
+
+_DRAW_SECONDS = 0.05  # events are drawn together at this pace at most
+_TICK_SECONDS = 0.5
+_BELL_SECONDS = 5.0  # one bell for a burst of requests
+_RETRY_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0)
+_OURS = 125  # exit code of our own failures, as in env(1)
+
+
+class TaskpassApp(App[int], inherit_bindings=False):
+    """`shape="run"`: one agent fills the terminal; `return_value` is its exit code, and None
+    when the person left while it goes on. `shape="workspace"`: all tasks.
+    """
+
+    TITLE = "taskpass"
+    CSS_PATH: ClassVar[list[str | Path]] = ["styles/app.tcss", "styles/dialogs.tcss"]  # type: ignore[assignment]
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = []
+    ESCAPE_TO_MINIMIZE = False
+
+    def __init__(
+        self,
+        client: AsyncClient,
+        *,
+        shape: Literal["run", "workspace"] = "workspace",
+        task: str = "",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        # With signals on, the leader would be the terminal's SIGQUIT.
+        os.environ.pop("TEXTUAL_ALLOW_SIGNALS", None)
+        super().__init__()
+        self.client = client
+        self.shape = shape
+        self.clock = clock
+        self.world = World()
+        self.farewell = ""  # a sentence for the terminal after the screen is gone
+        self._focused_task = task
+        self._own_task = task if shape == "run" else ""
+        self._connected = True
+        self._pairing_error: TaskpassError | None = None
+        self._leading = False
+        self._panic_until = 0.0
+        self._drawing = False
+        self._rang = float("-inf")
+        self._main: MainScreen = (RunScreen if shape == "run" else WorkspaceScreen)(client, clock)
+        self.register_theme(palette.THEME)
+        self.theme = palette.THEME.name
+
+    def on_mount(self) -> None:
+        self.push_screen(self._main)
+        self.set_interval(_TICK_SECONDS, self._draw)
+        self._follow()
+
+    # ── What the supervisor says ────────────────────────────────────────────────────────
+
+    @work(group="follow", exclusive=True)
+    async def _follow(self) -> None:
+        """Read events for ever; reconnect when the supervisor is lost."""
+        failures = 0
+        while True:
+            try:
+                await self.client.connect()
+                await self._pair()
+                async for event in self.client.events():
+                    failures = 0
+                    self._take(event)
+            except VersionMismatch as error:
+                self._leave(_OURS, str(error))
+                return
+            except TaskpassError as error:
+                if not isinstance(error, DaemonUnavailable):
+                    self._say(str(error), bad=True)
+            self._connected = False
+            self._changed()
+            await asyncio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
+            failures += 1
+
+    async def _pair(self) -> None:
+        try:
+            await self.client.pair()
+            self._pairing_error = None
+        except DaemonUnavailable:
+            raise
+        except TaskpassError as error:
+            self._pairing_error = error
+
+    def _take(self, event: wire.Event) -> None:
+        self._connected = True
+        self.world.apply(event)
+        match event:
+            case wire.Snapshot():
+                if self.view().pending:
+                    self._ring()
+            case wire.ApprovalAsked(approval=approval):
+                if self._own_task in ("", approval.task) or self.view().pending:
+                    self._ring()
+            case wire.ApprovalAnswered(answer=Answer.EXPIRED):
+                self._say("Nobody answered in time: the request is denied.", bad=True)
+        own = self.world.tasks.get(self._own_task)
+        if own is not None and own.ended:
+            self._leave(own.exit_code if own.exit_code is not None else _OURS)
+            return
+        self._changed()
+
+    def _leave(self, code: int | None, farewell: str = "") -> None:
+        self.farewell = farewell
+        self.exit(code)
+
+    def _ring(self) -> None:
+        """Tell the person through the outer terminal; a burst of requests rings once."""
+        now = time.monotonic()
+        if now - self._rang >= _BELL_SECONDS:
+            self._rang = now
+            self.bell()
+
+    # ── What is drawn ───────────────────────────────────────────────────────────────────
+
+    def view(self) -> View:
+        """What the lines and panels are made from, now."""
+        task = self.world.tasks.get(self._focused_task)
+        if task is None and self.shape == "workspace":
+            ordered = self.world.in_order()
+            task = next((one for one in ordered if not is_gone(one)), next(iter(ordered), None))
+            self._focused_task = task.id if task else ""
+        only = self.world.family(self._own_task) if self._own_task else None
+        return View(self.world, task, self.clock(), self._connected, only)
+
+    def _changed(self) -> None:
+        if not self._drawing:
+            self._drawing = True
+            self.set_timer(_DRAW_SECONDS, self._draw)
+
+    def _draw(self) -> None:
+        self._drawing = False
+        if not self._main.is_mounted:
+            return
+        view = self.view()
+        if view.task is not None or not self.world.tasks:
+            self._main.panes.show(view.task)
+        self._main.show(view)
+        top = self.screen
+        if isinstance(top, Dialog | HistoryScreen):
+            top.follow(view)
+
+    def _say(self, sentence: str, *, bad: bool = False) -> None:
+        self.notify(sentence, severity="error" if bad else "information", markup=False)
+
+    # ── The leader ──────────────────────────────────────────────────────────────────────
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            if not self.app_focus:
+                # The terminal had lost the focus and did not say that it is back.
+                self._main.dock.rearm()
+            if await self._lead(event.key):
+                return
+        await super().on_event(event)
+
+    async def _lead(self, key: str) -> bool:
+        """Whether a key is the leader, or follows it, and has been dealt with here.
+
+        Decided before any widget sees the key, so that a chord typed in one burst never ends
+        half in a pane.
+        """
+        if not self._leading:
+            if key not in LEADERS:
+                return False
+            self._leading = True
+            self._main_keys()
+            return True
+        panicking = time.monotonic() < self._panic_until
+        self._stop_leading()
+        if panicking and key == "X":
+            self._revoke_all()
+        elif key in LEADERS:
+            self._main.panes.press("ctrl+backslash")
+        elif key.isdecimal():
+            self._show_number(int(key))
+        elif key in BY_KEY:
+            await self.run_action(BY_KEY[key].name)
+        return True
+
+    def _main_keys(self) -> None:
+        self._to_main()
+        self._main.show_keys(lines.which_key(self.size.width))
+
+    def _stop_leading(self) -> None:
+        self._leading = False
+        self._panic_until = 0.0
+        self._main.show_keys(None)
+
+    def _to_main(self) -> None:
+        """Close what lies above the main screen."""
+        while self.screen is not self._main and len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def on_app_focus(self) -> None:
+        self._main.dock.rearm()
+
+    # ── Commands ────────────────────────────────────────────────────────────────────────
+
+    def action_answer(self) -> None:
+        if self._pairing_error is not None:
+            self._say(f"This screen may not answer: {self._pairing_error}", bad=True)
+        if not self._main.dock.open(self.view()):
+            self._say("No approval waits.")
+
+    def action_deny_first(self) -> None:
+        pending = self.view().pending
+        if not pending:
+            self._say("No approval waits.")
+            return
+        self._answer(pending[0].ids, wire.AnswerApproval(approve=False), "denied")
+
+    def action_next_task(self) -> None:
+        ordered = self.world.in_order()
+        if ordered and self.shape == "workspace":
+            ids = [task.id for task in ordered]
+            at = ids.index(self._focused_task) if self._focused_task in ids else -1
+            self._show_task(ids[(at + 1) % len(ids)])
+
+    def action_zoom(self) -> None:
+        if isinstance(self._main, WorkspaceScreen):
+            self._main.toggle_zoom()
+
+    def action_grants(self) -> None:
+        self.push_screen(GrantsDialog(self.view()))
+
+    def action_history(self) -> None:
+        self.push_screen(HistoryScreen(self.client, self.view()))
+
+    def action_search(self) -> None:
+        self.push_screen(HistoryScreen(self.client, self.view(), searching=True))
+
+    def action_new_task(self) -> None:
+        if self.shape == "run":
+            self._say("Start another task from the workspace: run `taskpass` in a new terminal.")
+            return
+        view = self.view()
+        cwd = view.task.cwd if view.task else str(Path.cwd())
+        size = self._main.panes.content_size
+        dialog = NewTaskDialog(self.client, cwd, max(20, size.width), max(5, size.height))
+        self.push_screen(dialog, self._started)
+
+    def _started(self, started: wire.Started | None) -> None:
+        if started is not None:
+            self.world.tasks.setdefault(started.task.id, started.task)
+            self._show_task(started.task.id)
+
+    def action_freeze(self) -> None:
+        task = self.view().task
+        if task is None:
+            self._say("There is no task to freeze.")
+        elif is_gone(task):
+            self._say(f"Task {task.number} is {task.state}: there is nothing to freeze.")
+        else:
+            self._freeze(task)
+
+    def action_revoke(self) -> None:
+        task = self.view().task
+        if task is None:
+            self._say("There is no task to revoke.")
+        else:
+            self._revoke(task)
+
+    def action_panic(self) -> None:
+        """Freeze everything, and listen for a second X."""
+        self._leading = True
+        self._panic_until = time.monotonic() + PANIC_SECONDS
+        self._main.show_keys(lines.panic_keys(self.size.width))
+        self.set_timer(PANIC_SECONDS, self._calm)
+        self._freeze_all()
+
+    def _calm(self) -> None:
+        if self._panic_until and time.monotonic() >= self._panic_until:
+            self._stop_leading()
+
+    def action_identity(self) -> None:
+        task = self.view().task
+        if task is not None:
+            self.push_screen(IdentityPage(task))
+
+    def action_palette(self) -> None:
+        self.search_commands(
+            [
+                (command.title, self._runner(command.name), command.help)
+                for command in COMMANDS
+                if command.name != "palette"
+            ],
+            placeholder="Find a command…",
+        )
+
+    def _runner(self, name: str) -> Callable[[], object]:
+        return lambda: self.run_action(name)
+
+    def action_help(self) -> None:
+        self.push_screen(HelpPage())
+
+    def action_detach(self) -> None:
+        running = sum(1 for task in self.world.tasks.values() if not is_gone(task))
+        goes_on = "goes on" if running == 1 else "go on"
+        self._leave(
+            None, f"{plural(running, 'task')} {goes_on}. `taskpass` returns." if running else ""
+        )
+
+    # ── What is asked of the supervisor ─────────────────────────────────────────────────
+
+    @work(group="answer")
+    async def _answer(self, ids: tuple[str, ...], answer: wire.AnswerApproval, done: str) -> None:
+        try:
+            if self._pairing_error is not None:
+                await self.client.pair()
+                self._pairing_error = None
+            for approval in ids:
+                request = self.world.approvals.get(approval)
+                await self.client.answer(approval, answer)
+                self.world.approvals.pop(approval, None)
+                if request is not None:
+                    self._say(f"{done}: {request.title.partition(chr(10))[0][:80]}")
+        except TaskpassError as error:
+            self._main.dock.failed()
+            self._say(str(error), bad=True)
+        self._draw()
+
+    @work(group="freeze")
+    async def _freeze(self, task: wire.TaskView) -> None:
+        thaw = task_state(task.state) is TaskState.FROZEN
+        try:
+            if thaw:
+                await self.client.thaw_task(task.id)
+            else:
+                await self.client.freeze_task(task.id)
+        except TaskpassError as error:
+            self._say(str(error), bad=True)
+        else:
+            self._say(f"Task {task.number} " + ("goes on." if thaw else "is frozen."))
+
+    @work(group="freeze")
+    async def _freeze_all(self) -> None:
+        try:
+            await self.client.freeze_all()
+        except TaskpassError as error:
+            self._say(str(error), bad=True)
+        else:
+            self._say("Every task is frozen.")
+
+    @work(group="revoke")
+    async def _revoke(self, task: wire.TaskView) -> None:
+        self._say(f"revoking task {task.number}…")
+        try:
+            self._say(_revoked(await self.client.revoke_task(task.id)))
+        except TaskpassError as error:
+            self._say(str(error), bad=True)
+
+    @work(group="revoke")
+    async def _revoke_all(self) -> None:
+        self._say("revoking every task…")
+        try:
+            self._say(_revoked(await self.client.revoke_all()))
+        except TaskpassError as error:
+            self._say(str(error), bad=True)
+
+    @work(group="revoke")
+    async def _revoke_grant(self, grant: str) -> None:
+        try:
+            self._say(_revoked(await self.client.revoke_grant(grant)))
+        except TaskpassError as error:
+            self._say(str(error), bad=True)
+
+    # ── Messages of the parts ───────────────────────────────────────────────────────────
+
+    def on_approval_dock_answered(self, message: ApprovalDock.Answered) -> None:
+        reply, request = message.reply, message.batch.first
+        answer = wire.AnswerApproval(
+            approve=reply.approve,
+            scope=reply.scope,
+            minutes=TASK_MINUTES,
+            # The gate lets an approval through only after the code was typed.
+            code=request.code if reply.approve else "",
+            note=message.note,
+            freeze=reply.freeze,
+        )
+        done = "approved" if reply.approve else "denied"
+        self._answer(message.batch.ids, answer, done)
+
+    def on_approval_dock_left(self) -> None:
+        if self.screen is self._main:
+            self._main.back_to_pane()
+
+    def on_grants_dialog_revoke(self, message: GrantsDialog.Revoke) -> None:
+        self._say(f"revoking {message.credential}…")
+        self._revoke_grant(message.grant)
+
+    def on_side_chosen(self, message: Side.Chosen) -> None:
+        self._show_task(message.task)
+
+    def on_panes_failed(self, message: Panes.Failed) -> None:
+        self._say(str(message.error), bad=True)
+
+    # ── Tasks ───────────────────────────────────────────────────────────────────────────
+
+    def _show_number(self, number: int) -> None:
+        task = self.world.numbered(number)
+        if task is None:
+            self._say(f"There is no task {number}.")
+        elif self.shape == "workspace":
+            self._show_task(task.id)
+
+    def _show_task(self, task: str) -> None:
+        self._focused_task = task
+        self._draw()
+        if not self._main.dock.has_focus:
+            self._main.back_to_pane()
+
+
+def _revoked(view: wire.RevokedView) -> str:
+    sentence = f"revoked: {plural(view.leases_dead, 'lease')} dead in {view.took_ms:.0f} ms"
+    if view.leases_unconfirmed:
+        sentence += f", {view.leases_unconfirmed} unconfirmed"
+    if view.connections_cut:
+        sentence += f", {plural(view.connections_cut, 'connection')} cut"
+    return sentence

@@ -1,0 +1,57 @@
+"""The leader and what follows it. The only keys ever taken from a focused pane.
+
+`ctrl+\\` twice sends it to the pane. F12 is the same leader for keyboards where a backslash needs
+a third finger. Allowing needs a capital in the dock; refusing, freezing and revoking are at hand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+LEADERS: Final = frozenset({"ctrl+backslash", "f12"})
+LEADER_SHOWN: Final = "^\\"
+
+PANIC_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing the leader, the palette and the help know."""
+
+    name: str  # the app's action: `action_<name>`
+    key: str  # Textual's key name after the leader
+    shown: str  # the key as it is printed
+    hint: str  # one or two words for the which-key line
+    title: str  # for palette and help
+    help: str
+
+
+COMMANDS: Final = (
+    Command("answer", "a", "a", "answer", "Answer an approval", "Open the approval dock."),
+    Command("deny_first", "d", "d", "deny", "Deny the first approval", "Refusing is always safe."),
+    Command("next_task", "tab", "tab", "next", "Next task", "Show the next task's pane."),
+    Command("zoom", "z", "z", "zoom", "Zoom", "Give the pane the whole screen, or back."),
+    Command("grants", "g", "g", "grants", "Grants", "Live grants; x there revokes one."),
+    Command("history", "h", "h", "history", "History", "Every record, with the chain's state."),
+    Command("search", "slash", "/", "search", "Search the history", "History with its filter."),
+    Command("new_task", "n", "n", "new", "New task", "Start an agent under supervision."),
+    Command(
+        "freeze", "f", "f", "freeze", "Freeze or thaw the task",
+        "Stop its processes and its access where they are; again lets it go on.",
+    ),
+    Command(
+        "revoke", "x", "x", "revoke", "Revoke the task",
+        "All its access ends now and its processes are ended. Asks nothing, cannot be undone.",
+    ),
+    Command(
+        "panic", "X", "X", "freeze all", "Freeze everything",
+        "Every task stops; X again within 5 s revokes every task.",
+    ),
+    Command("identity", "i", "i", "identity", "Identity", "The four parts and their evidence."),
+    Command("palette", "colon", ":", "palette", "Command palette", "Find a command by name."),
+    Command("help", "question_mark", "?", "help", "Help", "This page."),
+    Command("detach", "q", "q", "quit", "Quit the screen", "Tasks go on; `taskpass` returns."),
+)  # fmt: skip
+
+BY_KEY: Final = {command.key: command for command in COMMANDS}

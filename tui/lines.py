@@ -1,0 +1,253 @@
+"""The one-line bars of the screen as pure functions of what is known: Rich text out, no widget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from supervisor import wire
+from supervisor.model import Risk, TaskState
+from tui import palette
+from tui.keymap import COMMANDS, LEADER_SHOWN, PANIC_SECONDS
+from tui.text import (
+    STATE_COLOUR,
+    STATE_SYMBOL,
+    clip,
+    one_line,
+    plural,
+    span,
+    task_state,
+    time_of_day,
+    watch,
+)
+from tui.world import Batch, World, is_gone
+
+_ARROW: Final = " › "
+LOST: Final = "supervisor lost – reconnecting"
+
+RISK_COLOUR: Final = {
+    Risk.LOW: palette.GREEN,
+    Risk.MEDIUM: palette.AMBER,
+    Risk.HIGH: palette.RED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a line is made from."""
+
+    world: World
+    task: wire.TaskView | None  # the focused one
+    now: float
+    connected: bool = True
+    only: frozenset[str] | None = None  # tasks whose approvals are answered here; None: all
+
+    @property
+    def pending(self) -> list[Batch]:
+        return self.world.pending(self.now, self.only)
+
+
+def spread(left: Text, right: Text, width: int) -> Text:
+    """`left` and `right` at the two ends of a line of `width` cells; `left` gives way."""
+    room = max(0, width - right.cell_len - 1)
+    shown = left.copy()
+    if shown.cell_len > room:
+        shown.truncate(room, overflow="ellipsis")
+    shown.append(" " * max(0, width - shown.cell_len - right.cell_len))
+    shown.append_text(right)
+    shown.truncate(width)
+    return shown
+
+
+def identity(task: wire.TaskView, width: int) -> Text:
+    """The four parts in `width` cells. All four always show; the longest forms give way first."""
+    purpose = one_line(task.purpose) or "no purpose given"
+    user, profile = one_line(task.user), one_line(task.profile)
+    name = user.partition("@")[0]
+    runtime = one_line(task.runtime)
+    for who, agent in ((user, one_line(task.agent)), (name, one_line(task.agent)), (name, profile)):
+        taken = sum(cell_len(part) for part in (who, agent, runtime)) + 3 * len(_ARROW)
+        if taken + min(cell_len(purpose), 24) <= width:
+            break
+    text = Text(no_wrap=True)
+    for part in (who, agent, runtime):
+        text.append(part, palette.TEAL if part == agent else palette.TEXT)
+        text.append(_ARROW, palette.MUTED)
+    return text.append(clip(purpose, max(4, width - taken)), f"bold {palette.TEXT}")
+
+
+def tier(task: wire.TaskView, *, short: bool = False) -> Text:
+    """The containment tier in words."""
+    if task.tier == "uncontained":
+        return Text(" uncontained ", f"bold {palette.INK} on {palette.AMBER}")
+    return Text(f"tier {task.tier}" + ("" if short else " contained"), palette.GREEN)
+
+
+def waiting(count: int) -> Text:
+    """`▲2` for two waiting approvals."""
+    if not count:
+        return Text("▲0", palette.MUTED)
+    return Text(f" ▲{count} ", f"bold {palette.INK} on {palette.AMBER}")
+
+
+def lost() -> Text:
+    return Text(f" {LOST} ", f"bold {palette.INK} on {palette.RED}")
+
+
+def header(view: View, width: int) -> Text:
+    """The workspace's first line: product, identity of the focused task, tier, ▲, time."""
+    wide = width >= 100
+    right = Text(no_wrap=True)
+    if not view.connected:
+        right.append_text(lost())
+    elif view.task is not None:
+        right.append_text(tier(view.task, short=not wide))
+        if wide:
+            right.append(f"   {one_line(view.task.preset)}", palette.MUTED)
+    right.append("  ")
+    right.append_text(waiting(len(view.pending)))
+    right.append(f"  {time_of_day(view.now)} " if wide else " ", palette.MUTED)
+    left = Text(" ")
+    if wide or view.task is None:
+        left.append("taskpass  ", f"bold {palette.TEAL}")
+    if view.task is not None:
+        room = width - left.cell_len - right.cell_len - 2
+        left.append_text(identity(view.task, room))
+    return spread(left, right, width)
+
+
+def status(view: View, width: int, message: str = "") -> Text:
+    """The one line below the pane of `taskpass run`."""
+    right = Text(no_wrap=True)
+    if not view.connected:
+        right.append_text(lost())
+    elif view.task is not None:
+        state = task_state(view.task.state)
+        if state in (TaskState.FROZEN, TaskState.REVOKED, TaskState.ENDED):
+            right.append(f"{STATE_SYMBOL[state]} {state}  ", f"bold {STATE_COLOUR[state]}")
+        right.append_text(tier(view.task, short=width < 110))
+        right.append("  ")
+        right.append_text(waiting(len(view.pending)))
+        right.append("  ")
+        right.append_text(_holdings(view, short=width < 100))
+    key = "a answer" if view.pending else "?"
+    right.append(f"  {LEADER_SHOWN} {key} ", palette.AMBER if view.pending else palette.MUTED)
+    left = Text(" ")
+    if message:
+        left.append(one_line(message), f"bold {palette.TEXT}")
+    elif view.task is not None:
+        left.append_text(identity(view.task, width - right.cell_len - 3))
+    return spread(left, right, width)
+
+
+def _holdings(view: View, *, short: bool) -> Text:
+    task = view.task.id if view.task else ""
+    count = len(view.world.grants_of(task, view.now))
+    left = view.world.next_expiry(task, view.now)
+    if left is None:
+        return Text("no grants", palette.MUTED)
+    words = str(count) if short else plural(count, "grant")
+    text = Text(f"{words} " if short else f"{words}, next ", palette.TEXT)
+    return text.append(f"⧗{span(left)}" if short else span(left), palette.TEAL)
+
+
+def attention(view: View, width: int) -> Text:
+    """The workspace's line that tells what waits for the person."""
+    pending = view.pending
+    if not pending:
+        return _calm(view, width)
+    batch, request = pending[0], pending[0].first
+    task = view.world.tasks.get(request.task)
+    left = Text(f" ▲ {len(pending)}  ", f"bold {palette.AMBER}", no_wrap=True)
+    if task is not None:
+        name = one_line(task.purpose) or task.profile
+        left.append(f"{task.number} {clip(name, 24)} ", palette.TEXT)
+    left.append("wants  ", palette.MUTED)
+    left.append(one_line(request.title), f"bold {palette.TEXT}")
+    if len(batch.requests) > 1:
+        left.append(f" ×{len(batch.requests)}", palette.AMBER)
+    right = Text(no_wrap=True)
+    if request.risk is Risk.HIGH:
+        right.append(" HIGH ", f"bold {palette.INK} on {palette.RED}")
+    if width >= 100:
+        right.append(f"  waits {watch(view.now - request.created)}", palette.MUTED)
+    right.append(f"   {LEADER_SHOWN} a answer  {LEADER_SHOWN} d deny ", palette.AMBER)
+    return spread(left, right, width)
+
+
+def _calm(view: View, width: int) -> Text:
+    tasks = [task for task in view.world.tasks.values() if not is_gone(task)]
+    you = [task for task in tasks if task_state(task.state) is TaskState.WAITING_YOU]
+    left = Text(" ", no_wrap=True)
+    if you:
+        numbers = ", ".join(str(task.number) for task in you)
+        left.append(f"◐ waiting for you: {numbers}", palette.BLUE)
+    else:
+        left.append("no approval waits", palette.MUTED)
+    right = Text(no_wrap=True)
+    if view.task is not None:
+        task = view.task
+        right.append(
+            f"asked {task.asked} · denied {task.denied} · allowed {task.allowed} ", palette.MUTED
+        )
+    return spread(left, right, width)
+
+
+def strip(view: View, width: int) -> Text:
+    """The task list in one line, for narrow screens."""
+    text = Text(" ", no_wrap=True)
+    for task in view.world.in_order():
+        state = task_state(task.state)
+        focused = view.task is not None and task.id == view.task.id
+        style = f"{'bold reverse ' if focused else ''}{STATE_COLOUR[state]}"
+        text.append(f"{task.number}{STATE_SYMBOL[state]}{clip(task.profile, 12)}", style)
+        text.append(" ")
+    hint = Text(f"{LEADER_SHOWN} ? help ", palette.MUTED, no_wrap=True)
+    return spread(text, hint, width)
+
+
+def which_key(width: int) -> Text:
+    """What may follow the leader, wrapped to as many lines as it takes."""
+    every = [("1-9", "task")] + [(one.shown, one.hint) for one in COMMANDS]
+    return key_line(f"{LEADER_SHOWN} then", every, width)
+
+
+def panic_keys(width: int) -> Text:
+    """What may follow freezing everything."""
+    return key_line(
+        "❄ every task is frozen",
+        [("X", f"again within {PANIC_SECONDS:.0f} s revokes every task"), ("esc", "leave it so")],
+        width,
+    )
+
+
+def hints(width: int) -> Text:
+    """The quiet reminder of the leader at the bottom of a wide workspace."""
+    text = Text(f" {LEADER_SHOWN}", f"bold {palette.TEAL}", no_wrap=True)
+    text.append(" or F12, then", palette.MUTED)
+    for key, hint in [("1-9", "task")] + [(one.shown, one.hint) for one in COMMANDS]:
+        text.append(f"  {key}", palette.TEXT)
+        text.append(f" {hint}", palette.MUTED)
+    if text.cell_len > width:
+        text.truncate(width - 1, overflow="ellipsis")
+    return text
+
+
+def key_line(title: str, hints: Sequence[tuple[str, str]], width: int) -> Text:
+    """Keys and what they do, wrapped between hints, never inside one."""
+    text = Text(f" {title}", f"bold {palette.TEAL}", no_wrap=True)
+    column = text.cell_len
+    indent = 2 if column > 20 else column
+    for key, hint in hints:
+        needed = 2 + cell_len(key) + 1 + cell_len(hint)
+        if column + needed > width - 1:
+            text.append("\n" + " " * indent)
+            column = indent
+        text.append(f"  {key}", f"bold {palette.AMBER}")
+        text.append(f" {hint}", palette.TEXT)
+        column += needed
+    return text

@@ -1,0 +1,103 @@
+"""The side column: tasks, grants and events as Rich text. Pure."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from supervisor import wire
+from supervisor.model import Grant, Lease, LeaseState, TaskState
+from tui import palette, records
+from tui.lines import View
+from tui.text import (
+    STATE_COLOUR,
+    STATE_SYMBOL,
+    bar,
+    clip,
+    kill_words,
+    pad,
+    span,
+    task_state,
+    time_of_day,
+    urgency,
+)
+
+_SHORT_STATE = {
+    TaskState.WORKING: "working",
+    TaskState.STARTING: "starting",
+    TaskState.WAITING_APPROVAL: "approval",
+    TaskState.WAITING_YOU: "you",
+    TaskState.IDLE: "idle",
+    TaskState.FROZEN: "frozen",
+    TaskState.REVOKED: "revoked",
+    TaskState.ENDED: "ended",
+}
+
+
+def heading(title: str, aside: str, width: int) -> Text:
+    """A section's first line: `TASKS               1-9`."""
+    text = Text(title, f"bold {palette.MUTED}", no_wrap=True)
+    space = max(1, width - text.cell_len - len(aside))
+    return text.append(" " * space + aside, f"not bold {palette.MUTED}")
+
+
+def tasks(view: View, width: int) -> list[tuple[str, Text]]:
+    """One line a task, with the task's id to find it by when it is clicked."""
+    return [(task.id, _task(task, view, width)) for task in view.world.in_order()]
+
+
+def _task(task: wire.TaskView, view: View, width: int) -> Text:
+    state = task_state(task.state)
+    focused = view.task is not None and task.id == view.task.id
+    nested = task.parent in view.world.tasks
+    lead = ("▸" if focused else " ") + ("└" if nested else "")
+    word = _SHORT_STATE[state]
+    text = Text(lead, palette.TEAL, no_wrap=True)
+    text.append(f"{task.number} ", f"bold {palette.TEXT}")
+    text.append(f"{STATE_SYMBOL[state]} ", STATE_COLOUR[state])
+    room = width - text.cell_len - len(word) - 1
+    agent = clip(task.profile.partition("-")[0], 9)
+    text.append(f"{agent} ", palette.TEXT if focused else palette.MUTED)
+    text.append(
+        pad(task.purpose or "no purpose given", max(1, room - len(agent) - 1)),
+        f"bold {palette.TEXT}" if focused else palette.TEXT,
+    )
+    return text.append(f" {word}", STATE_COLOUR[state])
+
+
+def grant(one: Grant, leases: list[Lease], now: float, width: int) -> Text:
+    """A grant with its countdown, what it did, how it dies, and its open leases."""
+    left = one.expires - now
+    ends = span(left)
+    text = Text(no_wrap=True)
+    text.append(pad(one.credential or "no credential", 11), f"bold {palette.TEXT}")
+    text.append(" " + pad(one.resource, max(4, width - 13 - len(ends))), palette.TEXT)
+    text.append(f" {ends}\n", f"bold {urgency(left)}")
+    text.append(f"  {bar(left, one.expires - one.created)}", urgency(left))
+    used = f"×{one.uses}"
+    if one.last_used:
+        used += f", last {span(now - one.last_used)} ago"
+    text.append(f"  {clip(used, max(4, width - 9))}\n", palette.TEXT)
+    about = f"  {one.issuer} · {kill_words(one.kill_mode, one.kill_bound)}"
+    text.append(clip(about, width), palette.MUTED)
+    for lease in leases:
+        text.append("\n")
+        text.append_text(_lease(lease, now, width))
+    return text
+
+
+def _lease(lease: Lease, now: float, width: int) -> Text:
+    left = lease.expires - now
+    text = Text(f"  └ {clip(lease.call, 14)} ", palette.MUTED, no_wrap=True)
+    if lease.state is LeaseState.POSSIBLY_LIVE:
+        until = f"possibly live {span(left)}" if left > 0 else "over"
+        return text.append(clip(until, max(4, width - text.cell_len)), f"bold {palette.RED}")
+    text.append(bar(left, lease.expires - lease.opened), urgency(left))
+    return text.append(f" {span(left)}", f"bold {urgency(left)}")
+
+
+def event(record: dict[str, object], width: int) -> Text:
+    """One record as a line of the event stream."""
+    line = records.line(record)
+    text = Text(time_of_day(line.time), palette.MUTED, no_wrap=True)
+    text.append(" " + pad(line.decision or "·", 8), line.colour)
+    return text.append(" " + clip(line.sentence, max(1, width - 18)), palette.TEXT)

@@ -1,0 +1,266 @@
+"""Every record, filtered, with its details and the state of the chain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import DataTable, Input
+
+from supervisor import wire
+from supervisor.errors import TaskpassError, UsageError
+from tui import palette, query, records
+from tui.lines import View, key_line, spread
+from tui.text import clip, plural, time_of_day, visible
+from tui.widgets.line import Line
+
+if TYPE_CHECKING:
+    from supervisor.client import AsyncClient
+
+_LIMIT = 2000
+_KEYS = (
+    ("↑↓", "record"),
+    ("enter", "details"),
+    ("/", "filter"),
+    ("v", "verify the chain"),
+    ("q", "back"),
+)
+
+
+class HistoryScreen(Screen[None]):
+    """The ledger for people. Follows new records while it is open."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", show=False),
+        Binding("q", "dismiss", show=False),
+        Binding("slash", "filter", show=False),
+        Binding("v", "verify", show=False),
+    ]
+
+    def __init__(self, client: AsyncClient, view: View, *, searching: bool = False) -> None:
+        super().__init__()
+        # Classes by width in columns.
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
+        self._client = client
+        self._last = view
+        self._searching = searching
+        self._records: dict[int, dict[str, Any]] = {}
+        self._shown: list[int] = []
+        self._query = query.Query()
+        self._chain = Text("chain: checking…", palette.MUTED)
+        self._loaded = False
+
+    def compose(self) -> ComposeResult:
+        yield Line(id="history-title")
+        yield Input(
+            id="history-filter",
+            placeholder="filter: task:1 decision:ask,deny host:api.example.com any words",
+        )
+        with Horizontal(id="history-body"):
+            with Vertical(id="history-list"):
+                yield DataTable[Text](id="history-table", cursor_type="row", zebra_stripes=False)
+                yield Line(id="history-empty")
+            with VerticalScroll(id="history-detail"):
+                yield Line(id="history-record")
+        yield Line(id="history-keys")
+
+    def on_mount(self) -> None:
+        table = self._table
+        table.add_column("time", width=8)
+        table.add_column("task", width=18)
+        table.add_column("what", width=10)
+        table.add_column("decision", width=9)
+        table.add_column("lease", width=12)
+        self.query_one("#history-detail").can_focus = False
+        (self.query_one("#history-filter") if self._searching else table).focus()
+        self._draw()
+        self._load()
+        self._check()
+
+    def on_resize(self) -> None:
+        self._fit()
+
+    @property
+    def _table(self) -> DataTable[Text]:
+        return self.query_one(DataTable)
+
+    def _fit(self) -> None:
+        """Give the sentence what the other columns leave; drop the lease where it is tight."""
+        whole = self._table.size.width or self.size.width
+        columns = list(self._table.columns.values())
+        columns[4].width = 12 if whole >= 90 else 0
+        taken = sum(column.width for column in columns if column is not columns[2])
+        # Two cells of padding a column, and the scroll bar.
+        width = max(16, whole - taken - 2 * len(columns) - 1)
+        if columns[2].width != width:
+            columns[2].width = width
+            self._fill()
+        self.query_one("#history-keys", Line).say(key_line("", _KEYS, self.size.width))
+        self._draw()
+
+    # ── Loading ─────────────────────────────────────────────────────────────────────────
+
+    @work(group="load", exclusive=True)
+    async def _load(self) -> None:
+        try:
+            loaded = await self._client.history(limit=_LIMIT)
+        except TaskpassError as error:
+            self.notify(str(error), severity="error", markup=False)
+            loaded = list(self._last.world.records)
+        self._records |= {int(record.get("seq", 0)): record for record in loaded}
+        self._loaded = True
+        self._fill()
+
+    @work(group="verify", exclusive=True)
+    async def _check(self) -> None:
+        self._chain = Text("chain: checking…", palette.MUTED)
+        self._draw()
+        try:
+            self._chain = _chain(await self._client.verify())
+        except TaskpassError as error:
+            self._chain = Text(clip(f"chain not checked: {error.message}", 60), palette.AMBER)
+        self._draw()
+
+    def follow(self, view: View) -> None:
+        """Take in what the event stream brought."""
+        self._last = view
+        fresh = [record for record in view.world.records if int(record["seq"]) not in self._records]
+        if not fresh or not self._loaded:
+            return
+        self._records |= {int(record["seq"]): record for record in fresh}
+        self._fill()
+
+    # ── Drawing ─────────────────────────────────────────────────────────────────────────
+
+    def _number(self, task: str) -> str:
+        known = self._last.world.tasks.get(task)
+        return str(known.number) if known else ""
+
+    def _fill(self) -> None:
+        """The table anew, newest first; the cursor stays on its record."""
+        table = self._table
+        at_top = table.cursor_row <= 0
+        here = self._shown[table.cursor_row] if 0 <= table.cursor_row < len(self._shown) else -1
+        matching = [
+            seq
+            for seq, record in self._records.items()
+            if self._query.matches(record, self._number)
+        ]
+        self._shown = sorted(matching, reverse=True)
+        table.clear()
+        width = list(table.columns.values())[2].width
+        for seq in self._shown:
+            table.add_row(*self._row(records.line(self._records[seq]), width))
+        if here in self._shown and not at_top:
+            table.move_cursor(row=self._shown.index(here))
+        table.display = bool(self._shown)
+        empty = self.query_one("#history-empty", Line)
+        empty.display = not self._shown
+        empty.say(self._empty())
+        self._draw()
+        self._detail()
+
+    def _row(self, line: records.Line, width: int) -> tuple[Text, ...]:
+        task = self._last.world.tasks.get(line.task)
+        name = f"{task.number} {task.purpose or task.profile}" if task else line.task
+        return (
+            Text(time_of_day(line.time), palette.MUTED),
+            Text(clip(name, 18), palette.TEXT),
+            Text(clip(line.sentence, width), palette.TEXT if line.notable else palette.MUTED),
+            Text(line.decision or "·", line.colour),
+            Text(clip(line.lease, 12), palette.MUTED),
+        )
+
+    def _empty(self) -> Text:
+        if not self._loaded:
+            return Text("reading the records…", palette.MUTED)
+        if self._records:
+            return Text("No record matches. Change the filter with /.", palette.MUTED)
+        return Text(
+            "Nothing is recorded yet. Start a task with `taskpass run -- claude`;\n"
+            "every call it makes appears here.",
+            palette.MUTED,
+            justify="center",
+        )
+
+    def _draw(self) -> None:
+        left = Text(" HISTORY", f"bold {palette.TEAL}")
+        count = plural(len(self._shown), "record")
+        if self._query != query.Query():
+            count += f" of {len(self._records)}"
+        elif len(self._records) >= _LIMIT:
+            count = f"the latest {count}"
+        left.append(f"  {count}", palette.MUTED)
+        right = self._chain.copy().append(" ")
+        self.query_one("#history-title", Line).say(spread(left, right, self.size.width))
+
+    def _detail(self) -> None:
+        pane = self.query_one("#history-detail")
+        line = self.query_one("#history-record", Line)
+        row = self._table.cursor_row
+        if not 0 <= row < len(self._shown):
+            pane.border_title = Content("")
+            line.say(Text("no record", palette.MUTED))
+            return
+        record = self._records[self._shown[row]]
+        pane.border_title = Content(f" record {self._shown[row]} ")
+        text = Text(overflow="fold")
+        for name, value in records.fields(record):
+            text.append(f"{name}\n", palette.MUTED)
+            text.append("  ")
+            text.append_text(visible(value) if value else Text("–", palette.MUTED))
+            text.append("\n")
+        line.say(text)
+
+    # ── Keys ────────────────────────────────────────────────────────────────────────────
+
+    def on_data_table_row_highlighted(self) -> None:
+        self._detail()
+        self.query_one("#history-detail").scroll_home(animate=False)
+
+    def on_data_table_row_selected(self) -> None:
+        self.toggle_class("-detail")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        try:
+            self._query = query.parse(event.value)
+        except UsageError as error:
+            self.query_one("#history-filter").border_subtitle = Content(f" {error} ")
+            return
+        self.query_one("#history-filter").border_subtitle = Content("")
+        self._fill()
+
+    def on_input_submitted(self) -> None:
+        self._table.focus()
+
+    def action_filter(self) -> None:
+        self.remove_class("-detail")
+        self.query_one("#history-filter").focus()
+
+    def action_verify(self) -> None:
+        self._check()
+
+    def action_back(self) -> None:
+        """Escape leaves the innermost thing first: the filter, the details, the screen."""
+        if self.query_one("#history-filter").has_focus:
+            self._table.focus()
+        elif self.has_class("-detail"):
+            self.remove_class("-detail")
+        else:
+            self.dismiss()
+
+
+def _chain(state: wire.VerifyView) -> Text:
+    if not state.ok:
+        return Text(
+            f" CHAIN BROKEN: {clip(state.message, 70)} ", f"bold {palette.INK} on {palette.RED}"
+        )
+    text = Text("chain ok ✓", f"bold {palette.GREEN}")
+    about = f"  {plural(state.records, 'record')}, {plural(state.checkpoints, 'checkpoint')}"
+    return text.append(about, palette.MUTED)
