@@ -57,6 +57,12 @@ class LedgerStore(ABC):
         """Records in order, each as its full dict (`seq`, `time`, `kind`, `hash`, body keys)."""
 
     @abstractmethod
+    def latest(
+        self, limit: int = 1000, *, task: str = "", kinds: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """The last `limit` records, oldest first, as `read` gives them."""
+
+    @abstractmethod
     async def close(self) -> None: ...
 
 

@@ -11,7 +11,7 @@ from supervisor.ports import Issuer, Vault
 
 
 def build_issuers(
-    vault: Vault, signer: Signer, issuer_url: str, *, clock: Callable[[], float] = time.time
+    vault: Vault, signer: Signer, issuer_url: str = "", *, clock: Callable[[], float] = time.time
 ) -> dict[str, Issuer]:
     """All issuers by the name that `CredentialSpec.issuer` uses."""
     issuers: tuple[Issuer, ...] = (

@@ -28,9 +28,15 @@ from supervisor.ports import Issuer, MintContext, Minted, Secret
 LONGEST = 60.0  # seconds a token may live
 SKEW = 5.0  # seconds that verifiers allow clocks to differ
 
+_THUMBPRINT_URI = "urn:ietf:params:oauth:jwk-thumbprint:sha-256:"
+
 
 class Signer(Protocol):
     """What signs tokens (`tokens.keys.SigningKey`)."""
+
+    @property
+    def kid(self) -> str:
+        """RFC 7638 thumbprint of the key."""
 
     def sign(self, claims: Mapping[str, Any], *, typ: str) -> str: ...
 
@@ -40,7 +46,8 @@ class LocalJwtIssuer(Issuer):
 
     Args:
         signer: signs with the supervisor's key.
-        issuer_url: `iss` of every token; where the keys are published.
+        issuer_url: `iss` of every token. By default the key's own name (RFC 9278): a supervisor
+            on a laptop has no address at which it could be asked.
         clock: POSIX seconds.
     """
 
@@ -48,10 +55,10 @@ class LocalJwtIssuer(Issuer):
     kill_mode = KillMode.VERIFIER
 
     def __init__(
-        self, signer: Signer, issuer_url: str, clock: Callable[[], float] = time.time
+        self, signer: Signer, issuer_url: str = "", clock: Callable[[], float] = time.time
     ) -> None:
         self._signer = signer
-        self._issuer = issuer_url
+        self._issuer = issuer_url or f"{_THUMBPRINT_URI}{signer.kid}"
         self._clock = clock
 
     def kill_bound(self, spec: CredentialSpec) -> float:

@@ -105,6 +105,27 @@ class SqliteLedger(LedgerStore):
     def read(
         self, *, after: int = 0, limit: int = 1000, task: str = "", kinds: Sequence[str] = ()
     ) -> list[dict[str, Any]]:
+        return self._select(after, "ASC", limit, task, kinds)
+
+    def latest(
+        self, limit: int = 1000, *, task: str = "", kinds: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """The last `limit` records, oldest first."""
+        return self._select(0, "DESC", limit, task, kinds)[::-1]
+
+    async def close(self) -> None:
+        """Write what waits, sign the head, and close. Later appends fail."""
+        if self._closing:
+            return
+        self._closing = True
+        self._queue.put(None)
+        await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
+        with self._reading:
+            self._reader.close()
+
+    def _select(
+        self, after: int, order: str, limit: int, task: str, kinds: Sequence[str]
+    ) -> list[dict[str, Any]]:
         where = ["seq > ?"]
         parameters: list[str | int] = [after]
         if task:
@@ -117,21 +138,11 @@ class SqliteLedger(LedgerStore):
         query = (
             "SELECT canonical, hash FROM records WHERE "  # noqa: S608
             + " AND ".join(where)
-            + " ORDER BY seq LIMIT ?"
+            + f" ORDER BY seq {order} LIMIT ?"
         )
         with self._reading:
             rows = self._reader.execute(query, (*parameters, limit)).fetchall()
         return [decode(canonical, digest) for canonical, digest in rows]
-
-    async def close(self) -> None:
-        """Write what waits, sign the head, and close. Later appends fail."""
-        if self._closing:
-            return
-        self._closing = True
-        self._queue.put(None)
-        await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
-        with self._reading:
-            self._reader.close()
 
     async def _append(self, kind: str, body: Mapping[str, Any], *, reserved: bool) -> Entry:
         if self._closing:

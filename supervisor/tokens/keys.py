@@ -36,7 +36,12 @@ class SigningKey:
             "x": encode(numbers.x.to_bytes(32, "big")),
             "y": encode(numbers.y.to_bytes(32, "big")),
         }
-        self.kid = thumbprint(self._members)
+        self._kid = thumbprint(self._members)
+
+    @property
+    def kid(self) -> str:
+        """RFC 7638 thumbprint of the key."""
+        return self._kid
 
     @classmethod
     def from_file(cls, path: Path) -> SigningKey:
@@ -68,6 +73,11 @@ class SigningKey:
             "kid": self.kid,
         }
         return {"keys": [key]}
+
+
+def load_keys(state: Path) -> SigningKey:
+    """The signing key of this install. Raises ConfigError."""
+    return SigningKey.from_file(state / "token.key")
 
 
 def thumbprint(members: Mapping[str, str]) -> str:

@@ -167,6 +167,10 @@ class FileVault(Vault):
             self._redactor = Redactor({name: each.value for name, each in self._masking.items()})
         return self._redactor
 
+    def redact(self, text: str) -> str:
+        """`text` with every secret that was loaded so far masked."""
+        return self.redactor().mask(text)
+
     async def unlock(self, passphrase: Secret) -> None:
         """Use this passphrase from now on.
 

@@ -50,6 +50,14 @@ class LedgerContract:
         assert seqs(task="t-1", kinds=["odd"], after=2) == [4, 6]
         assert seqs(task="t-9") == []
 
+        def last(limit: int, **query: Any) -> list[int]:
+            return [record["seq"] for record in ledger.latest(limit, **query)]
+
+        assert last(2) == [5, 6]
+        assert last(9) == [1, 2, 3, 4, 5, 6]
+        assert last(1, task="t-0") == [5]
+        assert last(2, kinds=["odd"]) == [4, 6]
+
     @pytest.mark.parametrize(
         "body",
         [

@@ -138,6 +138,15 @@ class TestLocalJwt(IssuerContract):
         with pytest.raises(InvalidToken, match="expired"):
             verify(token, "https://api.example.com", self.now + bound)
 
+    async def test_without_an_address_the_issuer_is_the_key_itself(
+        self, key: SigningKey, spec: CredentialSpec
+    ) -> None:
+        minted = await LocalJwtIssuer(key).mint(spec, mint_context())
+        name = f"urn:ietf:params:oauth:jwk-thumbprint:sha-256:{key.kid}"
+        assert TokenVerifier(key.jwks(), name).verify(
+            minted.secret.value, audience="https://api.example.com"
+        )
+
     async def test_no_two_are_alike(self, issuer: Issuer, spec: CredentialSpec) -> None:
         tokens = {(await issuer.mint(spec, mint_context())).secret.value for _ in range(20)}
         assert len(tokens) == 20
