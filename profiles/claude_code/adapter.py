@@ -96,16 +96,15 @@ class ClaudeCode(Profile):
                 hint=f"Update it to {self.manifest.minimum} or later.",
             )
         refuse_options(self.manifest, arguments)
-        arguments, own = take_settings(arguments)
+        arguments, value = take_settings(arguments)
+        own = read_settings(value, request.cwd)
         task_dir = Path(request.task_dir)
         wrapper = task_dir / "tool-shell"
-        write_private(wrapper, self._tool_shell(), mode=0o700)
         # Also in the settings, where it wins over `env` in project and user settings.
         guard = {"CLAUDE_CODE_SHELL_PREFIX": str(wrapper)}
-        settings = supervised(
-            read_settings(own, request.cwd), request.hook_url, request.hook_timeout, guard
-        )
+        settings = supervised(own, request.hook_url, request.hook_timeout, guard)
         file = task_dir / "claude-settings.json"
+        write_private(wrapper, self._tool_shell(), mode=0o700)
         write_private(file, json.dumps(settings, indent=1))
         env = keep(request.environ, (*HARMLESS, *self.manifest.keep))
         env |= {"HOME": request.home, **self.manifest.set, **guard}
