@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import os
 import time
@@ -20,6 +19,7 @@ from supervisor.vault import specs as spec_file
 from supervisor.vault.backend import FILE_KEY, KEYRING, PASSPHRASE, SecretStore
 from supervisor.vault.encrypted_file import EncryptedFile
 from supervisor.vault.redact import Redactor
+from supervisor.vault.standins import StandIns
 from supervisor.vault.surrogate import like_a_token, same_shape
 from supervisor.vault.system_keyring import find_keyring
 
@@ -52,15 +52,15 @@ def open_vault(
     Raises:
         ConfigError: `credentials.toml` or a key file cannot be used.
     """
-    return FileVault(paths.state, passphrase=passphrase, keyring=keyring)
+    return FileVault(paths, passphrase=passphrase, keyring=keyring)
 
 
 class FileVault(Vault):
     """See `open_vault`. Used from one event loop; blocking stores run in worker threads."""
 
-    def __init__(self, state: Path, *, passphrase: Secret | None, keyring: FindKeyring) -> None:
-        self._state = state
-        self._file = state / "credentials.toml"
+    def __init__(self, paths: Paths, *, passphrase: Secret | None, keyring: FindKeyring) -> None:
+        self._state = paths.state
+        self._file = paths.state / "credentials.toml"
         self._find_keyring = keyring
         self._passphrase = passphrase
         self._specs = spec_file.load(self._file)
@@ -69,9 +69,8 @@ class FileVault(Vault):
         self._secrets: dict[str, Secret] = {}
         self._masking: dict[str, Secret] = {}  # what `_redactor` was made for
         self._redactor = Redactor({})
-        self._surrogates: dict[bytes, str] = {}  # digest of (task, text) → name
-        self._by_task: dict[str, dict[str, str]] = {}  # task → name → text
-        self._surrogate_key = private_file(state / "surrogate.key", lambda: os.urandom(32))
+        self._stand_ins = StandIns(paths.runtime / "stand-ins.json")
+        self._surrogate_key = private_file(self._state / "surrogate.key", lambda: os.urandom(32))
         self._changing = asyncio.Lock()
 
     def specs(self) -> Sequence[CredentialSpec]:
@@ -80,7 +79,10 @@ class FileVault(Vault):
     async def secret(self, name: str) -> Secret:
         spec = self._spec(name)
         if name not in self._secrets:
-            self._secrets[name] = await self._load(spec)
+            secret = await self._load(spec)
+            if self._specs.get(name) is not spec:  # removed, or made anew, meanwhile
+                return await self.secret(name)
+            self._secrets[name] = secret
         return self._secrets[name]
 
     async def add(self, spec: CredentialSpec, secret: Secret) -> None:
@@ -127,38 +129,29 @@ class FileVault(Vault):
                 await _in_thread(lambda: store.delete(name))
             self._secrets.pop(name, None)
             self._replace({key: value for key, value in self._specs.items() if key != name})
-            self._surrogates = {
-                key: value for key, value in self._surrogates.items() if value != name
-            }
-            for texts in self._by_task.values():
-                texts.pop(name, None)
+            self._stand_ins.forget_name(name)
 
     async def surrogate(self, name: str, task: str) -> str:
         spec = self._spec(name)
         secret = (await self.secret(name)).value if spec.protection else ""
-        texts = self._by_task.setdefault(task, {})
-        # Nothing awaits from here on: two callers get the same one.
         attempt = 0
-        while name not in texts:
+        while True:
             text = (
                 same_shape(secret, self._surrogate_key, task, name, attempt)
                 if secret
                 else like_a_token(self._surrogate_key, task, name, attempt)
             )
             attempt += 1
-            taken = _digest(task, text) in self._surrogates
-            if not taken and all(text != known.value for known in self._secrets.values()):
-                texts[name] = text
-                self._surrogates[_digest(task, text)] = name
-        return texts[name]
+            real = any(text == known.value for known in self._secrets.values())
+            if not real and self._stand_ins.add(task, name, text):
+                return text
 
     def resolve(self, task: str, text: str) -> str:
-        # Looked up by digest: how long it takes tells nothing about how much of it is right.
-        return self._surrogates.get(_digest(task, text), "")
+        name = self._stand_ins.resolve(task, text)
+        return name if name in self._specs else ""
 
     def forget(self, task: str) -> None:
-        for text in self._by_task.pop(task, {}).values():
-            self._surrogates.pop(_digest(task, text), None)
+        self._stand_ins.forget_task(task)
 
     def redactor(self) -> Redactor:
         """Masks every secret that was loaded so far."""
@@ -300,10 +293,6 @@ def _binding(spec: CredentialSpec) -> dict[str, object]:
         "scheme": spec.scheme,
         "env": spec.env,
     }
-
-
-def _digest(task: str, text: str) -> bytes:
-    return hashlib.sha256(f"{task}\0{text}".encode("utf-8", "surrogatepass")).digest()
 
 
 async def _in_thread(work: Callable[[], _T]) -> _T:

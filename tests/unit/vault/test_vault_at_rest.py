@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
-from supervisor.errors import ConfigError, VaultLocked
+from supervisor.errors import ConfigError, NotFound, VaultLocked
 from supervisor.model import CredentialSpec
 from supervisor.paths import Paths
 from supervisor.ports import Secret
@@ -51,7 +52,45 @@ async def test_stand_ins_outlive_the_supervisor(paths: Paths) -> None:
     vault = reopen(paths)
     await vault.add(SPEC, Secret(SECRET))
     before = await vault.surrogate("github", "t-1")
-    assert await reopen(paths).surrogate("github", "t-1") == before
+    gone = await vault.surrogate("github", "t-2")
+    vault.forget("t-2")
+    after = reopen(paths)
+    assert after.resolve("t-1", before) == "github"
+    assert after.resolve("t-2", gone) == ""
+    assert after.resolve("t-2", before) == ""
+    assert await after.surrogate("github", "t-1") == before
+    await after.remove("github")
+    assert reopen(paths).resolve("t-1", before) == ""
+
+
+async def test_stand_ins_are_known_while_the_secrets_are_locked(paths: Paths) -> None:
+    vault = reopen(paths, "correct horse")
+    await vault.add(SPEC, Secret(SECRET))
+    before = await vault.surrogate("github", "t-1")
+    locked = reopen(paths)
+    assert locked.resolve("t-1", before) == "github"
+    with pytest.raises(VaultLocked):
+        await locked.secret("github")
+
+
+async def test_no_file_tells_a_stand_in(paths: Paths) -> None:
+    vault = reopen(paths)
+    await vault.add(SPEC, Secret(SECRET))
+    scan = Redactor({"stand-in": await vault.surrogate("github", "t-1")})
+    for path in paths.state.iterdir():
+        assert scan.find(path.read_bytes()) == [], path
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"x": 1}', '{"x": ["t-1"]}', "\xff"])
+async def test_a_broken_list_of_stand_ins_resolves_nothing(paths: Paths, content: str) -> None:
+    vault = reopen(paths)
+    await vault.add(SPEC, Secret(SECRET))
+    before = await vault.surrogate("github", "t-1")
+    (paths.runtime / "stand-ins.json").write_text(content, encoding="latin-1")
+    after = reopen(paths)
+    assert after.resolve("t-1", before) == ""
+    assert await after.surrogate("github", "t-1") == before
+    assert after.resolve("t-1", before) == "github"
 
 
 async def test_a_wrong_or_missing_passphrase_locks(paths: Paths) -> None:
@@ -186,6 +225,17 @@ async def test_when_the_spec_cannot_be_written_the_secret_is_taken_back(
             await vault.add(SPEC, Secret(SECRET))
     assert vault.specs() == ()
     await vault.add(SPEC, Secret(SECRET))  # the name is free
+
+
+async def test_what_is_removed_while_it_is_being_read_is_not_given(paths: Paths) -> None:
+    await reopen(paths).add(SPEC, Secret(SECRET))
+    vault = reopen(paths)
+    reading = asyncio.ensure_future(vault.secret("github"))
+    await asyncio.sleep(0)
+    await vault.remove("github")
+    with pytest.raises(NotFound):
+        await reading
+    assert vault.redactor().find(SECRET) == []
 
 
 async def test_a_key_file_that_others_can_read_is_refused(paths: Paths) -> None:
