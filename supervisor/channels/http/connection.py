@@ -46,6 +46,7 @@ _HANDLE = re.compile(r"[\x21-\x7e]{1,512}")
 # A refused request's body is read up to here, so that the client reads the refusal.
 _DISCARD_LIMIT = 1024 * 1024
 _DISCARD_TIME = 2.0
+_SETTLE_AFTER = 0.005  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,6 @@ class Connection:
         self._sockname = client.sockname
         self._peername = client.peername
         self._owners: list[Process] = []
-        self._settling: asyncio.Task[None] | None = None
         self._unread = False  # the client may still be sending a body that nobody reads
 
     async def run(self) -> None:
@@ -284,9 +284,6 @@ class Connection:
                 # TRACE has the server send the request's headers back.
                 raise BadRequest(f"{head.method} is not forwarded.")
             ancestry = await self._attested(f"{head.method} {origin.resource}")
-            if self._settling is not None:
-                # One use of a connection is recorded before its next is judged.
-                await asyncio.wait((self._settling,))
             release = await self._services.authorize.authorize_use(
                 self._services.task,
                 handle,
@@ -343,9 +340,13 @@ class Connection:
                             "lease": release.lease,
                         },
                     )
-            self._settling = services.record(
-                services.authorize.used(services.task, release, status)
-            )
+            services.record(self._settle(release, status))
+
+    async def _settle(self, release: Release, status: int) -> None:
+        """Record how a use ended. Nobody waits for it: a little later, it shares the commit of
+        another use's intent, which somebody does wait for."""
+        await asyncio.sleep(_SETTLE_AFTER)
+        await self._services.authorize.used(self._services.task, release, status)
 
     def _exchange(
         self, head: RequestHead, origin: Origin, lease: str, secrets: tuple[bytes, ...]
