@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -228,14 +229,33 @@ async def test_when_the_spec_cannot_be_written_the_secret_is_taken_back(
 
 
 async def test_what_is_removed_while_it_is_being_read_is_not_given(paths: Paths) -> None:
-    await reopen(paths).add(SPEC, Secret(SECRET))
-    vault = reopen(paths)
+    asked, answer = threading.Event(), threading.Event()
+
+    class Slow:
+        protection = "system keyring"
+        items: dict[str, str] = {}  # noqa: RUF012 - one desktop
+
+        def get(self, name: str) -> str | None:
+            value = self.items.get(name)
+            asked.set()
+            assert answer.wait(10)
+            return value
+
+        def put(self, name: str, value: str) -> None:
+            self.items[name] = value
+
+        def delete(self, name: str) -> None:
+            del self.items[name]
+
+    await open_vault(paths, keyring=lambda state: Slow()).add(SPEC, Secret(SECRET))
+    vault = open_vault(paths, keyring=lambda state: Slow())
     reading = asyncio.ensure_future(vault.secret("github"))
-    await asyncio.sleep(0)
+    assert await asyncio.to_thread(asked.wait, 10)
     await vault.remove("github")
+    answer.set()
     with pytest.raises(NotFound):
         await reading
-    assert vault.redactor().find(SECRET) == []
+    assert vault.redactor().find(SECRET) == []  # and it is not kept
 
 
 async def test_a_key_file_that_others_can_read_is_refused(paths: Paths) -> None:
