@@ -150,9 +150,9 @@ def _holdings(view: View, *, short: bool) -> Text:
     left = view.world.next_expiry(task, view.now)
     if left is None:
         return Text("no grants", palette.MUTED)
-    words = str(count) if short else plural(count, "grant")
-    text = Text(f"{words} " if short else f"{words}, next ", palette.TEXT)
-    return text.append(f"⧗{span(left)}" if short else span(left), palette.TEAL)
+    words = plural(count, "grant")
+    text = Text(f"{words}, " if short else f"{words}, next ", palette.TEXT)
+    return text.append(span(left), palette.TEAL)
 
 
 def attention(view: View, width: int) -> Text:
@@ -204,7 +204,9 @@ def strip(view: View, width: int) -> Text:
         state = task_state(task.state)
         focused = view.task is not None and task.id == view.task.id
         style = f"{'bold reverse ' if focused else ''}{STATE_COLOUR[state]}"
-        text.append(f"{task.number}{STATE_SYMBOL[state]}{clip(task.profile, 12)}", style)
+        text.append(
+            f"{task.number}{STATE_SYMBOL[state]}{clip(task.profile.partition('-')[0], 9)}", style
+        )
         text.append(" ")
     hint = Text(f"{LEADER_SHOWN} ? help ", palette.MUTED, no_wrap=True)
     return spread(text, hint, width)

@@ -55,7 +55,7 @@ def _task(task: wire.TaskView, view: View, width: int) -> Text:
     text.append(f"{task.number} ", f"bold {palette.TEXT}")
     text.append(f"{STATE_SYMBOL[state]} ", STATE_COLOUR[state])
     room = width - text.cell_len - len(word) - 1
-    agent = clip(task.profile.partition("-")[0], 9)
+    agent = pad(task.profile.partition("-")[0], 6)
     text.append(f"{agent} ", palette.TEXT if focused else palette.MUTED)
     text.append(
         pad(task.purpose or "no purpose given", max(1, room - len(agent) - 1)),

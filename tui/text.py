@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import time
 import unicodedata
+from collections.abc import Sequence
 from typing import Final
 
 from rich.cells import cell_len
+from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
@@ -17,6 +19,8 @@ from tui import palette
 # Letters that are drawn as nothing, though Unicode does not class them as format characters.
 _BLANK_LETTERS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Mn", "Me"})
+# Wrapping asks a console for its width only; the width given with each call decides.
+_MEASURE: Final = Console(width=80, no_color=True)
 _ESCAPED: Final = Style(color=palette.AMBER, reverse=True)
 _FOREIGN: Final = Style(color=palette.AMBER, underline=True)
 
@@ -163,6 +167,25 @@ def kill_words(mode: KillMode, bound: float) -> str:
         KillMode.VERIFIER: f"dies at its expiry {limit}",
         KillMode.UPSTREAM: f"deleted upstream {limit}",
     }[mode]
+
+
+def hang(label: str, value: Text, width: int, indent: int) -> list[Text]:
+    """`value` wrapped to `width` cells beside its label, later lines under its first."""
+    room = max(8, width - indent)
+    lines = list(value.wrap(_MEASURE, room, overflow="fold")) or [Text()]
+    hung = []
+    for number, line in enumerate(lines):
+        text = Text("" if number else label, palette.MUTED, no_wrap=True)
+        text.append(" " * max(0, indent - text.cell_len))
+        line.rstrip()
+        hung.append(text.append_text(line))
+    return hung
+
+
+def table(rows: Sequence[tuple[str, Text]], width: int, indent: int) -> Text:
+    """Labelled rows as one text; a row without a label and value is an empty line."""
+    lines = [line for label, value in rows for line in hang(label, value, width, indent)]
+    return Text("\n").join(lines)
 
 
 def plural(count: int, noun: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, TypeVar
 
 from rich.text import Text
@@ -13,9 +14,10 @@ from textual.screen import ModalScreen
 
 from supervisor import wire
 from tui import palette
+from tui.gate import TASK_MINUTES
 from tui.keymap import COMMANDS, LEADER_SHOWN
 from tui.lines import View, identity, tier
-from tui.text import STATE_COLOUR, STATE_SYMBOL, one_line, pad, task_state, visible
+from tui.text import STATE_COLOUR, STATE_SYMBOL, hang, one_line, table, task_state, visible
 from tui.widgets.line import Line
 
 Result = TypeVar("Result")
@@ -36,8 +38,8 @@ class Dialog(ModalScreen[Result]):
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = Content(f" {self.TITLE} ")
-            box.border_subtitle = Content(f" {self.KEYS} ")
+            box.border_title = Content(self.TITLE)
+            box.border_subtitle = Content(self.KEYS)
             yield from self.compose_box()
 
     def compose_box(self) -> ComposeResult:
@@ -58,10 +60,11 @@ class Page(Dialog[None]):
         with VerticalScroll():
             yield Line(id="page")
 
-    def on_mount(self) -> None:
-        self.query_one("#page", Line).say(self.text())
+    def on_resize(self) -> None:
+        width = min(84, int(self.size.width * 0.96)) - 8
+        self.query_one("#page", Line).say(self.text(width))
 
-    def text(self) -> Text:
+    def text(self, width: int) -> Text:
         raise NotImplementedError
 
 
@@ -70,41 +73,48 @@ class HelpPage(Page):
 
     TITLE = "Help"
 
-    def text(self) -> Text:
-        text = Text()
-        text.append(f"Press {LEADER_SHOWN} (ctrl and backslash) or F12, then:\n", palette.TEXT)
-        text.append("  1–9   ", f"bold {palette.AMBER}")
-        text.append(f"{'Task 1–9':<26}", palette.TEXT)
-        text.append("Show that task's pane.\n", palette.MUTED)
-        for one in COMMANDS:
-            text.append(f"  {one.shown:<5} ", f"bold {palette.AMBER}")
-            text.append(f"{one.title:<26}", palette.TEXT)
-            text.append(f"{one.help}\n", palette.MUTED)
-        text.append(f"  {LEADER_SHOWN:<5} ", f"bold {palette.AMBER}")
-        text.append(f"{'Send the leader itself':<26}", palette.TEXT)
-        text.append("To the agent in the pane.\n", palette.MUTED)
-        text.append("\nEvery other key goes to the agent.\n\n", palette.TEXT)
-        text.append("In the approval dock\n", f"bold {palette.TEAL}")
-        for key, meaning in (
-            ("O", "approve once"),
-            ("T", "approve the same for this task, 15 minutes"),
-            ("d", "deny"),
-            ("n", "deny with a note for the agent"),
-            ("f", "deny and freeze the task"),
-            ("↑↓ pgup pgdn", "read on; approving needs the end to have been shown"),
-            ("←→", "other requests"),
-            ("esc", "back to the pane; the request goes on waiting"),
-        ):
-            text.append(f"  {key:<14}", f"bold {palette.AMBER}")
-            text.append(f"{meaning}\n", palette.TEXT)
+    def text(self, width: int) -> Text:
+        text = _title(f"Press {LEADER_SHOWN} (ctrl and backslash) or F12, then")
+        leads = [("1–9", "Show task 1–9.")]
+        leads += [(one.shown, one.help) for one in COMMANDS]
+        leads += [(LEADER_SHOWN, f"Send {LEADER_SHOWN} itself to the agent in the pane.")]
+        text.append_text(_keys(leads, width))
+        text.append("\nEvery other key goes to the agent.\n\n", palette.MUTED)
+        text.append_text(_title("In the approval dock"))
+        text.append_text(_keys(_DOCK_KEYS, width))
         text.append(
-            "  Enter, space, y and digits answer nothing. No answer in time means denied.\n\n",
+            "\nEnter, space, y and digits answer nothing. No answer in time means denied.\n\n",
             palette.MUTED,
         )
-        text.append("States\n ", f"bold {palette.TEAL}")
+        text.append_text(_title("States"))
         for state, symbol in STATE_SYMBOL.items():
-            text.append(f" {symbol} {state}  ", STATE_COLOUR[state])
+            text.append(f"  {symbol} {state}\n", STATE_COLOUR[state])
         return text
+
+
+_DOCK_KEYS = (
+    ("O", "Approve once."),
+    ("T", f"Approve the same for this task, {TASK_MINUTES} minutes."),
+    ("d", "Deny."),
+    ("n", "Deny with a note for the agent."),
+    ("f", "Deny and freeze the task."),
+    ("↑↓", "Read on, also by page; approving needs the end to have been shown."),
+    ("←→", "Other requests."),
+    ("esc", "Back to the pane; the request goes on waiting."),
+)
+
+
+def _title(words: str) -> Text:
+    return Text(words + "\n", f"bold {palette.TEAL}")
+
+
+def _keys(keys: Sequence[tuple[str, str]], width: int) -> Text:
+    text = Text()
+    for key, meaning in keys:
+        for number, line in enumerate(hang("", Text(meaning, palette.TEXT), width, 7)):
+            shown = line if number else Text(f"  {key:<5}", f"bold {palette.AMBER}") + line[7:]
+            text.append_text(shown).append("\n")
+    return text
 
 
 class IdentityPage(Page):
@@ -116,16 +126,14 @@ class IdentityPage(Page):
         super().__init__()
         self._shown_task = task
 
-    def text(self) -> Text:
+    def text(self, width: int) -> Text:
         task = self._shown_task
-        text = identity(task, 76)
-        text.append("\n")
         state = task_state(task.state)
-        for label, value in (
+        rows = [
             ("user", Text(one_line(task.user))),
-            ("agent", Text(f"{one_line(task.agent)} (profile {one_line(task.profile)})")),
+            ("agent", Text(f"{one_line(task.agent)}  profile {one_line(task.profile)}")),
             ("runtime", Text(one_line(task.runtime) + "  ").append_text(tier(task))),
-            ("", visible(task.tier_detail, palette.MUTED)),
+            ("evidence", visible(task.tier_detail, palette.MUTED)),
             ("task", Text(f"{one_line(task.id)}  epoch {task.epoch}")),
             ("purpose", visible(task.purpose or "none given")),
             ("state", Text(f"{STATE_SYMBOL[state]} {state}", STATE_COLOUR[state])),
@@ -134,11 +142,11 @@ class IdentityPage(Page):
             ("uses bound", Text(f"by {task.call_identity}")),
             ("policy", Text(one_line(task.preset))),
             ("model access", Text(_model_access(task.model_access))),
-            ("can read", visible("\n".join(task.exposed)) if task.exposed else Text("")),
-        ):
-            if value.plain:
-                text.append("\n" + pad(label, 14), palette.MUTED)
-                text.append_text(value)
+            ("can read", visible(", ".join(task.exposed), palette.AMBER)),
+        ]
+        text = identity(task, width)
+        text.append("\n\n")
+        text.append_text(table([row for row in rows if row[1].plain], width, 14))
         if task.tier == "uncontained":
             text.append(
                 "\n\nUncontained: this agent runs as you and can read what you can read. What the "

@@ -17,8 +17,6 @@ from tui.screens.dialog import Dialog
 from tui.text import clip
 from tui.widgets.line import Line
 
-_WIDTH = 74
-
 
 class GrantsDialog(Dialog[None]):
     """Every live grant with its leases and countdowns; `x` revokes the one in focus."""
@@ -82,11 +80,12 @@ class GrantsDialog(Dialog[None]):
     def _prompt(self, view: View, grant: str) -> Text:
         one = view.world.grants[grant]
         task = view.world.tasks.get(one.task)
+        width = min(84, int(self.size.width * 0.96)) - 8
         text = Text(no_wrap=True)
         name = f"task {task.number} {task.purpose}" if task else one.task
-        text.append(clip(name, _WIDTH) + "\n", palette.TEAL)
+        text.append(clip(name, width) + "\n", palette.TEAL)
         return text.append_text(
-            panels.grant(one, view.world.leases_of(grant), view.now, _WIDTH)
+            panels.grant(one, view.world.leases_of(grant), view.now, width)
         ).append("\n")
 
     def action_revoke(self) -> None:

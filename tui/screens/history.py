@@ -17,7 +17,7 @@ from supervisor import wire
 from supervisor.errors import TaskpassError, UsageError
 from tui import palette, query, records
 from tui.lines import View, key_line, spread
-from tui.text import clip, plural, time_of_day, visible
+from tui.text import clip, plural, table, time_of_day, visible
 from tui.widgets.line import Line
 
 if TYPE_CHECKING:
@@ -209,14 +209,13 @@ class HistoryScreen(Screen[None]):
             line.say(Text("no record", palette.MUTED))
             return
         record = self._records[self._shown[row]]
-        pane.border_title = Content(f" record {self._shown[row]} ")
-        text = Text(overflow="fold")
-        for name, value in records.fields(record):
-            text.append(f"{name}\n", palette.MUTED)
-            text.append("  ")
-            text.append_text(visible(value) if value else Text("–", palette.MUTED))
-            text.append("\n")
-        line.say(text)
+        pane.border_title = Content(f"record {self._shown[row]}")
+        rows = [
+            (name, visible(value) if value else Text("–", palette.MUTED))
+            for name, value in records.fields(record)
+        ]
+        width = line.size.width or 38
+        line.say(table(rows, width, min(14, width // 3)))
 
     # ── Keys ────────────────────────────────────────────────────────────────────────────
 

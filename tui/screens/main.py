@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 class MainScreen(Screen[None], inherit_bindings=False):
     """What both shapes share. It has no key bindings: every key belongs to the focused pane."""
 
+    # Focus goes where the app puts it: never to a dock or a field by itself.
+    AUTO_FOCUS = ""
+
     def __init__(self, client: AsyncClient, clock: Callable[[], float]) -> None:
         super().__init__()
         # Classes by width in columns.
@@ -114,14 +117,16 @@ def _title(task: wire.TaskView) -> str:
     place = one_line(task.repository or task.cwd).rstrip("/").rpartition("/")[2] or "/"
     branch = f" @ {clip(task.branch, 30)}" if task.branch else ""
     state = task_state(task.state)
-    return f" {task.number} {task.profile} · {place}{branch} · {STATE_SYMBOL[state]} {state} "
+    return (
+        f"{task.number} {one_line(task.profile)} · {place}{branch} · {STATE_SYMBOL[state]} {state}"
+    )
 
 
 def _exposed(task: wire.TaskView) -> str:
     if task.tier != "uncontained":
         return ""
     if not task.exposed:
-        return " uncontained: this agent can read what you can read "
+        return "uncontained: this agent can read what you can read"
     shown = ", ".join(clip(path, 24) for path in task.exposed[:3])
     more = f" +{len(task.exposed) - 3}" if len(task.exposed) > 3 else ""
-    return f" uncontained, can read {shown}{more} "
+    return f"uncontained, can read {shown}{more}"

@@ -15,10 +15,10 @@ from textual.message import Message
 from textual.widgets import Input
 
 from supervisor import wire
-from supervisor.model import ApprovalRequest, Risk
+from supervisor.model import ApprovalRequest, Effect, Risk
 from tui import palette
 from tui.gate import TASK_MINUTES, Gate, Move, Reply
-from tui.lines import RISK_COLOUR, View, identity
+from tui.lines import RISK_COLOUR, View, identity, tier
 from tui.text import clip, one_line, time_of_day, visible, watch
 from tui.widgets.line import Line
 from tui.widgets.paper import Paper
@@ -28,7 +28,7 @@ _LABEL: Final = 12
 _RISK_WORDS: Final = {
     Risk.LOW: "low",
     Risk.MEDIUM: "medium",
-    Risk.HIGH: "HIGH: type the code to approve",
+    Risk.HIGH: "HIGH",
 }
 _SCROLL: Final = {"up": -1, "k": -1, "down": 1, "j": 1, "pageup": -8, "pagedown": 8,
                   "home": -10_000, "end": 10_000}  # fmt: skip
@@ -121,7 +121,7 @@ class ApprovalDock(Vertical, can_focus=True):
             if self._note_open:
                 self._close_note()
                 self.focus()
-            self.query_one(Paper).read(self._content(batch))
+            self.query_one(Paper).read(self._content(batch), _LABEL)
         self.set_class(request.risk is Risk.HIGH, "-high")
         self._titles(request)
         self._foot()
@@ -143,69 +143,55 @@ class ApprovalDock(Vertical, can_focus=True):
 
     def _titles(self, request: ApprovalRequest) -> None:
         task = self._asker(request)
-        place = f" APPROVAL {self._index + 1} of {len(self._batches)}"
+        place = f"APPROVAL {self._index + 1} of {len(self._batches)}"
         if task is not None:
             place += f" · task {task.number} {clip(task.purpose, 28)}"
-        self.border_title = Content(place + " ")
+        self.border_title = Content(place)
 
     def _asker(self, request: ApprovalRequest) -> wire.TaskView | None:
         return self._view.world.tasks.get(request.task) if self._view else None
 
-    def _content(self, batch: Batch) -> Text:
+    def _content(self, batch: Batch) -> list[tuple[str, Text]]:
+        """All that the person must be able to see before answering, as labelled rows."""
         request = batch.first
-        text = Text(overflow="fold")
-        text.append_text(visible(request.title, f"bold {palette.TEXT}"))
-        text.append("\n")
+        rows = [("", visible(request.title, f"bold {palette.TEXT}")), ("", Text())]
         task = self._asker(request)
         if task is not None:
-            self._row(text, "task", identity(task, 96))
-            bound = f" · uses bound by {task.call_identity}"
-            text.append(f" · {one_line(task.tier)}{bound}", palette.MUTED)
-        for number, effect in enumerate(request.effects):
-            self._row(text, "" if number else "effect", visible(effect.label))
-            others = {
-                name: value
-                for name, value in effect.attributes.items()
-                if name not in ("method", "path")
-            }
-            for name, value in others.items():
-                text.append("  ")
-                text.append_text(visible(f"{name}={value}", palette.MUTED))
+            rows.append(("task", identity(task, 96)))
+            bound = tier(task).append(f"  uses bound by {task.call_identity}", palette.MUTED)
+            rows.append(("runtime", bound))
+        rows += [("effect" if not n else " ", _effect(e)) for n, e in enumerate(request.effects)]
         resources = list(dict.fromkeys(effect.resource for effect in request.effects))
-        self._row(text, "resource", visible(", ".join(resources) or "none named"))
+        rows.append(("resource", visible(", ".join(resources) or "none named")))
         risk = Text(_RISK_WORDS[request.risk], f"bold {RISK_COLOUR[request.risk]}")
-        self._row(text, "risk", risk)
-        credential = request.credential
-        if credential:
-            released = visible(credential)
+        if request.code:
+            risk.append(": type the code to approve")
+        rows.append(("risk", risk))
+        if request.credential:
+            released = visible(request.credential)
             released.append("  released for what you approve, to nothing else", palette.MUTED)
         else:
             released = Text("none is released", palette.MUTED)
-        self._row(text, "credential", released)
+        rows.append(("credential", released))
         for number, change in enumerate(request.change or ("nothing beyond its grants",)):
             style = palette.AMBER if request.change else palette.MUTED
             sign = "+ " if request.change and not change.startswith("+") else ""
-            self._row(text, "" if number else "change", visible(sign + change, style))
+            rows.append((" " if number else "change", visible(sign + change, style)))
         asking = visible(", ".join(request.asking) or "no rule named")
-        asking.append("  ")
-        asking.append_text(visible(request.reason, palette.MUTED))
-        self._row(text, "why asked", asking)
+        asking.append("  ").append_text(visible(request.reason, palette.MUTED))
+        rows.append(("why asked", asking))
         if len(batch.requests) > 1:
             count = f"{len(batch.requests)} identical requests, one answer for all of them"
-            self._row(text, "batch", Text(count, f"bold {palette.AMBER}"))
+            rows.append(("batch", Text(count, f"bold {palette.AMBER}")))
             for one in batch.requests:
                 asked = f"{time_of_day(one.created)}  call {one_line(one.call)}  {one_line(one.id)}"
-                self._row(text, "", Text(asked, palette.MUTED))
+                rows.append((" ", Text(asked, palette.MUTED)))
         for one in batch.requests:
             if one.agent_note:
                 words = Text("(untrusted) ", f"italic {palette.AMBER}")
-                words.append_text(visible(f"“{one.agent_note}”", f"italic {palette.MUTED}"))
-                self._row(text, "agent says", words)
-        return text
-
-    def _row(self, text: Text, label: str, value: Text) -> None:
-        text.append(f"\n{label:<{_LABEL}}", palette.MUTED)
-        text.append_text(value)
+                words.append_text(visible(one.agent_note, f"italic {palette.MUTED}"))
+                rows.append(("agent says", words))
+        return rows
 
     def _foot(self) -> None:
         batch = self._current
@@ -230,7 +216,7 @@ class ApprovalDock(Vertical, can_focus=True):
         text.append_text(self._state(now))
         self.query_one("#dock-foot", Line).say(text)
         left = batch.expires - self._clock()
-        self.border_subtitle = Content(f" no answer in {watch(left)} = denied ")
+        self.border_subtitle = Content(f"no answer in {watch(left)} = denied")
 
     def _code(self, text: Text, code: str) -> None:
         typed = self.gate.code_typed
@@ -329,3 +315,12 @@ class ApprovalDock(Vertical, can_focus=True):
         if event.edition == self.query_one(Paper).edition:
             self.gate.reached_end()
             self._foot()
+
+
+def _effect(effect: Effect) -> Text:
+    """An effect with every attribute it has."""
+    text = visible(effect.label)
+    for name, value in effect.attributes.items():
+        if name not in ("method", "path"):
+            text.append("  ").append_text(visible(f"{name}={value}", palette.MUTED))
+    return text

@@ -116,12 +116,12 @@ class Panes(Container):
 
 
 def _welcome() -> Text:
-    text = Text(justify="center")
-    text.append("\n\nNo task runs.\n\n", f"bold {palette.TEXT}")
+    text = Text()
+    text.append("No task runs.\n\n", f"bold {palette.TEXT}")
     text.append("^\\ n", f"bold {palette.AMBER}")
     text.append("  starts an agent here\n", palette.TEXT)
     text.append("taskpass run -- claude", f"bold {palette.TEAL}")
-    text.append("  starts one in another terminal; it shows up here\n\n", palette.TEXT)
+    text.append("  starts one in another terminal\n\n", palette.TEXT)
     text.append("^\\ ?", f"bold {palette.AMBER}")
     text.append("  tells the keys", palette.TEXT)
     return text

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+from collections.abc import Sequence
+
 from rich.segment import Segment
 from rich.text import Text
 from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
+
+from tui.text import hang
 
 
 class Paper(Widget):
@@ -27,17 +30,18 @@ class Paper(Widget):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._text = Text()
+        self._rows: Sequence[tuple[str, Text]] = ()
+        self._indent = 0
         self._lines: list[Text] = []
         self._wrapped_to = -1
         self._top = 0
         self._told = False
         self.edition = 0  # counts the texts shown here
-        self._measure = Console(width=80, no_color=True)
 
-    def read(self, text: Text) -> None:
-        """Show a new text from its top."""
-        self._text = text
+    def read(self, rows: Sequence[tuple[str, Text]], indent: int) -> None:
+        """Show new labelled rows from their top; a row labelled "" uses the whole width."""
+        self._rows = rows
+        self._indent = indent
         self.edition += 1
         self._wrapped_to = -1
         self._top = 0
@@ -59,7 +63,11 @@ class Paper(Widget):
     def _wrap(self, width: int) -> list[Text]:
         if width != self._wrapped_to:
             self._wrapped_to = width
-            self._lines = list(self._text.wrap(self._measure, max(1, width), overflow="fold"))
+            self._lines = [
+                line
+                for label, value in self._rows
+                for line in hang(label, value, max(1, width), self._indent if label else 0)
+            ]
         return self._lines
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -75,6 +83,6 @@ class Paper(Widget):
         if index == len(lines) - 1 and not self._told:
             self._told = True
             self.post_message(self.EndShown(self.edition))
-        segments = Segment.apply_style(lines[index].render(self._measure), style)
+        segments = Segment.apply_style(lines[index].render(self.app.console), style)
         strip = Strip([segment for segment in segments if segment.text != "\n"])
         return strip.adjust_cell_length(self.size.width, style)
