@@ -44,7 +44,10 @@ CREATE TABLE IF NOT EXISTS checkpoints (
 
 _HINT = "Free some space, or make the disk writable. Until then no credential is released."
 
+_DAMAGED_HINT = "Keep the file aside, then restore it from a backup or move it away to begin anew."
+
 _SPACE_ERRORS = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
+_DAMAGE_ERRORS = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +103,15 @@ class Database:
         self._checkpoints, self._signed, self._signed_at = 0, 0, clock()
         try:
             self._connection = self._open()
-        except sqlite3.Error:
+        except sqlite3.Error as error:
+            if _primary(error) not in _SPACE_ERRORS:
+                raise self._failed(error) from error
             # A restart on a full disk: even opening needs room. Revocations come first.
             self._reserve.release()
             try:
                 self._connection = self._open()
-            except sqlite3.Error as error:
-                raise self._failed(error) from error
+            except sqlite3.Error as still:
+                raise self._failed(still) from still
         try:
             self._read_heads()
             self._check_tail()
@@ -175,7 +180,7 @@ class Database:
             return self._commit(drafts)  # a single record may fit where a batch did not
         except sqlite3.Error as error:
             self._resume()
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _SPACE_ERRORS:
+            if _primary(error) not in _SPACE_ERRORS:
                 return [self._failed(error)] * len(drafts)
         self._reserve.release()
         try:
@@ -316,7 +321,16 @@ class Database:
         )
 
     def _failed(self, error: sqlite3.Error) -> LedgerFailed:
-        return LedgerFailed(f"The history cannot be written: {error}.", hint=_HINT)
+        damaged = _primary(error) in _DAMAGE_ERRORS
+        return LedgerFailed(
+            f"The history in {self._path} cannot be written: {error}.",
+            hint=_DAMAGED_HINT if damaged else _HINT,
+        )
+
+
+def _primary(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; 0 for errors of the Python module itself."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def read_rows(connection: sqlite3.Connection) -> Iterator[Row]:

@@ -28,7 +28,7 @@ _BATCH = 512  # records in one commit, at most
 _IDLE = 0.25  # seconds without an append after which the write-ahead log is folded
 _FOLD_AFTER = 4096  # commits after which it is folded even when busy
 
-Listener = Callable[[Sequence[dict[str, Any]]], None]
+Listener = Callable[[list[dict[str, Any]]], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
