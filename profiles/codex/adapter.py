@@ -93,7 +93,6 @@ class Codex(Profile):
         hook_table = hooks(str(config), str(script), request.hook_url, request.hook_timeout)
         settings = supervised(
             own,
-            cwd=request.cwd,
             contained=request.contained,
             model_secrets=(*self.manifest.model_secrets, *keys),
             hook_table=hook_table,

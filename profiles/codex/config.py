@@ -86,7 +86,6 @@ def key_variables(own: Mapping[str, Any]) -> tuple[str, ...]:
 def supervised(
     own: Mapping[str, Any],
     *,
-    cwd: str,
     contained: bool,
     model_secrets: Sequence[str],
     hook_table: Mapping[str, Any],
@@ -114,8 +113,4 @@ def supervised(
     excluded = [str(name) for name in environment.get("exclude", [])]
     environment["exclude"] = sorted({*excluded, *model_secrets})
     config["shell_environment_policy"] = environment
-    projects = _table(own.get("projects"))
-    # Said in advance: the question would be asked again in each task, as its answer is not kept.
-    projects.setdefault(cwd, {"trust_level": "untrusted"})
-    config["projects"] = projects
     return config

@@ -97,6 +97,7 @@ def bench(request: pytest.FixtureRequest, scripted_model: ScriptedModel, tmp_pat
         f'base_url = "{scripted_model.url}/v1"\nrequest_max_retries = 0\n'
         # Both would look for their maker's servers; these tests stay on loopback.
         "[features]\nplugins = false\napps = false\n"
+        f'[projects."{workspace}"]\ntrust_level = "trusted"\n'
     )
     (codex / "auth.json").write_text("{}")
     return Bench(agent, scripted_model, home, workspace, tmp_path / "task")
@@ -208,10 +209,7 @@ async def test_a_project_cannot_turn_the_hooks_off(bench: Bench) -> None:
     (bench.workspace / ".codex").mkdir()
     (bench.workspace / ".codex/config.toml").write_text("[features]\nhooks = false\n")
     own = bench.home / ".codex/config.toml"
-    own.write_text(
-        own.read_text()
-        + f'hooks = false\n[projects."{bench.workspace}"]\ntrust_level = "trusted"\n'
-    )
+    own.write_text(own.read_text().replace("[features]", "[features]\nhooks = false"))
     async with hooked(bench.profile, bench.task_dir, judge=deny("not here")) as at:
         output = await bench.run(at, bench.shell("touch ran"))
     assert at.authorize.opened, output
@@ -270,6 +268,27 @@ async def test_a_tool_cannot_announce_calls(bench: Bench) -> None:
     assert all(opened.agent_call_id != "forged" for opened in at.authorize.opened)
     assert [kind for kind, _ in at.authorize.incidents] == ["forged_hook", "forged_hook"]
     assert "refused" in bench.model.last.last_result
+
+
+async def test_in_a_terminal_the_hook_decides_and_nothing_else_asks(bench: Bench) -> None:
+    async def judge(call: ToolCall) -> HookAnswer:
+        return HookAnswer(allow="refused" not in call.command, reason="Not this one.")
+
+    steps = script(bench.shell("touch ran"), bench.shell("touch refused"))
+    async with hooked(bench.profile, bench.task_dir, judge=judge) as at:
+        plan = at.prepare(
+            (*bench.agent.argv, steps), cwd=bench.workspace, home=bench.home,
+            environ=bench.environ(), interactive=True,
+        )  # fmt: skip
+        async with at.in_terminal(plan, bench.workspace) as drawn:
+            deadline = asyncio.get_running_loop().time() + 30
+            while ("", "turn ended") not in at.authorize.settled:
+                if asyncio.get_running_loop().time() > deadline:
+                    pytest.fail(bytes(drawn[-3000:]).decode(errors="replace"))
+                await asyncio.sleep(0.05)
+    assert (bench.workspace / "ran").exists()
+    assert not (bench.workspace / "refused").exists()
+    assert "Not this one." in bench.model.last.last_result
 
 
 async def test_file_tools_name_their_files(

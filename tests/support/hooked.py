@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import os
 import secrets
 import socket
+import struct
+import termios
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -167,6 +171,7 @@ class Hooked:
         home: Path,
         environ: Mapping[str, str],
         contained: bool = True,
+        interactive: bool = False,
     ) -> LaunchPlan:
         """The profile's plan for this command line."""
         return self.profile.prepare(
@@ -180,7 +185,7 @@ class Hooked:
                 hook_url=self.url,
                 hook_timeout=self.hook_timeout,
                 contained=contained,
-                interactive=False,
+                interactive=interactive,
             )
         )
 
@@ -202,6 +207,50 @@ class Hooked:
             child.kill()
             raise
         return output.decode(errors="replace")
+
+    @asynccontextmanager
+    async def in_terminal(self, plan: LaunchPlan, cwd: Path) -> AsyncIterator[bytearray]:
+        """Run it in a terminal of 120×40 until the block ends; what it has drawn so far."""
+        master, slave = os.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        child = await asyncio.create_subprocess_exec(
+            *plan.argv,
+            cwd=cwd,
+            env=dict(plan.env),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(slave)
+        self.owner.root = process(child.pid)
+        drawn = bytearray()
+
+        def read() -> None:
+            try:
+                data = os.read(master, 65536)
+            except OSError:  # the other side is closed
+                loop.remove_reader(master)
+                return
+            drawn.extend(data)
+            for question, reply in _TERMINAL_REPLIES:
+                os.write(master, reply * data.count(question))
+
+        loop = asyncio.get_running_loop()
+        loop.add_reader(master, read)
+        try:
+            yield drawn
+        finally:
+            loop.remove_reader(master)
+            with contextlib.suppress(ProcessLookupError):
+                child.kill()
+            await child.wait()
+            os.close(master)
+
+
+# Cursor position, device attributes: agents wait for these before they draw.
+_TERMINAL_REPLIES = ((b"\x1b[6n", b"\x1b[1;1R"), (b"\x1b[c", b"\x1b[?62;22c"))
 
 
 @asynccontextmanager
