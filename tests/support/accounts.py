@@ -1,0 +1,95 @@
+"""Accounts to run as: this one, and where we are root an unprivileged one besides.
+
+An unprivileged account may not be able to read the interpreter, the virtual environment or the
+clone (a root home is 0700), so it gets copies in a directory that everybody may read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import supervisor
+
+Drive = Callable[..., dict[str, Any]]  # run a scenario of `task_driver` with these settings
+
+_NEEDED = ("msgspec", "platformdirs")
+
+
+@dataclass(frozen=True)
+class Account:
+    """Somebody to run the driver as."""
+
+    name: str
+    uid: int
+    home: Path
+    python: str  # an interpreter it may run, with `supervisor` importable under -I
+    prefix: str  # of that interpreter's installation, for mounts
+
+    def become(self) -> dict[str, Any]:
+        """Arguments of `subprocess.run` that make the child this account's."""
+        return {} if self.uid == os.geteuid() else _as_user(self.uid)
+
+
+def _as_user(uid: int) -> dict[str, Any]:
+    return {"user": uid, "group": pwd.getpwuid(uid).pw_gid, "extra_groups": []}
+
+
+def this_account() -> Account:
+    entry = pwd.getpwuid(os.geteuid())
+    return Account(entry.pw_name, entry.pw_uid, Path(entry.pw_dir), sys.executable, sys.base_prefix)
+
+
+def unprivileged_account() -> Iterator[Account]:
+    """Make an account, yield it, remove it. Only root can."""
+    name = f"taskpass-t{os.getpid()}"
+    subprocess.run(["useradd", "--create-home", "--shell", "/bin/sh", name], check=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix="taskpass-public-") as base:
+            os.chmod(base, 0o755)
+            entry = pwd.getpwnam(name)
+            python, prefix = _public_python(Path(base), entry.pw_uid)
+            yield Account(name, entry.pw_uid, Path(entry.pw_dir), python, prefix)
+    finally:
+        subprocess.run(["userdel", "--remove", name], check=False, capture_output=True)
+
+
+def _public_python(base: Path, uid: int) -> tuple[str, str]:
+    """A virtual environment that `uid` can run, holding copies of what the driver imports."""
+    interpreter = _readable_interpreter(base, uid)
+    venv = base / "venv"
+    subprocess.run([interpreter, "-m", "venv", "--without-pip", str(venv)], check=True)
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    target = venv / "lib" / version / "site-packages"
+    shutil.copytree(Path(supervisor.__file__).parent, target / "supervisor")
+    for package in _NEEDED:
+        shutil.copytree(Path(sysconfig.get_path("purelib")) / package, target / package)
+    subprocess.run(["chmod", "-R", "a+rX", str(base)], check=True)
+    return str(venv / "bin" / "python"), str(Path(interpreter).parent.parent)
+
+
+def _readable_interpreter(base: Path, uid: int) -> str:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    real = str(Path(sys.executable).resolve())
+    for candidate in (real, f"/usr/bin/python{version}", f"/usr/local/bin/python{version}"):
+        with contextlib.suppress(OSError, subprocess.CalledProcessError):
+            command = [candidate, "-c", "import venv"]
+            subprocess.run(command, capture_output=True, check=True, cwd="/", **_as_user(uid))
+            return candidate
+    directory = base / "python"
+    subprocess.run(
+        ["uv", "python", "install", version, "--no-bin", "--install-dir", str(directory)],
+        check=True,
+    )
+    subprocess.run(["chmod", "-R", "a+rX", str(base)], check=True)
+    return str(next(directory.glob(f"*/bin/python{version}")))

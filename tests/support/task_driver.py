@@ -1,0 +1,445 @@
+"""Plays the daemon for one task, as whatever account runs it; prints what happened as JSON.
+
+Run as a program with a scenario's name and a JSON object of settings. It is a program because
+tests run it under several accounts; it imports nothing but the standard library and `supervisor`.
+"""
+
+# ruff: noqa: ASYNC230, ASYNC240 - this program has one thing to do at a time
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from supervisor import procfs, wire
+from supervisor.errors import TaskpassError
+from supervisor.identity.attest_linux import SockDiagOwner, in_tree, peer_process
+from supervisor.model import Process
+from supervisor.ports import Mount, SpawnRequest
+from supervisor.process.holder import screen_token
+from supervisor.process.zygote import Zygote
+
+_DECODER = msgspec.msgpack.Decoder(wire.FromHolder)
+_PATIENCE = 30.0
+TOKEN = "token-of-the-daemon"
+
+
+class Driver:
+    """One zygote and one task."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings = settings
+        self.base = Path(tempfile.mkdtemp(prefix="taskpass-driver-"))
+        self.workspace, self.task_dir = self.base / "workspace", self.base / "task"
+        self.workspace.mkdir()
+        self.task_dir.mkdir()
+        self.socket = str(self.base / "holder.sock")
+        self.zygote = Zygote()
+        self.adopted: wire.Adopted | None = None
+        self.fds: list[int] = []
+        self.events: list[wire.FromHolder] = []
+        self.root: Process | None = None
+
+    def request(self, argv: tuple[str, ...], **changes: Any) -> SpawnRequest:
+        tier = self.settings.get("tier", "A")
+        home = os.path.expanduser("~")
+        fields: dict[str, Any] = {
+            "task": "t-driver",
+            "argv": argv,
+            "env": {"PATH": "/usr/bin:/bin", "HOME": home, "CANARY_ENV": "in-the-task"},
+            "cwd": str(self.workspace),
+            "workspace": str(self.workspace),
+            "mounts": tuple(Mount(path) for path in self.settings.get("mounts", ())),
+            "task_dir": str(self.task_dir),
+            "tier": tier,
+            "bwrap": self.settings["bwrap"] if tier == "A" else "",
+            "listeners": ("proxy",),
+            "ports": (3128 if tier == "A" else 0,),
+            "pty": False,
+            "socket": self.socket,
+        }
+        return SpawnRequest(**(fields | changes))
+
+    async def spawn(self, argv: tuple[str, ...], **changes: Any) -> None:
+        await self.zygote.start()
+        await self.zygote.spawn(self.request(argv, **changes), TOKEN)
+
+    async def adopt(self, token: str = TOKEN) -> asyncio.StreamReader:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(self.socket)
+        connection.sendall(wire.frame(wire.Adopt(token=token)))
+        loop = asyncio.get_running_loop()
+        data, fds, _, _ = await loop.run_in_executor(None, socket.recv_fds, connection, 4, 8)
+        if not data:
+            connection.close()
+            raise ConnectionRefusedError
+        body = await loop.run_in_executor(None, connection.recv, wire.frame_length(data))
+        adopted = _DECODER.decode(body)
+        assert isinstance(adopted, wire.Adopted)
+        self.adopted, self.fds = adopted, fds
+        if adopted.root_pid:
+            self.root = Process(adopted.root_pid, adopted.root_start)
+        connection.setblocking(False)
+        reader, self.writer = await asyncio.open_unix_connection(sock=connection)
+        return reader
+
+    def give_stdio(self, stdout: int) -> None:
+        with socket.socket(socket.AF_UNIX) as screen, open(os.devnull) as null:
+            screen.connect(self.socket)
+            frame = wire.frame(wire.Stdio(token=screen_token(TOKEN)))
+            socket.send_fds(screen, [frame], [null.fileno(), stdout, stdout])
+            screen.settimeout(_PATIENCE)
+            screen.recv(1)  # the holder hangs up when it has them
+
+    async def next(self, reader: asyncio.StreamReader, *kinds: type[Any]) -> Any:
+        async with asyncio.timeout(_PATIENCE):
+            while True:
+                header = await reader.readexactly(4)
+                message = _DECODER.decode(await reader.readexactly(wire.frame_length(header)))
+                self.events.append(message)
+                if isinstance(message, wire.Spawned):
+                    self.root = Process(message.root_pid, message.root_start)
+                if isinstance(message, kinds):
+                    return message
+
+    def tell(self, message: wire.ToHolder) -> None:
+        self.writer.write(wire.frame(message))
+
+    async def kill(self, reader: asyncio.StreamReader) -> wire.Killed:
+        self.tell(wire.Kill())
+        killed: wire.Killed = await self.next(reader, wire.Killed)
+        return killed
+
+    def names(self) -> list[str]:
+        return [type(event).__name__ for event in self.events]
+
+    def sock_diag_owner(self) -> SockDiagOwner:
+        return SockDiagOwner(self.fds[-1], lambda: self.root)
+
+    def listener(self) -> socket.socket:
+        return socket.socket(fileno=os.dup(self.fds[0]))
+
+
+async def until(condition: Callable[[], Any]) -> Any:
+    """Poll until the condition holds; its value."""
+    end = time.monotonic() + _PATIENCE
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise TimeoutError("the condition did not come about")
+        await asyncio.sleep(0.005)
+    return value
+
+
+async def run(driver: Driver) -> dict[str, Any]:
+    """Run `argv` headless to its end."""
+    with tempfile.TemporaryFile() as output:
+        try:
+            await driver.spawn(tuple(driver.settings["argv"]))
+        except TaskpassError as error:
+            return {"error": error.message, "hint": error.hint}
+        reader = await driver.adopt()
+        driver.give_stdio(output.fileno())
+        ended = await driver.next(reader, wire.Exited, wire.SpawnFailed)
+        await driver.kill(reader)
+        output.seek(0)
+        text = output.read().decode(errors="replace")
+    return {
+        "output": text,
+        "exit_code": getattr(ended, "code", None),
+        "events": driver.names(),
+        "socket_left": os.path.exists(driver.socket),
+    }
+
+
+async def waits(driver: Driver) -> dict[str, Any]:
+    """The agent must not run before Adopt, nor before Stdio."""
+    marker = driver.workspace / "ran"
+    await driver.spawn(("/bin/sh", "-c", "touch ran"))
+
+    def programs() -> list[str]:
+        holder = peer_of(driver.socket)
+        below = procfs.descendants(holder.pid)
+        return [Path(f"/proc/{entry.pid}/cmdline").read_text() for entry in below]
+
+    before_adopt = programs()
+    reader = await driver.adopt()
+    before_stdio = programs()
+    ran_early = marker.exists()
+    with open(os.devnull, "w") as null:
+        driver.give_stdio(null.fileno())
+    await driver.next(reader, wire.Exited)
+    return {
+        "before_adopt": before_adopt,
+        "before_stdio": before_stdio,
+        "ran_early": ran_early,
+        "ran": marker.exists(),
+        "events": driver.names(),
+    }
+
+
+def peer_of(path: str) -> Process:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(path)
+        return peer_process(connection)
+
+
+async def survives(driver: Driver) -> dict[str, Any]:
+    """The daemon and the zygote go; the agent stays, and can be adopted again."""
+    await driver.spawn(("/bin/sh", "-c", "echo $$ > pid; exec sleep 1000"), stdio=False)
+    reader = await driver.adopt()
+    await driver.next(reader, wire.Spawned)
+    first, root = driver.adopted, driver.root
+    assert root is not None
+    await driver.zygote.close()
+    driver.writer.close()
+    wrong = ""
+    try:
+        await driver.adopt("another token")
+    except OSError as error:
+        wrong = type(error).__name__
+    try:
+        await driver.adopt(screen_token(TOKEN))
+        wrong = "a screen adopted the task"
+    except OSError:
+        pass
+    reader = await driver.adopt()
+    second, same_root = driver.adopted, driver.root == root
+    alive = procfs.lives(root)
+    killed = await driver.kill(reader)
+    assert first is not None
+    assert second is not None
+    return {
+        "wrong_token": wrong,
+        "same_ports": first.ports == second.ports,
+        "same_root": same_root,
+        "alive": alive,
+        "left": killed.left,
+        "gone": not procfs.lives(root),
+    }
+
+
+_FORKER = """
+import os, sys, time, signal
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def spin(): # forks a copy of itself every 2 ms and ends: outruns a listing
+    while True:
+        time.sleep(0.002)
+        if os.fork(): os._exit(0)
+        os.setsid()
+        with open("count", "a") as f: f.write("x")
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0: spin()
+    os._exit(0)
+for i in range(5):
+    if os.fork() == 0:
+        os.setsid()
+        while True: time.sleep(1)
+while True: time.sleep(1)
+"""
+
+
+async def tree(driver: Driver) -> dict[str, Any]:
+    """Freeze, thaw and kill a tree that daemonises and forks as fast as it can."""
+    await driver.spawn((driver.settings["python"], "-c", _FORKER), stdio=False)
+    reader = await driver.adopt()
+    await driver.next(reader, wire.Spawned)
+    holder = peer_of(driver.socket)
+    count = driver.workspace / "count"
+
+    def size() -> int:
+        return count.stat().st_size if count.exists() else 0
+
+    await until(lambda: size() > 20)
+    driver.tell(wire.Freeze())
+    root = driver.root
+    assert root is not None
+    await until(lambda: (s := procfs.stat(root.pid)) is not None and s.state == "T")
+    frozen_at = await _settled(size)
+    driver.tell(wire.Thaw())
+    await until(lambda: size() > frozen_at + 5)
+    stopped = procfs.stat(root.pid)
+    members = procfs.descendants(holder.pid)
+    killed = await driver.kill(reader)
+    return {
+        "frozen_at": frozen_at,
+        "thawed": stopped is not None and stopped.state != "T",
+        "left": killed.left,
+        "took_ms": killed.took_ms,
+        "survivors": [entry.pid for entry in members if procfs.lives(entry.process)],
+        "still_counting": await _grows(size),
+    }
+
+
+async def _settled(size: Callable[[], int]) -> int:
+    """The size once it has not changed for a while; fails when it never settles."""
+    end = time.monotonic() + _PATIENCE
+    last, since = size(), time.monotonic()
+    while time.monotonic() < end:
+        await asyncio.sleep(0.01)
+        if size() != last:
+            last, since = size(), time.monotonic()
+        elif time.monotonic() - since > 0.3:
+            return last
+    raise TimeoutError("the frozen tree goes on")
+
+
+async def _grows(size: Callable[[], int]) -> bool:
+    try:
+        before = size()
+        return await _settled(size) != before
+    except TimeoutError:
+        return True
+
+
+_CLIENTS = """
+import os, socket, sys, time
+port = int(sys.argv[1])
+def connect(family=socket.AF_INET, host="127.0.0.1"):
+    s = socket.socket(family); s.connect((host, port)); return s
+what = sys.argv[2]
+if what == "plain": s = connect(); s.send(b"plain"); time.sleep(1000)
+if what == "mapped":
+    s = connect(socket.AF_INET6, "::ffff:127.0.0.1"); s.send(b"mapped"); time.sleep(1000)
+if what == "child":
+    if os.fork() == 0: s = connect(); s.send(b"child")
+    time.sleep(1000)
+if what == "shared":
+    s = connect()
+    if os.fork() == 0: s.send(b"shared")
+    time.sleep(1000)
+if what == "orphan":
+    if os.fork() == 0:
+        os.setsid()
+        parent = os.getpid()
+        if os.fork() == 0:
+            while os.getppid() == parent: time.sleep(0.001)
+            s = connect(); s.send(b"orphan"); time.sleep(1000)
+        os._exit(0)
+    os.wait(); time.sleep(1000)
+if what == "gone":
+    s = connect(); s.send(b"gone"); s.close(); time.sleep(1000)
+"""
+
+
+async def attest(driver: Driver) -> dict[str, Any]:
+    """Who is found behind a connection made in the way `client` names."""
+    python, client = driver.settings["python"], driver.settings["client"]
+    script = driver.workspace / "client.py"
+    script.write_text(_CLIENTS)
+    # Uncontained, the port is only known after the start.
+    command = f"exec {python} client.py $(cat port) {client}"
+    waiting = f"until [ -s port ]; do sleep 0.01; done; {command}"
+    await driver.spawn(("/bin/sh", "-c", waiting), stdio=False)
+    reader = await driver.adopt()
+    await driver.next(reader, wire.Spawned)
+    assert driver.adopted is not None
+    listener = driver.listener()
+    listener.settimeout(_PATIENCE)
+    staged = driver.workspace / "port.part"
+    staged.write_text(str(driver.adopted.ports[0]))
+    staged.rename(driver.workspace / "port")
+    loop = asyncio.get_running_loop()
+    connection, peer = await loop.run_in_executor(None, listener.accept)
+    await loop.run_in_executor(None, connection.recv, 64)
+    if client == "gone":
+        await loop.run_in_executor(None, connection.recv, 64)  # end of the stream
+    owner = driver.sock_diag_owner()
+    owners = owner.owners(connection.getsockname(), peer)
+    chains = [owner.ancestry(process) for process in owners]
+    micros = []
+    for _ in range(200):
+        began = time.perf_counter()
+        found = owner.owners(connection.getsockname(), peer)
+        if found:
+            owner.ancestry(found[0])
+        micros.append((time.perf_counter() - began) * 1e6)
+    root = driver.root
+    assert root is not None
+    result = {
+        "owners": len(owners),
+        "owner_is_root": owners == [root],
+        "all_descend": all(chain and chain[-1] == root for chain in chains),
+        "none_descends": not any(chains),
+        "in_tree": [in_tree(process, [root]) for process in owners],
+        "wrong_port": owner.owners(connection.getsockname(), ("127.0.0.1", peer[1] ^ 1)),
+        "reused_pid": owner.ancestry(Process(root.pid, root.start_time + 1)),
+        "stranger": owner.ancestry(Process(os.getpid(), _start(os.getpid()))),
+        "p50_us": round(statistics.median(micros)),
+        "processes": len(procfs.processes()),
+    }
+    await driver.kill(reader)
+    result["after_kill"] = owner.owners(connection.getsockname(), peer)
+    return result
+
+
+def _start(pid: int) -> int:
+    found = procfs.stat(pid)
+    assert found is not None
+    return found.start
+
+
+_ATTACKS = Path(__file__).with_name("attacks_inside.py")
+
+
+async def attacks(driver: Driver) -> dict[str, Any]:
+    """Let a task attack its supervisor (this process) in every way we know."""
+    needle = "needle-" + os.urandom(8).hex()
+    state = Path(driver.settings["state"])
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (state / "key").write_text(needle)
+    (state / "ledger").write_text("history")
+    admin = socket.socket(socket.AF_UNIX)
+    admin.bind(str(state / "admin.sock"))
+    admin.listen(16)
+    abstract = socket.socket(socket.AF_UNIX)
+    abstract.bind("\0" + needle)
+    abstract.listen(16)
+    loopback = socket.create_server(("127.0.0.1", 0))
+    shared = os.open(state / "key", os.O_RDONLY)
+    target = {
+        "pid": os.getpid(),
+        "needle": needle,
+        "state": str(state),
+        "abstract": needle,
+        "port": loopback.getsockname()[1],
+        "fd": shared,
+        "contained": driver.settings["tier"] == "A",
+        "profile": str(Path.home() / ".profile"),
+    }
+    inside = driver.workspace / "attacks.py"
+    inside.write_text(_ATTACKS.read_text())
+    argv = (driver.settings["python"], "-S", "attacks.py", json.dumps(target))
+    driver.settings["argv"] = argv
+    result = await run(driver)
+    with contextlib.suppress(ValueError):
+        result["attacks"] = json.loads(result["output"])
+    return result
+
+
+_SCENARIOS = {
+    scenario.__name__: scenario for scenario in (run, waits, survives, tree, attest, attacks)
+}
+
+
+async def main(name: str, settings: dict[str, Any]) -> None:
+    driver = Driver(settings)
+    result = await _SCENARIOS[name](driver)
+    await driver.zygote.close()
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], json.loads(sys.argv[2])))
