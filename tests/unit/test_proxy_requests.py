@@ -375,11 +375,14 @@ async def test_an_unattested_connection_gets_nothing(rig: Rig) -> None:
     assert {kind for kind, _ in rig.authorize.incidents} == {"unattested"}
 
 
-async def test_a_connection_that_outlives_its_process_gets_nothing(rig: Rig) -> None:
+async def test_a_connection_that_outlives_its_process_gets_nothing(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reader, writer = await rig.tunnel()
     writer.write(request(rig))
     assert (await response(reader))[0] == 200
     rig.owner.chains.clear()
+    monkeypatch.setattr("supervisor.channels.http.connection._BELIEVED", 0.0)
     writer.write(request(rig))
     assert (await response(reader))[0] == 403
     assert len(rig.upstream.seen) == 1

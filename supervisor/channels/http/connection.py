@@ -10,6 +10,7 @@ import asyncio
 import base64
 import binascii
 import ipaddress
+import logging
 import re
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -40,13 +41,17 @@ from supervisor.errors import Denied, NotAttested, Revoked, TaskpassError
 from supervisor.model import Effect, Process, Verb
 from supervisor.ports import Authorize, ConnectionOwner, Release
 
+log = logging.getLogger(__name__)
+
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _BIND_LIMIT = 600  # bytes in the bind line
 _HANDLE = re.compile(r"[\x21-\x7e]{1,512}")
 # A refused request's body is read up to here, so that the client reads the refusal.
 _DISCARD_LIMIT = 1024 * 1024
 _DISCARD_TIME = 2.0
-_SETTLE_AFTER = 0.005  # seconds
+# For so long a chain of processes is believed without a new look at each of them. The core looks
+# again by itself immediately before it releases a credential.
+_BELIEVED = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,8 @@ class Services:
     idle_timeout: float
     silence_timeout: float
     track: Callable[[Exchange, bool], None]
-    record: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+    record: Callable[[Coroutine[Any, Any, None]], object]
+    settle: Callable[[Release, int], None]
     credentialed: set[Origin]  # where one of our credentials was released
 
 
@@ -76,6 +82,8 @@ class Connection:
         self._sockname = client.sockname
         self._peername = client.peername
         self._owners: list[Process] = []
+        self._chain: list[Process] = []
+        self._looked = float("-inf")  # loop time
         self._unread = False  # the client may still be sending a body that nobody reads
 
     async def run(self) -> None:
@@ -92,7 +100,11 @@ class Connection:
                     await self._plain(head)
         except TaskpassError as error:
             client.write(refusal.render(error, body=True, close=True))
-        except (OSError, EOFError):
+        except OSError:
+            client.abort()
+        except Exception:
+            # Ours to mend; the client gets no answer, least of all half of one.
+            log.exception("a connection to the proxy failed")
             client.abort()
         else:
             if self._unread:
@@ -109,6 +121,9 @@ class Connection:
         agent, the search for who holds the socket is not repeated: whoever was handed it since
         was handed it by one of them, which could as well have passed the bytes on itself.
         """
+        now = asyncio.get_running_loop().time()
+        if now - self._looked < _BELIEVED:
+            return self._chain
         owner = self._services.owner
         chains = [owner.ancestry(process) for process in self._owners]
         if not chains or not all(chains):
@@ -117,7 +132,8 @@ class Connection:
             if not chains or not all(chains):
                 self._owners = []
                 return []
-        return chains[0]
+        self._chain, self._looked = chains[0], now
+        return self._chain
 
     async def _attested(self, purpose: str) -> list[Process]:
         """As `_attest`.
@@ -340,13 +356,7 @@ class Connection:
                             "lease": release.lease,
                         },
                     )
-            services.record(self._settle(release, status))
-
-    async def _settle(self, release: Release, status: int) -> None:
-        """Record how a use ended. Nobody waits for it: a little later, it shares the commit of
-        another use's intent, which somebody does wait for."""
-        await asyncio.sleep(_SETTLE_AFTER)
-        await self._services.authorize.used(self._services.task, release, status)
+            services.settle(release, status)
 
     def _exchange(
         self, head: RequestHead, origin: Origin, lease: str, secrets: tuple[bytes, ...]

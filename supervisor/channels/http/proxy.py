@@ -16,9 +16,10 @@ from supervisor.channels.http.endpoint import Endpoint
 from supervisor.channels.http.exchange import Exchange
 from supervisor.channels.http.message import Origin
 from supervisor.channels.http.pool import Pool
-from supervisor.ports import Authorize, Channel, ConnectionOwner
+from supervisor.ports import Authorize, Channel, ConnectionOwner, Release
 
 _BACKLOG = 512
+_SETTLE_AFTER = 0.02  # seconds
 _CONNECTIONS = 2048  # of one task, both directions together
 
 
@@ -61,12 +62,15 @@ class HttpProxyChannel(Channel):
         allow_private: Callable[[], frozenset[str]] = frozenset,
         timeouts: Timeouts | None = None,
     ) -> None:
+        self._task = task
+        self._authorize = authorize
         self._listener = listener
         self._timeouts = timeouts or Timeouts()
         self._endpoints: set[Endpoint] = set()
         self._exchanges: dict[str, set[Exchange]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._records: set[asyncio.Task[None]] = set()
+        self._ended: list[tuple[Release, int]] = []  # uses, and how they ended
         self._pool = Pool(
             self._endpoints,
             upstream_tls,
@@ -86,6 +90,7 @@ class HttpProxyChannel(Channel):
             silence_timeout=self._timeouts.silence,
             track=self._track,
             record=self._record,
+            settle=self._settle,
             credentialed=set[Origin](),
         )
         self._server: asyncio.Server | None = None
@@ -135,9 +140,11 @@ class HttpProxyChannel(Channel):
         for task in self._tasks:
             task.cancel()
         # Cancelled connections leave a last record each.
-        for group in (self._tasks, self._records):
-            if group:
-                await asyncio.wait(set(group))
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
+        self._settle_ended()
+        if self._records:
+            await asyncio.wait(set(self._records))
         if self._sweeper is not None:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
@@ -162,12 +169,23 @@ class HttpProxyChannel(Channel):
             if not exchanges:
                 del self._exchanges[exchange.lease]
 
-    def _record(self, record: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _settle(self, release: Release, status: int) -> None:
+        """Record how a use ended. Nobody waits for it: a little later, it shares the commit of
+        another use's intent, which somebody does wait for."""
+        if not self._ended:
+            asyncio.get_running_loop().call_later(_SETTLE_AFTER, self._settle_ended)
+        self._ended.append((release, status))
+
+    def _settle_ended(self) -> None:
+        ended, self._ended = self._ended, []
+        for release, status in ended:
+            self._record(self._authorize.used(self._task, release, status))
+
+    def _record(self, record: Coroutine[Any, Any, None]) -> None:
         """Run a record to its end, whatever becomes of the connection it is about."""
         task = asyncio.get_running_loop().create_task(record)
         self._records.add(task)
         task.add_done_callback(self._recorded)
-        return task
 
     def _recorded(self, task: asyncio.Task[None]) -> None:
         self._records.discard(task)
