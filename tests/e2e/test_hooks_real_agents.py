@@ -83,7 +83,11 @@ class Bench:
 
 @pytest.fixture(params=["claude_code", "codex"])
 def bench(request: pytest.FixtureRequest, scripted_model: ScriptedModel, tmp_path: Path) -> Bench:
-    agent: RealAgent = request.getfixturevalue(request.param)
+    return set_up(request.getfixturevalue(request.param), scripted_model, tmp_path)
+
+
+def set_up(agent: RealAgent, scripted_model: ScriptedModel, tmp_path: Path) -> Bench:
+    """A home with settings for both agents, and an empty folder that its owner trusts."""
     home = state_home(tmp_path)
     workspace = tmp_path / "work"
     workspace.mkdir()
@@ -291,14 +295,28 @@ async def test_in_a_terminal_the_hook_decides_and_nothing_else_asks(bench: Bench
     assert "Not this one." in bench.model.last.last_result
 
 
+async def test_outside_a_container_codex_keeps_its_own_sandbox(
+    codex: RealAgent, scripted_model: ScriptedModel, tmp_path: Path
+) -> None:
+    bench = set_up(codex, scripted_model, tmp_path)
+    # What its sandbox blocks by default is loopback, where our proxy listens.
+    command = f"touch inside && curl -sS {scripted_model.url}/v1/models"
+    async with hooked(bench.profile, bench.task_dir) as at:
+        argv = (*codex.argv, "exec", "--skip-git-repo-check", script(bench.shell(command)))
+        plan = at.prepare(
+            argv, cwd=bench.workspace, home=bench.home, environ=bench.environ(), contained=False
+        )
+        output = await at.run(plan, bench.workspace)
+    assert "end" in bench.model.last.last_result, output
+    print(output)
+    assert 0
+
+
 async def test_file_tools_name_their_files(
     claude_code: RealAgent, scripted_model: ScriptedModel, tmp_path: Path
 ) -> None:
-    home, workspace = state_home(tmp_path), tmp_path / "work"
-    workspace.mkdir()
-    trust_folder(home, workspace)
-    bench = Bench(claude_code, scripted_model, home, workspace, tmp_path / "task")
-    note = str(workspace / "note.txt")
+    bench = set_up(claude_code, scripted_model, tmp_path)
+    note = str(bench.workspace / "note.txt")
     async with hooked(bench.profile, bench.task_dir, judge=allow) as at:
         output = await bench.run(
             at,
