@@ -6,12 +6,14 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual import events, work
 from textual.app import App
 from textual.binding import BindingType
+from textual.css.query import NoMatches
 
 from supervisor import wire
 from supervisor.errors import DaemonUnavailable, TaskpassError, VersionMismatch
@@ -76,12 +78,12 @@ class TaskpassApp(App[int], inherit_bindings=False):
         self._panic_until = 0.0
         self._drawing = False
         self._rang = float("-inf")
-        self._main: MainScreen = (RunScreen if shape == "run" else WorkspaceScreen)(client, clock)
+        self.main: MainScreen = (RunScreen if shape == "run" else WorkspaceScreen)(client, clock)
         self.register_theme(palette.THEME)
         self.theme = palette.THEME.name
 
     def on_mount(self) -> None:
-        self.push_screen(self._main)
+        self.push_screen(self.main)
         self.set_interval(_TICK_SECONDS, self._draw)
         self._follow()
 
@@ -166,12 +168,17 @@ class TaskpassApp(App[int], inherit_bindings=False):
 
     def _draw(self) -> None:
         self._drawing = False
-        if not self._main.is_mounted:
+        if not self.main.is_mounted:
             return
         view = self.view()
+        # While the app is being taken down, parts of its screens are gone already.
+        with suppress(NoMatches):
+            self._show(view)
+
+    def _show(self, view: View) -> None:
         if view.task is not None or not self.world.tasks:
-            self._main.panes.show(view.task)
-        self._main.show(view)
+            self.main.panes.show(view.task)
+        self.main.show(view)
         top = self.screen
         if isinstance(top, Dialog | HistoryScreen):
             top.follow(view)
@@ -185,7 +192,7 @@ class TaskpassApp(App[int], inherit_bindings=False):
         if isinstance(event, events.Key) and not event.is_forwarded:
             if not self.app_focus:
                 # The terminal had lost the focus and did not say that it is back.
-                self._main.dock.rearm()
+                self.main.dock.rearm()
             if await self._lead(event.key):
                 return
         await super().on_event(event)
@@ -200,43 +207,43 @@ class TaskpassApp(App[int], inherit_bindings=False):
             if key not in LEADERS:
                 return False
             self._leading = True
-            self._main_keys()
+            self._show_leader_keys()
             return True
         panicking = time.monotonic() < self._panic_until
         self._stop_leading()
         if panicking and key == "X":
             self._revoke_all()
         elif key in LEADERS:
-            self._main.panes.press("ctrl+backslash")
+            self.main.panes.press("ctrl+backslash")
         elif key.isdecimal():
             self._show_number(int(key))
         elif key in BY_KEY:
             await self.run_action(BY_KEY[key].name)
         return True
 
-    def _main_keys(self) -> None:
+    def _show_leader_keys(self) -> None:
         self._to_main()
-        self._main.show_keys(lines.which_key(self.size.width))
+        self.main.show_keys(lines.which_key(self.size.width))
 
     def _stop_leading(self) -> None:
         self._leading = False
         self._panic_until = 0.0
-        self._main.show_keys(None)
+        self.main.show_keys(None)
 
     def _to_main(self) -> None:
         """Close what lies above the main screen."""
-        while self.screen is not self._main and len(self.screen_stack) > 1:
+        while self.screen is not self.main and len(self.screen_stack) > 1:
             self.pop_screen()
 
     def on_app_focus(self) -> None:
-        self._main.dock.rearm()
+        self.main.dock.rearm()
 
     # ── Commands ────────────────────────────────────────────────────────────────────────
 
     def action_answer(self) -> None:
         if self._pairing_error is not None:
             self._say(f"This screen may not answer: {self._pairing_error}", bad=True)
-        if not self._main.dock.open(self.view()):
+        if not self.main.dock.open(self.view()):
             self._say("No approval waits.")
 
     def action_deny_first(self) -> None:
@@ -254,8 +261,8 @@ class TaskpassApp(App[int], inherit_bindings=False):
             self._show_task(ids[(at + 1) % len(ids)])
 
     def action_zoom(self) -> None:
-        if isinstance(self._main, WorkspaceScreen):
-            self._main.toggle_zoom()
+        if isinstance(self.main, WorkspaceScreen):
+            self.main.toggle_zoom()
 
     def action_grants(self) -> None:
         self.push_screen(GrantsDialog(self.view()))
@@ -272,7 +279,7 @@ class TaskpassApp(App[int], inherit_bindings=False):
             return
         view = self.view()
         cwd = view.task.cwd if view.task else str(Path.cwd())
-        size = self._main.panes.content_size
+        size = self.main.panes.content_size
         dialog = NewTaskDialog(self.client, cwd, max(20, size.width), max(5, size.height))
         self.push_screen(dialog, self._started)
 
@@ -301,7 +308,7 @@ class TaskpassApp(App[int], inherit_bindings=False):
         """Freeze everything, and listen for a second X."""
         self._leading = True
         self._panic_until = time.monotonic() + PANIC_SECONDS
-        self._main.show_keys(lines.panic_keys(self.size.width))
+        self.main.show_keys(lines.panic_keys(self.size.width))
         self.set_timer(PANIC_SECONDS, self._calm)
         self._freeze_all()
 
@@ -352,7 +359,7 @@ class TaskpassApp(App[int], inherit_bindings=False):
                 if request is not None:
                     self._say(f"{done}: {request.title.partition(chr(10))[0][:80]}")
         except TaskpassError as error:
-            self._main.dock.failed()
+            self.main.dock.failed()
             self._say(str(error), bad=True)
         self._draw()
 
@@ -418,8 +425,8 @@ class TaskpassApp(App[int], inherit_bindings=False):
         self._answer(message.batch.ids, answer, done)
 
     def on_approval_dock_left(self) -> None:
-        if self.screen is self._main:
-            self._main.back_to_pane()
+        if self.screen is self.main:
+            self.main.back_to_pane()
 
     def on_grants_dialog_revoke(self, message: GrantsDialog.Revoke) -> None:
         self._say(f"revoking {message.credential}…")
@@ -443,8 +450,8 @@ class TaskpassApp(App[int], inherit_bindings=False):
     def _show_task(self, task: str) -> None:
         self._focused_task = task
         self._draw()
-        if not self._main.dock.has_focus:
-            self._main.back_to_pane()
+        if not self.main.dock.has_focus:
+            self.main.back_to_pane()
 
 
 def _revoked(view: wire.RevokedView) -> str:

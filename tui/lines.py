@@ -134,7 +134,7 @@ def status(view: View, width: int, message: str = "") -> Text:
         right.append_text(waiting(len(view.pending)))
         right.append("  ")
         right.append_text(_holdings(view, short=width < 100))
-    key = "a answer" if view.pending else "?"
+    key = "?" if not view.pending else "a answer" if width >= 100 else "a"
     right.append(f"  {LEADER_SHOWN} {key} ", palette.AMBER if view.pending else palette.MUTED)
     left = Text(" ")
     if message:

@@ -175,7 +175,7 @@ def hang(label: str, value: Text, width: int, indent: int) -> list[Text]:
     lines = list(value.wrap(_MEASURE, room, overflow="fold")) or [Text()]
     hung = []
     for number, line in enumerate(lines):
-        text = Text("" if number else label, palette.MUTED, no_wrap=True)
+        text = Text(no_wrap=True).append("" if number else label, palette.MUTED)
         text.append(" " * max(0, indent - text.cell_len))
         line.rstrip()
         hung.append(text.append_text(line))

@@ -75,9 +75,9 @@ class HelpPage(Page):
 
     def text(self, width: int) -> Text:
         text = _title(f"Press {LEADER_SHOWN} (ctrl and backslash) or F12, then")
-        leads = [("1–9", "Show task 1–9.")]
-        leads += [(one.shown, one.help) for one in COMMANDS]
-        leads += [(LEADER_SHOWN, f"Send {LEADER_SHOWN} itself to the agent in the pane.")]
+        leads = [("1–9", "Task 1–9", "")]
+        leads += [(one.shown, one.title, one.help) for one in COMMANDS]
+        leads += [(LEADER_SHOWN, f"Send {LEADER_SHOWN}", "To the agent in the pane.")]
         text.append_text(_keys(leads, width))
         text.append("\nEvery other key goes to the agent.\n\n", palette.MUTED)
         text.append_text(_title("In the approval dock"))
@@ -93,14 +93,14 @@ class HelpPage(Page):
 
 
 _DOCK_KEYS = (
-    ("O", "Approve once."),
-    ("T", f"Approve the same for this task, {TASK_MINUTES} minutes."),
-    ("d", "Deny."),
-    ("n", "Deny with a note for the agent."),
-    ("f", "Deny and freeze the task."),
-    ("↑↓", "Read on, also by page; approving needs the end to have been shown."),
-    ("←→", "Other requests."),
-    ("esc", "Back to the pane; the request goes on waiting."),
+    ("O", "Approve once", ""),
+    ("T", "Approve for this task", f"The same again passes for {TASK_MINUTES} minutes."),
+    ("d", "Deny", ""),
+    ("n", "Deny with a note", "The agent reads it."),
+    ("f", "Deny and freeze", "The task stops where it is."),
+    ("↑↓", "Read on", "Also by page. Approving needs the end to have been shown."),
+    ("←→", "Other requests", ""),
+    ("esc", "Back to the pane", "The request goes on waiting."),
 )
 
 
@@ -108,12 +108,16 @@ def _title(words: str) -> Text:
     return Text(words + "\n", f"bold {palette.TEAL}")
 
 
-def _keys(keys: Sequence[tuple[str, str]], width: int) -> Text:
+def _keys(keys: Sequence[tuple[str, str, str]], width: int) -> Text:
     text = Text()
-    for key, meaning in keys:
-        for number, line in enumerate(hang("", Text(meaning, palette.TEXT), width, 7)):
-            shown = line if number else Text(f"  {key:<5}", f"bold {palette.AMBER}") + line[7:]
-            text.append_text(shown).append("\n")
+    for key, meaning, more in keys:
+        value = (
+            Text().append(meaning, palette.TEXT).append(f"  {more}" if more else "", palette.MUTED)
+        )
+        lines = hang("", value, width, 7)
+        text.append(f"  {key:<5}", f"bold {palette.AMBER}").append_text(lines[0][7:]).append("\n")
+        for line in lines[1:]:
+            text.append_text(line).append("\n")
     return text
 
 
