@@ -38,8 +38,6 @@ _LONGEST_CHAIN = 3
 # A child between fork and exec shows its parent's descriptors for a moment.
 _ATTEST_TRIES = 3
 _ATTEST_PAUSE = 0.004  # seconds
-# The answer must be out before the agent gives up, whatever its timeout is.
-_MARGIN = 10.0  # seconds
 
 _OUTCOMES = {"post": "ok", "failed": "failed"}
 _ENDS = frozenset({"turn_end", "session_end"})
@@ -57,7 +55,8 @@ class HookIntake:
         profile: reads inputs and writes answers.
         authorize: judges, settles and records.
         owner: finds the process behind a connection, and its ancestors up to the agent's root.
-        hook_timeout: seconds the agent waits for an answer.
+        hold: seconds a call is held while a person is asked; the agent's own timeout, which
+            the launch sets, must be longer.
     """
 
     def __init__(
@@ -69,7 +68,7 @@ class HookIntake:
         authorize: Authorize,
         owner: ConnectionOwner,
         *,
-        hook_timeout: float,
+        hold: float,
     ) -> None:
         self.task = task
         self.profile = profile
@@ -77,7 +76,7 @@ class HookIntake:
         self.owner = owner
         self._listener = listener
         self._token = token.encode()
-        self._patience = hook_timeout - min(_MARGIN, hook_timeout / 2)
+        self._hold = hold
         self._server: asyncio.Server | None = None
         self.connections: set[_Connection] = set()
 
@@ -157,7 +156,7 @@ class HookIntake:
 
     async def _open(self, event: HookEvent, sender: Process) -> tuple[int, bytes, HookEvent | None]:
         assert event.call is not None  # _parse saw to it
-        deadline = time.time() + self._patience
+        deadline = time.time() + self._hold
         try:
             answer = await self.authorize.open_call(
                 self.task, event.call, sender, deadline=deadline

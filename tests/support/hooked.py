@@ -262,9 +262,7 @@ async def hooked(
     listener = socket.create_server(("127.0.0.1", 0))
     token = secrets.token_hex(8)
     authorize, owner = RecordingAuthorize(judge), ProcOwner()
-    intake = HookIntake(
-        "t-test", listener, token, profile, authorize, owner, hook_timeout=hook_timeout
-    )
+    intake = HookIntake("t-test", listener, token, profile, authorize, owner, hold=hook_timeout / 2)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/{token}"
     await intake.serve()
     try:
