@@ -6,6 +6,8 @@ psutil costs ten times as much per process; every read here is one open, one rea
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from supervisor.model import Process
@@ -56,22 +58,70 @@ def lives(process: Process) -> bool:
 
 def processes() -> list[Stat]:
     """All processes visible to us. A process may end or appear while this reads."""
-    found = (stat(int(name)) for name in os.listdir("/proc") if name[0] in "123456789")
-    return [entry for entry in found if entry is not None]
+    return _stats(_pids())
 
 
 def descendants(top: int) -> list[Stat]:
     """All processes below `top`, parents before their children; `top` itself is not in it."""
+    return _below([top], _by_parent(processes()))
+
+
+class Tree:
+    """The processes below `top`, read again and again.
+
+    Most of what runs on a machine is not in the tree and never will be: a process gets a new
+    parent only among its own ancestors. Such pids are remembered and not read again for a second,
+    far less than the numbers need to come round to one of them.
+    """
+
+    def __init__(self, top: int) -> None:
+        self.top = top
+        self._others: set[int] = set()
+        self._forget_at = 0.0
+
+    def members(self) -> list[Stat]:
+        """As `descendants`."""
+        now = time.monotonic()
+        if now >= self._forget_at:
+            self._others.clear()
+            self._forget_at = now + _REMEMBER
+        pids = _pids()
+        self._others &= pids
+        by_parent = _by_parent(_stats(pids - self._others))
+        tree = _below([self.top], by_parent)
+        by_parent.pop(self.top, None)
+        # Only what hangs on a known stranger is one: a parent that ended while we read breaks
+        # the chain, and its child may well be in the tree.
+        self._others.update(entry.pid for entry in _below([0, *self._others], by_parent))
+        return tree
+
+
+_REMEMBER = 1.0  # seconds
+
+
+def _pids() -> set[int]:
+    return {int(name) for name in os.listdir("/proc") if name[0] in "123456789"}
+
+
+def _stats(pids: Iterable[int]) -> list[Stat]:
+    return [entry for entry in map(stat, pids) if entry is not None]
+
+
+def _by_parent(entries: Iterable[Stat]) -> dict[int, list[Stat]]:
     children: dict[int, list[Stat]] = {}
-    for entry in processes():
+    for entry in entries:
         children.setdefault(entry.parent, []).append(entry)
-    tree: list[Stat] = []
-    waiting = [top]
+    return children
+
+
+def _below(tops: Iterable[int], by_parent: dict[int, list[Stat]]) -> list[Stat]:
+    found: list[Stat] = []
+    waiting = list(tops)
     while waiting:
-        below = children.get(waiting.pop(), ())
-        tree.extend(below)
+        below = by_parent.get(waiting.pop(), ())
+        found.extend(below)
         waiting.extend(entry.pid for entry in below)
-    return tree
+    return found
 
 
 def ancestors(pid: int, limit: int = 128) -> list[Stat]:

@@ -47,6 +47,7 @@ class SockDiagOwner(ConnectionOwner):
         self._netlink.settimeout(1.0)  # the kernel answers at once; never hang the daemon
         self._root = root
         self._sequence = 0
+        self._tree: procfs.Tree | None = None
 
     def close(self) -> None:
         self._netlink.close()
@@ -60,7 +61,9 @@ class SockDiagOwner(ConnectionOwner):
         top = procfs.stat(root.pid)
         if top is None or top.start != root.start_time:
             return []
-        return _holders(inode, uid, procfs.descendants(top.parent))
+        if self._tree is None or self._tree.top != top.parent:
+            self._tree = procfs.Tree(top.parent)
+        return _holders(inode, uid, self._tree.members())
 
     def ancestry(self, process: Process) -> list[Process]:
         root = self._root()
