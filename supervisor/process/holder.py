@@ -22,6 +22,7 @@ import contextlib
 import fcntl
 import hashlib
 import hmac
+import importlib
 import os
 import pwd
 import signal
@@ -209,7 +210,7 @@ class Holder:
     # ── The agent's life ────────────────────────────────────────────────────────────────
 
     def _open_panes(self, master: int, slave: int) -> None:
-        from supervisor.process.panes import PaneServer  # headless tasks never load an emulator
+        from supervisor.process.panes import PaneServer
 
         self._panes = PaneServer(master, self._request.cols, self._request.rows)
         self._stdio = (slave, slave, slave)
@@ -346,6 +347,8 @@ def prepare(request: SpawnRequest, token: str) -> tuple[Holder, tuple[int, int] 
         LaunchFailed: no namespaces, no port, a taken socket path.
     """
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+    if request.pty:
+        _load_panes()
     terminal = open_terminal(request.cols, request.rows) if request.pty else None
     server = _listen(request.socket)
     home = pwd.getpwuid(os.geteuid()).pw_dir
@@ -356,6 +359,18 @@ def prepare(request: SpawnRequest, token: str) -> tuple[Holder, tuple[int, int] 
         os.unlink(request.socket)
         raise
     return Holder(request, token, launcher, server), terminal
+
+
+def _load_panes() -> None:
+    """Headless tasks never load an emulator; where there is none, a pane is refused here."""
+    try:
+        importlib.import_module("supervisor.process.panes")
+        importlib.import_module("supervisor.process.emulator_ghostty")
+    except ImportError as error:
+        raise LaunchFailed(
+            f"The terminal emulator cannot be loaded: {error}.",
+            hint="Install taskpass again, or start with --headless.",
+        ) from error
 
 
 def _listen(path: str) -> socket.socket:

@@ -67,6 +67,15 @@ def test_agent_outlives_daemon_and_zygote_and_is_adopted_again(drive: Drive, tie
 
 
 @pytest.mark.parametrize("tier", TIERS)
+def test_pane_has_a_controlling_terminal_and_ctrl_c_is_the_agents(drive: Drive, tier: str) -> None:
+    result = drive("terminal", tier=tier)
+    assert "not a tty" not in result["screen"]
+    assert "20 70" in result["screen"]
+    assert "interrupted" in result["screen"]
+    assert result["exit_code"] == 5
+
+
+@pytest.mark.parametrize("tier", TIERS)
 def test_freeze_thaw_and_kill_reach_a_tree_that_outruns_a_listing(drive: Drive, tier: str) -> None:
     result = drive("tree", tier=tier)
     assert result["frozen_at"] > 0
@@ -102,7 +111,7 @@ def test_bubblewrap_that_fails_is_told_in_its_own_words(drive: Drive, tmp_path: 
 
 
 @pytest.mark.parametrize("tier", TIERS)
-@pytest.mark.parametrize("client", ["plain", "mapped", "child"])
+@pytest.mark.parametrize("client", ["plain", "mapped", "hidden", "child"])
 def test_connection_is_traced_to_its_process(drive: Drive, tier: str, client: str) -> None:
     found = drive("attest", tier=tier, client=client)
     assert found["owners"] == 1

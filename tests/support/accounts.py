@@ -23,7 +23,7 @@ import supervisor
 
 Drive = Callable[..., dict[str, Any]]  # run a scenario of `task_driver` with these settings
 
-_NEEDED = ("msgspec", "platformdirs")
+_NEEDED = ("msgspec", "platformdirs", "pyghostty", "cffi", "pycparser", "rich")
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,11 @@ def _public_python(base: Path, uid: int) -> tuple[str, str]:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     target = venv / "lib" / version / "site-packages"
     shutil.copytree(Path(supervisor.__file__).parent, target / "supervisor")
+    installed = Path(sysconfig.get_path("purelib"))
     for package in _NEEDED:
-        shutil.copytree(Path(sysconfig.get_path("purelib")) / package, target / package)
+        shutil.copytree(installed / package, target / package)
+    for library in installed.glob("_cffi_backend*"):
+        shutil.copy(library, target)
     subprocess.run(["chmod", "-R", "a+rX", str(base)], check=True)
     return str(venv / "bin" / "python"), str(Path(interpreter).parent.parent)
 

@@ -313,6 +313,10 @@ what = sys.argv[2]
 if what == "plain": s = connect(); s.send(b"plain"); time.sleep(1000)
 if what == "mapped":
     s = connect(socket.AF_INET6, "::ffff:127.0.0.1"); s.send(b"mapped"); time.sleep(1000)
+if what == "hidden":
+    import ctypes
+    ctypes.CDLL(None).prctl(4, 0, 0, 0, 0) # PR_SET_DUMPABLE: closes /proc/self to its own account
+    s = connect(); s.send(b"hidden"); time.sleep(1000)
 if what == "child":
     if os.fork() == 0: s = connect(); s.send(b"child")
     time.sleep(1000)
@@ -391,6 +395,42 @@ def _start(pid: int) -> int:
     return found.start
 
 
+_PROMPT = """
+tty; stty size
+trap 'echo interrupted; exit 5' INT
+echo ready
+while :; do sleep 0.1; done
+"""
+
+
+async def terminal(driver: Driver) -> dict[str, Any]:
+    """A pane: the agent has a controlling terminal, and ctrl+c is its own."""
+    await driver.spawn(("/bin/sh", "-c", _PROMPT), pty=True, cols=70, rows=20)
+    reader = await driver.adopt()
+    screen, keys = await asyncio.open_unix_connection(driver.socket)
+    keys.write(wire.frame(wire.Attach(token=screen_token(TOKEN), cols=70, rows=20)))
+    rows: dict[int, str] = {}
+    await _shown(screen, rows, "ready")
+    keys.write(wire.frame(wire.Key(key="ctrl+c")))
+    exited = await driver.next(reader, wire.Exited)
+    # The last screen stays for who is attached until the daemon says Kill.
+    text = await _shown(screen, rows, "interrupted")
+    await driver.kill(reader)
+    keys.close()
+    return {"screen": text, "exit_code": exited.code}
+
+
+async def _shown(screen: asyncio.StreamReader, rows: dict[int, str], wanted: str) -> str:
+    """The screen's text once it shows `wanted`; `rows` is what it showed so far."""
+    async with asyncio.timeout(_PATIENCE):
+        while wanted not in (text := "\n".join(rows[y] for y in sorted(rows))):
+            header = await screen.readexactly(4)
+            message = _DECODER.decode(await screen.readexactly(wire.frame_length(header)))
+            if isinstance(message, wire.Screen):
+                rows |= {y: "".join(run[0] for run in row) for y, row in message.rows.items()}
+    return text
+
+
 _ATTACKS = Path(__file__).with_name("attacks_inside.py")
 
 
@@ -430,7 +470,8 @@ async def attacks(driver: Driver) -> dict[str, Any]:
 
 
 _SCENARIOS = {
-    scenario.__name__: scenario for scenario in (run, waits, survives, tree, attest, attacks)
+    scenario.__name__: scenario
+    for scenario in (run, waits, survives, tree, attest, terminal, attacks)
 }
 
 
