@@ -18,7 +18,7 @@ from textual.css.query import NoMatches
 from supervisor import wire
 from supervisor.errors import DaemonUnavailable, TaskpassError, VersionMismatch
 from supervisor.model import Answer, TaskState
-from tui import lines, palette
+from tui import keys, lines, palette
 from tui.gate import TASK_MINUTES
 from tui.keymap import BY_KEY, COMMANDS, LEADERS, PANIC_SECONDS
 from tui.lines import View
@@ -35,11 +35,13 @@ from tui.world import World, is_gone
 
 if TYPE_CHECKING:
     from supervisor.client import AsyncClient
+    from tui.widgets.terminal import TerminalPane
 
 _DRAW_SECONDS = 0.05  # events are drawn together at this pace at most
 _TICK_SECONDS = 0.5
 _BELL_SECONDS = 5.0  # one bell for a burst of requests
 _RETRY_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0)
+_HOLDER_GONE_SECONDS = 3.0
 _OURS = 125  # exit code of our own failures, as in env(1)
 
 
@@ -64,12 +66,14 @@ class TaskpassApp(App[int], inherit_bindings=False):
     ) -> None:
         # With signals on, the leader would be the terminal's SIGQUIT.
         os.environ.pop("TEXTUAL_ALLOW_SIGNALS", None)
+        keys.install()
         super().__init__()
         self.client = client
         self.shape = shape
         self.clock = clock
         self.world = World()
         self.farewell = ""  # a sentence for the terminal after the screen is gone
+        self.last_screen: tuple[str, ...] = ()  # what the agent of a run screen left, as text
         self._focused_task = task
         self._own_task = task if shape == "run" else ""
         self._connected = True
@@ -434,6 +438,21 @@ class TaskpassApp(App[int], inherit_bindings=False):
 
     def on_side_chosen(self, message: Side.Chosen) -> None:
         self._show_task(message.task)
+
+    def on_terminal_pane_ended(self, message: TerminalPane.Ended) -> None:
+        """A pane has nothing more to show: in the run shape that is the end."""
+        if not self._own_task:
+            return
+        rows = (message.pane.render_line(y).text for y in range(message.pane.size.height))
+        self.last_screen = tuple(row.rstrip() for row in rows)
+        if message.code is not None:
+            self._leave(message.code)
+        else:
+            # The holder is gone without a word. The supervisor knows more, unless it is gone too.
+            self.set_timer(_HOLDER_GONE_SECONDS, self._holder_gone)
+
+    def _holder_gone(self) -> None:
+        self._leave(_OURS, "The task's holder is gone without the agent's exit code.")
 
     def on_panes_failed(self, message: Panes.Failed) -> None:
         self._say(str(message.error), bad=True)

@@ -221,7 +221,7 @@ def which_key(width: int) -> Text:
 def panic_keys(width: int) -> Text:
     """What may follow freezing everything."""
     return key_line(
-        "❄ every task is frozen",
+        "❄ freezing every task",
         [("X", f"again within {PANIC_SECONDS:.0f} s revokes every task"), ("esc", "leave it so")],
         width,
     )

@@ -36,6 +36,9 @@ class FakePane:
             wire.Screen(rows=rows, x=2, y=len(rows) - 1, cols=cols, height=height, full=True)
         )
 
+    def end(self, code: int) -> None:
+        self._frames.put_nowait(wire.Exited(code=code))
+
     async def frames(self) -> AsyncIterator[wire.Screen | wire.Exited]:
         while True:
             yield await self._frames.get()

@@ -422,6 +422,15 @@ async def test_the_run_screen_ends_with_the_agents_exit_code() -> None:
     assert d.app.return_value == 7
 
 
+async def test_the_pane_tells_the_exit_code_when_the_supervisor_cannot() -> None:
+    async with running(shape="run") as d:
+        d.client.lose()
+        d.client.panes["t-1"].end(3)
+        await asyncio.wait_for(_gone(d), 5)
+    assert d.app.return_value == 3
+    assert any("Welcome to claude-code" in row for row in d.app.last_screen)
+
+
 async def test_leaving_the_run_screen_lets_the_task_go_on() -> None:
     async with running(shape="run") as d:
         await d.lead("q")

@@ -105,7 +105,7 @@ _DOCK_KEYS = (
 
 
 def _title(words: str) -> Text:
-    return Text(words + "\n", f"bold {palette.TEAL}")
+    return Text().append(words + "\n", f"bold {palette.TEAL}")
 
 
 def _keys(keys: Sequence[tuple[str, str, str]], width: int) -> Text:
