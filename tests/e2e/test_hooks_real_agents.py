@@ -328,3 +328,21 @@ async def test_file_tools_name_their_files(
     write, read = (ToolKind.WRITE, (note,)), (ToolKind.READ, (note,))
     assert kinds == [write, write, read], output
     assert "second" in bench.model.last.last_result
+
+
+async def test_a_subagents_calls_are_announced_too(
+    claude_code: RealAgent, scripted_model: ScriptedModel, tmp_path: Path
+) -> None:
+    bench = set_up(claude_code, scripted_model, tmp_path)
+    errand = script(bench.shell("touch by-subagent"))
+    async with hooked(bench.profile, bench.task_dir) as at:
+        output = await bench.run(
+            at,
+            call("Agent", description="an errand", prompt=errand, subagent_type="general-purpose"),
+        )
+    spawn, *inside = at.authorize.opened
+    assert (spawn.kind, spawn.subagent) == (ToolKind.AGENT, ""), output
+    errands = [opened for opened in inside if opened.command == "touch by-subagent"]
+    assert len(errands) == 1
+    assert errands[0].subagent
+    assert (bench.workspace / "by-subagent").exists()
