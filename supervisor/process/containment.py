@@ -151,10 +151,15 @@ def _option(bind: _Bind) -> str:
 
 def _git_guards(workspace: str) -> list[str]:
     """Hooks and config of a repository run programs outside later: the task may not plant any."""
-    arguments: list[str] = []
-    for name in (".git/config", ".git/hooks"):
-        path = os.path.join(workspace, name)
-        if os.path.exists(path) and not os.path.islink(os.path.join(workspace, ".git")):
+    git = os.path.join(workspace, ".git")
+    if not os.path.isdir(git) or os.path.islink(git):
+        return []
+    # A mount of its own, since a directory that merely holds mounts could be moved away and
+    # another put into its place.
+    arguments = ["--bind", git, git]
+    for name in ("config", "hooks"):
+        path = os.path.join(git, name)
+        if os.path.exists(path):
             arguments += ["--ro-bind", path, path]
     return arguments
 

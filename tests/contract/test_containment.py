@@ -95,6 +95,31 @@ def test_container_shows_the_workspace_and_little_else(drive: Drive, account: Ac
         assert absent not in words
 
 
+def test_hidden_paths_and_git_hooks_are_out_of_reach(drive: Drive) -> None:
+    files = {
+        ".env": "SECRET",
+        "state/key": "SECRET",
+        ".git/config": "",
+        ".git/hooks/pre-commit": "",
+    }
+    script = """
+        cat .env; cat state/key || echo no key; ls state || echo no list
+        echo x > .env || echo kept
+        echo x > .git/hooks/pre-commit || echo guarded
+        echo x > .git/config || echo guarded
+        rm -rf .git/hooks || echo guarded
+        mv .git old || echo guarded
+        echo x > new && echo written
+    """
+    result = drive("run", argv=shell(script), tier="A", files=files, hide=[".env", "state"])
+    assert "SECRET" not in result["output"]
+    lines = result["output"].splitlines()
+    assert "no key" in lines
+    assert "kept" in lines
+    assert lines.count("guarded") == 4
+    assert lines[-1] == "written"
+
+
 def test_missing_program_is_127_as_env(drive: Drive) -> None:
     contained = drive("run", argv=["/no/such/program"], tier="A")
     assert contained["exit_code"] == 127

@@ -45,6 +45,10 @@ class Driver:
         self.workspace, self.task_dir = self.base / "workspace", self.base / "task"
         self.workspace.mkdir()
         self.task_dir.mkdir()
+        for name, content in settings.get("files", {}).items():
+            path = self.workspace / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
         self.socket = str(self.base / "holder.sock")
         self.zygote = Zygote()
         self.adopted: wire.Adopted | None = None
@@ -68,6 +72,7 @@ class Driver:
             "listeners": ("proxy",),
             "ports": (3128 if tier == "A" else 0,),
             "pty": False,
+            "hide": tuple(str(self.workspace / n) for n in self.settings.get("hide", ())),
             "socket": self.socket,
         }
         return SpawnRequest(**(fields | changes))
