@@ -190,6 +190,46 @@ async def test_chunked_uploads(rig: Rig) -> None:
     writer.close()
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b"5\r\nabcdeXX", b"zz\r\n", b"5\nabcde\r\n", b"-1\r\n\r\n", b"5" * 300],
+    ids=["end", "size", "bare-lf", "negative", "endless"],
+)
+async def test_a_malformed_chunk_is_refused_and_never_completes_a_request(
+    rig: Rig, body: bytes
+) -> None:
+    reader, writer = await rig.tunnel()
+    writer.write(request(rig, "/up", "POST", "Transfer-Encoding: chunked") + body)
+    status, fields, _ = await response(reader)
+    assert (status, fields["connection"]) == (400, "close")
+    writer.close()
+    await eventually(lambda: rig.authorize.settled == [("u-1", 0)], "the use is recorded")
+    assert all(seen.body <= 5 for seen in rig.upstream.seen)
+
+
+async def test_a_body_cut_short_never_completes_a_request(rig: Rig) -> None:
+    _, writer = await rig.tunnel()
+    writer.write(request(rig, "/up", "POST", "Content-Length: 100000") + b"half")
+    await eventually(lambda: bool(rig.upstream.seen), "the head arrives")
+    writer.transport.abort()
+    await asyncio.wait_for(rig.upstream.ended.wait(), 5)
+    await eventually(lambda: rig.authorize.settled == [("u-1", 0)], "the use is recorded")
+
+
+async def test_a_server_that_breaks_off_is_named_or_seen(rig: Rig) -> None:
+    """Before its head: 502. Within its body: the client sees a broken body, not a short one."""
+    rig.upstream.raw = b"HTTP/1.1 200 OK\r\nContent-Le"
+    code, out, _ = await rig.curl(f"https://{rig.origin}/")
+    assert code == 0
+    assert json.loads(out)["error"] == "bad_gateway"
+    rig.upstream.raw = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n"
+    code, _, _ = await rig.curl(f"https://{rig.origin}/")
+    assert code != 0
+    rig.upstream.raw = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabcde"
+    code, _, _ = await rig.curl(f"https://{rig.origin}/")
+    assert code != 0
+
+
 async def test_an_early_answer_reaches_a_client_that_is_still_sending(rig: Rig) -> None:
     reader, writer = await rig.tunnel()
     writer.write(request(rig, "/early", "POST", "Content-Length: 9000000"))

@@ -81,8 +81,12 @@ class BodyReader:
         return False
 
     async def _line_end(self) -> None:
-        if await self._line(2) != b"\r\n":
-            raise BadRequest("A chunk of the body is malformed.")
+        for expected in (b"\r", b"\n"):
+            byte = await self._source.some(1)
+            if not byte:
+                raise ConnectionResetError("the body was cut short")
+            if byte != expected:
+                raise BadRequest("A chunk of the body is malformed.")
 
     async def _line(self, limit: int) -> bytes:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 
 from supervisor.channels.http import reflection
@@ -124,11 +123,17 @@ class Exchange:
             if self.answered:
                 raise ConnectionAbortedError("a body is malformed") from error
             raise
+        except BadGateway:
+            # The server was let go because of what the client sent: say that.
+            if upload is not None and upload.done() and not upload.cancelled():
+                fault = upload.exception()
+                if isinstance(fault, BadRequest):
+                    raise fault from None
+            raise
         finally:
-            if upload is not None and not upload.done():
+            if upload is not None:
                 upload.cancel()
-                with contextlib.suppress(asyncio.CancelledError, ConnectionError, BadRequest):
-                    await upload
+                await asyncio.gather(upload, return_exceptions=True)
             if self._upstream is not None:
                 self._upstream.abort()
 
