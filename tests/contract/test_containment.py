@@ -66,6 +66,12 @@ def test_agent_outlives_daemon_and_zygote_and_is_adopted_again(drive: Drive, tie
     assert result["gone"]
 
 
+@pytest.mark.parametrize("end", ["hangup", "crash"])
+@pytest.mark.parametrize("tier", TIERS)
+def test_agent_does_not_outlive_its_holder(drive: Drive, tier: str, end: str) -> None:
+    drive(end, tier=tier)
+
+
 @pytest.mark.parametrize("tier", TIERS)
 def test_pane_has_a_controlling_terminal_and_ctrl_c_is_the_agents(drive: Drive, tier: str) -> None:
     result = drive("terminal", tier=tier)

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import socket
 import statistics
 import sys
@@ -474,16 +475,46 @@ async def attacks(driver: Driver) -> dict[str, Any]:
     return result
 
 
+async def hangup(driver: Driver) -> dict[str, Any]:
+    """SIGTERM to the holder ends the task: a machine that goes down leaves nothing running."""
+    await driver.spawn(("/bin/sleep", "1000"), stdio=False)
+    reader = await driver.adopt()
+    await driver.next(reader, wire.Spawned)
+    root = driver.root
+    assert root is not None
+    os.kill(peer_of(driver.socket).pid, signal.SIGTERM)
+    await until(lambda: not procfs.lives(root))
+    await until(lambda: not os.path.exists(driver.socket))
+    return {}
+
+
+async def crash(driver: Driver) -> dict[str, Any]:
+    """The agent never outlives its holder."""
+    await driver.spawn(("/bin/sleep", "1000"), stdio=False)
+    reader = await driver.adopt()
+    await driver.next(reader, wire.Spawned)
+    root = driver.root
+    assert root is not None
+    os.kill(peer_of(driver.socket).pid, signal.SIGKILL)
+    await until(lambda: not procfs.lives(root))
+    return {}
+
+
 _SCENARIOS = {
     scenario.__name__: scenario
-    for scenario in (run, waits, survives, tree, attest, terminal, attacks)
+    for scenario in (run, waits, survives, tree, attest, terminal, hangup, crash, attacks)
 }
 
 
 async def main(name: str, settings: dict[str, Any]) -> None:
     driver = Driver(settings)
-    result = await _SCENARIOS[name](driver)
-    await driver.zygote.close()
+    try:
+        result = await _SCENARIOS[name](driver)
+    finally:
+        # A holder outlives its daemon on purpose; one whose scenario failed must not.
+        with contextlib.suppress(OSError, TaskpassError):
+            os.kill(peer_of(driver.socket).pid, signal.SIGTERM)
+        await driver.zygote.close()
     print(json.dumps(result))
 
 
