@@ -1,0 +1,99 @@
+"""Reading the person's keyboard without losing what they pressed.
+
+Textual's parser takes `ESC CR` (Alt+Enter) for Enter, which would submit a prompt instead of
+breaking its line, `ESC b` for Ctrl+Left, and `ESC 1` for `¡`. It also types the text of a paste
+as keys when that text holds an escape character: a paste must never press a key, least of all
+the leader's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from textual import constants, events
+from textual._time import get_time
+from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, XTermParser
+from textual.message import Message
+
+_ESC: Final = "\x1b"
+# `ESC [` and `ESC O` begin longer sequences; `ESC TAB` is Shift+Tab on the Linux console.
+_NOT_ALT: Final = frozenset("[O\t\x1b")
+# xterm's modifyOtherKeys: CSI 27 ; modifiers ; code point ~ (ctlseqs, "XTMODKEYS")
+_OTHER_KEYS: Final = re.compile(r"\x1b\[27;(\d+);(\d+)~")
+
+
+class KeyParser(XTermParser):
+    """`XTermParser` with Alt kept and pastes apart from keys."""
+
+    def __init__(self, debug: bool = False) -> None:
+        super().__init__(debug)
+        self._paste: str | None = None  # what has been pasted so far; None outside a paste
+        self._held = ""  # what may be the start of a paste's first bracket
+        self._held_until = 0.0
+
+    def feed(self, data: str) -> Iterable[Message]:
+        if not data:
+            yield from super().feed(self._take_held())
+            if not self.is_eof:
+                yield from super().feed("")
+            return
+        data = self._take_held() + data
+        while data:
+            if self._paste is None:
+                keys, bracket, data = data.partition(BRACKETED_PASTE_START)
+                if bracket:
+                    self._paste = ""
+                else:
+                    keys, self._held = _split_prefix(keys)
+                    self._held_until = get_time() + constants.ESCAPE_DELAY
+                if keys:
+                    yield from super().feed(keys)
+                continue
+            # The closing bracket may have come in two pieces.
+            self._paste, bracket, data = (self._paste + data).partition(BRACKETED_PASTE_END)
+            if bracket:
+                # NUL is dropped as Textual does: no terminal pastes it on purpose.
+                text, self._paste = self._paste.replace("\x00", ""), None
+                yield events.Paste(text)
+
+    def tick(self) -> Iterable[Message]:
+        if self._held and get_time() >= self._held_until:
+            yield from super().feed(self._take_held())
+            if self._timeout_time is not None:
+                self._timeout_time = 0.0  # it has waited long enough here
+        yield from super().tick()
+
+    def _take_held(self) -> str:
+        held, self._held = self._held, ""
+        return held
+
+    def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterable[events.Key]:
+        if len(sequence) == 2 and sequence[0] == _ESC and sequence[1] not in _NOT_ALT:
+            sequence, alt = sequence[1], True
+        elif match := _OTHER_KEYS.fullmatch(sequence):
+            sequence = f"{_ESC}[{match[2]};{match[1]}u"
+        for event in super()._sequence_to_key_events(sequence):
+            yield _with_alt(event) if alt and len(sequence) == 1 else event
+
+
+def _with_alt(event: events.Key) -> events.Key:
+    key = f"shift+{event.key.lower()}" if len(event.key) == 1 and event.key.isupper() else event.key
+    return events.Key(f"alt+{key}", event.character)
+
+
+def _split_prefix(text: str) -> tuple[str, str]:
+    """`text` without, and then, what it ends with that could become a paste's first bracket."""
+    for length in range(min(len(text), len(BRACKETED_PASTE_START) - 1), 0, -1):
+        if BRACKETED_PASTE_START.startswith(text[-length:]):
+            return text[:-length], text[-length:]
+    return text, ""
+
+
+def install() -> None:
+    """Have Textual's terminal drivers read keys with `KeyParser`. Call before the app runs."""
+    from textual.drivers import linux_driver, linux_inline_driver
+
+    for driver in (linux_driver, linux_inline_driver):
+        vars(driver)["XTermParser"] = KeyParser
