@@ -215,6 +215,7 @@ class Decision:
     policies: tuple[str, ...] = ()  # ids, as written in @id
     hint: str = ""  # the way that works, for a denial
     risk: Risk = Risk.LOW
+    about: tuple[Effect, ...] = ()  # the effects that asked, or the one that was denied
 
 
 class Scope(StrEnum):

@@ -84,6 +84,28 @@ class CedarEngine(PolicyEngine):
         self._digest = _digest(self._sources)
         self._tasks: OrderedDict[str, tuple[Situation, cedarpy.Entities]] = OrderedDict()
 
+    @classmethod
+    def load(
+        cls,
+        preset: str = "standard",
+        *,
+        user_directory: Path | None = None,
+        protected: Sequence[str] = (),
+    ) -> CedarEngine:
+        """The preset with the person's own files: `user_directory`/*.cedar in order of name.
+
+        Raises:
+            PolicyError: a file cannot be read or used.
+            UsageError: no such preset.
+        """
+        sources = [preset_source(preset)]
+        if user_directory is not None and user_directory.is_dir():
+            sources += [
+                PolicySource(str(path), read_policy(path), Layer.USER)
+                for path in sorted(user_directory.glob("*.cedar"))
+            ]
+        return cls(sources, protected)
+
     @property
     def digest(self) -> str:
         return self._digest
@@ -101,7 +123,12 @@ class CedarEngine(PolicyEngine):
         return CedarEngine((*self._sources, *tighter), self._protected)
 
     def decide(self, effects: Sequence[Effect], situation: Situation) -> Decision:
-        return combine(self.judge(effects, situation))
+        try:
+            return combine(self.judge(effects, situation))
+        except Exception as error:
+            return Decision(
+                Outcome.DENY, f"Policy could not decide ({type(error).__name__}).", (), _ERROR_HINT
+            )
 
     def judge(self, effects: Sequence[Effect], situation: Situation) -> tuple[Verdict, ...]:
         """One verdict per effect, in order. Never raises: errors are denials."""
@@ -189,9 +216,10 @@ def combine(verdicts: Sequence[Verdict]) -> Decision:
     if not asking:
         told = dict.fromkeys(p.description for p in policies if p.description)
         return Decision(Outcome.ALLOW, "; ".join(told) or "allowed by policy", ids)
+    about = tuple(verdict.effect for verdict in asking)
     prompts = dict.fromkeys(p.ask or p.description or p.id for p in policies)
     risk = max((verdict.risk for verdict in asking), key=_RISKS.index)
-    return Decision(Outcome.ASK, "; ".join(prompts), ids, risk=risk)
+    return Decision(Outcome.ASK, "; ".join(prompts), ids, risk=risk, about=about)
 
 
 def _denial(denied: Sequence[Verdict]) -> Decision:
@@ -199,13 +227,14 @@ def _denial(denied: Sequence[Verdict]) -> Decision:
     first = next((verdict for verdict in denied if verdict.policies), denied[0])
     ids = tuple(dict.fromkeys(p.id for verdict in denied for p in verdict.policies))
     label = shown(first.effect)
+    about = (first.effect,)
     if first.policies:
         policy = next((p for p in first.policies if p.description or p.hint), first.policies[0])
         reason = policy.description or f"Rule {policy.id} forbids this."
-        return Decision(Outcome.DENY, f"{reason} ({label})", ids, policy.hint)
+        return Decision(Outcome.DENY, f"{reason} ({label})", ids, policy.hint, about=about)
     if first.error:
         return Decision(Outcome.DENY, f"Policy could not decide about {label}.", ids, _ERROR_HINT)
-    return Decision(Outcome.DENY, f"No rule allows {label}.", ids, _NO_RULE_HINT)
+    return Decision(Outcome.DENY, f"No rule allows {label}.", ids, _NO_RULE_HINT, about=about)
 
 
 def shown(effect: Effect, limit: int = 200) -> str:
@@ -259,24 +288,6 @@ def preset_source(name: str) -> PolicySource:
         raise UsageError(f"There is no preset {name!r}.", hint=f"Use {', '.join(PRESETS)}.")
     file = resources.files("supervisor.policy") / "presets" / f"{name}.cedar"
     return PolicySource(f"{name}.cedar", file.read_text("utf-8"), Layer.PRESET)
-
-
-def load_engine(
-    preset: str = "standard", directory: Path | None = None, protected: Sequence[str] = ()
-) -> CedarEngine:
-    """The preset with the person's own files, `directory`/*.cedar in order of name.
-
-    Raises:
-        PolicyError: a file cannot be read or used.
-        UsageError: no such preset.
-    """
-    sources = [preset_source(preset)]
-    if directory is not None and directory.is_dir():
-        sources += [
-            PolicySource(str(path), read_policy(path), Layer.USER)
-            for path in sorted(directory.glob("*.cedar"))
-        ]
-    return CedarEngine(sources, protected)
 
 
 def read_policy(path: Path) -> str:
