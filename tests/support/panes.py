@@ -141,7 +141,7 @@ class Pane:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, 0)
+                os.waitpid(pid, 0)  # noqa: ASYNC222 - it has just been killed
         os.close(self.slave)
         os.close(self.master)
 

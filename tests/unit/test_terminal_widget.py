@@ -1,0 +1,166 @@
+"""The pane on the screen: what is drawn, and what goes to the agent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from rich.style import Style
+from textual import events
+from textual.app import App, ComposeResult
+
+from supervisor import wire
+from tui.widgets.terminal import TerminalPane, row_strip, with_cursor
+
+
+class FakeConnection:
+    """Records what a pane sends; shows what a test puts in."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[Any, ...]] = []
+        self.queue: asyncio.Queue[wire.FromHolder | None] = asyncio.Queue()
+
+    async def frames(self) -> AsyncIterator[Any]:
+        while (frame := await self.queue.get()) is not None:
+            yield frame
+
+    def key(self, key: str, text: str = "") -> None:
+        self.sent.append(("key", key, text))
+
+    def paste(self, text: str) -> None:
+        self.sent.append(("paste", text))
+
+    def resize(self, cols: int, rows: int) -> None:
+        self.sent.append(("resize", cols, rows))
+
+    def mouse(self, action: str, button: int, x: int, y: int, mods: int = 0) -> None:
+        self.sent.append(("mouse", action, button, x, y, mods))
+
+    def focus(self, gained: bool) -> None:
+        self.sent.append(("focus", gained))
+
+    def scroll(self, offset: int, rows: int) -> None:
+        self.sent.append(("scroll", offset, rows))
+
+    async def close(self) -> None:
+        self.queue.put_nowait(None)
+
+
+class PaneApp(App[None]):
+    ENABLE_COMMAND_PALETTE = False  # its priority key would be taken before any widget's
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connection = FakeConnection()
+        self.heard: list[str] = []
+        self.ended: list[int | None] = []
+
+    def compose(self) -> ComposeResult:
+        yield TerminalPane(self.connection, id="pane")  # type: ignore[arg-type]
+
+    def on_key(self, event: events.Key) -> None:
+        self.heard.append(event.key)
+
+    def on_terminal_pane_ended(self, event: TerminalPane.Ended) -> None:
+        self.ended.append(event.code)
+
+    @property
+    def pane(self) -> TerminalPane:
+        return self.query_one(TerminalPane)
+
+    def line(self, y: int) -> str:
+        return self.pane.render_line(y).text.rstrip()
+
+
+async def shows(app: PaneApp, pilot: Any, frame: wire.FromHolder) -> None:
+    app.connection.queue.put_nowait(frame)
+    for _ in range(3):
+        await pilot.pause()
+
+
+def screen(rows: dict[int, tuple[wire.RunTuple, ...]], **more: Any) -> wire.Screen:
+    return wire.Screen(rows=rows, cols=80, height=24, **more)
+
+
+async def test_only_the_leader_is_not_the_agents() -> None:
+    app = PaneApp()
+    async with app.run_test() as pilot:
+        app.pane.focus()
+        await pilot.pause()
+        app.connection.sent.clear()
+        mine = ["a", "ctrl+c", "ctrl+p", "tab", "shift+tab", "escape", "enter", "alt+enter", "f1"]
+        await pilot.press(*mine, "ctrl+backslash", "f12", "b")
+        assert [s[1] for s in app.connection.sent if s[0] == "key"] == [*mine, "b"]
+        assert app.heard == ["ctrl+backslash", "f12"]
+
+
+async def test_a_row_is_drawn_as_text_never_as_markup() -> None:
+    app = PaneApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        text = "[bold red]x[/] [@click=app.quit]y[/] :smile:"
+        await shows(app, pilot, screen({0: ((text, -1, -1, 0),)}, full=True))
+        assert app.line(0) == text
+
+
+async def test_changed_rows_replace_and_full_frames_reset() -> None:
+    app = PaneApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        first = screen({0: (("one", 1, -1, 1),), 1: (("two", -1, -1, 0),)}, full=True)
+        await shows(app, pilot, first)
+        await shows(app, pilot, screen({1: (("TWO", -1, -1, 0),)}))
+        assert (app.line(0), app.line(1)) == ("one", "TWO")
+        await shows(app, pilot, screen({1: (("new", -1, -1, 0),)}, full=True))
+        assert (app.line(0), app.line(1)) == ("", "new")
+
+
+async def test_size_focus_paste_and_the_end() -> None:
+    app = PaneApp()
+    async with app.run_test(size=(90, 30)) as pilot:
+        await pilot.pause()
+        assert ("resize", 90, 30) in app.connection.sent
+        app.pane.focus()
+        await pilot.pause()
+        assert ("focus", True) in app.connection.sent
+        app.pane.post_message(events.Paste("some\ntext"))
+        await pilot.pause()
+        assert ("paste", "some\ntext") in app.connection.sent
+        await shows(app, pilot, wire.Exited(code=7))
+        assert app.ended == [7]
+
+
+async def test_the_wheel_looks_back_and_a_key_returns() -> None:
+    app = PaneApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(app, pilot, screen({0: (("live", -1, -1, 0),)}, full=True))
+        app.pane.focus()
+        app.pane.look_back(3)
+        assert app.connection.sent[-1][:2] == ("scroll", 3)
+        old: Any = tuple((("old", -1, -1, 0),) for _ in range(24))
+        await shows(app, pilot, wire.Scrolled(offset=3, rows=old))
+        assert app.line(1) == "old"
+        assert "↑ 3" in app.line(0)
+        await pilot.press("x")
+        assert app.line(0) == "live"
+        assert ("scroll", 0, 24) in app.connection.sent
+
+
+async def test_the_mouse_is_the_agents_when_it_asked() -> None:
+    app = PaneApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.click("#pane", offset=(4, 5))
+        assert not [s for s in app.connection.sent if s[0] == "mouse"]
+        await shows(app, pilot, screen({}, full=True, mouse=True))
+        await pilot.click("#pane", offset=(4, 5))
+        mouse = [s for s in app.connection.sent if s[0] == "mouse" and s[1] != "move"]
+        assert mouse == [("mouse", "press", 1, 4, 5, 0), ("mouse", "release", 1, 4, 5, 0)]
+
+
+def test_the_cursor_takes_a_whole_wide_character() -> None:
+    marked = Style(reverse=True)
+    strip = with_cursor(row_strip([("a日b", -1, -1, 0)]), 1, marked)
+    assert strip.cell_length == 4
+    assert [s.text for s in strip if s.style and s.style.reverse] == ["日"]
+    blank = with_cursor(row_strip([("ab   ", -1, -1, 0)]), 3, marked)
+    assert [s.text for s in blank if s.style and s.style.reverse] == [" "]
+    assert blank.cell_length == 5
