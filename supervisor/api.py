@@ -18,15 +18,17 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import msgspec
 from aiohttp import web
 
-from supervisor import handshake, views, wire
+from supervisor import handshake, procfs, views, wire
 from supervisor.core import Engine
 from supervisor.errors import Denied, NotAttested, NotFound, TaskpassError, UsageError
 from supervisor.events import Events
 from supervisor.identity.attest_linux import in_tree, peer_process
+from supervisor.identity.evidence import current_user
 from supervisor.launch import Launcher
 from supervisor.ledger.verify import verify
 from supervisor.model import Answer, CredentialSpec, Process, Scope
@@ -52,7 +54,10 @@ class Api:
     events: Events
     session: str
     stop: Callable[[], None]
-    _peers: dict[int, Process] = field(default_factory=dict)  # id(transport) → attested peer
+    # Attested peers, kept for as long as their connection.
+    _peers: WeakKeyDictionary[asyncio.BaseTransport, Process] = field(
+        default_factory=WeakKeyDictionary
+    )
     _screens: dict[str, Process] = field(default_factory=dict)  # pairing token → screen
 
     def application(self) -> web.Application:
@@ -63,6 +68,8 @@ class Api:
         add("GET", "/v1/events", self._stream)
         add("POST", "/v1/tasks", self._start)
         add("POST", "/v1/tasks/{id}/attach", self._attach)
+        add("GET", "/v1/tasks/{id}/exit", self._exit)
+        add("POST", "/v1/tasks/{id}/end", self._end)
         add("POST", "/v1/tasks/{id}/revoke", self._revoke_task)
         add("POST", "/v1/tasks/{id}/freeze", self._freeze_task)
         add("POST", "/v1/tasks/{id}/thaw", self._thaw_task)
@@ -110,13 +117,13 @@ class Api:
         transport = request.transport
         if transport is None:
             raise NotAttested("The connection is gone.")
-        known = self._peers.get(id(transport))
+        known = self._peers.get(transport)
         if known is not None:
             return known
         with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as sock:
             peer = peer_process(sock)
         for entry in self.engine.book.tasks():
-            roots = [p for p in (entry.root, self.launcher.holder(entry.task.id)) if p]
+            roots = [p for p in (entry.root, self.launcher.holders.get(entry.task.id)) if p]
             if roots and in_tree(peer, roots):
                 await self.engine.incident(
                     entry.task.id,
@@ -126,15 +133,7 @@ class Api:
                 raise NotAttested(
                     "A task may not talk to the supervisor.", hint="The attempt was recorded."
                 )
-        self._peers[id(transport)] = peer
-        connection = request.protocol
-        original = connection.connection_lost
-
-        def forget(error: BaseException | None) -> None:
-            self._peers.pop(id(transport), None)
-            original(error)
-
-        connection.connection_lost = forget  # type: ignore[method-assign]
+        self._peers[transport] = peer
         return peer
 
     async def _pair(self, request: web.Request) -> web.Response:
@@ -144,7 +143,7 @@ class Api:
                 "Only a program with a terminal can answer approvals.",
                 hint="Answer in `taskpass`, or with `taskpass approve` in a terminal.",
             )
-        self._screens = {t: p for t, p in self._screens.items() if _alive(p)}
+        self._screens = {t: p for t, p in self._screens.items() if procfs.lives(p)}
         token = secrets.token_urlsafe(24)
         self._screens[token] = peer
         return _json(wire.Paired(token=token))
@@ -166,8 +165,6 @@ class Api:
         )
 
     def _by(self) -> str:
-        from supervisor.identity.evidence import current_user
-
         return current_user().label
 
     # ── what they ask ───────────────────────────────────────────────────────────────────
@@ -230,6 +227,15 @@ class Api:
     async def _attach(self, request: web.Request) -> web.Response:
         return _json(self.launcher.place(self.engine.book.task(_id(request)).task.id))
 
+    async def _exit(self, request: web.Request) -> web.Response:
+        """Answered when the task has ended."""
+        return _json({"exit_code": await self.engine.exit_code(_id(request))})
+
+    async def _end(self, request: web.Request) -> web.Response:
+        task = self.engine.book.require_live(_id(request)).task.id
+        await self.engine.runtimes[task].control.kill()
+        return _json({})
+
     async def _revoke_task(self, request: web.Request) -> web.Response:
         return _json(await self.engine.revoke_task(_id(request), self._by()))
 
@@ -270,7 +276,7 @@ class Api:
         pending = self.engine.approvals.pending(approval)
         if pending is None:
             raise NotFound("This question is not open any more.", hint="See `taskpass history`.")
-        await self.engine.answer(
+        await self.engine.approvals.answer(
             approval,
             answer=Answer.APPROVED if body.approve else Answer.DENIED,
             scope=Scope(body.scope),
@@ -337,6 +343,7 @@ class Api:
             options=asked.options,
         )
         await self.engine.vault.add(spec, Secret(asked.secret))
+        spec = next(s for s in self.engine.vault.specs() if s.name == spec.name)
         await self.engine.ledger.append(
             "credential.added",
             {"name": spec.name, "issuer": spec.issuer, "hosts": list(spec.hosts)},
@@ -355,7 +362,7 @@ class Api:
         if live:
             raise Denied(
                 f"{len(live)} tasks are running.",
-                hint="Revoke them first: `taskpass revoke --all`.",
+                hint="Revoke them first with `taskpass revoke --all`.",
             )
         asyncio.get_running_loop().call_soon(self.stop)
         return _json({})
@@ -391,9 +398,3 @@ def _has_terminal(process: Process) -> bool:
     except OSError:
         return False
     return stat.rpartition(b")")[2].split()[4] != b"0"
-
-
-def _alive(process: Process) -> bool:
-    from supervisor.process.watch import start_time
-
-    return start_time(process.pid) == process.start_time

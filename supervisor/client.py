@@ -19,11 +19,6 @@ _LIMIT = wire.MAX_FRAME
 _T = TypeVar("_T")
 _events = msgspec.json.Decoder(wire.Event)
 _frames = msgspec.msgpack.Decoder(wire.FromHolder)
-_by_code = {
-    kind.code: kind
-    for kind in vars(errors).values()
-    if isinstance(kind, type) and issubclass(kind, errors.TaskpassError)
-}
 
 
 class _Connection:
@@ -51,12 +46,7 @@ class _Connection:
                 await connection.request("GET", f"/v1/hello?nonce={nonce}"), type=wire.Hello
             )
             handshake.check_proof(paths, nonce, hello.proof)
-            if hello.protocol != wire.PROTOCOL:
-                raise errors.VersionMismatch(
-                    f"The running supervisor is version {hello.version} and speaks protocol "
-                    f"{hello.protocol}; this client speaks {wire.PROTOCOL}.",
-                    hint="Stop it with `taskpass stop`, then run the command again.",
-                )
+            handshake.check_protocol(hello.protocol, hello.version, wire.PROTOCOL)
         except msgspec.MsgspecError as error:
             handshake.report_fake(paths, "no handshake")
             connection.close()
@@ -136,7 +126,7 @@ def _problem(body: bytes) -> errors.TaskpassError:
         problem = msgspec.json.decode(body, type=wire.Problem)
     except msgspec.MsgspecError:
         return errors.DaemonUnavailable("The supervisor gave an answer that is not ours.")
-    return _by_code.get(problem.code, errors.TaskpassError)(problem.message, hint=problem.hint)
+    return errors.of_code(problem.code)(problem.message, hint=problem.hint)
 
 
 class AsyncClient:

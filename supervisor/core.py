@@ -131,6 +131,10 @@ class Engine(Authorize):
     _minted: dict[str, list[_Minted]] = field(default_factory=dict)  # lease id → what to end
     _background: set[asyncio.Future[None]] = field(default_factory=set)
     _timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
+    _exits: dict[str, list[asyncio.Future[None]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.approvals.on_answer = self.answered
 
     # ── open_call ───────────────────────────────────────────────────────────────────────
 
@@ -742,6 +746,15 @@ class Engine(Authorize):
         await self._record("task.ended", entry, exit_code=exit_code)
         self._changed(entry)
 
+    async def exit_code(self, task: str) -> int:
+        """Wait for a task's end; its exit code, 125 where it never ran."""
+        entry = self.book.task(task)
+        while not entry.ended:
+            waiter = asyncio.get_running_loop().create_future()
+            self._exits.setdefault(task, []).append(waiter)
+            await waiter
+        return entry.exit_code if entry.exit_code is not None else 125
+
     # ── revoke, freeze ──────────────────────────────────────────────────────────────────
 
     async def revoke_task(self, task: str, by: str) -> RevokedView:
@@ -1012,6 +1025,10 @@ class Engine(Authorize):
             self._changed(entry)
 
     def _changed(self, entry: TaskEntry) -> None:
+        if entry.ended:
+            for waiter in self._exits.pop(entry.task.id, []):
+                if not waiter.done():
+                    waiter.set_result(None)
         self.publish(TaskChanged(task=self.view(entry)))
 
     def spawn(self, work: Awaitable[None]) -> None:

@@ -16,10 +16,10 @@ import logging
 import os
 import signal
 import socket
-import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import IO, Any
 
 from aiohttp import web
@@ -28,7 +28,8 @@ import profiles
 from supervisor import handshake
 from supervisor.api import Api
 from supervisor.approvals.queue import ApprovalQueue
-from supervisor.channels.http.ca import CertificateAuthority, bundle, system_roots
+from supervisor.channels.http.ca import CertificateAuthority, bundle, load_key, system_roots
+from supervisor.channels.http.pool import upstream_context
 from supervisor.channels.http.proxy import HttpProxyChannel
 from supervisor.config import Config, load_user_config
 from supervisor.core import Engine
@@ -41,7 +42,7 @@ from supervisor.launch import Launcher
 from supervisor.ledger.store import SqliteLedger
 from supervisor.model import new_id
 from supervisor.paths import Paths, private_dir, user_paths
-from supervisor.policy.engine import CedarEngine
+from supervisor.policy.engine import load_engine
 from supervisor.process.probe import exposed, probe
 from supervisor.process.zygote import Zygote
 from supervisor.tokens.keys import load_keys
@@ -169,28 +170,27 @@ async def _engine(
 ) -> Engine:
     vault = open_vault(paths)
     keys = load_keys(paths.state)
-    approvals = ApprovalQueue()
-    engine = Engine(
+    return Engine(
         book=Book(),
         ledger=ledger,
-        policy=CedarEngine.load(config.preset, user_directory=paths.config / "policy"),
-        approvals=approvals,
+        policy=load_engine(
+            config.preset, paths.config / "policy", [str(path) for path in paths.all()]
+        ),
+        approvals=ApprovalQueue(),
         vault=vault,
         issuers=build_issuers(vault, keys),
         publish=events.publish,
-        view=task_viewer(lambda: exposed()),
+        view=task_viewer(lambda: exposed(str(Path.home()))),
         redact=vault.redact,
         approval_timeout=config.approval_timeout,
         step=step,
     )
-    return engine
 
 
 def _launcher(
     paths: Paths, config: Config, engine: Engine, zygote: Zygote, session: str
 ) -> Launcher:
-    authority = CertificateAuthority()
-    upstream = ssl.create_default_context()
+    authority = CertificateAuthority(load_key(paths.state))
     return Launcher(
         paths=paths,
         engine=engine,
@@ -203,8 +203,10 @@ def _launcher(
         hold=config.approval_hold,
         make_channel=partial(
             HttpProxyChannel,
-            upstream_tls=upstream,
-            allow_private=lambda: frozenset(h for s in engine.vault.specs() for h in s.hosts),
+            upstream_tls=upstream_context(config.extra_roots or None),
+            allow_private=lambda: frozenset(config.allow_private).union(
+                *(spec.hosts for spec in engine.vault.specs())
+            ),
         ),
         digests=Digests(),
         hide=tuple(str(path) for path in paths.all()),
@@ -212,7 +214,7 @@ def _launcher(
     )
 
 
-def _publish(events: Events, records: list[dict[str, Any]]) -> None:
+def _publish(events: Events, records: Sequence[dict[str, Any]]) -> None:
     for record in records:
         events.publish(Recorded(record=record))
 

@@ -20,7 +20,7 @@ import sys
 import time
 from pathlib import Path
 
-from supervisor.errors import DaemonUnavailable, LaunchFailed
+from supervisor.errors import DaemonUnavailable, LaunchFailed, VersionMismatch
 from supervisor.paths import Paths
 
 _KEY_BYTES = 32
@@ -100,6 +100,20 @@ def check_proof(paths: Paths, nonce: str, answer: str) -> None:
     if not hmac.compare_digest(proof(install_key(paths), nonce), answer):
         report_fake(paths, "wrong proof")
         raise fake_daemon(paths)
+
+
+def check_protocol(theirs: object, version: str, ours: int) -> None:
+    """Refuse a supervisor of another protocol.
+
+    Raises:
+        VersionMismatch: with the way out.
+    """
+    if theirs != ours:
+        raise VersionMismatch(
+            f"The running supervisor is version {version} and speaks protocol {theirs}; "
+            f"this client speaks {ours}.",
+            hint="Stop it with `taskpass stop`, then run the command again.",
+        )
 
 
 def fake_daemon(paths: Paths) -> DaemonUnavailable:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import msgspec
 
 from supervisor import wire
-from supervisor.errors import DaemonUnavailable, LaunchFailed, TaskpassError
+from supervisor.errors import DaemonUnavailable, LaunchFailed, TaskpassError, of_code
+from supervisor.identity.attest_linux import peer_process
 from supervisor.model import Process
 from supervisor.ports import TaskControl
 
@@ -25,6 +26,7 @@ class Adoption:
     """What a holder hands over."""
 
     link: HolderLink
+    holder: Process
     listeners: dict[str, socket.socket]
     sock_diag: int  # descriptor of a NETLINK_SOCK_DIAG socket in the task's network namespace
     root: Process | None
@@ -56,6 +58,7 @@ class HolderLink(TaskControl):
         sock.setblocking(False)
         try:
             await loop.sock_connect(sock, path)
+            holder = peer_process(sock)
             await loop.sock_sendall(sock, wire.frame(wire.Adopt(token=token)))
             header, descriptors = await _receive_descriptors(sock)
             body = b""
@@ -75,6 +78,7 @@ class HolderLink(TaskControl):
         link = cls(sock)
         return Adoption(
             link=link,
+            holder=holder,
             listeners={
                 name: socket.socket(fileno=descriptor)
                 for name, descriptor in zip(names, descriptors, strict=False)
@@ -102,7 +106,7 @@ class HolderLink(TaskControl):
             case wire.Spawned():
                 self.on_spawned(Process(message.root_pid, message.root_start))
             case wire.SpawnFailed():
-                self.on_failed(_error(message))
+                self.on_failed(of_code(message.code)(message.message))
             case wire.Exited():
                 self.on_exited(message.code)
             case wire.Killed():
@@ -151,12 +155,3 @@ async def _receive_descriptors(sock: socket.socket) -> tuple[bytes, list[int]]:
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)
     return header, descriptors
-
-
-def _error(message: wire.SpawnFailed) -> TaskpassError:
-    kinds = {kind.code: kind for kind in _all_kinds(TaskpassError)}
-    return kinds.get(message.code, LaunchFailed)(message.message)
-
-
-def _all_kinds(kind: type[TaskpassError]) -> list[type[TaskpassError]]:
-    return [kind, *(k for sub in kind.__subclasses__() for k in _all_kinds(sub))]

@@ -16,7 +16,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -37,6 +37,7 @@ from supervisor.intake.hooks_http import HookIntake
 from supervisor.model import CallIdentity, Limits, Process, Runtime, Task, Tier, new_id
 from supervisor.paths import Paths, private_dir
 from supervisor.ports import Channel, LaunchPlan, LaunchRequest, Profile, SpawnRequest
+from supervisor.process.holder import screen_token
 from supervisor.process.probe import Probe
 from supervisor.process.watch import watch
 
@@ -92,6 +93,7 @@ class Launcher:
     digests: evidence.Digests
     hide: tuple[str, ...]
     preset: str = "standard"
+    holders: dict[str, Process] = field(default_factory=dict)  # task → its holder
 
     async def start(self, request: wire.StartTask) -> Launched:
         """Start one task.
@@ -207,7 +209,7 @@ class Launcher:
             reason = str(error) if isinstance(error, TaskpassError) else "launch failed"
             await self.engine.launch_failed(entry, reason)
             raise
-        return Launched(entry, spawn.socket, token)
+        return Launched(entry, spawn.socket, screen_token(token))
 
     async def _identify(
         self,
@@ -291,6 +293,8 @@ class Launcher:
     ) -> None:
         adoption = await HolderLink.adopt(str(folder / "holder.sock"), saved.token)
         task = entry.task.id
+        self.holders[task] = adoption.holder
+        _write_private(folder / "holder.pid", str(adoption.holder.pid).encode())
         owner = SockDiagOwner(adoption.sock_diag, lambda: entry.root)
         channel = self.make_channel(
             task=task,
@@ -341,9 +345,10 @@ class Launcher:
         async def lost() -> None:
             # A holder that dies takes its tree with it, whatever it was going to report.
             await finish(entry.exit_code if entry.exit_code is not None else 125)
-            os.close(adoption.sock_diag)
+            owner.close()
             shutil.rmtree(folder, ignore_errors=True)
             self.engine.runtimes.pop(task, None)
+            self.holders.pop(task, None)
 
         async def failed(error: TaskpassError) -> None:
             await self.engine.launch_failed(entry, str(error))
@@ -399,7 +404,7 @@ class Launcher:
             saved = msgspec.json.decode((folder / "task.json").read_bytes(), type=TaskFile)
         except OSError:
             raise LaunchFailed("The task has ended and its terminal is gone.") from None
-        return wire.Attached(socket=str(folder / "holder.sock"), token=saved.token)
+        return wire.Attached(socket=str(folder / "holder.sock"), token=screen_token(saved.token))
 
 
 def _ports(contained: bool) -> dict[str, int]:

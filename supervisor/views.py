@@ -58,4 +58,5 @@ def credential_view(spec: CredentialSpec, issuer: Issuer) -> wire.CredentialView
         kill_mode=issuer.kill_mode,
         kill_bound=issuer.kill_bound(spec),
         created=spec.created,
+        protection=spec.protection,
     )

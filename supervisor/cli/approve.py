@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import secrets
 import sys
 
@@ -39,7 +40,8 @@ async def _answer(client: AsyncClient, options: argparse.Namespace) -> int:
         return 0
     _show(approval)
     code = approval.code or "".join(secrets.choice(_CODE) for _ in range(2))
-    typed = input(f"Type {code} to approve once, anything else to leave it waiting: ")
+    question = f"Type {code} to approve once, anything else to leave it waiting: "
+    typed = await asyncio.to_thread(input, question)
     if typed.strip().upper() != code:
         print("left waiting")
         return 3

@@ -62,15 +62,30 @@ def main(command: str, words: list[str]) -> int:
 
 def _run_in_terminal(request: dict[str, object]) -> int:
     import msgspec
-    from tui.app import TaskpassApp
 
+    from supervisor.cli.session import with_client
     from supervisor.client import AsyncClient
     from supervisor.wire import StartTask
+    from tui.app import TaskpassApp
 
     size = os.get_terminal_size()
-    start = msgspec.convert(request | {"cols": size.columns, "rows": size.lines}, StartTask)
-    app = TaskpassApp(AsyncClient(), shape="run", start=start)
+    # The last line is ours: who runs, where, and what waits.
+    start = msgspec.convert(
+        request | {"cols": size.columns, "rows": max(1, size.lines - 1)}, StartTask
+    )
+    started = with_client(lambda client: client.start_task(start))
+    app = TaskpassApp(AsyncClient(), shape="run", task=started.task.id)
     code = app.run()
-    if app.failure:
-        print(f"taskpass: {app.failure}", file=sys.stderr)
-    return code if code is not None else 125
+    for row in _last_words(app.last_screen):
+        print(row)
+    if app.farewell:
+        print(f"taskpass: {app.farewell}", file=sys.stderr)
+    return code if isinstance(code, int) else 0
+
+
+def _last_words(rows: tuple[str, ...]) -> list[str]:
+    """What the agent left on its screen, without the empty rest."""
+    kept = list(rows)
+    while kept and not kept[-1]:
+        kept.pop()
+    return kept

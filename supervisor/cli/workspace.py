@@ -12,8 +12,7 @@ def main(command: str, words: list[str]) -> int:
         raise UsageError(
             "The workspace needs a terminal.", hint="Use `taskpass tasks` or `taskpass history`."
         )
-    from tui.app import TaskpassApp
-
     from supervisor.client import AsyncClient
+    from tui.app import TaskpassApp
 
     return TaskpassApp(AsyncClient(), shape="workspace").run() or 0

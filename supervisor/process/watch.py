@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from pathlib import Path
 
+from supervisor import procfs
 from supervisor.model import Process
 
 
@@ -19,7 +19,7 @@ def watch(process: Process, exited: Callable[[], None]) -> None:
         loop.call_soon(exited)
         return
     # The pid may have been reused before the descriptor was opened; after, it cannot be.
-    if start_time(process.pid) != process.start_time:
+    if not procfs.lives(process):
         os.close(descriptor)
         loop.call_soon(exited)
         return
@@ -31,11 +31,3 @@ def watch(process: Process, exited: Callable[[], None]) -> None:
 
     loop.add_reader(descriptor, on_exit)
 
-
-def start_time(pid: int) -> int:
-    """Field 22 of /proc/PID/stat (proc(5)), 0 when there is no such process."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return 0
-    return int(stat.rpartition(b")")[2].split()[19])

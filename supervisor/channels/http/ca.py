@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from supervisor.errors import ConfigError
+from supervisor.paths import private_file
 
 _LEAF_LIFE = datetime.timedelta(hours=23)
 _SKEW = datetime.timedelta(minutes=30)  # with the life: less than 24 h in all
@@ -35,6 +36,25 @@ _SYSTEM_ROOTS = (
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
+
+
+def load_key(state: Path) -> ec.EllipticCurvePrivateKey:
+    """The install's signing key, 0600 below `state`, made on first use.
+
+    Kept, because tasks that outlive the daemon go on trusting the authority they were given.
+
+    Raises:
+        ConfigError: the file cannot be used.
+    """
+    path = state / "ca.key"
+    pem = private_file(path, lambda: _key_pem(ec.generate_private_key(ec.SECP256R1())))
+    try:
+        key = serialization.load_pem_private_key(pem, None)
+    except ValueError as error:
+        raise ConfigError(f"{path} is not a key.", hint="Remove it; a new one is made.") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ConfigError(f"{path} is not a P-256 key.", hint="Remove it; a new one is made.")
+    return key
 
 
 class CertificateAuthority:

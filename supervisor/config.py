@@ -1,0 +1,141 @@
+"""The person's configuration, `config.toml`: trusted, and small.
+
+    preset = "standard"
+
+    [approvals]
+    timeout = 300            # seconds until no answer means no
+    hold = 300               # seconds a hook waits for the answer before it hands out a ticket
+
+    [network]
+    extra_roots = "~/corp-ca.pem"             # PEM, beside the system's roots
+    allow_private = ["gitlab.corp:443"]       # loopback and private services tasks may reach
+
+A credential's own hosts may always be reached. What a project says can only tighten this.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from supervisor.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """See the module's text."""
+
+    preset: str = "standard"
+    approval_timeout: float = 300.0
+    approval_hold: float = 300.0
+    extra_roots: str = ""
+    allow_private: tuple[str, ...] = ()
+
+
+# (table, key) → (attribute of Config, kind)
+_KEYS: dict[tuple[str, str], tuple[str, str]] = {
+    ("", "preset"): ("preset", "text"),
+    ("approvals", "timeout"): ("approval_timeout", "seconds"),
+    ("approvals", "hold"): ("approval_hold", "seconds"),
+    ("network", "extra_roots"): ("extra_roots", "path"),
+    ("network", "allow_private"): ("allow_private", "texts"),
+}
+_SYNTAX = re.compile(r"^(?P<what>.*?)\s*\(at (?:line (?P<line>\d+), column (?P<column>\d+)|.*)\)$")
+_MAX_SECONDS = 24 * 3600
+
+
+def load_user_config(path: Path) -> Config:
+    """The configuration at `path`; the defaults when there is no such file.
+
+    Raises:
+        ConfigError: it cannot be read or used; the message names file, line and column.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return Config()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise ConfigError(f"{path}: cannot be read: {reason}.", hint="Fix or move it.") from error
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax_error(path, text, error) from error
+    found: dict[str, Any] = {}
+    for table, key, value in _entries(tables):
+        name = f"{table}.{key}" if table else key
+        if (table, key) not in _KEYS:
+            known = ", ".join(f"{t}.{k}" if t else k for t, k in _KEYS)
+            raise ConfigError(
+                f"{path}:{_place(text, table, key)}: there is no setting {name!r}.",
+                hint=f"There are: {known}.",
+            )
+        attribute, kind = _KEYS[table, key]
+        try:
+            found[attribute] = _checked(kind, value)
+        except ValueError as error:
+            raise ConfigError(
+                f"{path}:{_place(text, table, key)}: {name} {error}.", hint="Correct the value."
+            ) from None
+    return Config(**found)
+
+
+def _entries(tables: dict[str, Any]) -> list[tuple[str, str, Any]]:
+    flat: list[tuple[str, str, Any]] = []
+    for key, value in tables.items():
+        if isinstance(value, dict):
+            flat += [(key, inner, content) for inner, content in value.items()] or [(key, "", None)]
+        else:
+            flat.append(("", key, value))
+    return flat
+
+
+def _checked(kind: str, value: object) -> object:
+    if kind == "seconds":
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError("must be a number of seconds")
+        if not 0 < value <= _MAX_SECONDS:
+            raise ValueError(f"must be more than 0 and at most {_MAX_SECONDS} seconds")
+        return float(value)
+    if kind == "texts":
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ValueError("must be a list of texts")
+        return tuple(value)
+    if not isinstance(value, str) or not value:
+        raise ValueError("must be a text")
+    if kind == "path":
+        path = os.path.expanduser(value)
+        if not os.path.isfile(path):
+            raise ValueError(f"names {path}, which is not a file")
+        return path
+    return value
+
+
+def _place(text: str, table: str, key: str) -> str:
+    """`line:column` where a key is set; TOML tells no places once it is parsed."""
+    inside = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.strip()
+        if words.startswith("["):
+            inside = words.strip("[] ").partition("#")[0].strip(" ]")
+            if inside == table and not key:
+                return f"{number}:1"
+        name = words.partition("=")[0].strip().strip("\"'")
+        if (inside == table and name == key) or name == f"{table}.{key}":
+            return f"{number}:{len(line) - len(line.lstrip()) + 1}"
+    return "1:1"
+
+
+def _syntax_error(path: Path, text: str, error: tomllib.TOMLDecodeError) -> ConfigError:
+    match = _SYNTAX.match(str(error))
+    what = match["what"] if match else str(error)
+    if match and match["line"]:
+        line, column = match["line"], match["column"]
+    else:  # "at end of document"
+        lines = text.splitlines() or [""]
+        line, column = str(len(lines)), str(len(lines[-1]) + 1)
+    return ConfigError(f"{path}:{line}:{column}: {what}.", hint="It must be TOML.")
