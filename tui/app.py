@@ -27,7 +27,7 @@ from tui.screens.grants import GrantsDialog
 from tui.screens.history import HistoryScreen
 from tui.screens.main import MainScreen, RunScreen, WorkspaceScreen
 from tui.screens.new_task import NewTaskDialog
-from tui.text import plural, task_state
+from tui.text import one_line, plural, task_state
 from tui.widgets.dock import ApprovalDock
 from tui.widgets.panes import Panes
 from tui.widgets.side import Side
@@ -188,7 +188,8 @@ class TaskpassApp(App[int], inherit_bindings=False):
             top.follow(view)
 
     def _say(self, sentence: str, *, bad: bool = False) -> None:
-        self.notify(sentence, severity="error" if bad else "information", markup=False)
+        # Sentences may quote what an agent asked for.
+        self.notify(one_line(sentence), severity="error" if bad else "information", markup=False)
 
     # ── The leader ──────────────────────────────────────────────────────────────────────
 
@@ -444,7 +445,8 @@ class TaskpassApp(App[int], inherit_bindings=False):
         if not self._own_task:
             return
         rows = (message.pane.render_line(y).text for y in range(message.pane.size.height))
-        self.last_screen = tuple(row.rstrip() for row in rows)
+        # It goes to the person's own terminal: no control character of a pane does.
+        self.last_screen = tuple("".join(filter(str.isprintable, row)).rstrip() for row in rows)
         if message.code is not None:
             self._leave(message.code)
         else:

@@ -237,6 +237,12 @@ async def test_the_dock_spells_out_what_is_hidden_and_marks_the_agents_words() -
         assert "(untrusted) trust me⟨U+001B⟩[2J" in shown
 
 
+async def test_a_toast_quotes_a_request_without_what_hides_in_it() -> None:
+    async with running(asking(approval(1, title="ls \u202e\x1b[2J[red]x"))) as d:
+        await d.lead("d")
+        await d.until(lambda: "denied: ls ··[2J[red]x" in d.toasts)
+
+
 async def test_a_denial_can_carry_a_note_and_freeze() -> None:
     async with running(asking(approval(1), approval(2, title="other"))) as d:
         await d.open_dock()
@@ -329,6 +335,15 @@ async def test_digits_and_tab_show_other_tasks() -> None:
         await d.until(lambda: "docs" in d.said("header"))
         await d.lead("9")
         await d.until(lambda: "There is no task 9." in d.toasts)
+
+
+async def test_a_pane_that_could_not_be_attached_is_tried_again() -> None:
+    async with running() as d:
+        d.client.refuse = Denied("The holder is busy.")
+        await d.lead("2")
+        await d.until(lambda: "The holder is busy." in d.toasts)
+        d.client.refuse = None
+        await d.until(lambda: d.app.focused is not None and d.app.focused.id == "pane-t-2")
 
 
 async def test_a_new_task_is_started_and_shown() -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from supervisor.client import AsyncClient
 
 _LIMIT = 2000
+_WIDE = 110  # columns from which the details stand beside the list
+_DETAIL = 46  # their width, as in dialogs.tcss
 _KEYS = (
     ("↑↓", "record"),
     ("enter", "details"),
@@ -46,7 +48,7 @@ class HistoryScreen(Screen[None]):
     def __init__(self, client: AsyncClient, view: View, *, searching: bool = False) -> None:
         super().__init__()
         # Classes by width in columns.
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (_WIDE, "-wide")]
         self._client = client
         self._last = view
         self._searching = searching
@@ -92,7 +94,8 @@ class HistoryScreen(Screen[None]):
 
     def _fit(self) -> None:
         """Give the sentence what the other columns leave; drop the lease where it is tight."""
-        whole = self._table.size.width or self.size.width
+        # From the screen's size: the table's own is that of the layout before a resize.
+        whole = self.size.width - (_DETAIL if self.size.width >= _WIDE else 0)
         columns = list(self._table.columns.values())
         columns[4].width = 12 if whole >= 90 else 0
         taken = sum(column.width for column in columns if column is not columns[2])

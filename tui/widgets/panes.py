@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -15,13 +16,14 @@ from textual.widgets import ContentSwitcher
 from supervisor import wire
 from supervisor.errors import TaskpassError
 from tui import palette
-from tui.text import one_line
 from tui.widgets.line import Line
+from tui.world import is_gone
 
 if TYPE_CHECKING:
     from supervisor.client import AsyncClient, PaneConnection
 
 _WELCOME = "welcome"
+_RETRY_SECONDS = 1.0
 
 
 class Panes(Container):
@@ -40,6 +42,7 @@ class Panes(Container):
         self._shown = ""
         self._attached: dict[str, Widget] = {}
         self._asked: set[str] = set()
+        self._failed: set[str] = set()
         self._connections: dict[str, PaneConnection] = {}
 
     def compose(self) -> ComposeResult:
@@ -95,24 +98,36 @@ class Panes(Container):
         pane: Widget
         size = self.content_size
         if not task.pane:
-            pane = Line(id=f"pane-{task.id}", classes="no-pane")
-            text = f"Task {task.number} has no terminal: it was started with --headless."
-            pane.say(Text(text, palette.MUTED))
+            pane = self._text(task, "It was started with --headless: it has no terminal.")
         else:
             try:
                 connection = await self._client.attach(
                     task.id, max(20, size.width), max(5, size.height)
                 )
             except TaskpassError as error:
-                self.post_message(self.Failed(error))
-                pane = Line(id=f"pane-{task.id}", classes="no-pane")
-                pane.say(Text(one_line(str(error)), palette.MUTED))
+                if not is_gone(task):
+                    await self._later(task, error)
+                    return
+                pane = self._text(task, "It has ended: its terminal is gone.")
             else:
                 self._connections[task.id] = connection
                 pane = TerminalPane(connection, id=f"pane-{task.id}")
-        self._attached[task.id] = pane
         await self.query_one(ContentSwitcher).mount(pane)
+        self._attached[task.id] = pane
         self._front(task.id)
+
+    def _text(self, task: wire.TaskView, sentence: str) -> Line:
+        pane = Line(id=f"pane-{task.id}", classes="no-pane")
+        pane.say(Text(f"Task {task.number}: {sentence}", palette.MUTED))
+        return pane
+
+    async def _later(self, task: wire.TaskView, error: TaskpassError) -> None:
+        """Say once that the pane cannot be attached; the next drawing tries again."""
+        if task.id not in self._failed:
+            self._failed.add(task.id)
+            self.post_message(self.Failed(error))
+        await asyncio.sleep(_RETRY_SECONDS)
+        self._asked.discard(task.id)
 
 
 def _welcome() -> Text:
