@@ -42,7 +42,7 @@ from supervisor.launch import Launcher
 from supervisor.ledger.store import SqliteLedger
 from supervisor.model import new_id
 from supervisor.paths import Paths, private_dir, user_paths
-from supervisor.policy.engine import load_engine
+from supervisor.policy.engine import CedarEngine
 from supervisor.process.probe import exposed, probe
 from supervisor.process.zygote import Zygote
 from supervisor.tokens.keys import load_keys
@@ -173,8 +173,10 @@ async def _engine(
     return Engine(
         book=Book(),
         ledger=ledger,
-        policy=load_engine(
-            config.preset, paths.config / "policy", [str(path) for path in paths.all()]
+        policy=CedarEngine.load(
+            config.preset,
+            user_directory=paths.config / "policy",
+            protected=[str(path) for path in paths.all()],
         ),
         approvals=ApprovalQueue(),
         vault=vault,
