@@ -1,3 +1,7 @@
 """Fixtures every test may use."""
 
-pytest_plugins = ["tests.support.agents", "tests.support.scripted_model"]
+pytest_plugins = [
+    "tests.support.agents",
+    "tests.support.live",
+    "tests.support.scripted_model",
+]
