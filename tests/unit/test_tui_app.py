@@ -485,3 +485,18 @@ async def test_an_uncontained_task_says_so_and_what_it_can_read() -> None:
 async def test_a_high_risk_request_is_marked_in_words() -> None:
     async with running(asking(approval(1, risk=Risk.HIGH, code="A2"))) as d:
         await d.until(lambda: "HIGH" in d.said("attention"))
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_without_colour_states_are_told_by_symbol_and_word(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with running(size=size) as d:
+        await d.open_dock()
+        await d.press("escape")
+        shown = d.said("side-tasks") if size[0] >= 120 else d.said("strip")
+        assert all(symbol in shown for symbol in "▲◐●○❄✕")
+        assert "Welcome to claude-code" in d.app.export_screenshot().replace("\u00a0", " ").replace(
+            "&#160;", " "
+        )

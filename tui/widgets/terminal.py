@@ -29,6 +29,8 @@ _WHEEL_LINES = 3
 _WHEEL_UP, _WHEEL_DOWN = 4, 5  # buttons, as wire.Mouse numbers them
 _SHIFT, _CTRL, _ALT = 1, 2, 4  # modifiers of wire.Mouse
 
+# Padding has a style of its own: under NO_COLOR Textual's filter takes no segment without one.
+_PLAIN = Style()
 _CURSOR = Style(reverse=True)
 _CURSOR_ELSEWHERE = Style(underline=True)
 _LOOKING_BACK = Style(reverse=True, bold=True)
@@ -187,15 +189,15 @@ class TerminalPane(Widget, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self.content_size.width
         if self._back:
-            strip = self._back[y] if y < len(self._back) else Strip.blank(0)
-            strip = strip.crop_extend(0, width, None)
+            strip = self._back[y] if y < len(self._back) else Strip.blank(0, _PLAIN)
+            strip = strip.crop_extend(0, width, _PLAIN)
             if y == 0:
                 label = f" ↑ {self._back_offset} "
                 mark = Strip([Segment(label, _LOOKING_BACK)], len(label))
                 strip = Strip.join([strip.crop(0, max(width - len(label), 0)), mark])
-            return strip.crop_extend(0, width, None)
+            return strip.crop_extend(0, width, _PLAIN)
         row = y + self._top()
-        strip = self._strips.get(row, Strip.blank(0)).crop_extend(0, width, None)
+        strip = self._strips.get(row, Strip.blank(0, _PLAIN)).crop_extend(0, width, _PLAIN)
         x, cursor_row = self._cursor_cell
         if self._cursor_shown and row == cursor_row and x < width:
             strip = with_cursor(strip, x, _CURSOR if self.has_focus else _CURSOR_ELSEWHERE)
