@@ -37,7 +37,8 @@ def file_effects(verb: Verb, path: str, cwd: str, place: Place) -> tuple[Effect,
 
     Attributes: `name` (base name) and `folded` (the whole path), both case-folded since some
     file systems ignore case; `inside` (the workspace), `temporary`, `home` (below the home
-    directory and not inside), `root` (the workspace itself).
+    directory and not inside), `root` (the workspace itself or a
+    directory above it).
     """
     joined = os.path.join(cwd, path)
     if os.path.normpath(joined) in _NO_EFFECT or joined.startswith("/dev/fd/"):
@@ -52,7 +53,7 @@ def file_effects(verb: Verb, path: str, cwd: str, place: Place) -> tuple[Effect,
         "inside": inside,
         "temporary": not inside and any(within(real, root) for root in _TEMPORARY),
         "home": not inside and within(real, place.home),
-        "root": real == place.workspace,
+        "root": within(place.workspace, real),
     }
     names = [real]
     if ".." not in joined.split("/"):

@@ -242,8 +242,7 @@ def subcommands(program: str, arguments: Sequence[str]) -> Iterator[tuple[str, .
         elif word.startswith("-") and "=" not in word and word not in _FLAGS:
             certain = False
         position += 1
-    if certain:
-        yield ()
+    yield ()
 
 
 def act_of(program: str, subcommand: tuple[str, ...], arguments: Sequence[str]) -> str:
