@@ -4,4 +4,5 @@ pytest_plugins = [
     "tests.support.agents",
     "tests.support.live",
     "tests.support.scripted_model",
+    "tests.support.supervised",
 ]

@@ -17,7 +17,7 @@ import hmac
 import logging
 import socket
 import time
-from typing import Any
+from typing import Any, cast
 
 import h11
 import msgspec
@@ -231,10 +231,10 @@ class _Connection(asyncio.Protocol):
         self._waiting = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # A cast: uvloop's transports are not subclasses of asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
         if self.intake.full():
-            transport.abort()
+            self._transport.abort()
             return
         self.intake.connections.add(self)
 

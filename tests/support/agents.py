@@ -60,12 +60,14 @@ class RealAgent:
         return f"{self.node_bin}:/usr/local/bin:/usr/bin:/bin"
 
 
+# Read once: tests give themselves other homes, and agents are too large to install for each.
+_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "taskpass-tests")
+
+
 def cache_dir() -> Path:
     """Where installed agents are kept."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    path = Path(base, "taskpass-tests")
-    path.mkdir(parents=True, exist_ok=True)
-    return path
+    _CACHE.mkdir(parents=True, exist_ok=True)
+    return _CACHE
 
 
 @contextmanager

@@ -277,6 +277,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     made = Install(root, environ)
     yield made
     made.stop()
+    print((made.paths.state / "daemon.log").read_text())  # shown when the test fails
     shutil.rmtree(root, ignore_errors=True)
 
 

@@ -1,0 +1,103 @@
+"""A real agent, launched by `taskpass run` in a live install, talking to a scripted model."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.support.agents import RealAgent, trust_folder
+from tests.support.live import TASKPASS, Install
+from tests.support.scripted_model import ScriptedModel, call, script
+
+MODEL_KEY = "model-key-that-tools-must-not-see"
+
+
+@dataclass
+class Supervised:
+    """One agent in one install."""
+
+    agent: RealAgent
+    model: ScriptedModel
+    install: Install
+
+    @property
+    def is_claude(self) -> bool:
+        return self.agent.label == "claude-code"
+
+    def shell(self, command: str) -> dict[str, Any]:
+        """A script's step that runs this command in the agent's shell tool."""
+        if self.is_claude:
+            return call("Bash", command=command, description="as told")
+        return call("exec_command", cmd=command)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        environ = self.install.environ | {
+            "PATH": f"{self.agent.path}:{self.install.environ['PATH']}",
+            "GITHUB_TOKEN": "a-token-of-the-person",
+        }
+        if self.is_claude:
+            return environ | {
+                "ANTHROPIC_BASE_URL": self.model.url,
+                "ANTHROPIC_AUTH_TOKEN": MODEL_KEY,
+                "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            }
+        return environ | {"SCRIPTED_KEY": MODEL_KEY}
+
+    def argv(self, *steps: Any) -> list[str]:
+        """The agent without a screen of its own, with a script for its model."""
+        headless = ["-p"] if self.is_claude else ["exec", "--skip-git-repo-check"]
+        return [*self.agent.argv, *headless, script(*steps)]
+
+    async def start(self, *steps: Any, options: tuple[str, ...] = ()) -> asyncio.subprocess.Process:
+        """`taskpass run --headless -- AGENT`."""
+        return await asyncio.create_subprocess_exec(
+            *TASKPASS, "run", "--headless", *options, "--", *self.argv(*steps),
+            cwd=self.install.project,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    async def run(self, *steps: Any, options: tuple[str, ...] = ()) -> str:
+        """Run the script to its end; what the agent printed."""
+        process = await self.start(*steps, options=options)
+        async with asyncio.timeout(90):
+            output, _ = await process.communicate()
+        return output.decode()
+
+    def last_result(self) -> str:
+        """What the newest tool result told the model."""
+        return self.model.last.last_result
+
+
+@pytest.fixture(params=["claude_code", "codex"])
+def supervised(
+    request: pytest.FixtureRequest, install: Install, scripted_model: ScriptedModel
+) -> Supervised:
+    return supervise(request.getfixturevalue(request.param), install, scripted_model)
+
+
+def supervise(agent: RealAgent, install: Install, model: ScriptedModel) -> Supervised:
+    """Settings for both agents, and a project that its owner trusts."""
+    home, project = install.home, install.project
+    (home / ".claude").mkdir(exist_ok=True)
+    (home / ".claude.json").write_text('{"hasCompletedOnboarding": true, "theme": "dark"}')
+    trust_folder(home, project)
+    (home / ".codex").mkdir(exist_ok=True)
+    (home / ".codex" / "config.toml").write_text(
+        'model = "scripted"\nmodel_provider = "scripted"\n'
+        "[model_providers.scripted]\n"
+        'name = "scripted"\nwire_api = "responses"\nenv_key = "SCRIPTED_KEY"\n'
+        f'base_url = "{model.url}/v1"\nrequest_max_retries = 0\n'
+        # Both would look for their maker's servers; these tests stay on loopback.
+        "[features]\nplugins = false\napps = false\n"
+        f'[projects."{project}"]\ntrust_level = "trusted"\n'
+    )
+    (home / ".codex" / "auth.json").write_text("{}")
+    return Supervised(agent, model, install)
