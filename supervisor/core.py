@@ -73,6 +73,7 @@ from supervisor.ports import (
     TaskControl,
     Vault,
 )
+from supervisor.recorder import Recorder, title_of
 from supervisor.wire import (
     ApprovalAnswered,
     ApprovalAsked,
@@ -86,7 +87,6 @@ from supervisor.wire import (
 log = logging.getLogger("supervisor")
 
 _GRANT_LIFETIME = 30 * 60.0  # seconds; a grant in use is made anew by the next decision
-_PREVIEW = 2000  # characters of a command kept in the ledger
 
 
 @dataclass(slots=True)
@@ -123,7 +123,7 @@ class Engine(Authorize):
     issuers: Mapping[str, Issuer]
     publish: Callable[[Event], None]
     view: Callable[[TaskEntry], Any]  # TaskEntry → wire.TaskView
-    redact: Callable[[str], str]
+    records: Recorder
     approval_timeout: float = 300.0
     clock: Callable[[], float] = time.time
     step: Callable[[str], None] = lambda name: None
@@ -145,7 +145,10 @@ class Engine(Authorize):
         try:
             return await self._open_call(task, call, sender, deadline)
         except TaskpassError as error:
-            await self._count_denial(task, call, error)
+            with contextlib.suppress(TaskpassError):
+                entry = self.book.task(task)
+                self._count_denial(entry)
+                await self.records.refused_call(entry, call, error)
             return HookAnswer(allow=False, reason=str(error))
         except Exception:
             log.exception("open_call failed")
@@ -180,9 +183,8 @@ class Engine(Authorize):
             identity=runtime.profile.call_identity,
         )
         if decision.outcome is Outcome.DENY:
-            await self._record_call("call.denied", entry, call)
-            entry.denied += 1
-            self._changed(entry)
+            await self.records.call("call.denied", entry, call)
+            self._count_denial(entry)
             return HookAnswer(allow=False, reason=_explain(decision))
         approval = None
         if decision.outcome is Outcome.ASK:
@@ -196,8 +198,7 @@ class Engine(Authorize):
                     ),
                 )
             if approval.answer is not Answer.APPROVED:
-                entry.denied += 1
-                self._changed(entry)
+                self._count_denial(entry)
                 return HookAnswer(allow=False, reason=_refusal(approval, decision))
             self.book.require_live(task, call.epoch)
             if call_hash(tool_call, profile=entry.task.agent.profile) != digest:
@@ -206,7 +207,7 @@ class Engine(Authorize):
                 )
         self.step("open.answered")
         call = replace(call, state=CallState.OPEN)
-        await self._record_call("call.opened", entry, call, approval)
+        await self.records.call("call.opened", entry, call, approval)
         self.step("open.recorded")
         # The record took time: what was revoked meanwhile must not open now.
         self.book.require_live(task, call.epoch)
@@ -243,11 +244,10 @@ class Engine(Authorize):
         self, entry: TaskEntry, call: Call, deadline: float
     ) -> tuple[Approval | None, str]:
         """The answer, or None with a ticket when the hook cannot be held any longer."""
-        request = self._request(
-            entry, call, call.call_hash, call.tool_call.command or _title(call), call.effects,
-            call.decision,
-        )  # fmt: skip
-        return await self._ask(entry, request, call.effects, deadline)
+        about = call.decision.about or call.effects
+        title = title_of(call.tool_call, call.effects)
+        request = self._request(entry, call, call.call_hash, title, call.effects, call.decision)
+        return await self._ask(entry, request, about, deadline)
 
     async def _ask(
         self,
@@ -260,31 +260,28 @@ class Engine(Authorize):
         standing = self.approvals.standing(task, entry.epoch, request.call_hash, effects)
         if standing is not None:
             return standing, standing.id
-        entry.asked += 1
         pending = self.approvals.ask(request, effects)
         if pending.fresh:
+            entry.asked += 1
             # The question itself is on record before anybody sees it.
-            await self._record(
-                "approval.asked",
-                entry,
-                approval=pending.request.id,
-                call=request.call,
-                call_hash=request.call_hash,
-                title=self.redact(request.title)[:_PREVIEW],
-                effects=[e.label for e in effects],
-                policies=list(request.asking),
-                risk=request.risk,
-            )
+            await self.records.asked(entry, pending.request)
             self.publish(ApprovalAsked(approval=pending.request))
-        self._set_activity(entry, TaskState.WAITING_APPROVAL)
+        if not pending.answer.done():
+            self._set_activity(entry, TaskState.WAITING_APPROVAL)
         self.step("ask.waiting")
         timeout = deadline - self.clock() if deadline else None
         try:
             approval = await asyncio.wait_for(asyncio.shield(pending.answer), timeout)
         except TimeoutError:
             self.approvals.ticket(pending.request.id)
-            await self._record("approval.ticket", entry, approval=pending.request.id)
+            await self.records.write("approval.ticket", entry, approval=pending.request.id)
             return None, pending.request.id
+        except asyncio.CancelledError:
+            # Whoever asked has gone away: a question without an asker is not left to a person.
+            withdrawn = self.approvals.leave(pending.request.id)
+            if withdrawn is not None:
+                self.spawn(self.answered(*withdrawn))
+            raise
         finally:
             self._set_activity(entry, TaskState.WORKING)
         return approval, approval.id
@@ -295,18 +292,7 @@ class Engine(Authorize):
         The queue calls this before it hands the answer to whoever waits for it.
         """
         entry = self.book.task(request.task)
-        await self._record(
-            "approval.answered",
-            entry,
-            approval=request.id,
-            call=request.call,
-            call_hash=request.call_hash,
-            answer=approval.answer,
-            scope=approval.scope,
-            by=approval.by,
-            seconds=round(approval.at - request.created, 3),
-            note=self.redact(approval.note),
-        )
+        await self.records.answered(entry, request, approval)
         self.publish(ApprovalAnswered(id=request.id, answer=approval.answer, by=approval.by))
 
     # ── bind_call ───────────────────────────────────────────────────────────────────────
@@ -351,7 +337,8 @@ class Engine(Authorize):
         try:
             return await self._authorize_use(task, handle, ancestry, effect, surrogates)
         except TaskpassError as error:
-            await self._record_refused_use(task, handle, effect, error)
+            with contextlib.suppress(TaskpassError):
+                await self.records.refused_use(self.book.task(task), handle, effect, error)
             raise
         except Exception as error:
             log.exception("authorize_use failed")
@@ -387,13 +374,13 @@ class Engine(Authorize):
         self.step("use.decided")
         use = new_id("u")
         if spec is None:
-            await self._record_use("use.allowed", entry, call, use, effect, decision, approval)
+            await self.records.use("use.allowed", entry, call, use, effect, decision, approval)
             return Release(lease="", use=use, secret=None)
 
         grant = self._grant_for(entry, spec, effect)
         lease = self._lease_for(entry, call, grant)
         # Intent first: after a crash this lease is shown as possibly live until it expires.
-        await self._record_use(
+        await self.records.use(
             "use.intent", entry, call, use, effect, decision, approval, lease=lease, spec=spec
         )
         self.step("use.intent")
@@ -413,7 +400,7 @@ class Engine(Authorize):
         )
         if minted.revocation:
             self._minted.setdefault(lease.id, []).append(_Minted(spec, issuer, minted.revocation))
-            await self._record("use.minted", entry, use=use, lease=lease.id, spec=spec.name)
+            await self.records.write("use.minted", entry, use=use, lease=lease.id, spec=spec.name)
         self.step("use.minted")
         # The last look: nothing that awaits stands between this and the answer.
         self.book.require_live(task, call.call.epoch)
@@ -562,7 +549,7 @@ class Engine(Authorize):
 
     async def used(self, task: str, release: Release, status: int) -> None:
         entry = self.book.task(task)
-        await self._record(
+        await self.records.write(
             "use.delivered", entry, use=release.use, lease=release.lease, status=status
         )
 
@@ -605,7 +592,7 @@ class Engine(Authorize):
         self.step("settle.cut")
         await self._end_upstream(closed)
         with contextlib.suppress(LedgerFailed):
-            await self._record(
+            await self.records.write(
                 "call.settled",
                 self.book.task(task),
                 call=call,
@@ -648,22 +635,7 @@ class Engine(Authorize):
 
     async def task_created(self, entry: TaskEntry) -> None:
         """Put a task's identity on record; only then may anything of it exist."""
-        task = entry.task
-        await self._record(
-            "task.started",
-            entry,
-            argv=[self.redact(word) for word in task.argv],
-            cwd=task.cwd,
-            repository=task.repository,
-            branch=task.branch,
-            parent=task.parent,
-            executable=task.agent.executable,
-            tier_detail=task.runtime.detail,
-            sandbox_profile=task.runtime.sandbox_profile,
-            call_identity=task.agent.call_identity,
-            preset=task.preset,
-            policy=self.policy.digest,
-        )
+        await self.records.started(entry)
         self._changed(entry)
 
     async def launch_failed(self, entry: TaskEntry, reason: str) -> None:
@@ -673,7 +645,7 @@ class Engine(Authorize):
         for call in self.book.open_calls(entry.task.id):
             await self._settle(entry.task.id, call.call.id, "launch failed", LeaseState.CLOSED)
         with contextlib.suppress(LedgerFailed):
-            await self._record("task.failed", entry, reason=self.redact(reason))
+            await self.records.write("task.failed", entry, reason=self.records.redact(reason))
         self._changed(entry)
 
     async def open_process_call(self, task: str, identity: CallIdentity) -> str:
@@ -715,7 +687,7 @@ class Engine(Authorize):
             state=CallState.OPEN,
             identity=identity,
         )
-        await self._record_call("call.opened", entry, call)
+        await self.records.call("call.opened", entry, call)
         opened = self.book.open_call(call, max_age=entry.task.limits.max_age, capability=capability)
         self._arm(opened)
         return opened.handle
@@ -735,7 +707,7 @@ class Engine(Authorize):
             return
         entry.ended = self.clock()
         entry.exit_code = exit_code
-        for pending in self.approvals.cancel_task(task, Answer.REVOKED):
+        for pending in self.approvals.cancel_task(task, Answer.REVOKED, epoch=entry.epoch):
             self.spawn(self.answered(*pending))
         for call in self.book.open_calls(task):
             await self._settle(task, call.call.id, "agent exited", LeaseState.CLOSED)
@@ -743,7 +715,7 @@ class Engine(Authorize):
             self.book.drop_grant(grant.id, revoked=False)
             self.publish(GrantChanged(grant=grant, live=False))
         self.vault.forget(task)
-        await self._record("task.ended", entry, exit_code=exit_code)
+        await self.records.write("task.ended", entry, exit_code=exit_code)
         self._changed(entry)
 
     async def exit_code(self, task: str) -> int:
@@ -771,7 +743,7 @@ class Engine(Authorize):
         self.book.raise_epoch(task)
         runtime = self.runtimes.get(task)
         cut = sum(channel.cut() for channel in runtime.channels) if runtime else 0
-        for pending in self.approvals.cancel_task(task, Answer.REVOKED):
+        for pending in self.approvals.cancel_task(task, Answer.REVOKED, epoch=entry.epoch):
             self.spawn(self.answered(*pending))
         now = self.clock()
         dead = [
@@ -783,7 +755,7 @@ class Engine(Authorize):
         try:
             await self.ledger.append_reserved(
                 "task.revoked",
-                self._who(entry) | {"by": by, "leases": [lease.id for lease in dead]},
+                self.records.who(entry) | {"by": by, "leases": [lease.id for lease in dead]},
             )
         except LedgerFailed:
             if runtime is not None:
@@ -818,7 +790,7 @@ class Engine(Authorize):
         unconfirmed = await self._end_upstream(dead)
         self.vault.forget(entry.task.id)
         with contextlib.suppress(LedgerFailed):
-            await self._record(
+            await self.records.write(
                 "task.killed", entry, processes_left=left, leases_unconfirmed=unconfirmed
             )
 
@@ -836,7 +808,7 @@ class Engine(Authorize):
         entry = self.book.task(gone.task)
         await self.ledger.append_reserved(
             "grant.revoked",
-            self._who(entry)
+            self.records.who(entry)
             | {"by": by, "grant": grant, "credential": gone.credential, "resource": gone.resource},
         )
         took = (time.perf_counter() - began) * 1000
@@ -856,125 +828,24 @@ class Engine(Authorize):
         entry.frozen = True
         self._changed(entry)
         await self.runtimes[task].control.freeze()
-        await self._record("task.frozen", entry, by=by)
+        await self.records.write("task.frozen", entry, by=by)
 
     async def thaw_task(self, task: str, by: str) -> None:
         entry = self.book.task(task)
         if entry.revoked or not entry.frozen:
             raise Denied("This task is not frozen.")
         # On record before it moves again.
-        await self._record("task.thawed", entry, by=by)
+        await self.records.write("task.thawed", entry, by=by)
         entry.frozen = False
         await self.runtimes[task].control.thaw()
         self._changed(entry)
 
-    # ── records ─────────────────────────────────────────────────────────────────────────
+    # ── small things ────────────────────────────────────────────────────────────────────
 
     async def incident(self, task: str, kind: str, detail: Mapping[str, Any]) -> None:
         """Record what must not happen; never fails the caller, who refuses anyway."""
         with contextlib.suppress(TaskpassError):
-            entry = self.book.task(task)
-            await self._record(f"incident.{kind}", entry, detail=dict(detail))
-
-    async def _record(self, kind: str, entry: TaskEntry, **body: Any) -> None:
-        await self.ledger.append(kind, self._who(entry) | body)
-
-    async def _record_call(
-        self, kind: str, entry: TaskEntry, call: Call, approval: Approval | None = None
-    ) -> None:
-        tool = call.tool_call
-        await self._record(
-            kind,
-            entry,
-            call=call.id,
-            agent_call_id=tool.agent_call_id,
-            subagent=tool.subagent,
-            identity=call.identity,
-            tool=tool.tool,
-            call_hash=call.call_hash,
-            preview=self.redact(tool.command or _title(call))[:_PREVIEW],
-            effects=[self.redact(e.label)[:_PREVIEW] for e in call.effects],
-            outcome=call.decision.outcome,
-            reason=self.redact(call.decision.reason),
-            policies=list(call.decision.policies),
-            policy=self.policy.digest,
-            approval=approval.id if approval else "",
-        )
-
-    async def _record_use(
-        self,
-        kind: str,
-        entry: TaskEntry,
-        call: CallEntry,
-        use: str,
-        effect: Effect,
-        decision: Decision,
-        approval: Approval | None,
-        *,
-        lease: Lease | None = None,
-        spec: CredentialSpec | None = None,
-    ) -> None:
-        await self._record(
-            kind,
-            entry,
-            call=call.call.id,
-            use=use,
-            effect=self.redact(effect.label)[:_PREVIEW],
-            outcome=decision.outcome,
-            policies=list(decision.policies),
-            policy=self.policy.digest,
-            approval=approval.id if approval else "",
-            lease=lease.id if lease else "",
-            until=lease.expires if lease else 0.0,
-            credential=spec.name if spec else "",
-            issuer=spec.issuer if spec else "",
-        )
-
-    async def _record_refused_use(
-        self, task: str, handle: str, effect: Effect, error: TaskpassError
-    ) -> None:
-        with contextlib.suppress(TaskpassError):
-            await self._record(
-                "use.denied",
-                self.book.task(task),
-                call=handle.partition(":")[0],
-                effect=self.redact(effect.label)[:_PREVIEW],
-                outcome=Outcome.DENY,
-                code=error.code,
-                reason=self.redact(error.message),
-            )
-
-    async def _count_denial(self, task: str, call: ToolCall, error: TaskpassError) -> None:
-        with contextlib.suppress(TaskpassError):
-            entry = self.book.task(task)
-            entry.denied += 1
-            self._changed(entry)
-            await self._record(
-                "call.denied",
-                entry,
-                agent_call_id=call.agent_call_id,
-                tool=call.tool,
-                preview=self.redact(call.command)[:_PREVIEW],
-                outcome=Outcome.DENY,
-                code=error.code,
-                reason=self.redact(error.message),
-            )
-
-    def _who(self, entry: TaskEntry) -> dict[str, Any]:
-        """The identity of four parts, as every record carries it."""
-        task = entry.task
-        return {
-            "user": task.user.label,
-            "agent": task.agent.label,
-            "agent_digest": task.agent.digest,
-            "runtime": task.runtime.kind,
-            "tier": task.runtime.tier,
-            "task": task.id,
-            "purpose": task.purpose,
-            "epoch": entry.epoch,
-        }
-
-    # ── small things ────────────────────────────────────────────────────────────────────
+            await self.records.write(f"incident.{kind}", self.book.task(task), detail=dict(detail))
 
     def _situation(
         self, entry: TaskEntry, runtime: TaskRuntime, *, subagent: str = "", credential: str = ""
@@ -1019,6 +890,10 @@ class Engine(Authorize):
             credential=credential,
         )
 
+    def _count_denial(self, entry: TaskEntry) -> None:
+        entry.denied += 1
+        self._changed(entry)
+
     def _set_activity(self, entry: TaskEntry, state: TaskState) -> None:
         if entry.activity is not state:
             entry.activity = state
@@ -1055,10 +930,6 @@ def _refusal(approval: Approval, decision: Decision) -> str:
     }.get(approval.answer, "This is denied.")
     note = f" They say: {approval.note}" if approval.note else ""
     return f"{words}{note} {decision.hint}".strip()
-
-
-def _title(call: Call) -> str:
-    return f"{call.tool_call.tool} " + ", ".join(e.label for e in call.effects)
 
 
 def _pid(process: Process | None) -> int:

@@ -45,6 +45,7 @@ from supervisor.paths import Paths, private_dir, user_paths
 from supervisor.policy.engine import CedarEngine
 from supervisor.process.probe import exposed, probe
 from supervisor.process.zygote import Zygote
+from supervisor.recorder import Recorder
 from supervisor.tokens.keys import load_keys
 from supervisor.vault import open_vault
 from supervisor.views import task_viewer
@@ -170,20 +171,21 @@ async def _engine(
 ) -> Engine:
     vault = open_vault(paths)
     keys = load_keys(paths.state)
+    policy = CedarEngine.load(
+        config.preset,
+        user_directory=paths.config / "policy",
+        protected=[str(path) for path in paths.all()],
+    )
     return Engine(
         book=Book(),
         ledger=ledger,
-        policy=CedarEngine.load(
-            config.preset,
-            user_directory=paths.config / "policy",
-            protected=[str(path) for path in paths.all()],
-        ),
+        policy=policy,
         approvals=ApprovalQueue(),
         vault=vault,
         issuers=build_issuers(vault, keys),
         publish=events.publish,
         view=task_viewer(lambda: exposed(str(Path.home()))),
-        redact=vault.redact,
+        records=Recorder(ledger, policy, vault.redact),
         approval_timeout=config.approval_timeout,
         step=step,
     )

@@ -76,6 +76,7 @@ class ApprovalQueue:
         joined = self._rules.find(key_of(request))
         if joined is not None:
             joined.ticket = False
+            joined.waiting += 1
             return Pending(joined.request, self._futures[joined.request.id], fresh=False)
         ready = self._rules.refused(request, now) or self._rules.covered(request, covering, now)
         answer: asyncio.Future[Approval] = asyncio.get_running_loop().create_future()
@@ -92,10 +93,29 @@ class ApprovalQueue:
         return Pending(request, answer, fresh=True)
 
     def ticket(self, id: str) -> None:
-        """Nobody waits for this any more: an approval is kept for one identical retry."""
+        """One who waited was sent away: an approval is kept for one identical retry."""
         question = self._rules.open.get(id)
         if question is not None:
+            question.waiting -= 1
             question.ticket = True
+
+    def leave(self, id: str) -> tuple[ApprovalRequest, Approval] | None:
+        """One who waited has gone. The question, closed as a no, when nobody is left.
+
+        A question with a ticket stays: its asker was told to come back.
+        """
+        question = self._rules.open.get(id)
+        if question is None or id in self._deciding:
+            return None
+        question.waiting -= 1
+        if question.waiting > 0 or question.ticket:
+            return None
+        approval = replace(
+            absent(question.request, Answer.EXPIRED, self._clock()), note="the agent left"
+        )
+        self._rules.close(id, approval)
+        self._hand_over(id, approval)
+        return question.request, approval
 
     def standing(
         self, task: str, epoch: int, call_hash: str, effects: Sequence[Effect] = ()

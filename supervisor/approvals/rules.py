@@ -38,6 +38,7 @@ class Question:
     request: ApprovalRequest
     effects: tuple[Effect, ...]
     wrong_codes: int = 0
+    waiting: int = 1  # askers that are held
     ticket: bool = False  # nobody waits any more; an identical retry will
 
 

@@ -30,4 +30,3 @@ def watch(process: Process, exited: Callable[[], None]) -> None:
         exited()
 
     loop.add_reader(descriptor, on_exit)
-

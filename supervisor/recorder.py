@@ -1,0 +1,188 @@
+"""What each stage of the way of a call puts on record, and in which words.
+
+Every record carries the identity of four parts. Commands and reasons are kept as previews with
+known secrets masked; what exactly was asked is bound by the call hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from supervisor.errors import TaskpassError
+from supervisor.grants.book import CallEntry, TaskEntry
+from supervisor.model import (
+    Approval,
+    ApprovalRequest,
+    Call,
+    CredentialSpec,
+    Decision,
+    Effect,
+    Lease,
+    Outcome,
+    ToolCall,
+)
+from supervisor.ports import LedgerStore, PolicyEngine
+
+_PREVIEW = 2000  # characters of a command that are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Writes records. Every method raises LedgerFailed, and has then acknowledged nothing."""
+
+    ledger: LedgerStore
+    policy: PolicyEngine
+    redact: Callable[[str], str]
+
+    def who(self, entry: TaskEntry) -> dict[str, Any]:
+        """User, agent, runtime and task, as every record carries them."""
+        task = entry.task
+        return {
+            "user": task.user.label,
+            "agent": task.agent.label,
+            "agent_digest": task.agent.digest,
+            "runtime": task.runtime.kind,
+            "tier": task.runtime.tier,
+            "task": task.id,
+            "purpose": self._preview(task.purpose),
+            "epoch": entry.epoch,
+        }
+
+    async def write(self, kind: str, entry: TaskEntry, **body: Any) -> None:
+        """One record of a task; `body` holds no text that may carry a secret."""
+        await self.ledger.append(kind, self.who(entry) | body)
+
+    async def started(self, entry: TaskEntry) -> None:
+        task = entry.task
+        await self.write(
+            "task.started",
+            entry,
+            argv=[self._preview(word) for word in task.argv],
+            cwd=task.cwd,
+            repository=task.repository,
+            branch=task.branch,
+            parent=task.parent,
+            executable=task.agent.executable,
+            tier_detail=task.runtime.detail,
+            sandbox_profile=task.runtime.sandbox_profile,
+            call_identity=task.agent.call_identity,
+            preset=task.preset,
+            policy=self.policy.digest,
+        )
+
+    async def call(
+        self, kind: str, entry: TaskEntry, call: Call, approval: Approval | None = None
+    ) -> None:
+        tool = call.tool_call
+        await self.write(
+            kind,
+            entry,
+            call=call.id,
+            agent_call_id=tool.agent_call_id,
+            subagent=tool.subagent,
+            identity=call.identity,
+            tool=tool.tool,
+            call_hash=call.call_hash,
+            preview=self._preview(title_of(tool, call.effects)),
+            effects=[self._preview(effect.label) for effect in call.effects],
+            outcome=call.decision.outcome,
+            reason=self._preview(call.decision.reason),
+            policies=list(call.decision.policies),
+            policy=self.policy.digest,
+            approval=approval.id if approval else "",
+        )
+
+    async def refused_call(self, entry: TaskEntry, call: ToolCall, error: TaskpassError) -> None:
+        await self.write(
+            "call.denied",
+            entry,
+            agent_call_id=call.agent_call_id,
+            tool=call.tool,
+            preview=self._preview(call.command),
+            outcome=Outcome.DENY,
+            code=error.code,
+            reason=self._preview(error.message),
+        )
+
+    async def use(
+        self,
+        kind: str,
+        entry: TaskEntry,
+        call: CallEntry,
+        use: str,
+        effect: Effect,
+        decision: Decision,
+        approval: Approval | None,
+        *,
+        lease: Lease | None = None,
+        spec: CredentialSpec | None = None,
+    ) -> None:
+        await self.write(
+            kind,
+            entry,
+            call=call.call.id,
+            use=use,
+            effect=self._preview(effect.label),
+            outcome=decision.outcome,
+            policies=list(decision.policies),
+            policy=self.policy.digest,
+            approval=approval.id if approval else "",
+            lease=lease.id if lease else "",
+            until=lease.expires if lease else 0.0,
+            credential=spec.name if spec else "",
+            issuer=spec.issuer if spec else "",
+        )
+
+    async def refused_use(
+        self, entry: TaskEntry, handle: str, effect: Effect, error: TaskpassError
+    ) -> None:
+        await self.write(
+            "use.denied",
+            entry,
+            call=handle.partition(":")[0],
+            effect=self._preview(effect.label),
+            outcome=Outcome.DENY,
+            code=error.code,
+            reason=self._preview(error.message),
+        )
+
+    async def asked(self, entry: TaskEntry, request: ApprovalRequest) -> None:
+        await self.write(
+            "approval.asked",
+            entry,
+            approval=request.id,
+            call=request.call,
+            call_hash=request.call_hash,
+            title=self._preview(request.title),
+            effects=[self._preview(effect.label) for effect in request.effects],
+            policies=list(request.asking),
+            risk=request.risk,
+            credential=request.credential,
+            expires=request.expires,
+        )
+
+    async def answered(
+        self, entry: TaskEntry, request: ApprovalRequest, approval: Approval
+    ) -> None:
+        await self.write(
+            "approval.answered",
+            entry,
+            approval=request.id,
+            call=request.call,
+            call_hash=request.call_hash,
+            answer=approval.answer,
+            scope=approval.scope,
+            by=approval.by,
+            seconds=round(approval.at - request.created, 3),
+            note=self._preview(approval.note),
+        )
+
+    def _preview(self, text: str) -> str:
+        return self.redact(text)[:_PREVIEW]
+
+
+def title_of(call: ToolCall, effects: Sequence[Effect]) -> str:
+    """The call in one text: its command, or its tool and what that would do."""
+    return call.command or f"{call.tool} " + ", ".join(effect.label for effect in effects)
