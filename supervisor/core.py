@@ -56,6 +56,7 @@ from supervisor.model import (
     TaskState,
     ToolCall,
     ToolKind,
+    Verb,
     new_id,
 )
 from supervisor.ports import (
@@ -354,7 +355,7 @@ class Engine(Authorize):
     ) -> Release:
         entry = self.book.require_live(task)
         runtime = self.runtimes[task]
-        call = self._attested_call(entry, handle, ancestry)
+        call = self._attested_call(entry, handle, ancestry, effect)
         spec, surrogate = await self._credential_for(entry, effect, surrogates)
         self.step("use.attested")
 
@@ -370,7 +371,7 @@ class Engine(Authorize):
         approval = None
         if decision.outcome is Outcome.ASK:
             approval = await self._ask_for_use(entry, runtime, call, effect, spec, decision)
-            call = self._attested_call(entry, handle, ancestry)
+            call = self._attested_call(entry, handle, ancestry, effect)
         self.step("use.decided")
         use = new_id("u")
         if spec is None:
@@ -404,8 +405,7 @@ class Engine(Authorize):
         self.step("use.minted")
         # The last look: nothing that awaits stands between this and the answer.
         self.book.require_live(task, call.call.epoch)
-        if runtime.owner.ancestry(ancestry[0])[-1:] != [entry.root]:
-            raise NotAttested("The process that asked is gone.")
+        self._attested_call(entry, handle, runtime.owner.ancestry(ancestry[0]), effect)
         if not self.book.lease_live(task, lease.id, self.clock()):
             raise Revoked("The call ended while its credential was made.")
         held, used_grant = self.book.count_use(lease.id, self.clock())
@@ -423,7 +423,7 @@ class Engine(Authorize):
         )
 
     def _attested_call(
-        self, entry: TaskEntry, handle: str, ancestry: Sequence[Process]
+        self, entry: TaskEntry, handle: str, ancestry: Sequence[Process], effect: Effect
     ) -> CallEntry:
         """The open call whose process tree made this connection.
 
@@ -431,6 +431,8 @@ class Engine(Authorize):
             NotAttested: the handle is not of an open call, or comes from another tree.
             Revoked: the call is of an earlier epoch.
         """
+        if handle == agent_handle(entry.task.id) and list(ancestry) == [entry.root]:
+            return self._own_fetch(entry, effect)
         call = self.book.call_by_handle(entry.task.id, handle)
         self.book.require_live(entry.task.id, call.call.epoch)
         root = call.call.root
@@ -440,6 +442,23 @@ class Engine(Authorize):
                 hint="Run it inside one tool call.",
             )
         return call
+
+    def _own_fetch(self, entry: TaskEntry, effect: Effect) -> CallEntry:
+        """The open call that announced this request of the agent's own process.
+
+        Some tools run inside the agent (a web fetch): the call names the host it fetches from.
+
+        Raises:
+            NotAttested: no open call announced a fetch from this host.
+        """
+        for call in self.book.open_calls(entry.task.id):
+            announced = {e.resource for e in call.call.effects if e.verb is Verb.HTTP}
+            if call.call.tool_call.kind is ToolKind.FETCH and effect.resource in announced:
+                return call
+        raise NotAttested(
+            f"The agent contacts {effect.resource} outside any tool call.",
+            hint="Only its model and what its tool calls name may be reached.",
+        )
 
     async def _credential_for(
         self, entry: TaskEntry, effect: Effect, surrogates: Sequence[str]
@@ -915,6 +934,11 @@ class Engine(Authorize):
         self._background.discard(job)
         if not job.cancelled() and (error := job.exception()) is not None:
             log.error("background work failed", exc_info=error)
+
+
+def agent_handle(task: str) -> str:
+    """What the agent's own process shows on the proxy; it opens nothing by itself."""
+    return f"agent:{task}"
 
 
 def _explain(decision: Decision) -> str:

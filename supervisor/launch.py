@@ -27,7 +27,7 @@ from supervisor.channels.http.ca import CertificateAuthority
 from supervisor.channels.http.environment import environment, proxy_url, shell_prefix
 from supervisor.channels.http.proxy import HttpProxyChannel
 from supervisor.channels.relay import LoopbackRelay
-from supervisor.core import Engine, TaskRuntime
+from supervisor.core import Engine, TaskRuntime, agent_handle
 from supervisor.errors import LaunchFailed, TaskpassError, UsageError
 from supervisor.grants.book import TaskEntry
 from supervisor.holder_link import HolderLink
@@ -277,7 +277,7 @@ class Launcher:
         # of their own call, and no exception, from the rewritten command.
         env = dict(plan.env) | environment(
             str(bundle),
-            proxy_url(handle or f"agent:{entry.task.id}", ports["proxy"]),
+            proxy_url(handle or agent_handle(entry.task.id), ports["proxy"]),
             no_proxy="" if handle else "127.0.0.1,localhost",
         )
         env["TASKPASS_TASK"] = entry.task.id
