@@ -31,6 +31,7 @@ from supervisor.identity.attest_linux import in_tree, peer_process
 from supervisor.identity.evidence import current_user
 from supervisor.launch import Launcher
 from supervisor.ledger.verify import verify
+from supervisor.lifecycle import Lifecycle
 from supervisor.model import Answer, CredentialSpec, Process, Scope
 from supervisor.paths import Paths
 from supervisor.ports import Secret
@@ -50,6 +51,7 @@ class Api:
 
     paths: Paths
     engine: Engine
+    lifecycle: Lifecycle
     launcher: Launcher
     events: Events
     session: str
@@ -229,7 +231,7 @@ class Api:
 
     async def _exit(self, request: web.Request) -> web.Response:
         """Answered when the task has ended."""
-        return _json({"exit_code": await self.engine.exit_code(_id(request))})
+        return _json({"exit_code": await self.lifecycle.exit_code(_id(request))})
 
     async def _end(self, request: web.Request) -> web.Response:
         task = self.engine.book.require_live(_id(request)).task.id
@@ -237,11 +239,11 @@ class Api:
         return _json({})
 
     async def _revoke_task(self, request: web.Request) -> web.Response:
-        return _json(await self.engine.revoke_task(_id(request), self._by()))
+        return _json(await self.lifecycle.revoke(_id(request), self._by()))
 
     async def _revoke_all(self, request: web.Request) -> web.Response:
         live = [e.task.id for e in self.engine.book.tasks() if not (e.ended or e.revoked)]
-        done = await asyncio.gather(*(self.engine.revoke_task(t, self._by()) for t in live))
+        done = await asyncio.gather(*(self.lifecycle.revoke(t, self._by()) for t in live))
         return _json(
             wire.RevokedView(
                 tasks=tuple(live),
@@ -253,20 +255,20 @@ class Api:
         )
 
     async def _revoke_grant(self, request: web.Request) -> web.Response:
-        return _json(await self.engine.revoke_grant(_id(request), self._by()))
+        return _json(await self.lifecycle.revoke_grant(_id(request), self._by()))
 
     async def _freeze_task(self, request: web.Request) -> web.Response:
-        await self.engine.freeze_task(_id(request), self._by())
+        await self.lifecycle.freeze(_id(request), self._by())
         return _json({})
 
     async def _thaw_task(self, request: web.Request) -> web.Response:
-        await self.engine.thaw_task(_id(request), self._by())
+        await self.lifecycle.thaw(_id(request), self._by())
         return _json({})
 
     async def _freeze_all(self, request: web.Request) -> web.Response:
         for entry in list(self.engine.book.tasks()):
             if not (entry.ended or entry.revoked or entry.frozen):
-                await self.engine.freeze_task(entry.task.id, self._by())
+                await self.lifecycle.freeze(entry.task.id, self._by())
         return _json({})
 
     async def _answer(self, request: web.Request) -> web.Response:
@@ -286,7 +288,7 @@ class Api:
             by=self._by(),
         )
         if body.freeze and not body.approve:
-            await self.engine.freeze_task(pending.task, self._by())
+            await self.lifecycle.freeze(pending.task, self._by())
         return _json({})
 
     async def _history(self, request: web.Request) -> web.Response:

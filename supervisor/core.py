@@ -81,7 +81,6 @@ from supervisor.wire import (
     Event,
     GrantChanged,
     LeaseChanged,
-    RevokedView,
     TaskChanged,
 )
 
@@ -129,10 +128,9 @@ class Engine(Authorize):
     clock: Callable[[], float] = time.time
     step: Callable[[str], None] = lambda name: None
     runtimes: dict[str, TaskRuntime] = field(default_factory=dict)
-    _minted: dict[str, list[_Minted]] = field(default_factory=dict)  # lease id → what to end
+    minted: dict[str, list[_Minted]] = field(default_factory=dict)  # lease id → what to end
     _background: set[asyncio.Future[None]] = field(default_factory=set)
     _timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
-    _exits: dict[str, list[asyncio.Future[None]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.approvals.on_answer = self.answered
@@ -164,7 +162,7 @@ class Engine(Authorize):
         runtime = self.runtimes[task]
         await self._attest_sender(entry, runtime, sender, tool_call)
         self.book.reserve_call(task)
-        self._set_activity(entry, TaskState.WORKING)
+        self.set_activity(entry, TaskState.WORKING)
 
         digest = call_hash(tool_call, profile=entry.task.agent.profile)
         effects = effects_of(tool_call, entry.task.workspace)
@@ -214,8 +212,8 @@ class Engine(Authorize):
         self.book.require_live(task, call.epoch)
         entry.allowed += 1
         opened = self.book.open_call(call, max_age=entry.task.limits.max_call_age)
-        self._arm(opened)
-        self._changed(entry)
+        self.arm(opened)
+        self.changed(entry)
         rewritten = None
         if tool_call.kind is ToolKind.SHELL:
             rewritten = runtime.profile.with_prefix(tool_call, runtime.shell_prefix(opened.handle))
@@ -268,7 +266,7 @@ class Engine(Authorize):
             await self.records.asked(entry, pending.request)
             self.publish(ApprovalAsked(approval=pending.request))
         if not pending.answer.done():
-            self._set_activity(entry, TaskState.WAITING_APPROVAL)
+            self.set_activity(entry, TaskState.WAITING_APPROVAL)
         self.step("ask.waiting")
         timeout = deadline - self.clock() if deadline else None
         try:
@@ -284,7 +282,7 @@ class Engine(Authorize):
                 self.spawn(self.answered(*withdrawn))
             raise
         finally:
-            self._set_activity(entry, TaskState.WORKING)
+            self.set_activity(entry, TaskState.WORKING)
         return approval, approval.id
 
     async def answered(self, request: ApprovalRequest, approval: Approval) -> None:
@@ -319,7 +317,7 @@ class Engine(Authorize):
             return False
         call_id = call.call.id
         self.runtimes[task].watch(
-            child, lambda: self.spawn(self._settle(task, call_id, "exited", LeaseState.CLOSED))
+            child, lambda: self.spawn(self.settle(task, call_id, "exited", LeaseState.CLOSED))
         )
         self.step("bind.bound")
         return True
@@ -400,7 +398,7 @@ class Engine(Authorize):
             ),
         )
         if minted.revocation:
-            self._minted.setdefault(lease.id, []).append(_Minted(spec, issuer, minted.revocation))
+            self.minted.setdefault(lease.id, []).append(_Minted(spec, issuer, minted.revocation))
             await self.records.write("use.minted", entry, use=use, lease=lease.id, spec=spec.name)
         self.step("use.minted")
         # The last look: nothing that awaits stands between this and the answer.
@@ -595,21 +593,21 @@ class Engine(Authorize):
             ending = [found] if found else []
         else:
             ending = self.book.open_calls(task)
-            self._set_activity(entry, TaskState.WAITING_YOU)
+            self.set_activity(entry, TaskState.WAITING_YOU)
         for call in ending:
             if call.call.root is None:
-                await self._settle(task, call.call.id, outcome, LeaseState.CLOSED)
+                await self.settle(task, call.call.id, outcome, LeaseState.CLOSED)
 
-    async def _settle(self, task: str, call: str, outcome: str, state: LeaseState) -> None:
+    async def settle(self, task: str, call: str, outcome: str, state: LeaseState) -> None:
         opened = self.book.call(call)
         if opened is None:
             return
         closed = self.book.settle(call, state=state, now=self.clock())
         if timer := self._timers.pop(call, None):
             timer.cancel()
-        self._cut(task, closed)
+        self.cut(task, closed)
         self.step("settle.cut")
-        await self._end_upstream(closed)
+        await self.end_upstream(closed)
         with contextlib.suppress(LedgerFailed):
             await self.records.write(
                 "call.settled",
@@ -621,7 +619,7 @@ class Engine(Authorize):
             )
         self.step("settle.recorded")
 
-    def _cut(self, task: str, leases: Sequence[Lease]) -> int:
+    def cut(self, task: str, leases: Sequence[Lease]) -> int:
         runtime = self.runtimes.get(task)
         cut = 0
         for lease in leases:
@@ -630,11 +628,11 @@ class Engine(Authorize):
             self.publish(LeaseChanged(lease=lease))
         return cut
 
-    async def _end_upstream(self, leases: Sequence[Lease]) -> int:
+    async def end_upstream(self, leases: Sequence[Lease]) -> int:
         """Revoke what was minted for `leases`; how many could not be confirmed."""
         unconfirmed = 0
         for lease in leases:
-            for minted in self._minted.pop(lease.id, []):
+            for minted in self.minted.pop(lease.id, []):
                 try:
                     await minted.issuer.revoke(minted.spec, minted.revocation)
                 except Exception:
@@ -642,224 +640,13 @@ class Engine(Authorize):
                     unconfirmed += 1
         return unconfirmed
 
-    def _arm(self, opened: CallEntry) -> None:
+    def arm(self, opened: CallEntry) -> None:
         """End a call at its maximum age, whatever its processes do."""
         call = opened.call
         self._timers[call.id] = asyncio.get_running_loop().call_later(
             max(0.0, opened.deadline - self.clock()),
-            lambda: self.spawn(self._settle(call.task, call.id, "maximum age", LeaseState.EXPIRED)),
+            lambda: self.spawn(self.settle(call.task, call.id, "maximum age", LeaseState.EXPIRED)),
         )
-
-    # ── the agent without hooks, and the agent's end ────────────────────────────────────
-
-    async def task_created(self, entry: TaskEntry) -> None:
-        """Put a task's identity on record; only then may anything of it exist."""
-        await self.records.started(entry)
-        self._changed(entry)
-
-    async def launch_failed(self, entry: TaskEntry, reason: str) -> None:
-        """The task never ran, or could not be supervised."""
-        entry.ended = self.clock()
-        entry.exit_code = 125
-        for call in self.book.open_calls(entry.task.id):
-            await self._settle(entry.task.id, call.call.id, "launch failed", LeaseState.CLOSED)
-        with contextlib.suppress(LedgerFailed):
-            await self.records.write("task.failed", entry, reason=self.records.redact(reason))
-        self._changed(entry)
-
-    async def open_process_call(self, task: str, identity: CallIdentity) -> str:
-        """One call for the whole run of an agent that announces none; its handle.
-
-        The call is bound to the agent's root process by `started`.
-        """
-        return await self._open_process_call(self.book.require_live(task), identity, "")
-
-    async def reopen_process_call(self, task: str, handle: str) -> None:
-        """After a restart: the running agent's handle names a new, empty call."""
-        entry = self.book.require_live(task)
-        await self._open_process_call(entry, entry.task.agent.call_identity, handle)
-        if entry.root is not None:
-            await self.started(task, entry.root)
-
-    async def _open_process_call(
-        self, entry: TaskEntry, identity: CallIdentity, handle: str
-    ) -> str:
-        task = entry.task.id
-        call_id, _, capability = handle.partition(":")
-        tool_call = ToolCall(
-            agent_call_id="process",
-            tool="process",
-            kind=ToolKind.SHELL,
-            arguments={"argv": list(entry.task.argv)},
-            cwd=entry.task.cwd,
-            command=" ".join(entry.task.argv),
-        )
-        call = Call(
-            id=call_id or new_id("c"),
-            task=task,
-            epoch=entry.epoch,
-            tool_call=tool_call,
-            call_hash=call_hash(tool_call, profile=entry.task.agent.profile),
-            effects=(),
-            decision=Decision(Outcome.ALLOW, "started by the person"),
-            opened=self.clock(),
-            state=CallState.OPEN,
-            identity=identity,
-        )
-        await self.records.call("call.opened", entry, call)
-        opened = self.book.open_call(call, max_age=entry.task.limits.max_age, capability=capability)
-        self._arm(opened)
-        return opened.handle
-
-    async def started(self, task: str, root: Process) -> None:
-        """The agent's root process runs."""
-        entry = self.book.task(task)
-        entry.root = root
-        if opened := self.book.call_by_agent_id(task, "process"):
-            self.book.bind(opened, root)
-        self._set_activity(entry, TaskState.WORKING)
-
-    async def ended(self, task: str, exit_code: int) -> None:
-        """The agent's root process has exited: settle everything, forget its surrogates."""
-        entry = self.book.task(task)
-        if entry.ended:
-            return
-        entry.ended = self.clock()
-        entry.exit_code = exit_code
-        for pending in self.approvals.cancel_task(task, Answer.REVOKED, epoch=entry.epoch):
-            self.spawn(self.answered(*pending))
-        for call in self.book.open_calls(task):
-            await self._settle(task, call.call.id, "agent exited", LeaseState.CLOSED)
-        for grant in [g for g in self.book.grants() if g.task == task]:
-            self.book.drop_grant(grant.id, revoked=False)
-            self.publish(GrantChanged(grant=grant, live=False))
-        self.vault.forget(task)
-        await self.records.write("task.ended", entry, exit_code=exit_code)
-        self._changed(entry)
-
-    async def exit_code(self, task: str) -> int:
-        """Wait for a task's end; its exit code, 125 where it never ran."""
-        entry = self.book.task(task)
-        while not entry.ended:
-            waiter = asyncio.get_running_loop().create_future()
-            self._exits.setdefault(task, []).append(waiter)
-            await waiter
-        return entry.exit_code if entry.exit_code is not None else 125
-
-    # ── revoke, freeze ──────────────────────────────────────────────────────────────────
-
-    async def revoke_task(self, task: str, by: str) -> RevokedView:
-        """Take everything away: memory first, then disk, then processes and upstreams.
-
-        Acknowledged after the epoch is raised, connections are cut and the tombstone is
-        durable; killing and upstream revocation go on behind it and are recorded.
-
-        Raises:
-            LedgerFailed: the tombstone could not be written. The task stays refused and frozen.
-        """
-        began = time.perf_counter()
-        entry = self.book.task(task)
-        self.book.raise_epoch(task)
-        runtime = self.runtimes.get(task)
-        cut = sum(channel.cut() for channel in runtime.channels) if runtime else 0
-        for pending in self.approvals.cancel_task(task, Answer.REVOKED, epoch=entry.epoch):
-            self.spawn(self.answered(*pending))
-        now = self.clock()
-        dead = [
-            closed
-            for call in self.book.open_calls(task)
-            for closed in self.book.settle(call.call.id, state=LeaseState.REVOKED, now=now)
-        ]
-        self.step("revoke.refused")
-        try:
-            await self.ledger.append_reserved(
-                "task.revoked",
-                self.records.who(entry) | {"by": by, "leases": [lease.id for lease in dead]},
-            )
-        except LedgerFailed:
-            if runtime is not None:
-                with contextlib.suppress(LaunchFailed):
-                    await runtime.control.freeze()
-            raise
-        self.step("revoke.tombstone")
-        took = (time.perf_counter() - began) * 1000
-        for lease in dead:
-            self.publish(LeaseChanged(lease=lease))
-        for grant in [g for g in self.book.grants() if g.task == task]:
-            self.book.drop_grant(grant.id, revoked=True)
-            self.publish(GrantChanged(grant=grant, live=False))
-        self._changed(entry)
-        self.spawn(self._finish_revocation(entry, runtime, dead))
-        minted = sum(len(self._minted.get(lease.id, [])) for lease in dead)
-        return RevokedView(
-            tasks=(task,),
-            leases_dead=len(dead) - minted,
-            leases_unconfirmed=minted,
-            connections_cut=cut,
-            took_ms=took,
-        )
-
-    async def _finish_revocation(
-        self, entry: TaskEntry, runtime: TaskRuntime | None, dead: Sequence[Lease]
-    ) -> None:
-        left = 0
-        if runtime is not None:
-            with contextlib.suppress(LaunchFailed):
-                left = await runtime.control.kill()
-        unconfirmed = await self._end_upstream(dead)
-        self.vault.forget(entry.task.id)
-        with contextlib.suppress(LedgerFailed):
-            await self.records.write(
-                "task.killed", entry, processes_left=left, leases_unconfirmed=unconfirmed
-            )
-
-    async def revoke_grant(self, grant: str, by: str) -> RevokedView:
-        """Take one grant away for the rest of its task."""
-        began = time.perf_counter()
-        gone = self.book.drop_grant(grant, revoked=True)
-        now = self.clock()
-        dead = [
-            closed
-            for lease in self.book.leases_of(grant=grant)
-            if (closed := self.book.close_lease(lease.id, LeaseState.REVOKED, now)) is not None
-        ]
-        cut = self._cut(gone.task, dead)
-        entry = self.book.task(gone.task)
-        await self.ledger.append_reserved(
-            "grant.revoked",
-            self.records.who(entry)
-            | {"by": by, "grant": grant, "credential": gone.credential, "resource": gone.resource},
-        )
-        took = (time.perf_counter() - began) * 1000
-        self.publish(GrantChanged(grant=gone, live=False))
-        unconfirmed = await self._end_upstream(dead)
-        return RevokedView(
-            tasks=(gone.task,),
-            leases_dead=len(dead) - unconfirmed,
-            leases_unconfirmed=unconfirmed,
-            connections_cut=cut,
-            took_ms=took,
-        )
-
-    async def freeze_task(self, task: str, by: str) -> None:
-        """Refuse everything and stop the task's processes until it is thawed."""
-        entry = self.book.require_live(task)
-        entry.frozen = True
-        self._changed(entry)
-        await self.runtimes[task].control.freeze()
-        await self.records.write("task.frozen", entry, by=by)
-
-    async def thaw_task(self, task: str, by: str) -> None:
-        entry = self.book.task(task)
-        if entry.revoked or not entry.frozen:
-            raise Denied("This task is not frozen.")
-        # On record before it moves again.
-        await self.records.write("task.thawed", entry, by=by)
-        entry.frozen = False
-        await self.runtimes[task].control.thaw()
-        self._changed(entry)
-
-    # ── small things ────────────────────────────────────────────────────────────────────
 
     async def incident(self, task: str, kind: str, detail: Mapping[str, Any]) -> None:
         """Record what must not happen; never fails the caller, who refuses anyway."""
@@ -911,18 +698,14 @@ class Engine(Authorize):
 
     def _count_denial(self, entry: TaskEntry) -> None:
         entry.denied += 1
-        self._changed(entry)
+        self.changed(entry)
 
-    def _set_activity(self, entry: TaskEntry, state: TaskState) -> None:
+    def set_activity(self, entry: TaskEntry, state: TaskState) -> None:
         if entry.activity is not state:
             entry.activity = state
-            self._changed(entry)
+            self.changed(entry)
 
-    def _changed(self, entry: TaskEntry) -> None:
-        if entry.ended:
-            for waiter in self._exits.pop(entry.task.id, []):
-                if not waiter.done():
-                    waiter.set_result(None)
+    def changed(self, entry: TaskEntry) -> None:
         self.publish(TaskChanged(task=self.view(entry)))
 
     def spawn(self, work: Awaitable[None]) -> None:

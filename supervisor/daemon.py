@@ -40,6 +40,7 @@ from supervisor.identity.evidence import Digests
 from supervisor.issuers import build_issuers
 from supervisor.launch import Launcher
 from supervisor.ledger.store import SqliteLedger
+from supervisor.lifecycle import Lifecycle
 from supervisor.model import new_id
 from supervisor.paths import Paths, private_dir, user_paths
 from supervisor.policy.engine import CedarEngine
@@ -134,8 +135,9 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         zygote = Zygote()
         await zygote.start()
         engine = await _engine(paths, config, events, ledger, step)
-        launcher = _launcher(paths, config, engine, zygote, session)
-        api = Api(paths, engine, launcher, events, session, stopped.set)
+        lifecycle = Lifecycle(engine)
+        launcher = _launcher(paths, config, engine, lifecycle, zygote, session)
+        api = Api(paths, engine, lifecycle, launcher, events, session, stopped.set)
         ledger.subscribe(lambda records: _publish(events, records))
         revoked = {r["task"]: r["epoch"] for r in ledger.read(kinds=["task.revoked"], limit=-1)}
         await ledger.append("daemon.started", {"session": session, "pid": os.getpid()})
@@ -192,12 +194,18 @@ async def _engine(
 
 
 def _launcher(
-    paths: Paths, config: Config, engine: Engine, zygote: Zygote, session: str
+    paths: Paths,
+    config: Config,
+    engine: Engine,
+    lifecycle: Lifecycle,
+    zygote: Zygote,
+    session: str,
 ) -> Launcher:
     authority = CertificateAuthority(load_key(paths.state))
     return Launcher(
         paths=paths,
         engine=engine,
+        lifecycle=lifecycle,
         spawner=zygote,
         probe=probe(),
         authority=authority,

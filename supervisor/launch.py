@@ -34,6 +34,7 @@ from supervisor.holder_link import HolderLink
 from supervisor.identity import evidence
 from supervisor.identity.attest_linux import SockDiagOwner
 from supervisor.intake.hooks_http import HookIntake
+from supervisor.lifecycle import Lifecycle
 from supervisor.model import CallIdentity, Limits, Process, Runtime, Task, Tier, new_id
 from supervisor.paths import Paths, private_dir
 from supervisor.ports import Channel, LaunchPlan, LaunchRequest, Profile, SpawnRequest
@@ -82,6 +83,7 @@ class Launcher:
 
     paths: Paths
     engine: Engine
+    lifecycle: Lifecycle
     spawner: Spawner
     probe: Probe
     authority: CertificateAuthority
@@ -172,7 +174,7 @@ class Launcher:
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         try:
             # No record, no task: its identity is durable before anything of it exists.
-            await self.engine.task_created(entry)
+            await self.lifecycle.create(entry)
             env, process_handle = await self._environment(entry, profile, plan, task_dir, ports)
             spawn = SpawnRequest(
                 task=task_id,
@@ -207,7 +209,7 @@ class Launcher:
             await self._adopt(entry, profile, saved, folder)
         except BaseException as error:
             reason = str(error) if isinstance(error, TaskpassError) else "launch failed"
-            await self.engine.launch_failed(entry, reason)
+            await self.lifecycle.fail(entry, reason)
             raise
         return Launched(entry, spawn.socket, screen_token(token))
 
@@ -272,7 +274,7 @@ class Launcher:
         bundle.write_bytes(self.bundle)
         handle = ""
         if profile.call_identity is CallIdentity.PROCESS:
-            handle = await self.engine.open_process_call(entry.task.id, profile.call_identity)
+            handle = await self.lifecycle.open_process_call(entry.task.id, profile.call_identity)
         # An agent with hooks reaches them, and local models, directly; its tools get the handle
         # of their own call, and no exception, from the rewritten command.
         env = dict(plan.env) | environment(
@@ -332,12 +334,12 @@ class Launcher:
         failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         async def serve(root: Process) -> None:
-            await self.engine.started(task, root)
+            await self.lifecycle.started(task, root)
             for service in services:
                 await service.serve()
 
         async def finish(code: int) -> None:
-            await self.engine.ended(task, code)
+            await self.lifecycle.ended(task, code)
             for service in services:
                 await service.close()
             shutil.rmtree(folder / "agent", ignore_errors=True)
@@ -351,7 +353,7 @@ class Launcher:
             self.holders.pop(task, None)
 
         async def failed(error: TaskpassError) -> None:
-            await self.engine.launch_failed(entry, str(error))
+            await self.lifecycle.fail(entry, str(error))
             if not failure.done():
                 failure.set_exception(error)
 
@@ -383,12 +385,12 @@ class Launcher:
                 log.info("task %s is gone: %s", folder.name, error)
                 shutil.rmtree(folder, ignore_errors=True)
                 with contextlib.suppress(TaskpassError):
-                    await self.engine.ended(folder.name, 125)
+                    await self.lifecycle.ended(folder.name, 125)
                 continue
             if entry.revoked:
                 self.engine.spawn(self._kill(entry))
             elif saved.process_handle and not entry.ended:
-                await self.engine.reopen_process_call(saved.task.id, saved.process_handle)
+                await self.lifecycle.reopen_process_call(saved.task.id, saved.process_handle)
 
     async def _kill(self, entry: TaskEntry) -> None:
         await self.engine.runtimes[entry.task.id].control.kill()

@@ -72,6 +72,9 @@ class Recorder:
             policy=self.policy.digest,
         )
 
+    async def failed(self, entry: TaskEntry, reason: str) -> None:
+        await self.write("task.failed", entry, reason=self._preview(reason))
+
     async def call(
         self, kind: str, entry: TaskEntry, call: Call, approval: Approval | None = None
     ) -> None:

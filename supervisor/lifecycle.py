@@ -1,0 +1,252 @@
+"""A task's life: created, started, frozen and thawed, revoked, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from supervisor.approvals.call_hash import call_hash
+from supervisor.core import Engine, TaskRuntime
+from supervisor.errors import Denied, LaunchFailed, LedgerFailed
+from supervisor.grants.book import TaskEntry
+from supervisor.model import (
+    Answer,
+    Call,
+    CallIdentity,
+    CallState,
+    Decision,
+    Lease,
+    LeaseState,
+    Outcome,
+    Process,
+    TaskState,
+    ToolCall,
+    ToolKind,
+    new_id,
+)
+from supervisor.wire import GrantChanged, LeaseChanged, RevokedView
+
+
+@dataclass(slots=True)
+class Lifecycle:
+    """What happens to whole tasks. Revoking comes last, because everything leads to it."""
+
+    engine: Engine
+    _exits: dict[str, asyncio.Event] = field(default_factory=dict)
+
+    async def create(self, entry: TaskEntry) -> None:
+        """Put a task's identity on record; only then may anything of it exist."""
+        await self.engine.records.started(entry)
+        self.engine.changed(entry)
+
+    async def fail(self, entry: TaskEntry, reason: str) -> None:
+        """The task never ran, or could not be supervised."""
+        entry.ended = self.engine.clock()
+        entry.exit_code = 125
+        for call in self.engine.book.open_calls(entry.task.id):
+            await self.engine.settle(
+                entry.task.id, call.call.id, "launch failed", LeaseState.CLOSED
+            )
+        with contextlib.suppress(LedgerFailed):
+            await self.engine.records.failed(entry, reason)
+        self._over(entry)
+
+    async def open_process_call(self, task: str, identity: CallIdentity) -> str:
+        """One call for the whole run of an agent that announces none; its handle.
+
+        The call is bound to the agent's root process by `started`.
+        """
+        return await self._open_process_call(self.engine.book.require_live(task), identity, "")
+
+    async def reopen_process_call(self, task: str, handle: str) -> None:
+        """After a restart: the running agent's handle names a new, empty call."""
+        entry = self.engine.book.require_live(task)
+        await self._open_process_call(entry, entry.task.agent.call_identity, handle)
+        if entry.root is not None:
+            await self.started(task, entry.root)
+
+    async def _open_process_call(
+        self, entry: TaskEntry, identity: CallIdentity, handle: str
+    ) -> str:
+        task = entry.task.id
+        call_id, _, capability = handle.partition(":")
+        tool_call = ToolCall(
+            agent_call_id="process",
+            tool="process",
+            kind=ToolKind.SHELL,
+            arguments={"argv": list(entry.task.argv)},
+            cwd=entry.task.cwd,
+            command=" ".join(entry.task.argv),
+        )
+        call = Call(
+            id=call_id or new_id("c"),
+            task=task,
+            epoch=entry.epoch,
+            tool_call=tool_call,
+            call_hash=call_hash(tool_call, profile=entry.task.agent.profile),
+            effects=(),
+            decision=Decision(Outcome.ALLOW, "started by the person"),
+            opened=self.engine.clock(),
+            state=CallState.OPEN,
+            identity=identity,
+        )
+        await self.engine.records.call("call.opened", entry, call)
+        opened = self.engine.book.open_call(
+            call, max_age=entry.task.limits.max_age, capability=capability
+        )
+        self.engine.arm(opened)
+        return opened.handle
+
+    async def started(self, task: str, root: Process) -> None:
+        """The agent's root process runs."""
+        entry = self.engine.book.task(task)
+        entry.root = root
+        if opened := self.engine.book.call_by_agent_id(task, "process"):
+            self.engine.book.bind(opened, root)
+        self.engine.set_activity(entry, TaskState.WORKING)
+
+    async def ended(self, task: str, exit_code: int) -> None:
+        """The agent's root process has exited: settle everything, forget its surrogates."""
+        entry = self.engine.book.task(task)
+        if entry.ended:
+            return
+        entry.ended = self.engine.clock()
+        entry.exit_code = exit_code
+        for pending in self.engine.approvals.cancel_task(task, Answer.REVOKED, epoch=entry.epoch):
+            self.engine.spawn(self.engine.answered(*pending))
+        for call in self.engine.book.open_calls(task):
+            await self.engine.settle(task, call.call.id, "agent exited", LeaseState.CLOSED)
+        for grant in [g for g in self.engine.book.grants() if g.task == task]:
+            self.engine.book.drop_grant(grant.id, revoked=False)
+            self.engine.publish(GrantChanged(grant=grant, live=False))
+        self.engine.vault.forget(task)
+        with contextlib.suppress(LedgerFailed):
+            await self.engine.records.write("task.ended", entry, exit_code=exit_code)
+        self._over(entry)
+
+    def _over(self, entry: TaskEntry) -> None:
+        self.engine.changed(entry)
+        if waiting := self._exits.pop(entry.task.id, None):
+            waiting.set()
+
+    async def exit_code(self, task: str) -> int:
+        """Wait for a task's end; its exit code, 125 where it never ran."""
+        entry = self.engine.book.task(task)
+        if not entry.ended:
+            await self._exits.setdefault(task, asyncio.Event()).wait()
+        return entry.exit_code if entry.exit_code is not None else 125
+
+    async def freeze(self, task: str, by: str) -> None:
+        """Refuse everything and stop the task's processes until it is thawed."""
+        entry = self.engine.book.require_live(task)
+        entry.frozen = True
+        self.engine.changed(entry)
+        await self.engine.runtimes[task].control.freeze()
+        await self.engine.records.write("task.frozen", entry, by=by)
+
+    async def thaw(self, task: str, by: str) -> None:
+        entry = self.engine.book.task(task)
+        if entry.revoked or not entry.frozen:
+            raise Denied("This task is not frozen.")
+        # On record before it moves again.
+        await self.engine.records.write("task.thawed", entry, by=by)
+        entry.frozen = False
+        await self.engine.runtimes[task].control.thaw()
+        self.engine.changed(entry)
+
+    async def revoke(self, task: str, by: str) -> RevokedView:
+        """Take everything away: memory first, then disk, then processes and upstreams.
+
+        Acknowledged after the epoch is raised, connections are cut and the tombstone is
+        durable; killing and upstream revocation go on behind it and are recorded.
+
+        Raises:
+            LedgerFailed: the tombstone could not be written. The task stays refused and frozen.
+        """
+        began = time.perf_counter()
+        entry = self.engine.book.task(task)
+        self.engine.book.raise_epoch(task)
+        runtime = self.engine.runtimes.get(task)
+        cut = sum(channel.cut() for channel in runtime.channels) if runtime else 0
+        for pending in self.engine.approvals.cancel_task(task, Answer.REVOKED, epoch=entry.epoch):
+            self.engine.spawn(self.engine.answered(*pending))
+        now = self.engine.clock()
+        dead = [
+            closed
+            for call in self.engine.book.open_calls(task)
+            for closed in self.engine.book.settle(call.call.id, state=LeaseState.REVOKED, now=now)
+        ]
+        self.engine.step("revoke.refused")
+        try:
+            await self.engine.ledger.append_reserved(
+                "task.revoked",
+                self.engine.records.who(entry) | {"by": by, "leases": [lease.id for lease in dead]},
+            )
+        except LedgerFailed:
+            if runtime is not None:
+                with contextlib.suppress(LaunchFailed):
+                    await runtime.control.freeze()
+            raise
+        self.engine.step("revoke.tombstone")
+        took = (time.perf_counter() - began) * 1000
+        for lease in dead:
+            self.engine.publish(LeaseChanged(lease=lease))
+        for grant in [g for g in self.engine.book.grants() if g.task == task]:
+            self.engine.book.drop_grant(grant.id, revoked=True)
+            self.engine.publish(GrantChanged(grant=grant, live=False))
+        self.engine.changed(entry)
+        self.engine.spawn(self._finish_revocation(entry, runtime, dead))
+        minted = sum(len(self.engine.minted.get(lease.id, [])) for lease in dead)
+        return RevokedView(
+            tasks=(task,),
+            leases_dead=len(dead) - minted,
+            leases_unconfirmed=minted,
+            connections_cut=cut,
+            took_ms=took,
+        )
+
+    async def _finish_revocation(
+        self, entry: TaskEntry, runtime: TaskRuntime | None, dead: Sequence[Lease]
+    ) -> None:
+        left = 0
+        if runtime is not None:
+            with contextlib.suppress(LaunchFailed):
+                left = await runtime.control.kill()
+        unconfirmed = await self.engine.end_upstream(dead)
+        self.engine.vault.forget(entry.task.id)
+        with contextlib.suppress(LedgerFailed):
+            await self.engine.records.write(
+                "task.killed", entry, processes_left=left, leases_unconfirmed=unconfirmed
+            )
+
+    async def revoke_grant(self, grant: str, by: str) -> RevokedView:
+        """Take one grant away for the rest of its task."""
+        began = time.perf_counter()
+        gone = self.engine.book.drop_grant(grant, revoked=True)
+        now = self.engine.clock()
+        dead = [
+            closed
+            for lease in self.engine.book.leases_of(grant=grant)
+            if (closed := self.engine.book.close_lease(lease.id, LeaseState.REVOKED, now))
+            is not None
+        ]
+        cut = self.engine.cut(gone.task, dead)
+        entry = self.engine.book.task(gone.task)
+        await self.engine.ledger.append_reserved(
+            "grant.revoked",
+            self.engine.records.who(entry)
+            | {"by": by, "grant": grant, "credential": gone.credential, "resource": gone.resource},
+        )
+        took = (time.perf_counter() - began) * 1000
+        self.engine.publish(GrantChanged(grant=gone, live=False))
+        unconfirmed = await self.engine.end_upstream(dead)
+        return RevokedView(
+            tasks=(gone.task,),
+            leases_dead=len(dead) - unconfirmed,
+            leases_unconfirmed=unconfirmed,
+            connections_cut=cut,
+            took_ms=took,
+        )
