@@ -131,6 +131,7 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
     session = new_id("s")
     events = Events()
     ledger = SqliteLedger(paths.ledger)
+    bound: socket.socket | None = None
     try:
         zygote = Zygote()
         await zygote.start()
@@ -144,12 +145,15 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         await launcher.take_over(revoked)
         runner = web.AppRunner(api.application(), access_log=None, shutdown_timeout=1.0)
         await runner.setup()
-        await web.SockSite(runner, bind_socket(paths)).start()
+        bound = bind_socket(paths)
+        await web.SockSite(runner, bound).start()
         _say(ready_fd, "ready\n")
         async with asyncio.TaskGroup() as group:
             chores = [
                 group.create_task(_collect_incidents(paths, ledger)),
-                group.create_task(_stop_when_idle(engine, events, stopped)),
+                group.create_task(
+                    stop_when_idle(lambda: bool(events.subscribers or engine.runtimes), stopped)
+                ),
             ]
             await stopped.wait()
             for chore in chores:
@@ -160,8 +164,9 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         await zygote.close()
     finally:
         await ledger.close()
-        with contextlib.suppress(OSError):
-            paths.socket.unlink()
+        if bound is not None:
+            with contextlib.suppress(OSError):
+                paths.socket.unlink()
 
 
 async def _engine(
@@ -245,12 +250,16 @@ async def _collect_incidents(paths: Paths, ledger: SqliteLedger) -> None:
         await asyncio.sleep(5)
 
 
-async def _stop_when_idle(engine: Engine, events: Events, stopped: asyncio.Event) -> None:
-    quiet = 0.0
-    while quiet < _IDLE:
-        await asyncio.sleep(5)
-        busy = events.subscribers or engine.runtimes
-        quiet = 0.0 if busy else quiet + 5
+async def stop_when_idle(
+    busy: Callable[[], bool], stopped: asyncio.Event, *, patience: float = _IDLE
+) -> None:
+    """Set `stopped` once nothing has needed us for `patience` seconds."""
+    loop = asyncio.get_running_loop()
+    needed = loop.time()
+    while loop.time() - needed < patience:
+        await asyncio.sleep(patience / 12)
+        if busy():
+            needed = loop.time()
     stopped.set()
 
 

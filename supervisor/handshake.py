@@ -1,15 +1,14 @@
 """Finding the supervisor, starting it, and being sure that it is ours. Standard library only.
 
 Who starts: any client outside every task. Who is believed: a process of our own uid that
-knows the install key (a 0600 file in the state directory, absent inside tier A), shown by
-HMAC-SHA-256 over a fresh nonce. A process that merely sits on the socket fails that and is
-reported through the incident spool, which the real supervisor records.
+knows the install key (a 0600 file in the state directory, absent inside tier A), shown by its
+proof over a fresh nonce (`supervisor.proof`). A process that merely sits on the socket fails
+that and is reported through the incident spool, which the real supervisor records.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hmac
 import json
 import os
 import secrets
@@ -22,10 +21,14 @@ from pathlib import Path
 
 from supervisor.errors import DaemonUnavailable, LaunchFailed, VersionMismatch
 from supervisor.paths import Paths
+from supervisor.proof import new_nonce, proof, shown
+
+__all__ = ["check_peer", "check_proof", "check_protocol", "ensure_daemon", "fake_daemon",
+           "inside_task", "install_key", "new_nonce", "proof", "report_fake"]  # fmt: skip
 
 _KEY_BYTES = 32
+_POLL = 0.02  # seconds
 _START_TIMEOUT = 20.0  # seconds; a cold start imports everything once
-_CONTEXT = b"taskpass-hello"
 
 # What the daemon may see of the environment it is started from. Nothing that carries a secret.
 _DAEMON_ENV = (
@@ -66,15 +69,6 @@ def install_key(paths: Paths) -> bytes:
     return path.read_bytes()
 
 
-def new_nonce() -> str:
-    return secrets.token_hex(16)
-
-
-def proof(key: bytes, nonce: str) -> str:
-    """What a supervisor that knows `key` answers to `nonce` (hex)."""
-    return hmac.new(key, _CONTEXT + nonce.encode(), "sha256").hexdigest()
-
-
 def check_peer(sock: socket.socket, paths: Paths) -> None:
     """Refuse a socket that another user listens on.
 
@@ -97,7 +91,7 @@ def check_proof(paths: Paths, nonce: str, answer: str) -> None:
     Raises:
         DaemonUnavailable: it does not.
     """
-    if not hmac.compare_digest(proof(install_key(paths), nonce), answer):
+    if not shown(install_key(paths), nonce, answer):
         report_fake(paths, "wrong proof")
         raise fake_daemon(paths)
 
@@ -185,12 +179,23 @@ def ensure_daemon(paths: Paths) -> None:
     os.close(ready_write)
     words = _read_all(ready_read, _START_TIMEOUT)
     os.close(ready_read)
-    # "ready": this one serves. Silence with exit 0: another one won the lock meanwhile.
-    if words.startswith("ready") or (words == "" and child.wait() == 0):
+    if words.startswith("ready"):
+        return
+    # Silence with exit 0: another one won the lock meanwhile, and is about to serve.
+    if words == "" and child.wait() == 0 and _comes_up(paths):
         return
     raise DaemonUnavailable(
         words.strip() or "The supervisor did not start.", hint=f"See {log} for what it said."
     )
+
+
+def _comes_up(paths: Paths) -> bool:
+    deadline = time.monotonic() + _START_TIMEOUT
+    while time.monotonic() < deadline:
+        if _accepts(paths):
+            return True
+        time.sleep(_POLL)
+    return False
 
 
 def _accepts(paths: Paths) -> bool:
