@@ -55,6 +55,7 @@ class Api:
     launcher: Launcher
     events: Events
     session: str
+    jwks: dict[str, Any]
     stop: Callable[[], None]
     # Attested peers, kept for as long as their connection.
     _peers: WeakKeyDictionary[asyncio.BaseTransport, Process] = field(
@@ -82,6 +83,7 @@ class Api:
         add("POST", "/v1/approvals/{id}", self._answer)
         add("GET", "/v1/history", self._history)
         add("POST", "/v1/verify", self._verify)
+        add("GET", "/v1/jwks", self._jwks)
         add("GET", "/v1/credentials", self._credentials)
         add("POST", "/v1/credentials", self._add_credential)
         add("DELETE", "/v1/credentials/{name}", self._remove_credential)
@@ -315,6 +317,10 @@ class Api:
                 head=result.head,
             )
         )
+
+    async def _jwks(self, request: web.Request) -> web.Response:
+        """RFC 7517: the public keys that verify our tokens, for who verifies offline."""
+        return _json(self.jwks)
 
     async def _credentials(self, request: web.Request) -> web.Response:
         issuers = self.engine.issuers

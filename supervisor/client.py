@@ -16,6 +16,7 @@ from supervisor import errors, handshake, wire
 from supervisor.paths import Paths, user_paths
 
 _LIMIT = wire.MAX_FRAME
+_KEPT = 2  # idle connections: the usual one, and one more for what cannot wait
 _T = TypeVar("_T")
 _events = msgspec.json.Decoder(wire.Event)
 _frames = msgspec.msgpack.Decoder(wire.FromHolder)
@@ -117,6 +118,11 @@ class _Connection:
             pass
         raise errors.DaemonUnavailable("The supervisor closed the event stream.")
 
+    @property
+    def usable(self) -> bool:
+        """Whether the other end has kept it open; it closes what has long been idle."""
+        return not (self._reader.at_eof() or self._writer.is_closing())
+
     def close(self) -> None:
         self._writer.close()
 
@@ -130,43 +136,55 @@ def _problem(body: bytes) -> errors.TaskpassError:
 
 
 class AsyncClient:
-    """A screen's view of the supervisor. Every method raises TaskpassError on failure."""
+    """A screen's view of the supervisor. Every method raises TaskpassError on failure.
+
+    Requests never wait for each other: each has a connection to itself, so that a revocation is
+    not held up by a long verification.
+    """
 
     def __init__(self, paths: Paths | None = None) -> None:
         self._paths = paths or user_paths()
-        self._connection: _Connection | None = None
-        self._lock = asyncio.Lock()
+        self._idle: list[_Connection] = []
         self._pairing = ""
 
     async def connect(self) -> None:
         """Start the supervisor if there is none, and shake hands."""
         await asyncio.to_thread(handshake.ensure_daemon, self._paths)
-        async with self._lock:
-            await self._reopen()
+        await self.close()
+        self._idle.append(await _Connection.open(self._paths))
 
     async def close(self) -> None:
-        if self._connection:
-            self._connection.close()
-            self._connection = None
+        while self._idle:
+            self._idle.pop().close()
 
-    async def _reopen(self) -> _Connection:
-        await self.close()
-        self._connection = await _Connection.open(self._paths)
-        return self._connection
+    async def _take(self) -> _Connection:
+        """A connection that nobody uses: a kept one that is still open, or a new one."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable:
+                return connection
+            connection.close()
+        return await _Connection.open(self._paths)
+
+    def _give_back(self, connection: _Connection) -> None:
+        if len(self._idle) < _KEPT:
+            self._idle.append(connection)
+        else:
+            connection.close()
 
     async def _call(
         self, method: str, target: str, body: Any = None, *, answer: type[_T], screen: bool = False
     ) -> _T:
         data = b"" if body is None else msgspec.json.encode(body)
         headers = {"taskpass-screen": self._pairing} if screen else {}
-        async with self._lock:
-            connection = self._connection or await self._reopen()
-            try:
-                raw = await connection.request(method, target, data, headers)
-            except BaseException:
-                # The exchange may be half done: this connection's state is unknown.
-                await self.close()
-                raise
+        connection = await self._take()
+        try:
+            raw = await connection.request(method, target, data, headers)
+        except BaseException:
+            # The exchange may be half done: this connection's state is unknown.
+            connection.close()
+            raise
+        self._give_back(connection)
         return msgspec.json.decode(raw, type=answer)
 
     async def snapshot(self) -> wire.Snapshot:
@@ -227,6 +245,10 @@ class AsyncClient:
 
     async def verify(self) -> wire.VerifyView:
         return await self._call("POST", "/v1/verify", answer=wire.VerifyView)
+
+    async def jwks(self) -> dict[str, Any]:
+        """The public keys that verify tokens made here (RFC 7517)."""
+        return await self._call("GET", "/v1/jwks", answer=dict[str, Any])
 
     async def credentials(self) -> list[wire.CredentialView]:
         return await self._call("GET", "/v1/credentials", answer=list[wire.CredentialView])

@@ -47,7 +47,7 @@ from supervisor.policy.engine import CedarEngine
 from supervisor.process.probe import exposed, probe
 from supervisor.process.zygote import Zygote
 from supervisor.recorder import Recorder
-from supervisor.tokens.keys import load_keys
+from supervisor.tokens.keys import SigningKey, load_keys
 from supervisor.vault import open_vault
 from supervisor.views import task_viewer
 from supervisor.wire import Recorded
@@ -66,6 +66,8 @@ def main(argv: list[str] | None = None, step: Callable[[str], None] = lambda nam
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     os.umask(0o077)
     harden()
+    if options.ready_fd >= 0:
+        os.set_inheritable(options.ready_fd, False)  # who reads it waits for its end
     try:
         paths = user_paths()
         lock = take_lock(paths)
@@ -135,10 +137,11 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
     try:
         zygote = Zygote()
         await zygote.start()
-        engine = await _engine(paths, config, events, ledger, step)
+        keys = load_keys(paths.state)
+        engine = _engine(paths, config, events, ledger, keys, step)
         lifecycle = Lifecycle(engine)
         launcher = _launcher(paths, config, engine, lifecycle, zygote, session)
-        api = Api(paths, engine, lifecycle, launcher, events, session, stopped.set)
+        api = Api(paths, engine, lifecycle, launcher, events, session, keys.jwks(), stopped.set)
         ledger.subscribe(lambda records: _publish(events, records))
         revoked = {r["task"]: r["epoch"] for r in ledger.read(kinds=["task.revoked"], limit=-1)}
         await ledger.append("daemon.started", {"session": session, "pid": os.getpid()})
@@ -169,15 +172,15 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
                 paths.socket.unlink()
 
 
-async def _engine(
+def _engine(
     paths: Paths,
     config: Config,
     events: Events,
     ledger: SqliteLedger,
+    keys: SigningKey,
     step: Callable[[str], None],
 ) -> Engine:
     vault = open_vault(paths)
-    keys = load_keys(paths.state)
     policy = CedarEngine.load(
         config.preset,
         user_directory=paths.config / "policy",

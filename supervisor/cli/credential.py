@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import json
 import sys
 import time
 
@@ -35,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add.add_argument("--ttl", type=float, default=60.0, help="seconds, for minted ones")
     verbs.add_parser("list", help="what tasks may be lent")
+    verbs.add_parser("jwks", help="public keys for who verifies local-jwt tokens (RFC 7517)")
     remove = verbs.add_parser("remove", help="forget a credential")
     remove.add_argument("name")
     return parser
@@ -48,13 +50,20 @@ def main(command: str, words: list[str]) -> int:
         with_client(lambda client: client.remove_credential(options.name))
         print(f"removed: {options.name}")
         return 0
+    if options.verb == "jwks":
+        print(json.dumps(with_client(lambda client: client.jwks()), indent=2))
+        return 0
     rows = with_client(lambda client: client.credentials())
     if not rows:
         print("None yet. Add one: taskpass credential add NAME --host api.example.com --env VAR")
     for row in rows:
         bound = f"dies within {row.kill_bound:g} s ({row.kill_mode})"
         made = time.strftime("%Y-%m-%d", time.localtime(row.created))
-        print(f"{row.name:<20} {row.issuer:<10} {', '.join(row.hosts):<30} {bound}  since {made}")
+        kept = row.protection or "made for each use"
+        print(
+            f"{row.name:<20} {row.issuer:<10} {', '.join(row.hosts):<30} {bound}  {kept}, "
+            f"since {made}"
+        )
     return 0
 
 

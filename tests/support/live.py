@@ -45,6 +45,7 @@ class ApiServer:
     token: str
     port: int = 0
     seen: list[tuple[str, str, str]] = field(default_factory=list)  # (method+path, auth, verdict)
+    accepts: Callable[[str], bool] | None = None  # by the authorization header; else the token's
     certificate_authority: trustme.CA = field(default_factory=trustme.CA)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _thread: threading.Thread | None = None
@@ -77,7 +78,7 @@ class ApiServer:
                 length = int(fields.get("content-length", "0"))
                 await reader.readexactly(length)
                 sent = next((v for k, v in values.items() if k.lower() == "authorization"), "")
-                known = sent == f"Bearer {self.token}"
+                known = self.accepts(sent) if self.accepts else sent == f"Bearer {self.token}"
                 line = " ".join(head[0].split(" ")[:2])
                 self.seen.append((line, sent, "ok" if known else "401"))
                 if known and line.startswith("GET /stream"):
