@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from supervisor import places
 from supervisor.errors import ConfigError, LaunchFailed
 
 # sun_path holds 108 bytes on Linux, 104 on macOS, with the final NUL.
@@ -78,35 +79,21 @@ def private_dir(path: Path) -> Path:
 
 
 def user_paths() -> Paths:
-    """The paths of this user; every one exists and is private afterwards.
-
-    XDG Base Directory Specification, on macOS too. By hand: the library for it costs as much
-    time to import as a Python takes to start, and this is on every command's way.
-    """
-    home = Path.home()
-    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}")
-    if not os.access(runtime, os.W_OK):
-        runtime = Path(f"/tmp/runtime-{os.geteuid()}")  # noqa: S108 - private_dir checks owner and mode
+    """The paths of this user; every one exists and is private afterwards."""
     paths = Paths(
-        config=_base("XDG_CONFIG_HOME", home / ".config"),
-        state=_base("XDG_STATE_HOME", home / ".local" / "state"),
-        runtime=runtime / "taskpass",
-        cache=_base("XDG_CACHE_HOME", home / ".cache"),
+        config=Path(places.config()),
+        state=Path(places.state()),
+        runtime=Path(places.runtime()),
+        cache=Path(places.cache()),
     )
     if len(os.fsencode(paths.task("t-0123456789") / "holder.sock")) > _SOCKET_LIMIT:
         raise LaunchFailed(
-            f"{runtime} is too long a path for a socket.",
+            f"{paths.runtime} is too long a path for a socket.",
             hint="Set XDG_RUNTIME_DIR to a shorter one.",
         )
     for path in paths.all():
         private_dir(path)
     return paths
-
-
-def _base(variable: str, default: Path) -> Path:
-    """The specification: a relative path in the variable is ignored."""
-    named = Path(os.environ.get(variable, ""))
-    return (named if named.is_absolute() else default) / "taskpass"
 
 
 def private_file(path: Path, make: Callable[[], bytes]) -> bytes:

@@ -1,23 +1,24 @@
 """`taskpass run --headless`: the program's input and output are ours, and so is its exit code.
 
-This is the start path that people wait for, so it imports next to nothing: a plain socket,
-JSON, and the one holder frame it needs, written by hand (`wire.Stdio`, msgpack).
+This is the start path that people wait for, so it imports next to nothing (`cli.exchange`);
+what only a cold start or a failure needs is imported there. `tests/bench/start.py` measures it.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import socket
-import struct
 import sys
-from types import FrameType
-from typing import Any, NoReturn
 
-from supervisor import handshake
-from supervisor.errors import DaemonUnavailable, TaskpassError, of_code
-from supervisor.paths import user_paths
+from supervisor import places, proof
+from supervisor.cli import exchange
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _socket import socket
+    from types import FrameType
+    from typing import NoReturn
+
+    from supervisor.errors import TaskpassError
 
 _PROTOCOL = 1
 
@@ -28,25 +29,32 @@ def run_headless(request: dict[str, object]) -> int:
     Raises:
         TaskpassError: it could not be started.
     """
-    paths = user_paths()
-    daemon = _connect(str(paths.socket))
-    if daemon is None:
-        handshake.ensure_daemon(paths)
-        daemon = _connect(str(paths.socket))
-    if daemon is None:
-        raise DaemonUnavailable("The supervisor cannot be reached.", hint="Try again.")
-    handshake.check_peer(daemon, paths)
-    nonce = handshake.new_nonce()
-    hello = _call(daemon, "GET", f"/v1/hello?nonce={nonce}")
-    handshake.check_proof(paths, nonce, str(hello.get("proof", "")))
-    handshake.check_protocol(hello.get("protocol"), str(hello.get("version")), _PROTOCOL)
-    started = _call(daemon, "POST", "/v1/tasks", request)
+    try:
+        return _run(request)
+    except exchange.Answered as answered:
+        raise _error(answered.problem) from None
+    except ConnectionError:
+        from supervisor.errors import DaemonUnavailable
+
+        raise DaemonUnavailable(
+            "The supervisor went away in mid-request.", hint="Try again; it is restarted."
+        ) from None
+
+
+def _run(request: dict[str, object]) -> int:
+    daemon = _connected()
+    exchange.send(daemon, "POST", "/v1/tasks", request)
+    # While the supervisor works: signal brings enum, 3 ms that nobody waits for here.
+    import signal
+
+    started = exchange.receive(daemon)
     task = started["task"]["id"]
 
     def end(number: int, frame: FrameType | None) -> NoReturn:
-        other = _connect(str(paths.socket))
+        other = exchange.connect(places.socket())
         if other is not None:
-            _call(other, "POST", f"/v1/tasks/{task}/end", {})
+            exchange.send(other, "POST", f"/v1/tasks/{task}/end", {})
+            exchange.receive(other)
         sys.exit(128 + number)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -54,77 +62,94 @@ def run_headless(request: dict[str, object]) -> int:
     _give_stdio(started["socket"], started["token"])
     while True:
         try:
-            return int(_call(daemon, "GET", f"/v1/tasks/{task}/exit")["exit_code"])
+            exchange.send(daemon, "GET", f"/v1/tasks/{task}/exit")
+            return int(exchange.receive(daemon)["exit_code"])
         except ConnectionError:
             # The supervisor went away; the task waits for the next one.
-            handshake.ensure_daemon(paths)
-            again = _connect(str(paths.socket))
-            if again is None:
-                raise DaemonUnavailable("The supervisor was lost and does not return.") from None
-            daemon = again
+            daemon = _connected()
 
 
-def _connect(path: str) -> socket.socket | None:
-    sock = socket.socket(socket.AF_UNIX)
-    try:
-        sock.connect(path)
-    except OSError:
-        sock.close()
-        return None
-    return sock
-
-
-def _call(sock: socket.socket, method: str, target: str, body: object = None) -> dict[str, Any]:
-    """One exchange with our own API: its answers carry their length.
+def _connected() -> socket:
+    """A connection to our supervisor, started if there is none, that has proved to be it.
 
     Raises:
-        TaskpassError: the one it answered with.
-        ConnectionError: it went away.
+        DaemonUnavailable: it is not ours, or does not come up.
     """
-    data = b"" if body is None else json.dumps(body).encode()
-    head = f"{method} {target} HTTP/1.1\r\nhost: supervisor\r\ncontent-length: {len(data)}\r\n\r\n"
-    sock.sendall(head.encode() + data)
-    received = b""
-    while (end := received.find(b"\r\n\r\n")) < 0:
-        received += _some(sock)
-    lines = received[:end].decode("latin-1").split("\r\n")
-    fields = dict(line.lower().split(": ", 1) for line in lines[1:])
-    length = int(fields.get("content-length", "0"))
-    content = received[end + 4 :]
-    while len(content) < length:
-        content += _some(sock)
-    answer: dict[str, Any] = json.loads(content)
-    if not lines[0].split(" ")[1].startswith("2"):
-        raise _error(answer)
-    return answer
+    daemon = exchange.connect(places.socket())
+    if daemon is None:
+        from supervisor import handshake
+        from supervisor.paths import user_paths
+
+        handshake.ensure_daemon(user_paths())
+        daemon = exchange.connect(places.socket())
+    if daemon is None:
+        from supervisor.errors import DaemonUnavailable
+
+        raise DaemonUnavailable("The supervisor cannot be reached.", hint="Try again.")
+    if (uid := exchange.peer_uid(daemon)) != os.geteuid():
+        raise _fake(f"uid {uid}")
+    nonce = proof.new_nonce()
+    exchange.send(daemon, "GET", f"/v1/hello?nonce={nonce}")
+    try:
+        hello = exchange.receive(daemon)
+    except ValueError:
+        raise _fake("no handshake") from None
+    if not proof.shown(_install_key(), nonce, str(hello.get("proof", ""))):
+        raise _fake("wrong proof")
+    if hello.get("protocol") != _PROTOCOL:
+        from supervisor.handshake import check_protocol
+
+        check_protocol(hello.get("protocol"), str(hello.get("version")), _PROTOCOL)
+    return daemon
 
 
-def _some(sock: socket.socket) -> bytes:
-    chunk = sock.recv(65536)
-    if not chunk:
-        raise ConnectionError("the supervisor went away")
-    return chunk
+def _install_key() -> bytes:
+    try:
+        with open(places.install_key(), "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        # Somebody listens and there is no key: made now, it shows that this is not ours.
+        from supervisor import handshake
+        from supervisor.paths import user_paths
+
+        return handshake.install_key(user_paths())
 
 
-def _error(answer: dict[str, Any]) -> TaskpassError:
-    return of_code(str(answer.get("code")))(
-        str(answer.get("message")), hint=str(answer.get("hint", ""))
-    )
+def _fake(detail: str) -> TaskpassError:
+    from supervisor import handshake
+    from supervisor.paths import user_paths
+
+    paths = user_paths()
+    handshake.report_fake(paths, detail)
+    return handshake.fake_daemon(paths)
+
+
+def _error(problem: dict[str, object]) -> TaskpassError:
+    from supervisor.errors import of_code
+
+    kind = of_code(str(problem.get("code")))
+    return kind(str(problem.get("message")), hint=str(problem.get("hint", "")))
 
 
 def _give_stdio(path: str, token: str) -> None:
-    """Pass our input and output to the holder. A terminal is not passed as input: the program
-    runs without one, and would be stopped when it reads."""
+    """Pass our input and output to the holder, in the one frame of `wire` that a start needs.
+
+    A terminal is not passed as input: the program runs without one, and would be stopped when
+    it reads.
+    """
     body = b"\x82" + _text("type") + _text("stdio") + _text("token") + _text(token)
-    frame = struct.pack(">I", len(body)) + body
+    frame = len(body).to_bytes(4, "big") + body
     given = os.open(os.devnull, os.O_RDONLY) if os.isatty(0) else 0
-    with socket.socket(socket.AF_UNIX) as holder:
-        holder.connect(path)
-        socket.send_fds(holder, [frame], [given, 1, 2])
+    holder = exchange.connect(path)
+    if holder is None:
+        raise ConnectionError("the holder is gone")
+    exchange.send_descriptors(holder, frame, [given, 1, 2])
+    holder.close()
     if given:
         os.close(given)
 
 
 def _text(text: str) -> bytes:
+    """A msgpack str of up to 255 bytes."""
     data = text.encode()
     return b"\xd9" + bytes([len(data)]) + data
