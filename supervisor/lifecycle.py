@@ -18,6 +18,7 @@ from supervisor.model import (
     CallIdentity,
     CallState,
     Decision,
+    KillMode,
     Lease,
     LeaseState,
     Outcome,
@@ -179,11 +180,13 @@ class Lifecycle:
             for call in self.engine.book.open_calls(task)
             for closed in self.engine.book.settle(call.call.id, state=LeaseState.REVOKED, now=now)
         ]
+        outliving = self._outliving(dead)
         self.engine.step("revoke.refused")
         try:
             await self.engine.ledger.append_reserved(
                 "task.revoked",
-                self.engine.records.who(entry) | {"by": by, "leases": [lease.id for lease in dead]},
+                self.engine.records.who(entry)
+                | {"by": by, "leases": [lease.id for lease in dead], "outliving": outliving},
             )
         except LedgerFailed:
             if runtime is not None:
@@ -199,14 +202,24 @@ class Lifecycle:
             self.engine.publish(GrantChanged(grant=grant, live=False))
         self.engine.changed(entry)
         self.engine.spawn(self._finish_revocation(entry, runtime, dead))
-        minted = sum(len(self.engine.minted.get(lease.id, [])) for lease in dead)
         return RevokedView(
             tasks=(task,),
-            leases_dead=len(dead) - minted,
-            leases_unconfirmed=minted,
+            leases_dead=len(dead) - len(outliving),
+            leases_unconfirmed=len(outliving),
             connections_cut=cut,
             took_ms=took,
         )
+
+    def _outliving(self, dead: Sequence[Lease]) -> list[str]:
+        """Leases of which something may still be accepted elsewhere: what an upstream has not
+        confirmed yet, and what is verified offline until it expires."""
+        grants = {grant.id: grant for grant in self.engine.book.grants()}
+        return [
+            lease.id
+            for lease in dead
+            if lease.id in self.engine.minted
+            or (lease.uses and grants[lease.grant].kill_mode is KillMode.VERIFIER)
+        ]
 
     async def _finish_revocation(
         self, entry: TaskEntry, runtime: TaskRuntime | None, dead: Sequence[Lease]
@@ -225,6 +238,7 @@ class Lifecycle:
     async def revoke_grant(self, grant: str, by: str) -> RevokedView:
         """Take one grant away for the rest of its task."""
         began = time.perf_counter()
+        outliving = self._outliving(self.engine.book.leases_of(grant=grant))
         gone = self.engine.book.drop_grant(grant, revoked=True)
         now = self.engine.clock()
         dead = [
@@ -242,11 +256,11 @@ class Lifecycle:
         )
         took = (time.perf_counter() - began) * 1000
         self.engine.publish(GrantChanged(grant=gone, live=False))
-        unconfirmed = await self.engine.end_upstream(dead)
+        await self.engine.end_upstream(dead)
         return RevokedView(
             tasks=(gone.task,),
-            leases_dead=len(dead) - unconfirmed,
-            leases_unconfirmed=unconfirmed,
+            leases_dead=len(dead) - len(outliving),
+            leases_unconfirmed=len(outliving),
             connections_cut=cut,
             took_ms=took,
         )

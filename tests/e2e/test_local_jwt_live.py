@@ -7,7 +7,7 @@ import time
 
 from supervisor.errors import InvalidToken
 from supervisor.tokens.verify import TokenVerifier
-from tests.support.live import ApiServer, Install
+from tests.support.live import ApiServer, Install, wait_for
 
 
 def test_an_api_that_verifies_offline_learns_all_four_parts(
@@ -44,3 +44,17 @@ def test_an_api_that_verifies_offline_learns_all_four_parts(
     assert claims[0]["rctx"]["runtime"] == started["runtime"]
     assert claims[0]["tctx"]["task"] == started["task"]
     assert claims[0]["exp"] - time.time() <= 60
+
+
+def test_a_revocation_does_not_claim_more_than_it_can(install: Install, api: ApiServer) -> None:
+    install.cli("credential", "add", "jwt", "--issuer", "local-jwt", "--host", api.host,
+                "--env", "JWT")  # fmt: skip
+    api.accepts = lambda header: True
+    curl = f'curl -sS -m 10 -H "Authorization: Bearer $JWT" https://{api.host}/one'
+    running = install.popen("run", "--headless", "--", "sh", "-c", f"{curl}; echo; sleep 60")
+    wait_for(lambda: api.seen, "the use")
+    wait_for(lambda: install.records("use.delivered"), "its record")
+    revoked = install.cli("revoke", "1")
+    running.communicate(timeout=20)
+    assert "1 not confirmed yet" in revoked.stdout, revoked
+    assert running.returncode != 0
