@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests.support.agents import RealAgent, trust_folder
-from tests.support.live import TASKPASS, Install
+from tests.support.live import PATIENCE, TASKPASS, Install
 from tests.support.scripted_model import ScriptedModel, call, script
 
 MODEL_KEY = "model-key-that-tools-must-not-see"
@@ -66,7 +67,10 @@ class Supervised:
 
     async def run(self, *steps: Any, options: tuple[str, ...] = ()) -> str:
         """Run the script to its end; what the agent printed."""
-        process = await self.start(*steps, options=options)
+        return await self.end(await self.start(*steps, options=options))
+
+    async def end(self, process: asyncio.subprocess.Process) -> str:
+        """Wait for a run's end; what the agent printed."""
         async with asyncio.timeout(90):
             output, _ = await process.communicate()
         return output.decode()
@@ -74,6 +78,17 @@ class Supervised:
     def last_result(self) -> str:
         """What the newest tool result told the model."""
         return self.model.last.last_result
+
+    async def records(self, *kinds: str) -> list[dict[str, Any]]:
+        """What the ledger holds; the model's server goes on meanwhile."""
+        return await asyncio.to_thread(self.install.records, *kinds)
+
+    async def recorded(self, kind: str, count: int = 1) -> list[dict[str, Any]]:
+        """Wait until the ledger holds so many records of a kind."""
+        deadline = time.monotonic() + PATIENCE
+        while len(found := await self.records(kind)) < count:
+            assert time.monotonic() < deadline, f"waited {PATIENCE} s for {count} × {kind}"
+        return found
 
 
 @pytest.fixture(params=["claude_code", "codex"])
