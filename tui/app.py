@@ -163,7 +163,8 @@ class TaskpassApp(App[int], inherit_bindings=False):
             task = next((one for one in ordered if not is_gone(one)), next(iter(ordered), None))
             self._focused_task = task.id if task else ""
         only = self.world.family(self._own_task) if self._own_task else None
-        return View(self.world, task, self.clock(), self._connected, only)
+        shown = self.world.shown(task) if task else None
+        return View(self.world, shown, self.clock(), self._connected, only)
 
     def _changed(self) -> None:
         if not self._drawing:
@@ -180,8 +181,6 @@ class TaskpassApp(App[int], inherit_bindings=False):
             self._show(view)
 
     def _show(self, view: View) -> None:
-        if view.task is not None or not self.world.tasks:
-            self.main.panes.show(view.task)
         self.main.show(view)
         top = self.screen
         if isinstance(top, Dialog | HistoryScreen):
@@ -268,6 +267,7 @@ class TaskpassApp(App[int], inherit_bindings=False):
     def action_zoom(self) -> None:
         if isinstance(self.main, WorkspaceScreen):
             self.main.toggle_zoom()
+            self._draw()
 
     def action_grants(self) -> None:
         self.push_screen(GrantsDialog(self.view()))
@@ -439,6 +439,11 @@ class TaskpassApp(App[int], inherit_bindings=False):
 
     def on_side_chosen(self, message: Side.Chosen) -> None:
         self._show_task(message.task)
+
+    def on_panes_entered(self, message: Panes.Entered) -> None:
+        if self.shape == "workspace":
+            self._focused_task = message.task
+            self._draw()
 
     def on_terminal_pane_ended(self, message: TerminalPane.Ended) -> None:
         """A pane has nothing more to show: in the run shape that is the end."""

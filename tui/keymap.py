@@ -25,6 +25,7 @@ class Command:
     hint: str  # one or two words for the which-key line
     title: str  # for palette and help
     help: str
+    reminded: bool = True  # in the quiet line at the bottom; the others are found by `?`
 
 
 COMMANDS: Final = (
@@ -34,7 +35,8 @@ COMMANDS: Final = (
     Command("zoom", "z", "z", "zoom", "Zoom", "Give the pane the whole screen, or back."),
     Command("grants", "g", "g", "grants", "Grants", "Live grants; x there revokes one."),
     Command("history", "h", "h", "history", "History", "Every record, with the chain's state."),
-    Command("search", "slash", "/", "search", "Search the history", "History with its filter."),
+    Command("search", "slash", "/", "search", "Search the history", "History with its filter.",
+            reminded=False),
     Command("new_task", "n", "n", "new", "New task", "Start an agent under supervision."),
     Command(
         "freeze", "f", "f", "freeze", "Freeze or thaw the task",
@@ -48,10 +50,12 @@ COMMANDS: Final = (
         "panic", "X", "X", "freeze all", "Freeze everything",
         "Every task stops; X again within 5 s revokes every task.",
     ),
-    Command("identity", "i", "i", "identity", "Identity", "The four parts and their evidence."),
-    Command("palette", "colon", ":", "palette", "Command palette", "Find a command by name."),
-    Command("help", "question_mark", "?", "help", "Help", "This page."),
+    Command("identity", "i", "i", "identity", "Identity", "The four parts and their evidence.",
+            reminded=False),
+    Command("palette", "colon", ":", "palette", "Command palette", "Find a command by name.",
+            reminded=False),
     Command("detach", "q", "q", "quit", "Quit the screen", "Tasks go on; `taskpass` returns."),
+    Command("help", "question_mark", "?", "help", "Help", "This page."),
 )  # fmt: skip
 
 BY_KEY: Final = {command.key: command for command in COMMANDS}

@@ -19,6 +19,7 @@ from tui.text import (
     clip,
     one_line,
     plural,
+    program,
     span,
     task_state,
     time_of_day,
@@ -66,10 +67,11 @@ def spread(left: Text, right: Text, width: int) -> Text:
 def identity(task: wire.TaskView, width: int) -> Text:
     """The four parts in `width` cells. All four always show; the longest forms give way first."""
     purpose = one_line(task.purpose) or "no purpose given"
-    user, profile = one_line(task.user), one_line(task.profile)
+    user = one_line(task.user)
     name = user.partition("@")[0]
     runtime = one_line(task.runtime)
-    for who, agent in ((user, one_line(task.agent)), (name, one_line(task.agent)), (name, profile)):
+    agents = one_line(task.agent), one_line(task.agent).partition(" ")[0]
+    for who, agent in ((user, agents[0]), (name, agents[0]), (name, agents[1])):
         taken = sum(cell_len(part) for part in (who, agent, runtime)) + 3 * len(_ARROW)
         if taken + min(cell_len(purpose), 24) <= width:
             break
@@ -167,9 +169,12 @@ def attention(view: View, width: int) -> Text:
         name = one_line(task.purpose) or task.profile
         left.append(f"{task.number} {clip(name, 24)} ", palette.TEXT)
     left.append("wants  ", palette.MUTED)
-    left.append(one_line(request.title), f"bold {palette.TEXT}")
+    wanted, _, command = request.title.partition("\n")
+    left.append(one_line(wanted), f"bold {palette.TEXT}")
     if len(batch.requests) > 1:
         left.append(f" ×{len(batch.requests)}", palette.AMBER)
+    if command:
+        left.append(f"  {one_line(command)}", palette.MUTED)
     right = Text(no_wrap=True)
     if request.risk is Risk.HIGH:
         right.append(" HIGH ", f"bold {palette.INK} on {palette.RED}")
@@ -204,9 +209,7 @@ def strip(view: View, width: int) -> Text:
         state = task_state(task.state)
         focused = view.task is not None and task.id == view.task.id
         style = f"{'bold reverse ' if focused else ''}{STATE_COLOUR[state]}"
-        text.append(
-            f"{task.number}{STATE_SYMBOL[state]}{clip(task.profile.partition('-')[0], 9)}", style
-        )
+        text.append(f"{task.number}{STATE_SYMBOL[state]}{clip(program(task.agent), 9)}", style)
         text.append(" ")
     hint = Text(f"{LEADER_SHOWN} ? help ", palette.MUTED, no_wrap=True)
     return spread(text, hint, width)
@@ -231,12 +234,14 @@ def hints(width: int) -> Text:
     """The quiet reminder of the leader at the bottom of a wide workspace."""
     text = Text(f" {LEADER_SHOWN}", f"bold {palette.TEAL}", no_wrap=True)
     text.append(" or F12, then", palette.MUTED)
-    for key, hint in [("1-9", "task")] + [(one.shown, one.hint) for one in COMMANDS]:
+    *others, last = [("1-9", "task")] + [(one.shown, one.hint) for one in COMMANDS if one.reminded]
+    room = width - len(f"  {last[0]} {last[1]} ")
+    for key, hint in others:
+        if text.cell_len + len(f"  {key} {hint}") > room:
+            break
         text.append(f"  {key}", palette.TEXT)
         text.append(f" {hint}", palette.MUTED)
-    if text.cell_len > width:
-        text.truncate(width - 1, overflow="ellipsis")
-    return text
+    return text.append(f"  {last[0]}", palette.TEXT).append(f" {last[1]}", palette.MUTED)
 
 
 def key_line(title: str, hints: Sequence[tuple[str, str]], width: int) -> Text:

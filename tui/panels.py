@@ -15,6 +15,7 @@ from tui.text import (
     clip,
     kill_words,
     pad,
+    program,
     span,
     task_state,
     time_of_day,
@@ -55,7 +56,7 @@ def _task(task: wire.TaskView, view: View, width: int) -> Text:
     text.append(f"{task.number} ", f"bold {palette.TEXT}")
     text.append(f"{STATE_SYMBOL[state]} ", STATE_COLOUR[state])
     room = width - text.cell_len - len(word) - 1
-    agent = pad(task.profile.partition("-")[0], 6)
+    agent = pad(program(task.agent), 6)
     text.append(f"{agent} ", palette.TEXT if focused else palette.MUTED)
     text.append(
         pad(task.purpose or "no purpose given", max(1, room - len(agent) - 1)),
@@ -95,9 +96,13 @@ def _lease(lease: Lease, now: float, width: int) -> Text:
     return text.append(f" {span(left)}", f"bold {urgency(left)}")
 
 
-def event(record: dict[str, object], width: int) -> Text:
-    """One record as a line of the event stream."""
+def event(record: dict[str, object], view: View, width: int) -> Text:
+    """One record as a line of the event stream: when, whose, what came of it, about what."""
     line = records.line(record)
+    task = view.world.tasks.get(line.task)
     text = Text(time_of_day(line.time), palette.MUTED, no_wrap=True)
-    text.append(" " + pad(line.decision or "·", 8), line.colour)
-    return text.append(" " + clip(line.sentence, max(1, width - 18)), palette.TEXT)
+    focused = task is not None and view.task is not None and task.id == view.task.id
+    text.append(f" {task.number if task else '·'} ", palette.TEXT if focused else palette.MUTED)
+    if line.decision:
+        text.append(line.decision + " ", line.colour)
+    return text.append(clip(line.sentence, max(1, width - text.cell_len)), palette.TEXT)

@@ -55,6 +55,11 @@ def task_state(value: str) -> TaskState:
         return TaskState.WORKING
 
 
+def program(agent: str) -> str:
+    """The shortest name of an agent: `claude` of `claude-code 2.1.330`."""
+    return agent.partition(" ")[0].partition("-")[0]
+
+
 def is_plain(character: str) -> bool:
     """Whether a character shows as itself, in cells of its own, and cannot be mistaken."""
     if character == " ":

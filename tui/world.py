@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import msgspec
+
 from supervisor import wire
 from supervisor.model import ApprovalRequest, Grant, Lease, LeaseState, TaskState
 from tui.text import task_state
@@ -82,7 +84,8 @@ class World:
     def in_order(self) -> list[wire.TaskView]:
         """Tasks by number; a child directly below its parent."""
         children: dict[str, list[wire.TaskView]] = {}
-        for task in sorted(self.tasks.values(), key=lambda task: task.number):
+        for known in sorted(self.tasks.values(), key=lambda task: task.number):
+            task = self.shown(known)
             children.setdefault(task.parent if task.parent in self.tasks else "", []).append(task)
         ordered: list[wire.TaskView] = []
 
@@ -93,6 +96,13 @@ class World:
 
         place("")
         return ordered
+
+    def shown(self, task: wire.TaskView) -> wire.TaskView:
+        """A task as it is drawn: what waits for an answer is what the person must know first."""
+        waits = any(request.task == task.id for request in self.approvals.values())
+        if not waits or task_state(task.state) in (TaskState.FROZEN, *_GONE):
+            return task
+        return msgspec.structs.replace(task, state=TaskState.WAITING_APPROVAL)
 
     def numbered(self, number: int) -> wire.TaskView | None:
         return next((task for task in self.tasks.values() if task.number == number), None)

@@ -57,6 +57,7 @@ async def settled(pilot: Pilot[Any]) -> None:
     if client.state.tasks:
         await until(pilot, lambda: app.focused is not None and app.focused.id == "pane-t-1")
         await until(pilot, lambda: "Welcome" in app.focused.render_line(0).text)
+        await until(pilot, lambda: all(_has_frame(app, task) for task in app.main.panes.shown))
     await until(pilot, lambda: app.main.query(Line).first().said)
 
 
@@ -111,10 +112,8 @@ async def shown(pilot: Pilot[Any]) -> None:
     if isinstance(top, HistoryScreen):
         title = top.query_one("#history-title", Line)
         await until(pilot, lambda: "11 records" in title.said and "chain ok" in title.said)
-    focused = app.view().task
-    if focused is not None:
-        # Its rows, too: the pane is attached and has its first frame.
-        await until(pilot, lambda: _has_frame(app, focused.id))
+    # Their rows, too: every pane on show is attached and has its first frame.
+    await until(pilot, lambda: all(_has_frame(app, task) for task in app.main.panes.shown))
 
 
 def _has_frame(app: TaskpassApp, task: str) -> bool:

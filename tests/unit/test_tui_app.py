@@ -25,6 +25,7 @@ from tui.screens.history import HistoryScreen
 from tui.screens.new_task import NewTaskDialog
 from tui.widgets.dock import ApprovalDock
 from tui.widgets.line import Line
+from tui.widgets.panes import Tile
 from tui.widgets.paper import Paper
 
 LEADER = "ctrl+backslash"
@@ -33,7 +34,7 @@ LEADER = "ctrl+backslash"
 class Driver:
     """One running app, its pilot and its supervisor."""
 
-    def __init__(self, app: TaskpassApp, client: FakeClient, pilot: Pilot[int | None]) -> None:
+    def __init__(self, app: TaskpassApp, client: FakeClient, pilot: Pilot[int]) -> None:
         self.app, self.client, self.pilot = app, client, pilot
 
     async def until(self, true: Callable[[], object], seconds: float = 5.0) -> None:
@@ -64,6 +65,9 @@ class Driver:
 
     def said(self, name: str) -> str:
         return self.app.main.query_one(f"#{name}", Line).said
+
+    def tile(self, task: str) -> Tile:
+        return self.app.main.query_one(f"#tile-{task}", Tile)
 
     @property
     def toasts(self) -> list[str]:
@@ -290,7 +294,7 @@ async def test_revoking_asks_nothing_and_tells_what_is_dead() -> None:
 async def test_freeze_is_undone_by_the_same_key() -> None:
     async with running() as d:
         await d.lead("f")
-        await d.until(lambda: "❄ frozen" in str(d.app.main.panes.border_title))
+        await d.until(lambda: "❄ frozen" in str(d.tile("t-1").border_title))
         await d.lead("f")
         await d.until(lambda: d.client.requests("thaw_task"))
         assert d.client.requests("freeze_task") == d.client.requests("thaw_task") == ["t-1"]
@@ -337,8 +341,62 @@ async def test_digits_and_tab_show_other_tasks() -> None:
         await d.until(lambda: "There is no task 9." in d.toasts)
 
 
-async def test_a_pane_that_could_not_be_attached_is_tried_again() -> None:
+async def test_panes_are_tiled_where_there_is_room_and_the_focus_moves_among_them() -> None:
+    async with running(size=(120, 40)) as d:
+        panes = d.app.main.panes
+        assert panes.shown == ["t-1", "t-2"]
+        await d.until(lambda: {"t-1", "t-2"} <= d.client.panes.keys())
+        await d.until(lambda: d.tile("t-2").region.y > d.tile("t-1").region.y)
+        assert "flaky checkout" in str(d.tile("t-1").border_title)
+        await d.lead("2")
+        await d.until(lambda: d.app.focused is not None and d.app.focused.id == "pane-t-2")
+        assert panes.shown == ["t-1", "t-2"], "the panes stay where they are"
+        await d.press("x")
+        assert [key for key, _ in d.client.panes["t-2"].keys] == ["x"]
+        assert d.typed == []
+        await d.lead("3")
+        await d.until(lambda: panes.shown == ["t-3", "t-4"])
+
+
+async def test_a_click_into_another_pane_goes_there() -> None:
     async with running() as d:
+        await d.until(lambda: "t-2" in d.client.panes and d.tile("t-2").children)
+        await d.until(lambda: d.tile("t-2").region.height > 5)
+        await d.pilot.click("#pane-t-2")
+        await d.until(lambda: "upgrade pg14→16" in d.said("header"))
+        assert d.app.view().task is not None
+        await d.lead("f")
+        await d.until(lambda: d.client.requests("freeze_task"))
+        assert d.client.requests("freeze_task") == ["t-2"]
+
+
+async def test_zoom_gives_one_pane_the_room_and_keeps_the_identity() -> None:
+    async with running() as d:
+        before = d.tile("t-1").size
+        await d.lead("z")
+        await d.until(lambda: d.app.main.panes.shown == ["t-1"])
+        await d.until(lambda: d.tile("t-1").size.height > before.height)
+        assert d.app.focused is not None
+        assert d.app.focused.id == "pane-t-1"
+        header = d.app.main.query_one("#header", Line)
+        assert header.display
+        assert "ana@laptop › claude-code 2.1.330 › laptop › flaky checkout" in header.said
+        await d.lead("z")
+        await d.until(lambda: d.app.main.panes.shown == ["t-1", "t-2"])
+
+
+async def test_a_task_that_waits_for_an_answer_says_so_whatever_else_it_does() -> None:
+    task = task_view(1, "flaky checkout", state="waiting for you")
+    async with running(
+        wire.Snapshot(session="s", now=NOW, tasks=(task,), approvals=(approval(1),))
+    ) as d:
+        await d.until(lambda: "▲ waiting for approval" in str(d.tile("t-1").border_title))
+        d.client.send(wire.ApprovalAnswered(id="a-1", answer="denied", by="ana"))
+        await d.until(lambda: "◐ waiting for you" in str(d.tile("t-1").border_title))
+
+
+async def test_a_pane_that_could_not_be_attached_is_tried_again() -> None:
+    async with running(size=(80, 24)) as d:
         d.client.refuse = Denied("The holder is busy.")
         await d.lead("2")
         await d.until(lambda: "The holder is busy." in d.toasts)
@@ -479,7 +537,7 @@ async def test_an_uncontained_task_says_so_and_what_it_can_read() -> None:
     async with running() as d:
         await d.lead("4")
         await d.until(lambda: "uncontained" in d.said("header"))
-        assert "can read ~/.ssh, ~/.aws" in str(d.app.main.panes.border_subtitle)
+        assert "can read ~/.ssh, ~/.aws" in str(d.tile("t-4").border_subtitle)
 
 
 async def test_a_high_risk_request_is_marked_in_words() -> None:

@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
-from textual.content import Content
 from textual.screen import Screen
 
-from supervisor import wire
 from tui import lines
 from tui.lines import View
-from tui.text import STATE_SYMBOL, clip, one_line, task_state
 from tui.widgets.dock import ApprovalDock
 from tui.widgets.line import Line
 from tui.widgets.panes import Panes
@@ -45,8 +42,15 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def dock(self) -> ApprovalDock:
         return self.query_one(ApprovalDock)
 
+    @property
+    def one_pane(self) -> bool:
+        """Whether the focused pane has all the room."""
+        return True
+
     def show(self, view: View) -> None:
         """Draw what is known now."""
+        if view.task is not None or not view.world.tasks:
+            self.panes.show(view.world.in_order(), view.task, one=self.one_pane)
         self.dock.show(view)
 
     def show_keys(self, text: Text | None) -> None:
@@ -70,7 +74,7 @@ class RunScreen(MainScreen):
 
     def compose(self) -> ComposeResult:
         with Container(id="stage"):
-            yield Panes(self._client)
+            yield Panes(self._client, framed=False)
             yield ApprovalDock(self._clock)
         yield Line(id="status")
         yield Line(id="which-key")
@@ -81,13 +85,17 @@ class RunScreen(MainScreen):
 
 
 class WorkspaceScreen(MainScreen):
-    """`taskpass`: all tasks, one pane at a time, and what they hold beside it."""
+    """`taskpass`: all tasks, and what they hold beside their panes."""
+
+    @property
+    def one_pane(self) -> bool:
+        return self.has_class("-zoom") or self.has_class("-narrow")
 
     def compose(self) -> ComposeResult:
         yield Line(id="header")
         with Container(id="stage"):
             with Horizontal(id="body"):
-                yield Panes(self._client)
+                yield Panes(self._client, framed=True)
                 yield Side()
             yield ApprovalDock(self._clock)
         yield Line(id="attention")
@@ -105,28 +113,6 @@ class WorkspaceScreen(MainScreen):
         side = self.query_one(Side)
         if side.size.width:
             side.show(view)
-        panes = self.panes
-        panes.border_title = Content(_title(view.task)) if view.task else Content("")
-        panes.border_subtitle = Content(_exposed(view.task)) if view.task else Content("")
 
     def toggle_zoom(self) -> None:
         self.toggle_class("-zoom")
-
-
-def _title(task: wire.TaskView) -> str:
-    place = one_line(task.repository or task.cwd).rstrip("/").rpartition("/")[2] or "/"
-    branch = f" @ {clip(task.branch, 30)}" if task.branch else ""
-    state = task_state(task.state)
-    return (
-        f"{task.number} {one_line(task.profile)} · {place}{branch} · {STATE_SYMBOL[state]} {state}"
-    )
-
-
-def _exposed(task: wire.TaskView) -> str:
-    if task.tier != "uncontained":
-        return ""
-    if not task.exposed:
-        return "uncontained: this agent can read what you can read"
-    shown = ", ".join(clip(path, 24) for path in task.exposed[:3])
-    more = f" +{len(task.exposed) - 3}" if len(task.exposed) > 3 else ""
-    return f"uncontained, can read {shown}{more}"

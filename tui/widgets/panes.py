@@ -1,21 +1,25 @@
-"""The panes of all tasks, one shown at a time; each is attached when it is first looked at."""
+"""The panes of all tasks, tiled as far as there is room; attached when first looked at."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.text import Text
-from textual import work
+from textual import events, work
 from textual.app import ComposeResult
 from textual.containers import Container
+from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import ContentSwitcher
 
 from supervisor import wire
 from supervisor.errors import TaskpassError
+from supervisor.model import TaskState
 from tui import palette
+from tui.text import STATE_COLOUR, STATE_SYMBOL, clip, one_line, task_state
+from tui.tiles import ONE, Grid, arrange, page
 from tui.widgets.line import Line
 from tui.world import is_gone
 
@@ -24,10 +28,27 @@ if TYPE_CHECKING:
 
 _WELCOME = "welcome"
 _RETRY_SECONDS = 1.0
+_BORDER = 2  # cells that a tile's border takes of its width and height
+
+
+class Tile(Container):
+    """One task's place: its frame, and its terminal once that is attached."""
+
+    def __init__(self, task: wire.TaskView) -> None:
+        super().__init__(id=f"tile-{task.id}")
+        self.about = task
+
+    def show(self, task: wire.TaskView) -> None:
+        """Follow the task's state in title and frame."""
+        self.about = task
+        state = task_state(task.state)
+        self.set_class(state is TaskState.WAITING_APPROVAL, "-asks")
+        self.border_title = Content.from_rich_text(_title(task))
+        self.border_subtitle = Content(_exposed(task))
 
 
 class Panes(Container):
-    """Holds one terminal a task, and a text where there is none."""
+    """Holds one tile a task, and a text where there is none."""
 
     class Failed(Message):
         """A pane could not be attached."""
@@ -36,74 +57,135 @@ class Panes(Container):
             super().__init__()
             self.error = error
 
-    def __init__(self, client: AsyncClient, *, id: str | None = None) -> None:
+    class Entered(Message):
+        """The person has gone into a task's pane."""
+
+        def __init__(self, task: str) -> None:
+            super().__init__()
+            self.task = task
+
+    def __init__(self, client: AsyncClient, *, framed: bool, id: str | None = None) -> None:
         super().__init__(id=id)
         self._client = client
-        self._shown = ""
+        self._framed = framed
+        self._focused = ""
+        self._asked_for: tuple[Sequence[wire.TaskView], wire.TaskView | None, bool] = (
+            (),
+            None,
+            True,
+        )
+        self._shown: list[str] = []
+        self._grid = ONE
+        self._tiles: dict[str, Tile] = {}
         self._attached: dict[str, Widget] = {}
         self._asked: set[str] = set()
         self._failed: set[str] = set()
         self._connections: dict[str, PaneConnection] = {}
 
     def compose(self) -> ComposeResult:
-        with ContentSwitcher(initial=_WELCOME):
-            yield Line(id=_WELCOME)
+        yield Line(id=_WELCOME)
 
     def on_mount(self) -> None:
         self.query_one(f"#{_WELCOME}", Line).say(_welcome())
 
     @property
-    def shown(self) -> str:
-        """Id of the task that is shown, "" for none."""
+    def shown(self) -> list[str]:
+        """Ids of the tasks that are shown, in their order on the screen."""
         return self._shown
 
     def terminal(self) -> Widget | None:
-        """The pane that is shown and can take keys."""
-        pane = self._attached.get(self._shown)
+        """The pane of the focused task, if it can take keys."""
+        pane = self._attached.get(self._focused)
         return pane if pane is not None and pane.can_focus else None
 
     def press(self, key: str) -> None:
-        """Send a key to the pane that is shown: for the leader, which no pane ever sees."""
-        connection = self._connections.get(self._shown)
+        """Send a key to the focused task: for the leader, which no pane ever sees."""
+        connection = self._connections.get(self._focused)
         if connection is not None:
             connection.key(key)
 
-    def show(self, task: wire.TaskView | None) -> None:
-        """Bring a task's pane to the front, attaching it if need be."""
-        self._shown = task.id if task else ""
-        if task is None:
-            self.query_one(ContentSwitcher).current = _WELCOME
-        elif task.id in self._attached:
-            self._front(task.id)
-        elif task.id not in self._asked:
-            self._asked.add(task.id)
-            self._connect(task)
+    # ── Which panes, and where ──────────────────────────────────────────────────────────
 
-    def _front(self, task: str) -> None:
-        if task != self._shown:
-            return
-        pane = self._attached[task]
-        self.query_one(ContentSwitcher).current = pane.id
-        # Focus moves with the pane, but is never taken from a dock or a dialog.
-        if pane.can_focus and (self.screen.focused is None or self._has(self.screen.focused)):
-            pane.focus()
+    def show(
+        self, tasks: Sequence[wire.TaskView], focused: wire.TaskView | None, *, one: bool = False
+    ) -> None:
+        """Show the focused task's pane, and as many of `tasks` beside it as there is room for.
+
+        With `one` it has all the room, and no frame.
+        """
+        self._asked_for = (tasks, focused, one)
+        moved = focused is not None and focused.id != self._focused
+        self._focused = focused.id if focused else ""
+        self.query_one(f"#{_WELCOME}").display = focused is None
+        candidates = {task.id: task for task in tasks if task.pane and not is_gone(task)}
+        if focused is not None:
+            candidates[focused.id] = focused
+        ordered = sorted(candidates, key=lambda task: candidates[task].number)
+        grid = ONE if one else arrange(len(ordered), *self.size)
+        self._place(page(ordered, self._focused, grid.count), grid, candidates, one)
+        if focused is not None and moved:
+            self._focus()
+
+    def on_resize(self) -> None:
+        tasks, focused, one = self._asked_for
+        self.show(tasks, focused, one=one)
+
+    def _place(
+        self, shown: list[str], grid: Grid, tasks: dict[str, wire.TaskView], one: bool
+    ) -> None:
+        self.set_class(self._framed and not one, "-framed")
+        for task in shown:
+            if task not in self._tiles:
+                self._tiles[task] = Tile(tasks[task])
+                self.mount(self._tiles[task])
+            self._tiles[task].show(tasks[task])
+            if task not in self._asked:
+                self._asked.add(task)
+                self._connect(tasks[task], grid)
+        if (shown, grid) != (self._shown, self._grid):
+            self._shown, self._grid = shown, grid
+            self._lay_out()
+        for task, tile in self._tiles.items():
+            tile.set_class(task == self._focused, "-focused")
+
+    def _lay_out(self) -> None:
+        self.styles.grid_size_columns = self._grid.columns
+        self.styles.grid_size_rows = self._grid.rows
+        places = {task: n for n, task in enumerate(self._shown)}
+        spans = dict(zip(self._shown, self._grid.spans(), strict=False))
+        for task, tile in self._tiles.items():
+            tile.display = task in places
+            tile.styles.column_span = spans.get(task, 1)
+        self.sort_children(
+            key=lambda child: places.get(child.about.id, -1) if isinstance(child, Tile) else -2
+        )
+
+    def _focus(self) -> None:
+        """Focus moves with the pane, but is never taken from a dock or a dialog."""
+        pane = self.terminal()
+        if pane is not None and (self.screen.focused is None or self._has(self.screen.focused)):
+            pane.focus(scroll_visible=False)
 
     def _has(self, widget: Widget) -> bool:
         return self in widget.ancestors
 
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        tile = event.widget.parent
+        if isinstance(tile, Tile) and tile.about.id != self._focused:
+            self.post_message(self.Entered(tile.about.id))
+
+    # ── Attaching ───────────────────────────────────────────────────────────────────────
+
     @work(group="attach")
-    async def _connect(self, task: wire.TaskView) -> None:
+    async def _connect(self, task: wire.TaskView, grid: Grid) -> None:
         from tui.widgets.terminal import TerminalPane
 
         pane: Widget
-        size = self.content_size
         if not task.pane:
             pane = self._text(task, "It was started with --headless: it has no terminal.")
         else:
             try:
-                connection = await self._client.attach(
-                    task.id, max(20, size.width), max(5, size.height)
-                )
+                connection = await self._client.attach(task.id, *self._inner(grid))
             except TaskpassError as error:
                 if not is_gone(task):
                     await self._later(task, error)
@@ -112,9 +194,16 @@ class Panes(Container):
             else:
                 self._connections[task.id] = connection
                 pane = TerminalPane(connection, id=f"pane-{task.id}")
-        await self.query_one(ContentSwitcher).mount(pane)
+        await self._tiles[task.id].mount(pane)
         self._attached[task.id] = pane
-        self._front(task.id)
+        if task.id == self._focused:
+            self._focus()
+
+    def _inner(self, grid: Grid) -> tuple[int, int]:
+        """Columns and rows of a terminal in a tile of `grid`, before it is laid out."""
+        border = _BORDER if self.has_class("-framed") else 0
+        width, height = self.size.width // grid.columns, self.size.height // grid.rows
+        return max(20, width - border), max(5, height - border)
 
     def _text(self, task: wire.TaskView, sentence: str) -> Line:
         pane = Line(id=f"pane-{task.id}", classes="no-pane")
@@ -128,6 +217,32 @@ class Panes(Container):
             self.post_message(self.Failed(error))
         await asyncio.sleep(_RETRY_SECONDS)
         self._asked.discard(task.id)
+
+
+def _title(task: wire.TaskView) -> Text:
+    """`1 claude-code · ● working · flaky checkout · shop @ branch`: what may be cut comes last."""
+    state = task_state(task.state)
+    text = Text(f"{task.number} {one_line(task.agent).partition(' ')[0]} · ", end="")
+    text.append(f"{STATE_SYMBOL[state]} {state}", STATE_COLOUR[state])
+    if state is TaskState.ENDED and task.exit_code is not None:
+        text.append(f", exit code {task.exit_code}")
+    if task.purpose:
+        text.append(f" · {one_line(task.purpose)}")
+    place = one_line(task.repository or task.cwd).rstrip("/").rpartition("/")[2] or "/"
+    text.append(f" · {place}")
+    if task.branch:
+        text.append(f" @ {clip(task.branch, 30)}")
+    return text
+
+
+def _exposed(task: wire.TaskView) -> str:
+    if task.tier != "uncontained":
+        return ""
+    if not task.exposed:
+        return "uncontained: this agent can read what you can read"
+    shown = ", ".join(clip(path, 24) for path in task.exposed[:3])
+    more = f" +{len(task.exposed) - 3}" if len(task.exposed) > 3 else ""
+    return f"uncontained, can read {shown}{more}"
 
 
 def _welcome() -> Text:

@@ -72,7 +72,7 @@ class Side(Vertical):
 
     def _events(self, view: View, width: int, room: int) -> Text:
         notable = (record for record in reversed(view.world.records) if _notable(record))
-        lines = [panels.event(record, width) for record in islice(notable, room)]
+        lines = [panels.event(record, view, width) for record in islice(notable, room)]
         return _section("EVENTS", "", lines or [Text("nothing yet", palette.MUTED)], width)
 
     def on_click(self, event: events.Click) -> None:
