@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from supervisor import wire
 from supervisor.grants.book import TaskEntry
-from supervisor.model import CredentialSpec, Tier
+from supervisor.model import Agent, CredentialSpec, Tier
 from supervisor.ports import Issuer
 
 
@@ -22,7 +23,7 @@ def task_viewer(exposed: Callable[[], tuple[str, ...]]) -> Callable[[TaskEntry],
             purpose=task.purpose,
             state=entry.state,
             user=task.user.label,
-            agent=task.agent.label,
+            agent=_agent(task.agent),
             profile=task.agent.profile,
             runtime=task.runtime.kind,
             tier=task.runtime.tier,
@@ -45,6 +46,13 @@ def task_viewer(exposed: Callable[[], tuple[str, ...]]) -> Callable[[TaskEntry],
         )
 
     return view
+
+
+def _agent(agent: Agent) -> str:
+    """`claude-code 2.1.330`; a program without a profile of its own by its name."""
+    if agent.profile == "generic":
+        return f"{Path(agent.executable).name} (generic)"
+    return agent.label
 
 
 def credential_view(spec: CredentialSpec, issuer: Issuer) -> wire.CredentialView:
