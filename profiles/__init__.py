@@ -14,9 +14,10 @@ def all_profiles() -> tuple[Profile, ...]:
     """Every profile; `generic`, which matches any program, is last."""
     from profiles.claude_code.adapter import ClaudeCode
     from profiles.codex.adapter import Codex
+    from profiles.demo.adapter import Demo
     from profiles.generic.adapter import Generic
 
-    return (ClaudeCode(), Codex(), Generic())
+    return (ClaudeCode(), Codex(), Demo(), Generic())
 
 
 def find(argv: Sequence[str], name: str = "") -> Profile:

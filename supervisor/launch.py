@@ -15,7 +15,7 @@ import secrets
 import shutil
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -29,7 +29,7 @@ from supervisor.channels.http.proxy import HttpProxyChannel
 from supervisor.channels.relay import LoopbackRelay
 from supervisor.core import Engine, TaskRuntime, agent_handle
 from supervisor.errors import LaunchFailed, TaskpassError, UsageError
-from supervisor.grants.book import TaskEntry
+from supervisor.grants.book import TaskEntry, fresh_handle
 from supervisor.holder_link import HolderLink
 from supervisor.identity import evidence
 from supervisor.identity.attest_linux import SockDiagOwner
@@ -173,9 +173,8 @@ class Launcher:
         entry.pane = request.interactive
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         try:
-            # No record, no task: its identity is durable before anything of it exists.
-            await self.lifecycle.create(entry)
-            env, process_handle = await self._environment(entry, profile, plan, task_dir, ports)
+            handle = fresh_handle() if profile.call_identity is CallIdentity.PROCESS else ""
+            env = await self._environment(entry, plan, task_dir, ports, handle)
             spawn = SpawnRequest(
                 task=task_id,
                 argv=plan.argv,
@@ -201,11 +200,13 @@ class Launcher:
                 hook_token=hook_token,
                 ports=ports,
                 model_hosts=plan.model_hosts,
-                process_handle=process_handle,
+                process_handle=handle,
                 pane=request.interactive,
             )
             _write_private(folder / "task.json", msgspec.json.encode(saved))
-            await self.spawner.spawn(spawn, token)
+            # No record, no task. The holder may be made meanwhile: it starts nothing of the agent
+            # before it is adopted.
+            await _all(self._record(entry, handle), self.spawner.spawn(spawn, token))
             await self._adopt(entry, profile, saved, folder)
         except BaseException as error:
             reason = str(error) if isinstance(error, TaskpassError) else "launch failed"
@@ -236,6 +237,8 @@ class Launcher:
         limits = Limits()
         if request.max_age:
             limits = replace(limits, max_age=request.max_age)
+        if request.max_call_age:
+            limits = replace(limits, max_call_age=request.max_call_age)
         return Task(
             id=task_id,
             session=self.session,
@@ -264,17 +267,14 @@ class Launcher:
     async def _environment(
         self,
         entry: TaskEntry,
-        profile: Profile,
         plan: LaunchPlan,
         task_dir: Path,
         ports: Mapping[str, int],
-    ) -> tuple[dict[str, str], str]:
-        """The agent's environment and, for agents that announce no calls, their one handle."""
+        handle: str,
+    ) -> dict[str, str]:
+        """The agent's environment. `handle`: for agents that announce no calls, their one."""
         bundle = task_dir / "ca.pem"
         bundle.write_bytes(self.bundle)
-        handle = ""
-        if profile.call_identity is CallIdentity.PROCESS:
-            handle = await self.lifecycle.open_process_call(entry.task.id, profile.call_identity)
         # An agent with hooks reaches them, and local models, directly; its tools get the handle
         # of their own call, and no exception, from the rewritten command.
         env = dict(plan.env) | environment(
@@ -286,7 +286,14 @@ class Launcher:
         for spec in self.engine.vault.specs():
             if spec.env:
                 env[spec.env] = await self.engine.vault.surrogate(spec.name, entry.task.id)
-        return env, handle
+        return env
+
+    async def _record(self, entry: TaskEntry, handle: str) -> None:
+        """The task, and the one call of an agent that announces none, in one commit."""
+        records = [self.lifecycle.create(entry)]
+        if handle:
+            records.append(self.lifecycle.open_process_call(entry, handle))
+        await _all(*records)
 
     # ── adoption ────────────────────────────────────────────────────────────────────────
 
@@ -407,6 +414,13 @@ class Launcher:
         except OSError:
             raise LaunchFailed("The task has ended and its terminal is gone.") from None
         return wire.Attached(socket=str(folder / "holder.sock"), token=screen_token(saved.token))
+
+
+async def _all(*work: Awaitable[None]) -> None:
+    """Do it all at once; when some of it fails, let the rest come to its end first."""
+    for outcome in await asyncio.gather(*work, return_exceptions=True):
+        if outcome is not None:
+            raise outcome
 
 
 def _ports(contained: bool) -> dict[str, int]:

@@ -26,7 +26,7 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Hello(Wire, frozen=True, kw_only=True):
-    """GET /v1/hello?nonce=HEX. `proof` is HMAC-SHA-256(install key, "taskpass-hello" + nonce)."""
+    """GET /v1/hello?nonce=HEX. `proof`: see `supervisor.proof`."""
 
     protocol: int
     version: str
@@ -138,6 +138,7 @@ class StartTask(Wire, frozen=True, kw_only=True):
     rows: int = 40
     contain: str = "standard"  # "standard" | "off"
     max_age: float = 0.0  # seconds, 0 for the default
+    max_call_age: float = 0.0  # seconds one call may stay open, 0 for the default
 
 
 class Started(Wire, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from profiles import all_profiles, find
 from profiles.claude_code.adapter import ClaudeCode
 from profiles.codex.adapter import Codex
+from profiles.demo.adapter import Demo
 from profiles.generic.adapter import Generic
 from supervisor.errors import TaskpassError, UsageError
 from supervisor.model import CallIdentity, ToolCall, ToolKind
@@ -229,6 +230,18 @@ class TestCodex(HookedContract):
         return event | changes
 
 
+class TestDemo(HookedContract):
+    profile = Demo()
+    executable = "/opt/bin/taskpass-demo-agent"
+
+    def pre(self, **changes: Any) -> dict[str, Any]:
+        event = {
+            "session_id": "demo", "cwd": "/work", "hook_event_name": "PreToolUse",
+            "tool_name": "Bash", "tool_input": {"command": "ls"}, "tool_use_id": "call-1",
+        }  # fmt: skip
+        return event | changes
+
+
 class TestGeneric(ProfileContract):
     profile = Generic()
     executable = "/opt/bin/any-program"
@@ -241,9 +254,11 @@ class TestGeneric(ProfileContract):
 
 
 def test_an_unknown_profile_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="claude-code, codex, generic"):
+    with pytest.raises(UsageError, match="claude-code, codex, demo, generic"):
         find(["x"], "nonsense")
 
 
 def test_generic_comes_last() -> None:
-    assert [profile.name for profile in all_profiles()] == ["claude-code", "codex", "generic"]
+    assert [profile.name for profile in all_profiles()] == [
+        "claude-code", "codex", "demo", "generic",
+    ]  # fmt: skip

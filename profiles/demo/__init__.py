@@ -1,0 +1,1 @@
+"""The scripted agent of `taskpass demo`: hooks as Claude Code has them, and no model."""
