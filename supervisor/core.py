@@ -24,6 +24,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from supervisor import procfs
 from supervisor.approvals.call_hash import call_hash
 from supervisor.approvals.queue import ApprovalQueue
 from supervisor.effects import effects_of
@@ -211,7 +212,9 @@ class Engine(Authorize):
         # The record took time: what was revoked meanwhile must not open now.
         self.book.require_live(task, call.epoch)
         entry.allowed += 1
-        opened = self.book.open_call(call, max_age=entry.task.limits.max_call_age)
+        opened = self.book.open_call(
+            call, max_age=entry.task.limits.max_call_age, since=procfs.ticks()
+        )
         self.arm(opened)
         self.changed(entry)
         rewritten = None
@@ -310,7 +313,9 @@ class Engine(Authorize):
             return False
         # ancestry: [the process that bound, …, the agent's child, the agent's root]
         child = ancestry[-2] if len(ancestry) >= 2 and ancestry[-1] == entry.root else None
-        if child is None or not self.book.bind(call, child):
+        # A call's shell is started for it; what the agent had running before (an MCP server, say)
+        # is another process, whoever told it the handle.
+        if child is None or child.start_time < call.since or not self.book.bind(call, child):
             await self.incident(
                 task, "bind_refused", {"call": call.call.id, "reason": "another process tree"}
             )

@@ -50,6 +50,14 @@ def stat(pid: int) -> Stat | None:
     return Stat(pid, int(fields[1]), int(fields[19]), chr(fields[0][0]))
 
 
+def ticks() -> int:
+    """This moment as `Process.start_time` counts: a process started from now on has no less."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) * _TICKS // 1_000_000_000
+
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
 def lives(process: Process) -> bool:
     """Whether this very process (not another one with its pid) still exists and runs."""
     found = stat(process.pid)

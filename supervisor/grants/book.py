@@ -22,6 +22,7 @@ from supervisor.model import (
     Process,
     Task,
     TaskState,
+    new_id,
 )
 
 _CAPABILITY_BYTES = 16
@@ -66,11 +67,17 @@ class CallEntry:
     call: Call
     capability: str
     deadline: float  # POSIX seconds: maximum age
+    since: int = 0  # as `Process.start_time`: no process of this call is older
     leases: dict[str, str] = field(default_factory=dict)  # grant id → lease id
 
     @property
     def handle(self) -> str:
         return f"{self.call.id}:{self.capability}"
+
+
+def fresh_handle() -> str:
+    """The handle of a call that is not opened yet: its id and its capability."""
+    return f"{new_id('c')}:{secrets.token_urlsafe(_CAPABILITY_BYTES)}"
 
 
 class Book:
@@ -141,10 +148,12 @@ class Book:
             )
         entry.calls += 1
 
-    def open_call(self, call: Call, *, max_age: float, capability: str = "") -> CallEntry:
-        """`capability`: "" for a fresh one."""
+    def open_call(
+        self, call: Call, *, max_age: float, capability: str = "", since: int = 0
+    ) -> CallEntry:
+        """`capability`: "" for a fresh one. `since`: of `CallEntry`."""
         fresh = capability or secrets.token_urlsafe(_CAPABILITY_BYTES)
-        entry = CallEntry(call, fresh, call.opened + max_age)
+        entry = CallEntry(call, fresh, call.opened + max_age, since)
         self._calls[call.id] = entry
         if call.tool_call.agent_call_id:
             self._by_agent_id[call.task, call.tool_call.agent_call_id] = call.id

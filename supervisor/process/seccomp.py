@@ -87,6 +87,8 @@ _CLONE, _UNSHARE, _IOCTL, _SOCKET = (56, 220), (272, 97), (16, 29), (41, 198)
 # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. (NEWTIME shares its bit with
 # the exit signal of clone; in unshare it needs a capability that nothing in here has.)
 _NEW_NAMESPACES = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x70000000
+# Makes a sibling instead of a child: a tool's process would look like one the agent started.
+_CLONE_PARENT = 0x00008000
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 
 _AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK = 1, 2, 10, 16
@@ -114,11 +116,11 @@ def _program(arch: str) -> list[_Instruction]:
     for numbers in _DENIED.values():
         if numbers[column] >= 0:
             program += [(_JEQ, 0, 1, numbers[column]), _deny(errno.EPERM)]
-    for numbers in (_CLONE, _UNSHARE):
+    for numbers, flags in ((_CLONE, _NEW_NAMESPACES | _CLONE_PARENT), (_UNSHARE, _NEW_NAMESPACES)):
         program += [
             (_JEQ, 0, 4, numbers[column]),
             (_LD, 0, 0, _ARG0),
-            (_JSET, 0, 1, _NEW_NAMESPACES),
+            (_JSET, 0, 1, flags),
             _deny(errno.EPERM),
             (_RET, 0, 0, _ALLOW),
         ]

@@ -56,6 +56,9 @@ class TestFilter:
         assert judge(arch, CLONE[column], SIGCHLD) == ALLOW
         assert judge(arch, CLONE[column], 0x003D0F00) == ALLOW, "pthread_create"
 
+    def test_a_tool_cannot_become_a_child_of_the_agent(self, column: int, arch: str) -> None:
+        assert judge(arch, CLONE[column], 0x8000 | SIGCHLD) == errno.EPERM, "CLONE_PARENT"
+
     @pytest.mark.parametrize("call", [PTRACE, KEYCTL, BPF, MOUNT, SETNS, (438, 438)])
     def test_calls_that_escape_are_denied(
         self, column: int, arch: str, call: tuple[int, int]
