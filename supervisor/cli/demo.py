@@ -28,7 +28,8 @@ def main(command: str, words: list[str]) -> int:
     )
     parser.add_argument("--text", action="store_true", help="print the story, also in a terminal")
     options = parser.parse_args(words)
-    signal.signal(signal.SIGTERM, _end)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
     if options.text or not (sys.stdin.isatty() and sys.stdout.isatty()):
         with demo_install(_TEXT_TIMEOUT) as install:
             _tell(install)
