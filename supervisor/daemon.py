@@ -36,6 +36,7 @@ from supervisor.core import Engine
 from supervisor.errors import LaunchFailed, TaskpassError
 from supervisor.events import Events
 from supervisor.grants.book import Book
+from supervisor.grants.recovery import recover
 from supervisor.identity.evidence import Digests
 from supervisor.issuers import build_issuers
 from supervisor.launch import Launcher
@@ -143,9 +144,16 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         launcher = _launcher(paths, config, engine, lifecycle, zygote, session)
         api = Api(paths, engine, lifecycle, launcher, events, session, keys.jwks(), stopped.set)
         ledger.subscribe(lambda records: _publish(events, records))
-        revoked = {r["task"]: r["epoch"] for r in ledger.read(kinds=["task.revoked"], limit=-1)}
-        await ledger.append("daemon.started", {"session": session, "pid": os.getpid()})
-        await launcher.take_over(revoked)
+        recovered = recover(ledger, engine.clock())
+        await ledger.append(
+            "daemon.started",
+            {
+                "session": session,
+                "pid": os.getpid(),
+                "possibly_live": list(recovered.possibly_live),
+            },
+        )
+        await launcher.take_over(recovered)
         runner = web.AppRunner(api.application(), access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         bound = bind_socket(paths)

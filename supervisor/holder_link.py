@@ -36,9 +36,9 @@ class Adoption:
 class HolderLink(TaskControl):
     """One connection to one holder."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._writer: asyncio.StreamWriter | None = None
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
         self._killed: asyncio.Future[int] | None = None
         self._gone = False
         self.on_spawned: Callable[[Process], None] = lambda process: None
@@ -75,7 +75,8 @@ class HolderLink(TaskControl):
         if not isinstance(adopted, wire.Adopted):
             raise LaunchFailed("The task's holder gave an answer that is not ours.")
         names = adopted.listeners
-        link = cls(sock)
+        # At once, not when notices are first listened for: a kill may come before.
+        link = cls(*await asyncio.open_unix_connection(sock=sock))
         return Adoption(
             link=link,
             holder=holder,
@@ -90,11 +91,10 @@ class HolderLink(TaskControl):
 
     async def listen(self) -> None:
         """Handle the holder's notices until it is gone. Run once, as a task of its own."""
-        reader, self._writer = await asyncio.open_unix_connection(sock=self._sock)
         with contextlib.suppress(asyncio.IncompleteReadError, OSError, ValueError):
             while True:
-                length = wire.frame_length(await reader.readexactly(4))
-                self._handle(_decoder.decode(await reader.readexactly(length)))
+                length = wire.frame_length(await self._reader.readexactly(4))
+                self._handle(_decoder.decode(await self._reader.readexactly(length)))
         self._gone = True
         self._writer.close()
         if self._killed and not self._killed.done():
@@ -116,7 +116,7 @@ class HolderLink(TaskControl):
                 pass  # a newer holder may say more
 
     def _send(self, message: wire.ToHolder) -> None:
-        if self._writer is None or self._gone:
+        if self._gone:
             raise LaunchFailed("The task's holder is gone.")
         self._writer.write(wire.frame(message))
 

@@ -30,6 +30,7 @@ from supervisor.channels.relay import LoopbackRelay
 from supervisor.core import Engine, TaskRuntime, agent_handle
 from supervisor.errors import LaunchFailed, TaskpassError, UsageError
 from supervisor.grants.book import TaskEntry, fresh_handle
+from supervisor.grants.recovery import Recovered
 from supervisor.holder_link import HolderLink
 from supervisor.identity import evidence
 from supervisor.identity.attest_linux import SockDiagOwner
@@ -37,7 +38,14 @@ from supervisor.intake.hooks_http import HookIntake
 from supervisor.lifecycle import Lifecycle
 from supervisor.model import CallIdentity, Limits, Process, Runtime, Task, Tier, new_id
 from supervisor.paths import Paths, private_dir
-from supervisor.ports import Channel, LaunchPlan, LaunchRequest, Profile, SpawnRequest
+from supervisor.ports import (
+    Channel,
+    LaunchPlan,
+    LaunchRequest,
+    Profile,
+    SpawnRequest,
+    TaskControl,
+)
 from supervisor.process.holder import screen_token
 from supervisor.process.probe import Probe
 from supervisor.process.watch import watch
@@ -298,7 +306,12 @@ class Launcher:
     # ── adoption ────────────────────────────────────────────────────────────────────────
 
     async def _adopt(
-        self, entry: TaskEntry, profile: Profile, saved: TaskFile, folder: Path
+        self,
+        entry: TaskEntry,
+        profile: Profile,
+        saved: TaskFile,
+        folder: Path,
+        reopened: str = "",  # handle of the one call of an agent that announces none
     ) -> None:
         adoption = await HolderLink.adopt(str(folder / "holder.sock"), saved.token)
         task = entry.task.id
@@ -342,6 +355,8 @@ class Launcher:
 
         async def serve(root: Process) -> None:
             await self.lifecycle.started(task, root)
+            if reopened and adoption.exit_code is None and not entry.revoked:
+                await self.lifecycle.reopen_process_call(task, reopened)
             for service in services:
                 await service.serve()
 
@@ -375,32 +390,52 @@ class Launcher:
         if adoption.exit_code is not None:
             await finish(adoption.exit_code)
 
-    async def take_over(self, revoked: Mapping[str, int]) -> None:
-        """Adopt the tasks that an earlier daemon left running.
+    async def take_over(self, recovered: Recovered) -> None:
+        """Adopt the tasks that an earlier supervisor left running, with no authority.
 
-        `revoked`: task → epoch, from the ledger's tombstones; those tasks are killed.
+        Those that were revoked are killed. So is one whose launch was interrupted: whoever
+        started it has heard of a failure.
         """
         for folder in sorted((self.paths.runtime / "tasks").glob("t-*")):
             try:
                 saved = msgspec.json.decode((folder / "task.json").read_bytes(), type=TaskFile)
                 profile = self.find_profile(saved.task.argv, saved.task.agent.profile)
-                entry = self.engine.book.add_task(saved.task, epoch=revoked.get(saved.task.id, 1))
-                entry.pane = saved.pane
-                entry.revoked = saved.task.id in revoked
-                await self._adopt(entry, profile, saved, folder)
+                entry = self._remember(saved, recovered)
+                await self._restore_stand_ins(saved.task.id)
+                await self._adopt(entry, profile, saved, folder, saved.process_handle)
             except (OSError, msgspec.MsgspecError, TaskpassError) as error:
                 log.info("task %s is gone: %s", folder.name, error)
                 shutil.rmtree(folder, ignore_errors=True)
                 with contextlib.suppress(TaskpassError):
                     await self.lifecycle.ended(folder.name, 125)
                 continue
+            control = self.engine.runtimes[saved.task.id].control
             if entry.revoked:
-                self.engine.spawn(self._kill(entry))
-            elif saved.process_handle and not entry.ended:
-                await self.lifecycle.reopen_process_call(saved.task.id, saved.process_handle)
+                self.engine.spawn(_kill(control))
+            elif entry.root is None and not entry.ended:
+                await self.lifecycle.fail(entry, "the supervisor ended during the launch")
+                self.engine.spawn(_kill(control))
+            elif not (entry.frozen or entry.ended):
+                # A call that stood still while its request was asked about runs on, refused.
+                await control.thaw()
 
-    async def _kill(self, entry: TaskEntry) -> None:
-        await self.engine.runtimes[entry.task.id].control.kill()
+    def _remember(self, saved: TaskFile, recovered: Recovered) -> TaskEntry:
+        task = saved.task.id
+        entry = self.engine.book.add_task(saved.task, epoch=recovered.epochs.get(task, 1))
+        entry.pane = saved.pane
+        entry.revoked = task in recovered.epochs
+        entry.frozen = task in recovered.frozen
+        entry.revoked_grants.update(recovered.revoked_grants.get(task, ()))
+        return entry
+
+    async def _restore_stand_ins(self, task: str) -> None:
+        """The task's environment holds them already; without the vault they are worth nothing."""
+        for spec in self.engine.vault.specs():
+            if spec.env:
+                try:
+                    await self.engine.vault.surrogate(spec.name, task)
+                except TaskpassError as error:
+                    log.warning("%s has no stand-in in %s: %s", spec.name, task, error)
 
     def place(self, task: str) -> wire.Attached:
         """Where a screen finds a task's pane.
@@ -421,6 +456,10 @@ async def _all(*work: Awaitable[None]) -> None:
     for outcome in await asyncio.gather(*work, return_exceptions=True):
         if outcome is not None:
             raise outcome
+
+
+async def _kill(control: TaskControl) -> None:
+    await control.kill()
 
 
 def _ports(contained: bool) -> dict[str, int]:

@@ -15,7 +15,6 @@ from supervisor.grants.book import TaskEntry
 from supervisor.model import (
     Answer,
     Call,
-    CallIdentity,
     CallState,
     Decision,
     KillMode,
@@ -26,7 +25,6 @@ from supervisor.model import (
     TaskState,
     ToolCall,
     ToolKind,
-    new_id,
 )
 from supervisor.wire import GrantChanged, LeaseChanged, RevokedView
 
@@ -55,23 +53,18 @@ class Lifecycle:
             await self.engine.records.failed(entry, reason)
         self._over(entry)
 
-    async def open_process_call(self, task: str, identity: CallIdentity) -> str:
-        """One call for the whole run of an agent that announces none; its handle.
-
-        The call is bound to the agent's root process by `started`.
-        """
-        return await self._open_process_call(self.engine.book.require_live(task), identity, "")
-
     async def reopen_process_call(self, task: str, handle: str) -> None:
         """After a restart: the running agent's handle names a new, empty call."""
-        entry = self.engine.book.require_live(task)
-        await self._open_process_call(entry, entry.task.agent.call_identity, handle)
+        entry = self.engine.book.task(task)  # frozen or not: its uses are judged one by one
+        await self.open_process_call(entry, handle)
         if entry.root is not None:
             await self.started(task, entry.root)
 
-    async def _open_process_call(
-        self, entry: TaskEntry, identity: CallIdentity, handle: str
-    ) -> str:
+    async def open_process_call(self, entry: TaskEntry, handle: str) -> None:
+        """One call, named by `handle`, for the whole run of an agent that announces none.
+
+        The call is bound to the agent's root process by `started`.
+        """
         task = entry.task.id
         call_id, _, capability = handle.partition(":")
         tool_call = ToolCall(
@@ -83,7 +76,7 @@ class Lifecycle:
             command=" ".join(entry.task.argv),
         )
         call = Call(
-            id=call_id or new_id("c"),
+            id=call_id,
             task=task,
             epoch=entry.epoch,
             tool_call=tool_call,
@@ -92,14 +85,13 @@ class Lifecycle:
             decision=Decision(Outcome.ALLOW, "started by the person"),
             opened=self.engine.clock(),
             state=CallState.OPEN,
-            identity=identity,
+            identity=entry.task.agent.call_identity,
         )
         await self.engine.records.call("call.opened", entry, call)
         opened = self.engine.book.open_call(
             call, max_age=entry.task.limits.max_age, capability=capability
         )
         self.engine.arm(opened)
-        return opened.handle
 
     async def started(self, task: str, root: Process) -> None:
         """The agent's root process runs."""
@@ -118,14 +110,20 @@ class Lifecycle:
         entry.exit_code = exit_code
         for pending in self.engine.approvals.cancel_task(task, Answer.REVOKED, epoch=entry.epoch):
             self.engine.spawn(self.engine.answered(*pending))
-        for call in self.engine.book.open_calls(task):
-            await self.engine.settle(task, call.call.id, "agent exited", LeaseState.CLOSED)
+        settling = [
+            asyncio.ensure_future(
+                self.engine.settle(task, call.call.id, "agent exited", LeaseState.CLOSED)
+            )
+            for call in self.engine.book.open_calls(task)
+        ]
+        await asyncio.sleep(0)  # their records, if nothing is to be revoked, are asked for first
         for grant in [g for g in self.engine.book.grants() if g.task == task]:
             self.engine.book.drop_grant(grant.id, revoked=False)
             self.engine.publish(GrantChanged(grant=grant, live=False))
         self.engine.vault.forget(task)
         with contextlib.suppress(LedgerFailed):
             await self.engine.records.write("task.ended", entry, exit_code=exit_code)
+        await asyncio.gather(*settling)
         self._over(entry)
 
     def _over(self, entry: TaskEntry) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from supervisor.errors import TaskpassError
 
 _PROTOCOL = 1
+# A supervisor that lost its life may hold its socket for a moment.
+_TRIES, _PAUSE = 20, 0.05
 
 
 def run_headless(request: dict[str, object]) -> int:
@@ -66,7 +68,19 @@ def _run(request: dict[str, object]) -> int:
             return int(exchange.receive(daemon)["exit_code"])
         except ConnectionError:
             # The supervisor went away; the task waits for the next one.
-            daemon = _connected()
+            daemon = _reconnected()
+
+
+def _reconnected() -> socket:
+    """As `_connected`; a supervisor that is just dying may take a connection and drop it."""
+    from time import sleep
+
+    for _ in range(_TRIES):
+        try:
+            return _connected()
+        except ConnectionError:
+            sleep(_PAUSE)
+    return _connected()
 
 
 def _connected() -> socket:

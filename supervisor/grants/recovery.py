@@ -1,0 +1,65 @@
+"""What a supervisor that starts must know of the one before: read back from the ledger.
+
+Authority is not restored: grants, leases and approvals begin empty. Limits are: what a person
+revoked stays revoked, what they froze stays frozen, and a lease whose end is not on record may
+still be accepted somewhere until it expires, which is said and not guessed away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from supervisor.ports import LedgerStore
+
+_LIMITS = ("task.revoked", "grant.revoked", "task.frozen", "task.thawed")
+_LEASES = ("use.intent", "call.settled", "task.revoked")
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """By task id."""
+
+    epochs: Mapping[str, int]  # of revoked tasks
+    revoked_grants: Mapping[str, frozenset[tuple[str, str]]]  # (credential, resource)
+    frozen: frozenset[str]
+    possibly_live: tuple[dict[str, Any], ...]  # lease, task, credential, until
+
+
+def recover(ledger: LedgerStore, now: float) -> Recovered:
+    """Read the limits of every task, and the leases that an unclean end left open."""
+    epochs: dict[str, int] = {}
+    grants: dict[str, frozenset[tuple[str, str]]] = {}
+    frozen: set[str] = set()
+    for record in ledger.read(kinds=_LIMITS, limit=-1):
+        task = record["task"]
+        match record["kind"]:
+            case "task.revoked":
+                epochs[task] = record["epoch"]
+            case "grant.revoked":
+                gone = (record["credential"], record["resource"])
+                grants[task] = grants.get(task, frozenset()) | {gone}
+            case "task.frozen":
+                frozen.add(task)
+            case _:
+                frozen.discard(task)
+    return Recovered(epochs, grants, frozenset(frozen), _possibly_live(ledger, now))
+
+
+def _possibly_live(ledger: LedgerStore, now: float) -> tuple[dict[str, Any], ...]:
+    """Leases with an intent and without an end in the last session, and what it had inherited."""
+    started = ledger.latest(1, kinds=("daemon.started",))
+    if not started:
+        return ()
+    inherited = started[0].get("possibly_live", ())
+    open_: dict[str, dict[str, Any]] = {lease["lease"]: lease for lease in inherited}
+    for record in ledger.read(after=started[0]["seq"], kinds=_LEASES, limit=-1):
+        if record["kind"] == "use.intent":
+            open_[record["lease"]] = {
+                key: record[key] for key in ("lease", "task", "credential", "until")
+            }
+        else:
+            for lease in record["leases"]:
+                open_.pop(lease, None)
+    return tuple(lease for lease in open_.values() if lease["until"] > now)

@@ -1,0 +1,230 @@
+"""`kill -9` of the supervisor at every stage of the way of a call.
+
+Whatever it was doing: nothing leaves without its intent on record, no record it acknowledged is
+lost, the agent lives on and its next call is answered by the next supervisor, every lease is
+void, and what was revoked stays revoked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from supervisor import wire
+from supervisor.client import AsyncClient
+from supervisor.ledger.files import open_reader
+from supervisor.ledger.record import decode
+from tests.support.failing_daemon import Agent, FailingDaemon, deaths, stages
+from tests.support.live import ApiServer, Install, Person, pending, wait_for
+
+CURL = 'curl -sS -m 20 -H "Authorization: Bearer $API_TOKEN"'
+
+
+@dataclass(frozen=True)
+class Death:
+    """One way to die: the stage, which agent, and what leads there."""
+
+    stage: str
+    agent: str
+    command: str
+    then: str = "call"  # what happens besides: "call", "leave", "revoke"
+
+    def __str__(self) -> str:
+        return f"{self.stage}-{self.agent}-{self.command.split()[0]}"
+
+
+def _get(path: str) -> str:
+    return f"{CURL} https://@HOST@/{path}"
+
+
+_FETCH = _get("first")
+_DELETE = f"{CURL} -X DELETE https://@HOST@/first"
+_STREAM = f"{CURL} -N -o /dev/null https://@HOST@/stream"
+
+DEATHS = [
+    Death("open.decided", "hooked", _FETCH),
+    Death("open.answered", "hooked", _FETCH),
+    Death("open.recorded", "hooked", _FETCH),
+    Death("ask.waiting", "hooked", "git push origin topic"),
+    Death("ask.waiting", "hooked", _DELETE),
+    Death("ask.waiting", "plain", _DELETE),
+    Death("bind.bound", "hooked", _FETCH),
+    *(
+        Death(f"use.{stage}", agent, _FETCH)
+        for stage in ("attested", "decided", "intent", "minted", "delivered")
+        for agent in ("hooked", "plain")
+    ),
+    Death("settle.cut", "hooked", _FETCH),
+    Death("settle.recorded", "hooked", _FETCH),
+    Death("settle.cut", "plain", _FETCH, "leave"),
+    Death("settle.recorded", "plain", _FETCH, "leave"),
+    *(
+        Death(f"revoke.{stage}", agent, _STREAM, "revoke")
+        for stage in ("refused", "tombstone")
+        for agent in ("hooked", "plain")
+    ),
+]
+# The first request may be answered only where its whole call is over, or a stream is open.
+_ANSWERED = ("settle.", "revoke.")
+
+
+def test_no_stage_is_forgotten() -> None:
+    assert {death.stage for death in DEATHS} == set(stages())
+
+
+@pytest.mark.parametrize("death", DEATHS, ids=str)
+def test_killed_at(death: Death, install: Install, api: ApiServer) -> None:
+    _die(death, install, api)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("death", DEATHS, ids=str)
+def test_killed_at_twenty_times(death: Death, install: Install, api: ApiServer) -> None:
+    for _ in range(20):
+        _die(death, install, api)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kind", ["hooked", "plain"])
+def test_killed_at_any_moment(kind: str, install: Install, api: ApiServer) -> None:
+    """The stages are where we thought of looking; this looks everywhere else."""
+    for _ in range(60):
+        install.cli("stop")
+        moment = random.uniform(0.05, 1.5)
+        supervisor = FailingDaemon.start(install, after=moment)
+        agent = Agent.start(install, kind)
+        tried = 0
+        while supervisor.process.poll() is None:
+            tried += 1
+            agent.type(_get(f"any/{tried}").replace("@HOST@", api.host))
+            agent.expect(tried)
+        supervisor.wait()
+        deaths["any moment"] += 1
+        agent.type(_get("second").replace("@HOST@", api.host))
+        assert agent.expect(tried + 1) == "0", agent.said
+        _check_ledger(install, supervisor, api)
+        agent.leave()
+        assert agent.run.wait(30) == 0
+
+
+def _die(death: Death, install: Install, api: ApiServer) -> None:
+    install.cli("stop")  # whoever took the credential in
+    api.seen.clear()
+    supervisor = FailingDaemon.start(install, at=death.stage)
+    agent = Agent.start(install, death.agent)
+    agent.type(death.command.replace("@HOST@", api.host))
+    revoking = None
+    if death.then == "revoke":
+        wait_for(lambda: api.accepted, "the stream to begin")
+        revoking = install.popen("revoke", "1")
+    elif death.then == "leave":
+        agent.expect(1)
+        agent.leave()
+    supervisor.wait()
+    deaths[death.stage] += 1
+    again = install.cli("tasks")  # whoever comes first starts the next one
+    assert again.returncode == 0, again.stderr
+    leases = {r["lease"] for r in _ledger(install) if r["kind"] == "use.intent"}
+    if not death.stage.startswith(_ANSWERED):
+        assert api.accepted == []
+
+    match death.stage, death.then:
+        case "revoke.tombstone", _:
+            _stays_revoked(install, agent)
+        case "revoke.refused", _:
+            _can_be_repeated(install, agent, revoking)
+        case _, "leave":
+            assert agent.run.wait(30) == 0
+        case "ask.waiting", _:
+            assert agent.pids()
+            _asks_again(death, install, api, agent)
+            _goes_on(api, agent, 3)
+        case _:
+            assert agent.pids()
+            agent.expect(1)
+            _goes_on(api, agent, 2)
+    if revoking is not None:
+        revoking.communicate(timeout=30)
+    assert not leases & {lease.id for lease in _snapshot().leases if lease.state == "open"}
+    _check_ledger(install, supervisor, api)
+    if agent.run.poll() is None:
+        agent.leave()
+        assert agent.run.wait(30) == 0
+
+
+def _goes_on(api: ApiServer, agent: Agent, count: int) -> None:
+    """The next call is judged by the next supervisor, and gets its credential."""
+    agent.type(_get("second").replace("@HOST@", api.host))
+    assert agent.expect(count) == "0", agent.said
+    assert "hello" in agent.said
+    assert api.accepted[-1] == "GET /second"
+
+
+def _asks_again(death: Death, install: Install, api: ApiServer, agent: Agent) -> None:
+    """What nobody had answered was not done; asked again, a person's yes counts."""
+    assert agent.expect(1) != "0", agent.said
+    assert pending(install) == []
+    agent.type(death.command.replace("@HOST@", api.host))
+    (asked,) = wait_for(lambda: pending(install), "the question to be put again")
+    assert api.accepted == []
+    with Person(install) as person:
+        person.answers(asked.title[:10])
+        agent.expect(2)
+    if death.command is _DELETE:
+        assert api.accepted == ["DELETE /first"]
+
+
+def _stays_revoked(install: Install, agent: Agent) -> None:
+    agent.gone()
+    agent.run.wait(30)
+    (task,) = _snapshot().tasks
+    assert task.state == "revoked"
+
+
+def _can_be_repeated(install: Install, agent: Agent, revoking: Any) -> None:
+    """It was not acknowledged, and says so; the lease it cut stays cut."""
+    said, _ = revoking.communicate(timeout=30)
+    assert revoking.returncode == 125, said
+    assert "Traceback" not in said
+    assert agent.expect(1) != "0", "the stream went on"
+    assert agent.pids()
+    repeated = install.cli("revoke", "1")
+    assert repeated.returncode == 0, repeated.stderr
+    agent.gone()
+    agent.run.wait(30)
+
+
+def _snapshot() -> wire.Snapshot:
+    async def ask() -> wire.Snapshot:
+        client = AsyncClient()
+        await client.connect()
+        try:
+            return await client.snapshot()
+        finally:
+            await client.close()
+
+    return asyncio.run(ask())
+
+
+def _ledger(install: Install) -> list[dict[str, Any]]:
+    """Every record on the disk, whoever serves."""
+    with closing(open_reader(install.paths.ledger)) as reader:
+        rows = reader.execute("SELECT canonical, hash FROM records ORDER BY seq").fetchall()
+    return [decode(canonical, digest) for canonical, digest in rows]
+
+
+def _check_ledger(install: Install, supervisor: FailingDaemon, api: ApiServer) -> None:
+    records = _ledger(install)
+    kept = {(record["seq"], record["hash"]) for record in records}
+    assert supervisor.acknowledged <= kept, "an acknowledged record is lost"
+    intents = [record for record in records if record["kind"] == "use.intent"]
+    assert len(api.accepted) <= len(intents), "a use without its intent on record"
+    verified = install.cli("verify")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
