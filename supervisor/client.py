@@ -237,9 +237,24 @@ class AsyncClient:
         await self._call("POST", "/v1/freeze", answer=dict)
 
     async def history(
-        self, *, after: int = 0, limit: int = 500, task: str = "", kinds: Sequence[str] = ()
+        self,
+        *,
+        after: int = 0,
+        before: int = 0,
+        limit: int = 500,
+        task: str = "",
+        kinds: Sequence[str] = (),
     ) -> list[dict[str, Any]]:
-        """Records in order, oldest first. With `after` 0 the latest `limit` records."""
+        """Records in order, oldest first: the latest `limit`, or those after a number.
+
+        With `before` it is those of the `limit` numbers below that one which match.
+        """
+        if before:
+            # Numbers have no gaps. Asking after -1 is from the first; after 0 means the latest.
+            first = max(1, before - limit)
+            after, limit = first - 1 or -1, before - first
+            if not limit:
+                return []
         query = urlencode({"after": after, "limit": limit, "task": task, "kinds": ",".join(kinds)})
         return await self._call("GET", f"/v1/history?{query}", answer=list[dict[str, Any]])
 

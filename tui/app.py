@@ -20,14 +20,14 @@ from supervisor.errors import DaemonUnavailable, TaskpassError, VersionMismatch
 from supervisor.model import Answer, TaskState
 from tui import keys, lines, palette
 from tui.gate import TASK_MINUTES
-from tui.keymap import BY_KEY, COMMANDS, LEADERS, PANIC_SECONDS
+from tui.keymap import BY_KEY, COMMANDS, LEADER_SHOWN, LEADERS, PANIC_SECONDS
 from tui.lines import View
 from tui.screens.dialog import Dialog, HelpPage, IdentityPage
 from tui.screens.grants import GrantsDialog
 from tui.screens.history import HistoryScreen
 from tui.screens.main import MainScreen, RunScreen, WorkspaceScreen
 from tui.screens.new_task import NewTaskDialog
-from tui.text import one_line, plural, task_state
+from tui.text import clip, one_line, plural, program, task_state
 from tui.widgets.dock import ApprovalDock
 from tui.widgets.panes import Panes
 from tui.widgets.side import Side
@@ -82,6 +82,7 @@ class TaskpassApp(App[int], inherit_bindings=False):
         self._panic_until = 0.0
         self._drawing = False
         self._rang = float("-inf")
+        self._ring_again = False
         self.main: MainScreen = (RunScreen if shape == "run" else WorkspaceScreen)(client, clock)
         self.register_theme(palette.THEME)
         self.theme = palette.THEME.name
@@ -129,11 +130,13 @@ class TaskpassApp(App[int], inherit_bindings=False):
         self.world.apply(event)
         match event:
             case wire.Snapshot():
-                if self.view().pending:
-                    self._ring()
+                self._ring()
             case wire.ApprovalAsked(approval=approval):
-                if self._own_task in ("", approval.task) or self.view().pending:
-                    self._ring()
+                self._ring()
+                if self.shape == "run" and approval.task in self.world.family(self._own_task):
+                    # A status line has no room for it.
+                    wanted = approval.title.partition("\n")[0]
+                    self._say(f"▲ wants {clip(wanted, 100)}  {LEADER_SHOWN} a answers")
             case wire.ApprovalAnswered(answer=Answer.EXPIRED):
                 self._say("Nobody answered in time: the request is denied.", bad=True)
         own = self.world.tasks.get(self._own_task)
@@ -147,11 +150,36 @@ class TaskpassApp(App[int], inherit_bindings=False):
         self.exit(code)
 
     def _ring(self) -> None:
-        """Tell the person through the outer terminal; a burst of requests rings once."""
+        """Tell the person through the outer terminal; a burst of requests rings twice at most:
+        at its beginning, and for what else has come when it is over.
+        """
+        if not self.view().pending:
+            return
         now = time.monotonic()
         if now - self._rang >= _BELL_SECONDS:
             self._rang = now
             self.bell()
+            self._notify_outside()
+        elif not self._ring_again:
+            self._ring_again = True
+            self.set_timer(self._rang + _BELL_SECONDS - now, self._rest_of_burst)
+
+    def _rest_of_burst(self) -> None:
+        self._ring_again = False
+        self._ring()
+
+    def _notify_outside(self) -> None:
+        """OSC 9: a notification of the desktop, by the terminals that know it."""
+        first, *more = self.view().pending
+        task = self.world.tasks.get(first.first.task)
+        who = (task.purpose or program(task.agent)) if task else "a task"
+        wanted = first.first.title.partition("\n")[0]
+        words = f"taskpass: {who} wants {wanted}" if not more else (
+            f"taskpass: {1 + len(more)} approvals wait, first {who}: {wanted}"
+        )  # fmt: skip
+        if self._driver is not None and os.environ.get("TERM") != "linux":
+            # Made safe like all text of an agent: nothing in it can end the sequence.
+            self._driver.write(f"\x1b]9;{clip(words, 160)}\x07")
 
     # ── What is drawn ───────────────────────────────────────────────────────────────────
 

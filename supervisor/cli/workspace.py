@@ -15,4 +15,8 @@ def main(command: str, words: list[str]) -> int:
     from supervisor.client import AsyncClient
     from tui.app import TaskpassApp
 
-    return TaskpassApp(AsyncClient(), shape="workspace").run() or 0
+    app = TaskpassApp(AsyncClient(), shape="workspace")
+    code = app.run()
+    if app.farewell:
+        print(f"taskpass: {app.farewell}", file=sys.stderr)
+    return code or 0

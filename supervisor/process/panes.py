@@ -47,8 +47,9 @@ def _row(runs: tuple[Run, ...]) -> Row:
 class _Display:
     """One attached screen: what it has been sent and what it still needs."""
 
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, writer: asyncio.StreamWriter, size: tuple[int, int]) -> None:
         self.writer = writer
+        self.size = size  # columns and rows it has room for
         self.wake = asyncio.Event()
         self.changed: set[int] = set()
         self.full = True
@@ -62,14 +63,15 @@ class PaneServer:
     """Serves one PTY to any number of screens. Lives on the running event loop.
 
     `master_fd` stays the caller's: it is made non-blocking, and never closed here.
-    The most recently attached or resized screen decides the size.
+    The screen that was last typed into, or was given the focus, decides the size; looking on
+    from another one never reflows what its person works in.
     """
 
     def __init__(self, master_fd: int, cols: int, rows: int) -> None:
         self._fd = master_fd
         self._loop = asyncio.get_running_loop()
         self._emulator: Emulator = make_emulator(cols, rows)
-        self._displays: set[_Display] = set()
+        self._displays: list[_Display] = []  # the one that decides the size comes last
         self._rows: dict[int, Row] = {}
         self._stale = True
         self._input = bytearray()
@@ -151,6 +153,18 @@ class PaneServer:
             display.full = True
         self._wake()
 
+    def _lead(self, display: _Display) -> None:
+        """The person is at this screen now."""
+        if self._displays[-1] is not display:
+            self._displays.remove(display)
+            self._displays.append(display)
+            self._fit()
+
+    def _fit(self) -> None:
+        """Make the terminal as large as the screen that decides; without one it stays."""
+        if self._displays:
+            self._resize(*self._displays[-1].size)
+
     def _wake(self) -> None:
         for display in self._displays:
             display.wake.set()
@@ -164,16 +178,17 @@ class PaneServer:
         # `drain` then waits for the last byte, and the kernel holds a frame or two at most.
         writer.transport.set_write_buffer_limits(high=0)
         writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, _SEND_BUFFER)
-        display = _Display(writer)
-        self._displays.add(display)
-        self._resize(attach.cols, attach.rows)
+        display = _Display(writer, (attach.cols, attach.rows))
+        self._displays.insert(0, display)
+        self._fit()
         display.wake.set()
         sender = asyncio.create_task(self._send_frames(display))
         receiver = asyncio.create_task(self._receive(display, reader))
         try:
             await asyncio.wait((sender, receiver), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._displays.discard(display)
+            self._displays.remove(display)
+            self._fit()
             for task in (sender, receiver):
                 task.cancel()
             await asyncio.gather(sender, receiver, return_exceptions=True)
@@ -193,6 +208,8 @@ class PaneServer:
     def _handle(self, display: _Display, message: wire.ToHolder) -> bool:
         """Whether `message` is one that a screen may send."""
         emulator = self._emulator
+        if isinstance(message, wire.Key | wire.Paste) or message == wire.Focus(gained=True):
+            self._lead(display)
         match message:
             case wire.Key():
                 self._from_person(emulator.key(message.key, message.text))
@@ -207,7 +224,8 @@ class PaneServer:
             case wire.Focus():
                 self._from_person(emulator.focus(message.gained))
             case wire.Resize():
-                self._resize(message.cols, message.rows)
+                display.size = (message.cols, message.rows)
+                self._fit()
             case wire.Scroll():
                 self._scroll(display, message)
             case _:

@@ -67,6 +67,7 @@ class FakeClient:
     def __init__(self, snapshot: wire.Snapshot | None = None, *, down: bool = False) -> None:
         self.state = snapshot or wire.Snapshot(session="s-fake", now=NOW)
         self.down = down
+        self.older: list[dict[str, Any]] = []  # records before those of the snapshot
         self.asked: list[tuple[str, Any]] = []
         self.panes: dict[str, FakePane] = {}
         self.verdict = wire.VerifyView(ok=True, records=4118, checkpoints=4, message="ok")
@@ -174,10 +175,17 @@ class FakeClient:
         self._ask("freeze_all")
 
     async def history(
-        self, *, after: int = 0, limit: int = 500, task: str = "", kinds: Sequence[str] = ()
+        self,
+        *,
+        after: int = 0,
+        before: int = 0,
+        limit: int = 500,
+        task: str = "",
+        kinds: Sequence[str] = (),
     ) -> list[dict[str, Any]]:
-        self._ask("history")
-        return list(self.state.records)[-limit:]
+        self._ask("history", before)
+        every = [*self.older, *self.state.records]
+        return [record for record in every if not before or record["seq"] < before][-limit:]
 
     async def verify(self) -> wire.VerifyView:
         self._ask("verify")

@@ -101,19 +101,25 @@ async def test_a_flood_of_queries_never_read_does_not_fill_our_memory() -> None:
         assert len(served.server._input) < 64 * 1024
 
 
-async def test_the_latest_screen_decides_the_size() -> None:
+async def test_the_screen_somebody_is_at_decides_the_size() -> None:
     async with pane(80, 24) as served:
         first = await served.attach(100, 30)
         await first.until(lambda: first.last is not None and first.last.cols == 100)
-        assert winsize(served.slave) == (100, 30)
         second = await served.attach(60, 20)
         await second.until(lambda: second.last is not None)
-        await first.until(lambda: first.last is not None and first.last.cols == 60)
+        second.send(wire.Resize(cols=62, rows=21))
         first.send(wire.Resize(cols=90, rows=25))
         await second.until(lambda: second.last is not None and second.last.cols == 90)
-        assert second.last is not None
-        assert second.last.full
-        assert winsize(served.slave) == (90, 25)
+        assert winsize(served.slave) == (90, 25), "looking on changes nothing"
+        second.send(wire.Key(key="a", text="a"))
+        await first.until(lambda: first.last is not None and first.last.cols == 62)
+        assert first.last is not None
+        assert first.last.full
+        assert winsize(served.slave) == (62, 21)
+        first.send(wire.Focus(gained=True))
+        await second.until(lambda: second.last is not None and second.last.cols == 90)
+        first.writer.close()
+        await second.until(lambda: second.last is not None and second.last.cols == 62)
 
 
 @pytest.mark.parametrize(

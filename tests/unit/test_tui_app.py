@@ -459,6 +459,54 @@ async def test_history_filters_follows_and_tells_a_broken_chain() -> None:
         await d.until(lambda: d.app.screen is d.app.main)
 
 
+async def test_history_reads_older_records_when_its_end_is_reached() -> None:
+    client = FakeClient(story())
+    client.older = [
+        {"seq": n, "time": NOW - 9000, "kind": "call.denied", "hash": "", "preview": f"old {n}"}
+        for n in range(3600, 4100)
+    ]
+    async with running(client=client) as d:
+        await d.lead("h")
+        screen = d.app.screen
+        assert isinstance(screen, HistoryScreen)
+        title = screen.query_one("#history-title", Line)
+        await d.until(lambda: "500 records, back to number 3611" in title.said)
+        await d.press("end")
+        await d.until(lambda: "511 records, back to number 3600" in title.said)
+        assert "old 3611" in screen.query_one("#history-record", Line).said, "the cursor stays"
+        await d.press("slash", *"old_3601", "enter")
+        await d.until(lambda: "No record matches" in screen.query_one("#history-empty", Line).said)
+
+
+async def test_a_request_is_told_to_the_terminal_once_a_burst(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tui.app._BELL_SECONDS", 0.5)
+    async with running(asking()) as d:
+        written: list[str] = []
+        assert d.app._driver is not None
+        monkeypatch.setattr(d.app._driver, "write", written.append)
+        for n in range(1, 6):
+            request = approval(n, title=f"push\x1b]0;{n}\x07\nand more")
+            d.client.send(wire.ApprovalAsked(approval=request))
+
+        def notes() -> list[str]:
+            return [text for text in written if text.startswith("\x1b]9;")]
+
+        await d.until(lambda: len(notes()) == 2)
+        assert notes()[0] == "\x1b]9;taskpass: flaky checkout wants push·]0;1·\x07"
+        assert "5 approvals wait, first flaky checkout: push" in notes()[1]
+        await d.pilot.pause(0.8)
+        assert len(notes()) == 2
+
+
+async def test_leaving_the_workspace_tells_what_goes_on() -> None:
+    async with running() as d:
+        await d.lead("q")
+        await asyncio.wait_for(_gone(d), 5)
+    assert d.app.farewell == "5 tasks go on. `taskpass` returns."
+
+
 async def test_a_lost_supervisor_is_said_and_found_again() -> None:
     async with running() as d:
         d.client.lose()

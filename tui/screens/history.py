@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
@@ -23,16 +24,29 @@ from tui.widgets.line import Line
 if TYPE_CHECKING:
     from supervisor.client import AsyncClient
 
-_LIMIT = 2000
+_PAGE = 500  # records read at once
+_FILL_SECONDS = 0.5  # new records are put in at this pace at most
 _WIDE = 110  # columns from which the details stand beside the list
 _DETAIL = 46  # their width, as in dialogs.tcss
 _KEYS = (
     ("↑↓", "record"),
     ("enter", "details"),
     ("/", "filter"),
+    ("o", "older records"),
     ("v", "verify the chain"),
     ("q", "back"),
 )
+
+
+class Records(DataTable[Text]):
+    """Rows are moved through as in a pager."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("home,g", "scroll_top", show=False),
+        Binding("end,G", "scroll_bottom", show=False),
+        Binding("k", "cursor_up", show=False),
+        Binding("j", "cursor_down", show=False),
+    ]
 
 
 class HistoryScreen(Screen[None]):
@@ -43,6 +57,7 @@ class HistoryScreen(Screen[None]):
         Binding("q", "dismiss", show=False),
         Binding("slash", "filter", show=False),
         Binding("v", "verify", show=False),
+        Binding("o", "older", show=False),
     ]
 
     def __init__(self, client: AsyncClient, view: View, *, searching: bool = False) -> None:
@@ -57,6 +72,8 @@ class HistoryScreen(Screen[None]):
         self._query = query.Query()
         self._chain = Text("chain: checking…", palette.MUTED)
         self._loaded = False
+        self._first_seen = False  # there is nothing older
+        self._filled = 0.0  # when the table was last made anew
 
     def compose(self) -> ComposeResult:
         yield Line(id="history-title")
@@ -66,7 +83,7 @@ class HistoryScreen(Screen[None]):
         )
         with Horizontal(id="history-body"):
             with Vertical(id="history-list"):
-                yield DataTable[Text](id="history-table", cursor_type="row", zebra_stripes=False)
+                yield Records(id="history-table", cursor_type="row", zebra_stripes=False)
                 yield Line(id="history-empty")
             with VerticalScroll(id="history-detail"):
                 yield Line(id="history-record")
@@ -89,8 +106,8 @@ class HistoryScreen(Screen[None]):
         self._fit()
 
     @property
-    def _table(self) -> DataTable[Text]:
-        return self.query_one(DataTable)
+    def _table(self) -> Records:
+        return self.query_one(Records)
 
     def _fit(self) -> None:
         """Give the sentence what the other columns leave; drop the lease where it is tight."""
@@ -109,13 +126,20 @@ class HistoryScreen(Screen[None]):
 
     # ── Loading ─────────────────────────────────────────────────────────────────────────
 
+    @property
+    def _oldest(self) -> int:
+        """Number of the oldest record that has been read; 0 before any has."""
+        return min(self._records, default=0)
+
     @work(group="load", exclusive=True)
     async def _load(self) -> None:
+        """Read the latest records, or the page before those that have been read."""
         try:
-            loaded = await self._client.history(limit=_LIMIT)
+            loaded = await self._client.history(before=self._oldest, limit=_PAGE)
         except TaskpassError as error:
             self.notify(str(error), severity="error", markup=False)
-            loaded = list(self._last.world.records)
+            loaded = [] if self._records else list(self._last.world.records)
+        self._first_seen = not loaded
         self._records |= {int(record.get("seq", 0)): record for record in loaded}
         self._loaded = True
         self._fill()
@@ -134,8 +158,8 @@ class HistoryScreen(Screen[None]):
         """Take in what the event stream brought."""
         self._last = view
         fresh = [record for record in view.world.records if int(record["seq"]) not in self._records]
-        if not fresh or not self._loaded:
-            return
+        if not fresh or not self._loaded or time.monotonic() - self._filled < _FILL_SECONDS:
+            return  # the next drawing is soon
         self._records |= {int(record["seq"]): record for record in fresh}
         self._fill()
 
@@ -148,6 +172,7 @@ class HistoryScreen(Screen[None]):
     def _fill(self) -> None:
         """The table anew, newest first; the cursor stays on its record."""
         table = self._table
+        self._filled = time.monotonic()
         at_top = table.cursor_row <= 0
         here = self._shown[table.cursor_row] if 0 <= table.cursor_row < len(self._shown) else -1
         matching = [
@@ -184,7 +209,8 @@ class HistoryScreen(Screen[None]):
         if not self._loaded:
             return Text("reading the records…", palette.MUTED)
         if self._records:
-            return Text("No record matches. Change the filter with /.", palette.MUTED)
+            older = " Press o to look further back." if self._oldest > 1 else ""
+            return Text(f"No record matches. Change the filter with /.{older}", palette.MUTED)
         return Text(
             "Nothing is recorded yet. Start a task with `taskpass run -- claude`;\n"
             "every call it makes appears here.",
@@ -197,8 +223,8 @@ class HistoryScreen(Screen[None]):
         count = plural(len(self._shown), "record")
         if self._query != query.Query():
             count += f" of {len(self._records)}"
-        elif len(self._records) >= _LIMIT:
-            count = f"the latest {count}"
+        if self._oldest > 1:
+            count += f", back to number {self._oldest}"
         left.append(f"  {count}", palette.MUTED)
         right = self._chain.copy().append(" ")
         self.query_one("#history-title", Line).say(spread(left, right, self.size.width))
@@ -225,6 +251,8 @@ class HistoryScreen(Screen[None]):
     def on_data_table_row_highlighted(self) -> None:
         self._detail()
         self.query_one("#history-detail").scroll_home(animate=False)
+        if self._shown and self._table.cursor_row == len(self._shown) - 1:
+            self.action_older()
 
     def on_data_table_row_selected(self) -> None:
         self.toggle_class("-detail")
@@ -244,6 +272,10 @@ class HistoryScreen(Screen[None]):
     def action_filter(self) -> None:
         self.remove_class("-detail")
         self.query_one("#history-filter").focus()
+
+    def action_older(self) -> None:
+        if self._loaded and not self._first_seen and self._oldest > 1:
+            self._load()
 
     def action_verify(self) -> None:
         self._check()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rich.style import Style
 from rich.text import Text
 from textual import events, work
 from textual.app import ComposeResult
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 _WELCOME = "welcome"
 _RETRY_SECONDS = 1.0
+# Among our own colours, a pane has the ground that its agent is told when it asks; alone in a
+# terminal it keeps that terminal's.
+_GROUND = Style(color=palette.TEXT, bgcolor=palette.INK)
 _BORDER = 2  # cells that a tile's border takes of its width and height
 
 
@@ -193,7 +197,8 @@ class Panes(Container):
                 pane = self._text(task, "It has ended: its terminal is gone.")
             else:
                 self._connections[task.id] = connection
-                pane = TerminalPane(connection, id=f"pane-{task.id}")
+                ground = _GROUND if self._framed else Style()
+                pane = TerminalPane(connection, ground=ground, id=f"pane-{task.id}")
         await self._tiles[task.id].mount(pane)
         self._attached[task.id] = pane
         if task.id == self._focused:

@@ -110,9 +110,16 @@ class TerminalPane(Widget, can_focus=True):
             return self.pane
 
     def __init__(
-        self, connection: PaneConnection, *, id: str | None = None, classes: str | None = None
+        self,
+        connection: PaneConnection,
+        *,
+        ground: Style = _PLAIN,
+        id: str | None = None,
+        classes: str | None = None,
     ) -> None:
+        """`ground` is what lies below all that the agent colours itself."""
         super().__init__(id=id, classes=classes)
+        self._ground = ground
         self._connection = connection
         self._strips: dict[int, Strip] = {}
         self._cells = (0, 0)  # the terminal's own size: columns, rows
@@ -187,6 +194,10 @@ class TerminalPane(Widget, can_focus=True):
         return min(max(self._cursor_cell[1] - height + 1, 0), max(missing, 0))
 
     def render_line(self, y: int) -> Strip:
+        strip = self._line(y)
+        return strip.apply_style(self._ground) if self._ground else strip
+
+    def _line(self, y: int) -> Strip:
         width = self.content_size.width
         if self._back:
             strip = self._back[y] if y < len(self._back) else Strip.blank(0, _PLAIN)
@@ -221,8 +232,6 @@ class TerminalPane(Widget, can_focus=True):
 
     def on_focus(self) -> None:
         self._connection.focus(True)
-        # Another screen may have set its own size since: who is typing decides.
-        self._tell_size(again=True)
         self._refresh_cursor()
 
     def on_blur(self) -> None:
@@ -230,11 +239,8 @@ class TerminalPane(Widget, can_focus=True):
         self._refresh_cursor()
 
     def on_resize(self) -> None:
-        self._tell_size()
-
-    def _tell_size(self, *, again: bool = False) -> None:
         size = (self.content_size.width, self.content_size.height)
-        if size != self._told_size or again:
+        if size != self._told_size:
             self._told_size = size
             if all(size):
                 self._to_live()
