@@ -27,7 +27,7 @@ from supervisor import handshake, procfs, views, wire
 from supervisor.core import Engine
 from supervisor.errors import Denied, NotAttested, NotFound, TaskpassError, UsageError
 from supervisor.events import Events
-from supervisor.identity.attest_linux import in_tree, peer_process
+from supervisor.identity.attest_linux import peer_process, tree_of
 from supervisor.identity.evidence import current_user
 from supervisor.launch import Launcher
 from supervisor.ledger.verify import verify
@@ -62,6 +62,12 @@ class Api:
         default_factory=WeakKeyDictionary
     )
     _screens: dict[str, Process] = field(default_factory=dict)  # pairing token → screen
+    _version: str = field(init=False)
+    _key: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._version = version("taskpass")
+        self._key = handshake.install_key(self.paths)
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=_MAX_BODY, middlewares=[self._guard])
@@ -126,19 +132,25 @@ class Api:
             return known
         with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as sock:
             peer = peer_process(sock)
-        for entry in self.engine.book.tasks():
-            roots = [p for p in (entry.root, self.launcher.holders.get(entry.task.id)) if p]
-            if roots and in_tree(peer, roots):
-                await self.engine.incident(
-                    entry.task.id,
-                    "api_from_task",
-                    {"pid": peer.pid, "request": f"{request.method} {request.path}"},
-                )
-                raise NotAttested(
-                    "A task may not talk to the supervisor.", hint="The attempt was recorded."
-                )
+        task = self._task_above(peer)
+        if task:
+            await self.engine.incident(
+                task,
+                "api_from_task",
+                {"pid": peer.pid, "request": f"{request.method} {request.path}"},
+            )
+            raise NotAttested(
+                "A task may not talk to the supervisor.", hint="The attempt was recorded."
+            )
         self._peers[transport] = peer
         return peer
+
+    def _task_above(self, peer: Process) -> str:
+        """The task that `peer` belongs to, "" for none. One walk, however many tasks there are."""
+        owners = {holder: task for task, holder in self.launcher.holders.items()}
+        owners |= {e.root: e.task.id for e in self.engine.book.tasks() if e.root is not None}
+        root = tree_of(peer, owners)
+        return owners[root] if root else ""
 
     async def _pair(self, request: web.Request) -> web.Response:
         peer = await self._attest(request)
@@ -178,10 +190,10 @@ class Api:
         return _json(
             wire.Hello(
                 protocol=wire.PROTOCOL,
-                version=version("taskpass"),
+                version=self._version,
                 pid=os.getpid(),
                 session=self.session,
-                proof=handshake.proof(handshake.install_key(self.paths), nonce),
+                proof=handshake.proof(self._key, nonce),
             )
         )
 

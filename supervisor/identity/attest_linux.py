@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container
 
 from supervisor import procfs
 from supervisor.errors import NotAttested
@@ -139,12 +139,16 @@ def peer_process(connection: socket.socket) -> Process:
     return found.process
 
 
-def in_tree(process: Process, roots: Iterable[Process]) -> bool:
-    """Whether `process` is one of `roots` or below one, and still the same process."""
-    wanted = set(roots)
+def tree_of(process: Process, roots: Container[Process]) -> Process | None:
+    """The nearest of `roots` that `process` is or is below, None when it is outside all of them.
+
+    Raises:
+        NotAttested: it is gone, so that nobody can tell any more.
+    """
     chain = [entry.process for entry in procfs.ancestors(process.pid)]
-    below = bool(chain) and chain[0] == process and not wanted.isdisjoint(chain)
-    return below and procfs.lives(process)
+    if not procfs.lives(process):
+        raise NotAttested("The process that asked is gone.", hint="Connect again.")
+    return next((ancestor for ancestor in chain if ancestor in roots), None)
 
 
 def _pid_of(pidfd: int) -> int:

@@ -188,6 +188,10 @@ def _become_bwrap(
         ARGS_FD: _memory("args", b"".join(os.fsencode(option) + b"\0" for option in options)),
         FILTER_FD: _memory("filter", program),
     }
+    for at, option in enumerate(options):
+        if option == "--file":  # bubblewrap copies from a descriptor
+            descriptor, path = options[at + 1 : at + 3]
+            wanted[int(descriptor)] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     _arrange(wanted)
     os.set_blocking(2, True)
     # Empty: the agent's environment is among the options, where no other process sees it.

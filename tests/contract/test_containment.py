@@ -177,3 +177,13 @@ def _check_nothing_else_resolves(found: dict[str, Any]) -> None:
     assert found["reused_pid"] == []
     assert found["stranger"] == []
     assert found["after_kill"] == []
+
+
+def test_nothing_can_be_planted_outside_the_places_that_are_writable(drive: Drive) -> None:
+    script = (
+        "exec 2>/dev/null; for at in / /etc /usr /home; do touch $at/planted && echo $at; done; "
+        "(echo x >> /etc/passwd) && echo passwd; touch /tmp/mine mine && echo workspace; "
+        "getent hosts localhost > /dev/null && echo hosts"
+    )
+    output = drive("run", argv=shell(script), tier="A")["output"]
+    assert output.split() == ["/home", "workspace", "hosts"]  # /home is an empty one of its own

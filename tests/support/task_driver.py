@@ -26,7 +26,7 @@ import msgspec
 
 from supervisor import procfs, wire
 from supervisor.errors import TaskpassError
-from supervisor.identity.attest_linux import SockDiagOwner, in_tree, peer_process
+from supervisor.identity.attest_linux import SockDiagOwner, peer_process, tree_of
 from supervisor.model import Process
 from supervisor.ports import Mount, SpawnRequest
 from supervisor.process.holder import screen_token
@@ -383,7 +383,7 @@ async def attest(driver: Driver) -> dict[str, Any]:
         "owner_is_root": owners == [root],
         "all_descend": all(chain and chain[-1] == root for chain in chains),
         "none_descends": not any(chains),
-        "in_tree": [in_tree(process, [root]) for process in owners],
+        "in_tree": [tree_of(process, [root]) == root for process in owners],
         "wrong_port": owner.owners(connection.getsockname(), ("127.0.0.1", peer[1] ^ 1)),
         "reused_pid": owner.ancestry(Process(root.pid, root.start_time + 1)),
         "stranger": owner.ancestry(Process(os.getpid(), _start(os.getpid()))),
