@@ -421,7 +421,9 @@ class Launcher:
 
     def _remember(self, saved: TaskFile, recovered: Recovered) -> TaskEntry:
         task = saved.task.id
-        entry = self.engine.book.add_task(saved.task, epoch=recovered.epochs.get(task, 1))
+        entry = self.engine.book.add_task(
+            saved.task, epoch=recovered.epochs.get(task, 1), number=saved.number
+        )
         entry.pane = saved.pane
         entry.revoked = task in recovered.epochs
         entry.frozen = task in recovered.frozen

@@ -93,8 +93,10 @@ class Book:
 
     # Tasks
 
-    def add_task(self, task: Task, *, epoch: int = 1) -> TaskEntry:
-        entry = TaskEntry(task, number=len(self._tasks) + 1, epoch=epoch)
+    def add_task(self, task: Task, *, epoch: int = 1, number: int = 0) -> TaskEntry:
+        """`number` is what a task taken over was called before: people go on calling it so."""
+        number = number or 1 + max((entry.number for entry in self.tasks()), default=0)
+        entry = TaskEntry(task, number=number, epoch=epoch)
         self._tasks[task.id] = entry
         return entry
 
