@@ -123,7 +123,8 @@ def install(package: Package) -> Path:
     return target
 
 
-def _real_agent(package: Package, program: str) -> RealAgent:
+def real_agent(package: Package, program: str) -> RealAgent:
+    """The installed package, asked for its version."""
     node_bin = install(NODE) / "node_modules/node/bin"
     executable = os.path.realpath(install(package) / "node_modules/.bin" / program)
     told = subprocess.run(
@@ -142,13 +143,13 @@ def _real_agent(package: Package, program: str) -> RealAgent:
 @pytest.fixture(scope="session")
 def claude_code() -> RealAgent:
     """The real Claude Code."""
-    return _real_agent(CLAUDE, "claude")
+    return real_agent(CLAUDE, "claude")
 
 
 @pytest.fixture(scope="session")
 def codex() -> RealAgent:
     """The real Codex."""
-    return _real_agent(CODEX, "codex")
+    return real_agent(CODEX, "codex")
 
 
 def pytest_report_header() -> str:
