@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.live import ApiServer, Install
 
-CURL = "curl -sS -m 10 -H \"Authorization: Bearer $API_TOKEN\""
+CURL = 'curl -sS -m 10 -H "Authorization: Bearer $API_TOKEN"'
 
 
 def test_a_contained_program_reaches_the_api_with_a_stand_in(
