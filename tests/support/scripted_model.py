@@ -5,9 +5,10 @@ tells how far it has come. So any number of agents can talk to one server.
 
     script(call("Bash", command="echo hi"), parallel(call(…), call(…)), "All done.")
 
-Each step is one answer of the model: a tool call, several at once, or a text. After the last
-step it says DONE. In a call's input, `"@@regex@@"` stands for the first group of that regular
-expression in the previous tool results.
+Each step is one answer of the model: a tool call, several at once (with words among them), or a
+text. After the last step it says DONE. A prompt can also be the name of a play that the server
+knows: pictures show it in place of the script. In a call's input, `"@@regex@@"` stands for the
+first group of that regular expression in the previous tool results.
 
 Every request is kept, so a test reads what the agent told its model.
 """
@@ -70,6 +71,7 @@ class ScriptedModel:
 
     url: str = ""
     requests: list[ModelRequest] = field(default_factory=list)
+    plays: dict[str, list[Any]] = field(default_factory=dict)  # prompt → steps
 
     @property
     def last(self) -> ModelRequest:
@@ -89,7 +91,7 @@ class ScriptedModel:
 
     def _take(self, api: str, request: web.Request, body: dict[str, Any]) -> str | list[Any]:
         taken = ModelRequest(api, dict(request.headers), body)
-        answer = _next(_TURNS[api](body)) if body.get("tools") else None
+        answer = _next(_TURNS[api](body), self.plays) if body.get("tools") else None
         if answer is None:  # titles, summaries and the like: not our conversation
             return "ok"
         self.requests.append(taken)
@@ -180,22 +182,22 @@ def _openai_turns(body: Mapping[str, Any]) -> Iterator[Turn]:
 _TURNS = {"anthropic": _anthropic_turns, "openai": _openai_turns}
 
 
-def _script_in(text: str) -> list[Any] | None:
+def _script_in(text: str, plays: Mapping[str, list[Any]]) -> list[Any] | None:
     _, mark, rest = text.partition(_MARK)
     if not mark:
-        return None
+        return next((steps for prompt, steps in plays.items() if prompt in text), None)
     steps, _ = json.JSONDecoder().raw_decode(rest)
     return steps
 
 
-def _next(turns: Iterator[Turn]) -> str | list[Any] | None:
+def _next(turns: Iterator[Turn], plays: Mapping[str, list[Any]]) -> str | list[Any] | None:
     """The next step of the newest script; None when there is no script at all."""
     steps: list[Any] | None = None
     done = 0
     results: list[str] = []
     for turn in turns:
         if turn.kind == "user":
-            found = _script_in(turn.text)
+            found = _script_in(turn.text, plays)
             if found is not None:
                 steps, done, results = found, 0, []
         elif turn.kind == "calls":
@@ -230,7 +232,9 @@ def _anthropic_blocks(answer: str | list[Any]) -> tuple[list[dict[str, Any]], st
     if isinstance(answer, str):
         return [{"type": "text", "text": answer}], "end_turn"
     return [
-        {"type": "tool_use", "id": _fresh("call"), "name": c["tool"], "input": c["input"]}
+        {"type": "text", "text": c}
+        if isinstance(c, str)
+        else {"type": "tool_use", "id": _fresh("call"), "name": c["tool"], "input": c["input"]}
         for c in answer
     ], "tool_use"
 
@@ -256,17 +260,20 @@ def _anthropic_events(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _openai_items(answer: str | list[Any]) -> list[dict[str, Any]]:
-    if isinstance(answer, str):
-        content = [{"type": "output_text", "text": answer, "annotations": []}]
-        return [
-            {"type": "message", "role": "assistant", "id": _fresh("msg"), "status": "completed",
-             "content": content}
-        ]  # fmt: skip
-    return [
-        {"type": "function_call", "id": _fresh("fc"), "call_id": _fresh("call"),
-         "status": "completed", "name": c["tool"], "arguments": json.dumps(c["input"])}
-        for c in answer
-    ]  # fmt: skip
+    parts = [answer] if isinstance(answer, str) else answer
+    return [_openai_message(p) if isinstance(p, str) else _openai_call(p) for p in parts]
+
+
+def _openai_message(text: str) -> dict[str, Any]:
+    content = [{"type": "output_text", "text": text, "annotations": []}]
+    return {"type": "message", "role": "assistant", "id": _fresh("msg"), "status": "completed",
+            "content": content}  # fmt: skip
+
+
+def _openai_call(call: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "function_call", "id": _fresh("fc"), "call_id": _fresh("call"),
+            "status": "completed", "name": call["tool"],
+            "arguments": json.dumps(call["input"])}  # fmt: skip
 
 
 def _openai_events(response: dict[str, Any]) -> Iterator[dict[str, Any]]:
