@@ -118,9 +118,14 @@ class Launcher:
         folder = private_dir(self.paths.task(task_id))
         try:
             return await self._start(request, profile, executable, contained, task_id, folder)
-        except BaseException:
+        except BaseException as error:
             self.engine.runtimes.pop(task_id, None)
             shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise LaunchFailed(
+                    f"Cannot set the task up: {error.strerror or error}.",
+                    hint=f"Check the disk that holds {self.paths.runtime}.",
+                ) from error
             raise
 
     def _recognise(self, request: wire.StartTask) -> tuple[Profile, str]:
@@ -360,11 +365,14 @@ class Launcher:
             for service in services:
                 await service.serve()
 
+        finishing = asyncio.Lock()
+
         async def finish(code: int) -> None:
-            await self.lifecycle.ended(task, code)
-            for service in services:
-                await service.close()
-            shutil.rmtree(folder / "agent", ignore_errors=True)
+            async with finishing:
+                await self.lifecycle.ended(task, code)
+                for service in services:
+                    await service.close()
+                shutil.rmtree(folder / "agent", ignore_errors=True)
 
         async def lost() -> None:
             # A holder that dies takes its tree with it, whatever it was going to report.

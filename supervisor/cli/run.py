@@ -64,7 +64,7 @@ def main(command: str, words: list[str]) -> int:
             "This terminal is inside a task already; a task does not start another one.",
             hint="Use a terminal outside it.",
         )
-    request = wanted | {"argv": argv, "cwd": os.getcwd(), "environ": dict(os.environ)}
+    request = wanted | {"argv": argv, "cwd": _working_directory(), "environ": dict(os.environ)}
     if not wanted["interactive"]:
         from supervisor.cli.headless import run_headless
 
@@ -82,6 +82,15 @@ def _usage(message: str, *, hint: str) -> UsageError:
     from supervisor.errors import UsageError
 
     return UsageError(message, hint=hint)
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        raise _usage(
+            "The directory you are in does not exist any more.", hint="Change to another one."
+        ) from None
 
 
 def _run_in_terminal(request: dict[str, object]) -> int:

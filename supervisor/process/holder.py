@@ -89,6 +89,7 @@ class Holder:
         self._listening: Callable[[], None] | None = None  # what the launcher's next word is for
         self._daemon: asyncio.StreamWriter | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._screens = 0  # of the connections
         self._ended = asyncio.Event()
 
     async def run(self, terminal: tuple[int, int] | None) -> None:
@@ -130,7 +131,7 @@ class Holder:
         self._connections.discard(task)
         if not task.cancelled():
             task.exception()  # a peer's broken connection is its own affair: the task goes on
-        if not self._connections and not self._ended.is_set():
+        if not self._ended.is_set():
             asyncio.get_running_loop().call_later(_LINGER, self._check_linger)
 
     async def _serve(self, connection: socket.socket) -> None:
@@ -167,9 +168,11 @@ class Holder:
         if self._panes is None:
             return
         reader, writer = await _streams(connection)
+        self._screens += 1
         try:
             await self._panes.serve(first, reader, writer)
         finally:
+            self._screens -= 1
             writer.close()
 
     async def _serve_daemon(self, connection: socket.socket) -> None:
@@ -283,11 +286,16 @@ class Holder:
             self._panes.exited(code)
         if self._failure is None:
             self._tell(wire.Exited(code=code))
-        asyncio.get_running_loop().call_later(_LINGER, self._check_linger)
+        # A daemon that is not there now wants the exit code later; a screen is looked at longer.
+        told = self._daemon is not None and self._panes is None
+        asyncio.get_running_loop().call_later(0 if told else _LINGER, self._check_linger)
 
     def _check_linger(self) -> None:
-        over = self._exit_code is not None or not self._going
-        if over and not self._connections:
+        if self._exit_code is not None:
+            needed = self._screens > 0  # the daemon stays connected for as long as we live
+        else:
+            needed = self._going or bool(self._connections)
+        if not needed:
             self._end_at_once()
 
     def _end_at_once(self) -> None:

@@ -12,17 +12,28 @@ from collections.abc import Callable
 from supervisor.channels.http.address import resolve
 from supervisor.channels.http.endpoint import Endpoint
 from supervisor.channels.http.message import BadGateway, Origin
+from supervisor.errors import ConfigError
 
 _KEPT_PER_ORIGIN = 64
 
 
 def upstream_context(extra_roots: str | None = None) -> ssl.SSLContext:
-    """Verification by the system's roots, and by those in the PEM file `extra_roots`."""
+    """Verification by the system's roots, and by those in the PEM file `extra_roots`.
+
+    Raises:
+        ConfigError: there are none in it.
+    """
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     if extra_roots:
-        context.load_verify_locations(extra_roots)
+        try:
+            context.load_verify_locations(extra_roots)
+        except OSError as error:  # ssl.SSLError is one
+            raise ConfigError(
+                f"{extra_roots} cannot be used: it holds no certificates in PEM form.",
+                hint="Correct network.extra_roots in config.toml.",
+            ) from error
     return context
 
 
