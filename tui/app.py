@@ -41,6 +41,7 @@ _DRAW_SECONDS = 0.05  # events are drawn together at this pace at most
 _TICK_SECONDS = 0.5
 _BELL_SECONDS = 5.0  # one bell for a burst of requests
 _RETRY_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0)
+_TELL_AFTER = 2  # failed tries
 _HOLDER_GONE_SECONDS = 3.0
 _OURS = 125  # exit code of our own failures, as in env(1)
 
@@ -76,6 +77,7 @@ class TaskpassApp(App[int], inherit_bindings=False):
         self.last_screen: tuple[str, ...] = ()  # what the agent of a run screen left, as text
         self._focused_task = task
         self._own_task = task if shape == "run" else ""
+        self._known = False  # the supervisor has said something
         self._connected = True
         self._pairing_error: TaskpassError | None = None
         self._leading = False
@@ -97,20 +99,23 @@ class TaskpassApp(App[int], inherit_bindings=False):
     @work(group="follow", exclusive=True)
     async def _follow(self) -> None:
         """Read events for ever; reconnect when the supervisor is lost."""
-        failures = 0
+        failures, told = 0, ""
         while True:
             try:
                 await self.client.connect()
                 await self._pair()
                 async for event in self.client.events():
-                    failures = 0
+                    failures, told = 0, ""
                     self._take(event)
             except VersionMismatch as error:
                 self._leave(_OURS, str(error))
                 return
             except TaskpassError as error:
-                if not isinstance(error, DaemonUnavailable):
-                    self._say(str(error), bad=True)
+                # That it is lost is on the screen; why it stays lost is said once.
+                lost = isinstance(error, DaemonUnavailable) and failures < _TELL_AFTER
+                if not lost and str(error) != told:
+                    told = str(error)
+                    self._say(told, bad=True)
             self._connected = False
             self._changed()
             await asyncio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
@@ -130,6 +135,7 @@ class TaskpassApp(App[int], inherit_bindings=False):
         self.world.apply(event)
         match event:
             case wire.Snapshot():
+                self._known = True
                 self._ring()
             case wire.ApprovalAsked(approval=approval):
                 self._ring()
@@ -141,13 +147,20 @@ class TaskpassApp(App[int], inherit_bindings=False):
                 self._say("Nobody answered in time: the request is denied.", bad=True)
         own = self.world.tasks.get(self._own_task)
         if own is not None and own.ended:
-            self._leave(own.exit_code if own.exit_code is not None else _OURS)
+            self._leave_ended(own.exit_code if own.exit_code is not None else _OURS)
             return
         self._changed()
 
     def _leave(self, code: int | None, farewell: str = "") -> None:
         self.farewell = farewell
         self.exit(code)
+
+    def _leave_ended(self, code: int) -> None:
+        """The task of this run screen has ended; who sees only its exit code is told why."""
+        own = self.world.tasks.get(self._own_task)
+        revoked = own is not None and task_state(own.state) is TaskState.REVOKED
+        words = "The task was revoked: its access and its processes are gone." if revoked else ""
+        self._leave(code, words)
 
     def _ring(self) -> None:
         """Tell the person through the outer terminal; a burst of requests rings twice at most:
@@ -192,7 +205,7 @@ class TaskpassApp(App[int], inherit_bindings=False):
             self._focused_task = task.id if task else ""
         only = self.world.family(self._own_task) if self._own_task else None
         shown = self.world.shown(task) if task else None
-        return View(self.world, shown, self.clock(), self._connected, only)
+        return View(self.world, shown, self.clock(), self._connected, only, self._known)
 
     def _changed(self) -> None:
         if not self._drawing:
@@ -481,7 +494,7 @@ class TaskpassApp(App[int], inherit_bindings=False):
         # It goes to the person's own terminal: no control character of a pane does.
         self.last_screen = tuple("".join(filter(str.isprintable, row)).rstrip() for row in rows)
         if message.code is not None:
-            self._leave(message.code)
+            self._leave_ended(message.code)
         else:
             # The holder is gone without a word. The supervisor knows more, unless it is gone too.
             self.set_timer(_HOLDER_GONE_SECONDS, self._holder_gone)

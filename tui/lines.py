@@ -46,6 +46,7 @@ class View:
     now: float
     connected: bool = True
     only: frozenset[str] | None = None  # tasks whose approvals are answered here; None: all
+    known: bool = True  # the supervisor has told what there is
 
     @property
     def pending(self) -> list[Batch]:

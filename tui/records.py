@@ -66,11 +66,12 @@ class Line:
     sentence: str  # what it is about; not yet safe to show: see `text.one_line`
     decision: str  # "allow", "ASK", "DENY", … or ""
     lease: str
+    expected: bool = False  # it went as the record before it said
 
     @property
     def notable(self) -> bool:
         """Whether a person who glances at the events wants to see it."""
-        return self.kind not in _QUIET
+        return self.kind not in _QUIET and not self.expected
 
     @property
     def colour(self) -> str:
@@ -87,6 +88,7 @@ def line(record: Mapping[str, Any]) -> Line:
         sentence=_sentence(record),
         decision=_decision(record),
         lease=str(record.get("lease", "") or ""),
+        expected=record.get("kind") == "task.killed" and not record.get("processes_left"),
     )
 
 

@@ -418,6 +418,17 @@ async def test_a_new_task_is_started_and_shown() -> None:
         await d.until(lambda: d.app.focused is not None and d.app.focused.id == "pane-t-1")
 
 
+async def test_what_is_typed_in_one_burst_goes_into_its_fields() -> None:
+    async with running() as d:
+        await d.lead("n")
+        await d.until(lambda: isinstance(d.app.screen, NewTaskDialog))
+        await d.until(lambda: d.app.focused is not None and d.app.focused.id == "new-command")
+        for key in ("s", "h", "tab", "o", "k"):
+            d.app.post_message(events.Key(key, None if key == "tab" else key))
+        fields = d.app.screen.query(Input)
+        await d.until(lambda: [field.value for field in fields][:2] == ["sh", "ok"])
+
+
 @pytest.mark.parametrize(
     ("command", "cwd", "sentence"),
     [
@@ -550,6 +561,16 @@ async def test_the_pane_tells_the_exit_code_when_the_supervisor_cannot() -> None
         await asyncio.wait_for(_gone(d), 5)
     assert d.app.return_value == 3
     assert any("Welcome to claude-code" in row for row in d.app.last_screen)
+
+
+async def test_a_revoked_run_says_why_it_ended() -> None:
+    async with running(shape="run") as d:
+        await d.lead("x")
+        await d.until(lambda: "✕ revoked" in d.said("status"))
+        d.client.panes["t-1"].end(137)
+        await asyncio.wait_for(_gone(d), 5)
+    assert d.app.return_value == 137
+    assert d.app.farewell.startswith("The task was revoked")
 
 
 async def test_leaving_the_run_screen_lets_the_task_go_on() -> None:

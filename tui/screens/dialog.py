@@ -26,8 +26,11 @@ Result = TypeVar("Result")
 class Dialog(ModalScreen[Result]):
     """A box in the middle; escape closes it."""
 
+    # With priority: keys typed ahead of a change of focus go where that change leads.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Back", show=False),
+        Binding("escape", "dismiss", "Back", show=False, priority=True),
+        Binding("tab", "app.focus_next", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", show=False, priority=True),
     ]
 
     TITLE: ClassVar[str] = ""

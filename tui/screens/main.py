@@ -51,6 +51,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Draw what is known now."""
         if view.task is not None or not view.world.tasks:
             self.panes.show(view.world.in_order(), view.task, one=self.one_pane)
+            self.panes.welcome(view.known)
         self.dock.show(view)
 
     def show_keys(self, text: Text | None) -> None:

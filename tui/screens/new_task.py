@@ -59,8 +59,8 @@ class NewTaskDialog(Dialog[wire.Started | None]):
     """Agent, purpose, directory; enter starts it and answers with what was started."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "app.focus_next", show=False),
-        Binding("up", "app.focus_previous", show=False),
+        Binding("down", "app.focus_next", show=False, priority=True),
+        Binding("up", "app.focus_previous", show=False, priority=True),
     ]
 
     TITLE = "New task"

@@ -89,9 +89,6 @@ class Panes(Container):
     def compose(self) -> ComposeResult:
         yield Line(id=_WELCOME)
 
-    def on_mount(self) -> None:
-        self.query_one(f"#{_WELCOME}", Line).say(_welcome())
-
     @property
     def shown(self) -> list[str]:
         """Ids of the tasks that are shown, in their order on the screen."""
@@ -107,6 +104,11 @@ class Panes(Container):
         connection = self._connections.get(self._focused)
         if connection is not None:
             connection.key(key)
+
+    def welcome(self, known: bool) -> None:
+        """What stands where no task is; before the supervisor has spoken nothing is known."""
+        words = _welcome() if known else Text("connecting…", palette.MUTED)
+        self.query_one(f"#{_WELCOME}", Line).say(words)
 
     # ── Which panes, and where ──────────────────────────────────────────────────────────
 
