@@ -107,11 +107,12 @@ def named_files(call: ToolCall) -> dict[str, str]:
     for name in names:
         if not name or "\0" in name or len(name) > 4096:
             continue
-        path = os.path.realpath(os.path.join(call.cwd, os.path.expanduser(name)))
-        if path in found:
+        path = os.path.join(call.cwd, os.path.expanduser(name))
+        # Most words are no files: finding the real path of each takes longer than all the rest.
+        if not os.path.isfile(path):
             continue
-        digest = _digest(path)
-        if digest:
+        path = os.path.realpath(path)
+        if path not in found and (digest := _digest(path)):
             found[path] = digest
             if len(found) >= _MAX_FILES:
                 break

@@ -7,6 +7,7 @@ canonical bytes; `task` and `kind` are copies to find them by, and verification 
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,6 +42,8 @@ CREATE TABLE IF NOT EXISTS checkpoints (
     signature BLOB NOT NULL
 ) STRICT;
 """
+
+_LOG_BYTES = 4 * 1024 * 1024  # of the write-ahead log; folded when idle, it rarely grows beyond
 
 _HINT = "Free some space, or make the disk writable. Until then no credential is released."
 
@@ -122,6 +125,7 @@ class Database:
             self._connection.close()
             raise
         self._reserve.hold()
+        self._make_room()
 
     @property
     def seq(self) -> int:
@@ -275,6 +279,23 @@ class Database:
             connection.close()
             raise
         return connection
+
+    def _make_room(self) -> None:
+        """Let the write-ahead log have its usual size from the beginning.
+
+        Blocks that are overwritten need no commit of the file system's own journal, for which a
+        record would wait whenever another program syncs: 0.1 ms instead of up to 4. SQLite takes
+        zeros behind the last frame for what they are, no frame.
+        """
+        with contextlib.suppress(OSError):  # slower without, not worse
+            fd = os.open(f"{self._path}-wal", os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                size, disk = os.fstat(fd).st_size, os.fstatvfs(fd)
+                if size < _LOG_BYTES < disk.f_bavail * disk.f_frsize // 16:
+                    os.pwrite(fd, bytes(_LOG_BYTES - size), size)
+                    os.fsync(fd)
+            finally:
+                os.close(fd)
 
     def _resume(self) -> None:
         """After a failure: what is on the disk is where the chain goes on."""

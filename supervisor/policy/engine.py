@@ -18,17 +18,18 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cedarpy
 
 from supervisor.errors import PolicyError, UsageError
-from supervisor.model import Decision, Effect, Outcome, Risk
+from supervisor.model import Decision, Effect, Outcome, Risk, Task
 from supervisor.policy.facts import RESOURCE_TYPE, call_of, context_of, entities_of
+from supervisor.policy.memory import Memory, question, reads_counts
 from supervisor.policy.source import Layer, Policy, PolicySource, load
 from supervisor.ports import PolicyEngine, Situation
 
@@ -49,6 +50,16 @@ class Verdict:
     policies: tuple[Policy, ...]  # those that decided
     risk: Risk = Risk.LOW
     error: str = ""  # why there was no decision
+
+
+@dataclass(slots=True)
+class _Known:
+    """One task as Cedar sees it, and what it was told."""
+
+    task: Task
+    workspace: str
+    entities: cedarpy.Entities
+    told: Memory[Verdict] = field(default_factory=Memory)
 
 
 class CedarEngine(PolicyEngine):
@@ -82,7 +93,8 @@ class CedarEngine(PolicyEngine):
         self._base = _policy_set(p for p in policies.values() if p.id not in extra)
         self._extra = _policy_set(extra.values()) if extra else None
         self._digest = _digest(self._sources)
-        self._tasks: OrderedDict[str, tuple[Situation, cedarpy.Entities]] = OrderedDict()
+        self._counts = reads_counts(policy.body for policy in policies.values())
+        self._tasks: OrderedDict[str, _Known] = OrderedDict()
 
     @classmethod
     def load(
@@ -143,6 +155,24 @@ class CedarEngine(PolicyEngine):
 
     def _judge(self, effects: Sequence[Effect], situation: Situation) -> tuple[Verdict, ...]:
         call = call_of(situation)
+        known = self._known(situation)
+        questions = [question(effect, call, counts=self._counts) for effect in effects]
+        told = {q: known.told.get(q) for q in questions}
+        new = {q: e for q, e in zip(questions, effects, strict=True) if told[q] is None}
+        for asked, verdict in zip(
+            new, self._ask(list(new.values()), situation, known), strict=True
+        ):
+            told[asked] = verdict
+            known.told.put(asked, verdict)
+        return tuple(cast(Verdict, told[q]) for q in questions)
+
+    def _ask(
+        self, effects: Sequence[Effect], situation: Situation, known: _Known
+    ) -> tuple[Verdict, ...]:
+        """Let Cedar judge."""
+        if not effects:
+            return ()
+        call = call_of(situation)
         principal = {"type": "Task", "id": situation.task.id}
         requests = [
             {
@@ -153,7 +183,7 @@ class CedarEngine(PolicyEngine):
             }
             for effect in effects
         ]
-        entities = self._entities(situation)
+        entities = known.entities
         base = cedarpy.is_authorized_batch(requests, self._base, entities, self._schema)
         if len(base) != len(effects):
             raise RuntimeError("the engine answered another number of requests")
@@ -189,17 +219,17 @@ class CedarEngine(PolicyEngine):
         risk = max((policy.risk for policy in deciding), key=_RISKS.index)
         return Verdict(effect, Outcome.ASK, _in_order(deciding), risk)
 
-    def _entities(self, situation: Situation) -> cedarpy.Entities:
+    def _known(self, situation: Situation) -> _Known:
         task = situation.task
         kept = self._tasks.get(task.id)
-        if kept is not None and kept[0].task == task and kept[0].workspace == situation.workspace:
+        if kept is not None and kept.task == task and kept.workspace == situation.workspace:
             self._tasks.move_to_end(task.id)
-            return kept[1]
+            return kept
         entities = cedarpy.Entities.from_json_str(json.dumps(entities_of(situation)), self._schema)
-        self._tasks[task.id] = (situation, entities)
+        known = self._tasks[task.id] = _Known(task, situation.workspace, entities)
         if len(self._tasks) > _KEPT_TASKS:
             self._tasks.popitem(last=False)
-        return entities
+        return known
 
 
 def combine(verdicts: Sequence[Verdict]) -> Decision:
