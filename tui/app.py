@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -433,26 +433,27 @@ class TaskpassApp(App[int], inherit_bindings=False):
 
     @work(group="revoke")
     async def _revoke(self, task: wire.TaskView) -> None:
-        self._say(f"revoking task {task.number}…")
-        try:
-            self._say(_revoked(await self.client.revoke_task(task.id)))
-        except TaskpassError as error:
-            self._say(str(error), bad=True)
+        await self._revoking(f"task {task.number}", self.client.revoke_task(task.id))
 
     @work(group="revoke")
     async def _revoke_all(self) -> None:
-        self._say("revoking every task…")
-        try:
-            self._say(_revoked(await self.client.revoke_all()))
-        except TaskpassError as error:
-            self._say(str(error), bad=True)
+        await self._revoking("every task", self.client.revoke_all())
 
     @work(group="revoke")
-    async def _revoke_grant(self, grant: str) -> None:
+    async def _revoke_grant(self, grant: str, credential: str) -> None:
+        await self._revoking(credential, self.client.revoke_grant(grant))
+
+    async def _revoking(self, what: str, asked: Awaitable[wire.RevokedView]) -> None:
+        """Say that it goes on, and then in its place what it came to."""
+        self._say(f"revoking {what}…")
         try:
-            self._say(_revoked(await self.client.revoke_grant(grant)))
+            outcome = _revoked(await asked)
         except TaskpassError as error:
+            self.clear_notifications()
             self._say(str(error), bad=True)
+        else:
+            self.clear_notifications()
+            self._say(outcome)
 
     # ── Messages of the parts ───────────────────────────────────────────────────────────
 
@@ -475,8 +476,7 @@ class TaskpassApp(App[int], inherit_bindings=False):
             self.main.back_to_pane()
 
     def on_grants_dialog_revoke(self, message: GrantsDialog.Revoke) -> None:
-        self._say(f"revoking {message.credential}…")
-        self._revoke_grant(message.grant)
+        self._revoke_grant(message.grant, message.credential)
 
     def on_side_chosen(self, message: Side.Chosen) -> None:
         self._show_task(message.task)

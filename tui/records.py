@@ -128,7 +128,11 @@ def _sentence(record: Mapping[str, Any]) -> str:
     kind, by = str(record.get("kind", "")), record.get("by") or "nobody"
     match kind:
         case "approval.answered":
-            return f"{record.get('answer', 'answered')} by {by}, {record.get('scope', 'once')}"
+            if record.get("answer") == "approved":
+                return f"{by} approved it, {record.get('scope', 'once')}"
+            return {"denied": f"{by} denied it", "expired": "nobody answered in time"}.get(
+                str(record.get("answer")), "the question was withdrawn"
+            )
         case "call.settled":
             return f"call ended: {record.get('outcome', '')}"
         case "use.delivered":
@@ -143,9 +147,11 @@ def _sentence(record: Mapping[str, Any]) -> str:
         case "task.revoked":
             leases = record.get("leases")
             count = len(leases) if isinstance(leases, list) else 0
-            return f"revoked by {by}, {plural(count, 'lease')} closed"
-        case "task.frozen" | "task.thawed":
-            return f"{kind.partition('.')[2]} by {by}"
+            return f"by {by}, {plural(count, 'lease')} closed"
+        case "task.frozen":
+            return f"by {by}"
+        case "task.thawed":
+            return f"thawed by {by}"
     if kind.startswith("incident."):
         return kind.partition(".")[2].replace("_", " ")
     return next((said for key in _SUBJECT if (said := _said(record.get(key)))), kind)

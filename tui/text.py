@@ -150,6 +150,13 @@ def time_of_day(at: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(at))
 
 
+def moment(at: float, now: float) -> str:
+    """A time for a list, in eleven cells: of today by the second, else with its day."""
+    then = time.localtime(at)
+    same = then[:3] == time.localtime(now)[:3]
+    return time.strftime("%H:%M:%S" if same else "%m-%d %H:%M", then)
+
+
 def bar(left: float, whole: float, cells: int = 5) -> str:
     """What is left of a span as `▰▰▱▱▱`. Only what is over is empty."""
     share = 0.0 if whole <= 0 else min(1.0, max(0.0, left / whole))

@@ -78,7 +78,7 @@ def test_a_run_screen_asks_only_for_its_own_family() -> None:
 
 def test_records_are_told_in_words() -> None:
     told = {(one.kind, one.sentence, one.decision) for one in map(line, records())}
-    assert ("task.revoked", "revoked by ana, 3 leases closed", "REVOKED") in told
+    assert ("task.revoked", "by ana, 3 leases closed", "REVOKED") in told
     assert ("call.denied", "cat .env", "DENY") in told
     assert ("incident.surrogate_elsewhere", "surrogate elsewhere", "INCIDENT") in told
     assert any(decision == "approved" for _, _, decision in told)

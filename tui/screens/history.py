@@ -18,7 +18,7 @@ from supervisor import wire
 from supervisor.errors import TaskpassError, UsageError
 from tui import palette, query, records
 from tui.lines import View, key_line, spread
-from tui.text import clip, plural, table, time_of_day, visible
+from tui.text import clip, moment, plural, table, visible
 from tui.widgets.line import Line
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class HistoryScreen(Screen[None]):
 
     def on_mount(self) -> None:
         table = self._table
-        table.add_column("time", width=8)
+        table.add_column("time", width=11)
         table.add_column("task", width=18)
         table.add_column("what", width=10)
         table.add_column("decision", width=9)
@@ -198,7 +198,7 @@ class HistoryScreen(Screen[None]):
         task = self._last.world.tasks.get(line.task)
         name = f"{task.number} {task.purpose or task.profile}" if task else line.task
         return (
-            Text(time_of_day(line.time), palette.MUTED),
+            Text(moment(line.time, self._last.now), palette.MUTED),
             Text(clip(name, 18), palette.TEXT),
             Text(clip(line.sentence, width), palette.TEXT if line.notable else palette.MUTED),
             Text(line.decision or "·", line.colour),
