@@ -379,6 +379,7 @@ class Engine(Authorize):
         use = new_id("u")
         if spec is None:
             await self.records.use("use.allowed", entry, call, use, effect, decision, approval)
+            self.book.require_live(task, call.call.epoch)
             return Release(lease="", use=use, secret=None)
 
         grant = self._grant_for(entry, spec, effect)
@@ -406,11 +407,17 @@ class Engine(Authorize):
             self.minted.setdefault(lease.id, []).append(_Minted(spec, issuer, minted.revocation))
             await self.records.write("use.minted", entry, use=use, lease=lease.id, spec=spec.name)
         self.step("use.minted")
-        # The last look: nothing that awaits stands between this and the answer.
-        self.book.require_live(task, call.call.epoch)
-        self._attested_call(entry, handle, runtime.owner.ancestry(ancestry[0]), effect)
-        if not self.book.lease_live(task, lease.id, self.clock()):
-            raise Revoked("The call ended while its credential was made.")
+        try:
+            # The last look: nothing that awaits stands between this and the answer.
+            self.book.require_live(task, call.call.epoch)
+            self._attested_call(entry, handle, runtime.owner.ancestry(ancestry[0]), effect)
+            if not self.book.lease_live(task, lease.id, self.clock()):
+                raise Revoked("The call ended while its credential was made.")
+        except TaskpassError:
+            if not self.book.lease_live(task, lease.id, self.clock()):
+                # Its end came before there was anything to end upstream.
+                await self.end_upstream([lease])
+            raise
         held, used_grant = self.book.count_use(lease.id, self.clock())
         self.publish(LeaseChanged(lease=held))
         if used_grant is not None:
