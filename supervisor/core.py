@@ -593,8 +593,13 @@ class Engine(Authorize):
 
     # ── settle_call ─────────────────────────────────────────────────────────────────────
 
-    async def settle_call(self, task: str, agent_call_id: str, outcome: str) -> None:
+    async def settle_call(
+        self, task: str, agent_call_id: str, outcome: str, *, subagent: str | None = None
+    ) -> None:
         """The agent says that a call, or with "" a turn, has ended.
+
+        Subagents work on in the background when the agent's own turn ends, and it when theirs
+        does: a turn takes only its own calls with it.
 
         A call whose process tree still lives stays open until that has exited or the call's
         maximum age is reached: only the agent's word has come, not the end.
@@ -604,8 +609,13 @@ class Engine(Authorize):
             found = self.book.call_by_agent_id(task, agent_call_id)
             ending = [found] if found else []
         else:
-            ending = self.book.open_calls(task)
-            self.set_activity(entry, TaskState.WAITING_YOU)
+            ending = [
+                call
+                for call in self.book.open_calls(task)
+                if subagent is None or call.call.tool_call.subagent == subagent
+            ]
+            if not subagent:
+                self.set_activity(entry, TaskState.WAITING_YOU)
         for call in ending:
             if call.call.root is None:
                 await self.settle(task, call.call.id, outcome, LeaseState.CLOSED)

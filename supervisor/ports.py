@@ -245,8 +245,14 @@ class Authorize(Protocol):
         person has approved meanwhile.
         """
 
-    async def settle_call(self, task: str, agent_call_id: str, outcome: str) -> None:
-        """The agent reports the end of a call ("ok", "failed", "turn ended")."""
+    async def settle_call(
+        self, task: str, agent_call_id: str, outcome: str, *, subagent: str | None = None
+    ) -> None:
+        """The agent reports the end of a call ("ok", "failed", "turn ended").
+
+        With "" for the call a turn has ended: that of `subagent` ("" for the agent itself,
+        whose subagents may go on), or with None everything.
+        """
 
     async def bind_call(self, task: str, handle: str, ancestry: Sequence[Process]) -> bool:
         """First word of a rewritten command: ties the call's handle to its process tree."""
@@ -387,6 +393,7 @@ class HookEvent:
     phase: str  # "pre" | "post" | "failed" | "prompt" | "turn_end" | "session_end" | "notice"
     call: ToolCall | None = None
     session_id: str = ""
+    subagent: str = ""  # whose turn has ended; "" for the agent itself
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 

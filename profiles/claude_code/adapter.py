@@ -28,7 +28,7 @@ _PHASES = {
     "UserPromptSubmit": "prompt",
     "Stop": "turn_end",
     "StopFailure": "turn_end",
-    "SubagentStop": "notice",
+    "SubagentStop": "turn_end",
     "Notification": "notice",
     "SessionEnd": "session_end",
 }
@@ -140,7 +140,10 @@ class ClaudeCode(Profile):
         if phase is None:
             raise ValueError("unknown hook event")
         call = self._call(event) if phase in {"pre", "post", "failed"} else None
-        return HookEvent(phase, call, text(event, "session_id", required=False), event)
+        subagent = text(event, "agent_id", required=False)
+        if name == "SubagentStop" and not subagent:
+            phase = "notice"  # not to be taken for the end of the agent's own turn
+        return HookEvent(phase, call, text(event, "session_id", required=False), subagent, event)
 
     def _call(self, event: Mapping[str, Any]) -> ToolCall:
         tool = text(event, "tool_name")

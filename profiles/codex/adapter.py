@@ -154,7 +154,8 @@ class Codex(Profile):
         if phase is None:
             raise ValueError("unknown hook event")
         call = self._call(event) if phase in {"pre", "post"} else None
-        return HookEvent(phase, call, text(event, "session_id", required=False), event)
+        subagent = text(event, "agent_id", required=False)
+        return HookEvent(phase, call, text(event, "session_id", required=False), subagent, event)
 
     def _call(self, event: Mapping[str, Any]) -> ToolCall:
         tool = text(event, "tool_name")

@@ -40,7 +40,6 @@ _ATTEST_TRIES = 3
 _ATTEST_PAUSE = 0.004  # seconds
 
 _OUTCOMES = {"post": "ok", "failed": "failed"}
-_ENDS = frozenset({"turn_end", "session_end"})
 _FORGED = "This did not come from the agent itself, so it is refused."
 _BROKEN = "taskpass could not judge this call, so it is refused."
 
@@ -169,8 +168,12 @@ class HookIntake:
 
     async def _report(self, event: HookEvent) -> None:
         try:
-            if event.phase in _ENDS:
-                await self.authorize.settle_call(self.task, "", "turn ended")
+            if event.phase == "turn_end":
+                await self.authorize.settle_call(
+                    self.task, "", "turn ended", subagent=event.subagent
+                )
+            elif event.phase == "session_end":
+                await self.authorize.settle_call(self.task, "", "session ended")
             elif event.call is not None:
                 outcome = _OUTCOMES[event.phase]
                 await self.authorize.settle_call(self.task, event.call.agent_call_id, outcome)

@@ -105,7 +105,9 @@ class Core:
     ) -> HookAnswer:
         raise NotImplementedError
 
-    async def settle_call(self, task: str, agent_call_id: str, outcome: str) -> None:
+    async def settle_call(
+        self, task: str, agent_call_id: str, outcome: str, *, subagent: str | None = None
+    ) -> None:
         raise NotImplementedError
 
     async def bind_call(self, task: str, handle: str, ancestry: Sequence[Process]) -> bool:

@@ -4,6 +4,8 @@ pane, one line below it, and the dock where approvals are answered by keys.
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.support.live import TASKPASS, until
 from tests.support.scripted_model import script
 from tests.support.supervised import Supervised
@@ -14,7 +16,7 @@ FORCE = "git push --force origin agent/work; echo forced-$((40 + 2))"
 LEADER = "ctrl+backslash"
 
 
-def opened(supervised: Supervised, *steps: object, cols: int = 100, rows: int = 36) -> Terminal:
+def opened(supervised: Supervised, *steps: Any, cols: int = 100, rows: int = 36) -> Terminal:
     """`taskpass run -- AGENT` in a terminal, with a first prompt."""
     return Terminal(
         [*TASKPASS, "run", "--purpose", "publish the work", "--",

@@ -53,6 +53,7 @@ class RecordingAuthorize:
     senders: list[Process | None] = field(default_factory=list)
     deadlines: list[float] = field(default_factory=list)
     settled: list[tuple[str, str]] = field(default_factory=list)
+    turns: list[str | None] = field(default_factory=list)  # whose turn, for each of `settled`
     incidents: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
 
     async def open_call(
@@ -63,8 +64,11 @@ class RecordingAuthorize:
         self.deadlines.append(deadline)
         return await self.judge(call)
 
-    async def settle_call(self, task: str, agent_call_id: str, outcome: str) -> None:
+    async def settle_call(
+        self, task: str, agent_call_id: str, outcome: str, *, subagent: str | None = None
+    ) -> None:
         self.settled.append((agent_call_id, outcome))
+        self.turns.append(subagent)
 
     async def incident(self, task: str, kind: str, detail: Mapping[str, Any]) -> None:
         self.incidents.append((kind, detail))

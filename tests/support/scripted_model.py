@@ -6,9 +6,10 @@ tells how far it has come. So any number of agents can talk to one server.
     script(call("Bash", command="echo hi"), parallel(call(…), call(…)), "All done.")
 
 Each step is one answer of the model: a tool call, several at once (with words among them), or a
-text. After the last step it says DONE. A prompt can also be the name of a play that the server
-knows: pictures show it in place of the script. In a call's input, `"@@regex@@"` stands for the
-first group of that regular expression in the previous tool results.
+text; STALL is an answer that begins and never ends. After the last step it says DONE. A prompt
+can also be the name of a play that the server knows: pictures show it in place of the script. In
+a call's input, `"@@regex@@"` stands for the first group of that regular expression in the
+previous tool results.
 
 Every request is kept, so a test reads what the agent told its model.
 """
@@ -25,6 +26,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from tests.support.live import until
+
+STALL = "STALL"
 _MARK = "SCRIPT:"
 _PLACEHOLDER = re.compile(r'"@@(.*?)@@"')
 _USAGE = {"input_tokens": 10, "output_tokens": 5}
@@ -72,6 +76,8 @@ class ScriptedModel:
     url: str = ""
     requests: list[ModelRequest] = field(default_factory=list)
     plays: dict[str, list[Any]] = field(default_factory=dict)  # prompt → steps
+    stalled: int = 0  # answers that were begun and never end
+    cut: int = 0  # of those, how many the other side has given up
 
     @property
     def last(self) -> ModelRequest:
@@ -99,7 +105,8 @@ class ScriptedModel:
 
     async def _anthropic(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
-        blocks, stop = _anthropic_blocks(self._take("anthropic", request, body))
+        answer = self._take("anthropic", request, body)
+        blocks, stop = _anthropic_blocks(answer)
         message = {
             # Fresh: an agent joins messages of one id into one.
             "id": _fresh("msg"), "type": "message", "role": "assistant",
@@ -108,11 +115,12 @@ class ScriptedModel:
         }  # fmt: skip
         if not body.get("stream"):
             return web.json_response(message)
-        return await _stream(request, _anthropic_events(message))
+        return await self._stream(request, _anthropic_events(message), stalls=answer == STALL)
 
     async def _openai(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
-        items = _openai_items(self._take("openai", request, body))
+        answer = self._take("openai", request, body)
+        items = _openai_items(answer)
         response = {
             "id": _fresh("resp"), "object": "response", "created_at": 0,
             "model": body.get("model"), "status": "completed", "output": items,
@@ -121,7 +129,26 @@ class ScriptedModel:
         }  # fmt: skip
         if not body.get("stream"):
             return web.json_response(response)
-        return await _stream(request, _openai_events(response))
+        return await self._stream(request, _openai_events(response), stalls=answer == STALL)
+
+    async def _stream(
+        self, request: web.Request, events: Iterator[dict[str, Any]], *, stalls: bool
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        for number, event in enumerate(events):
+            data = json.dumps({**event, "sequence_number": number})
+            await response.write(f"event: {event['type']}\ndata: {data}\n\n".encode())
+            if stalls:
+                await self._stall(request)
+        await response.write_eof()
+        return response
+
+    async def _stall(self, request: web.Request) -> None:
+        """Say nothing more until the other side has gone."""
+        self.stalled += 1
+        await until(lambda: request.transport is None, "the agent to leave", patience=600)
+        self.cut += 1
 
 
 # ── The conversation, whatever the API ──────────────────────────────────────────────────
@@ -186,6 +213,7 @@ def _script_in(text: str, plays: Mapping[str, list[Any]]) -> list[Any] | None:
     _, mark, rest = text.partition(_MARK)
     if not mark:
         return next((steps for prompt, steps in plays.items() if prompt in text), None)
+    steps: list[Any]
     steps, _ = json.JSONDecoder().raw_decode(rest)
     return steps
 
@@ -295,16 +323,6 @@ def _openai_events(response: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 # ── HTTP ────────────────────────────────────────────────────────────────────────────────
-
-
-async def _stream(request: web.Request, events: Iterator[dict[str, Any]]) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-    await response.prepare(request)
-    for number, event in enumerate(events):
-        data = json.dumps({**event, "sequence_number": number})
-        await response.write(f"event: {event['type']}\ndata: {data}\n\n".encode())
-    await response.write_eof()
-    return response
 
 
 async def _count_tokens(request: web.Request) -> web.Response:

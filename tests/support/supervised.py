@@ -15,6 +15,7 @@ from tests.support.live import PATIENCE, TASKPASS, Install
 from tests.support.scripted_model import ScriptedModel, call, script
 
 MODEL_KEY = "model-key-that-tools-must-not-see"
+PERSONS_TOKEN = "a-token-of-the-person-that-is-left-behind"
 
 
 @dataclass
@@ -39,7 +40,7 @@ class Supervised:
     def environ(self) -> dict[str, str]:
         environ = self.install.environ | {
             "PATH": f"{self.agent.path}:{self.install.environ['PATH']}",
-            "GITHUB_TOKEN": "a-token-of-the-person",
+            "GITHUB_TOKEN": PERSONS_TOKEN,
         }
         if self.is_claude:
             return environ | {

@@ -87,6 +87,16 @@ async def test_one_connection_carries_a_whole_call(at: Hooked) -> None:
     assert at.authorize.incidents == []
 
 
+async def test_whose_turn_has_ended_is_told(at: Hooked) -> None:
+    """Subagents work on in the background when the agent's own turn ends."""
+    agent = await connect(at)
+    await agent.post(at, {"hook_event_name": "Stop"})
+    await agent.post(at, {"hook_event_name": "SubagentStop", "agent_id": "a1"})
+    await agent.post(at, {"hook_event_name": "SubagentStop"})  # whose? not the agent's own
+    await agent.post(at, {"hook_event_name": "SessionEnd"})
+    assert at.authorize.turns == ["", "a1", None]
+
+
 async def test_a_wrong_token_is_refused_and_recorded(at: Hooked) -> None:
     agent = await connect(at)
     for path in ("/wrong/PreToolUse", "/", "//", f"{at.url}/PreToolUse/more"):
