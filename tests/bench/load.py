@@ -1,12 +1,14 @@
-"""The two ends of the proxy benchmark: a TLS server and a client, each its own process.
+"""A TLS server and a client for the benchmarks, each its own process.
 
-Both are as light as Python allows, so that what lies between them is what is measured.
+Both are as light as Python allows, so that what lies between them is what is measured. The client
+also runs inside a task, alone: nothing of the project is imported here.
 
-    python -m tests.bench.load serve CERTIFICATE SECRET      prints its port
-    python -m tests.bench.load drive HOST:PORT CONNECTIONS SECONDS
+    load.py serve CERTIFICATE SECRET                     prints its port
+    load.py drive HOST:PORT CONNECTIONS SECONDS [PATH]   requests one after the other
+    load.py stream HOST:PORT CONNECTIONS FILE PATH       notes in FILE when bytes come
 
 The client is told what a tool is told: `HTTPS_PROXY` (with user info), `SSL_CERT_FILE` and
-`BENCH_TOKEN`. It prints one JSON line: requests, seconds, p50_ms, p99_ms, bad.
+`BENCH_TOKEN`. `drive` prints one JSON line: requests, seconds, p50_ms, p99_ms, bad.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ import ssl
 import statistics
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import cast
 from urllib.parse import unquote, urlsplit
 
@@ -67,11 +71,16 @@ class Client(asyncio.Protocol):
         self.transport: asyncio.Transport
         self.buffer = b""
         self.answer: asyncio.Future[bytes] = self.loop.create_future()
+        self.heard: Callable[[], None] | None = None  # told of every piece, instead of parsing
+        self.lost = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
+        if self.heard is not None:
+            self.heard()
+            return
         self.buffer += data
         head, mark, body = self.buffer.partition(b"\r\n\r\n")
         if not mark:
@@ -83,6 +92,7 @@ class Client(asyncio.Protocol):
             self.answer.set_result(head)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.lost.set()
         if not self.answer.done():
             self.answer.set_exception(ConnectionResetError("the connection ended"))
 
@@ -115,14 +125,38 @@ async def connect(authority: str, context: ssl.SSLContext) -> Client:
     return client
 
 
-async def drive(authority: str, connections: int, seconds: float) -> dict[str, float]:
+def trust() -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
     context.set_alpn_protocols(["http/1.1"])
-    token = os.environ["BENCH_TOKEN"]
-    request = (
-        f"GET /v1/items?page=2 HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: bench\r\n"
-        f"Accept: application/json\r\nAuthorization: Bearer {token}\r\n\r\n"
+    return context
+
+
+def get(authority: str, path: str) -> bytes:
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: bench\r\n"
+        f"Accept: application/json\r\nAuthorization: Bearer {os.environ['BENCH_TOKEN']}\r\n\r\n"
     ).encode()
+
+
+async def stream(authority: str, connections: int, file: str, path: str) -> None:
+    """Open endless answers, and note `STREAM NANOSECONDS` for each piece that comes."""
+    notes = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    context, request = trust(), get(authority, path)
+    clients = [await connect(authority, context) for _ in range(connections)]
+    for number, client in enumerate(clients):
+        client.heard = partial(_note, notes, number)
+        client.transport.write(request)
+    await asyncio.gather(*(client.lost.wait() for client in clients))
+
+
+def _note(notes: int, number: int) -> None:
+    os.write(notes, b"%d %d\n" % (number, time.time_ns()))
+
+
+async def drive(
+    authority: str, connections: int, seconds: float, path: str = "/v1/items?page=2"
+) -> dict[str, float]:
+    context, request = trust(), get(authority, path)
     clients = [await connect(authority, context) for _ in range(connections)]
     times: list[float] = []
     bad = 0
@@ -151,8 +185,12 @@ async def drive(authority: str, connections: int, seconds: float) -> dict[str, f
 def main(arguments: list[str]) -> None:
     if arguments[0] == "serve":
         uvloop.run(serve(arguments[1], arguments[2]))
+    elif arguments[0] == "stream":
+        uvloop.run(stream(arguments[1], int(arguments[2]), arguments[3], arguments[4]))
     else:
-        figures = uvloop.run(drive(arguments[1], int(arguments[2]), float(arguments[3])))
+        figures = uvloop.run(
+            drive(arguments[1], int(arguments[2]), float(arguments[3]), *arguments[4:])
+        )
         print(json.dumps(figures), flush=True)
 
 

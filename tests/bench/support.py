@@ -8,12 +8,14 @@ import os
 import platform
 import shutil
 import statistics
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import trustme
+import uvloop
 
 from tests.support.bwrap import find_bwrap
 from tests.support.live import Install
@@ -53,6 +55,30 @@ def installed() -> Iterator[Install]:
     finally:
         install.stop()
         shutil.rmtree(root, ignore_errors=True)
+
+
+def python_inside(install: Install) -> list[str]:
+    """The command of a Python that tasks see, with `load.py` and uvloop in the project.
+
+    A Python of the system is mounted in every container; another one is copied.
+    """
+    project = install.project
+    shutil.copy(SOURCE / "tests" / "bench" / "load.py", project)
+    shutil.copytree(Path(uvloop.__file__).parent, project / "uvloop", dirs_exist_ok=True)
+    name = f"bin/python3.{sys.version_info.minor}"
+    if sys.base_prefix.startswith(("/usr", "/opt")):
+        return [f"{sys.base_prefix}/{name}"]
+    leave = shutil.ignore_patterns("test", "site-packages", "__pycache__", "config-*", "idlelib")
+    copied = project / "python"
+    if not copied.exists():
+        for part in (name, "lib"):
+            source, target = Path(sys.base_prefix, part), copied / part
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=leave, symlinks=True)
+            else:
+                shutil.copy(source, target)
+    return ["/usr/bin/env", f"LD_LIBRARY_PATH={copied / 'lib'}", str(copied / name)]
 
 
 def lend(install: Install, secret: str, host: str, authority: trustme.CA) -> None:
