@@ -61,8 +61,9 @@ STORIES = {
         Step(
             "Stay and follow the ticket.",
             "./desk GET /tickets/7/events",
-            "It streams for as long as it may: the lease stands on the right. The leases of task 2 "
-            "run out by themselves: ^\\ then 2 shows it, ^\\ then 1 comes back.\n"
+            "It streams for as long as it may: its lease stands on the right (or press ^\\ then "
+            "g). The leases of task 2 run out by themselves: ^\\ then 2 shows it, ^\\ then 1 "
+            "comes back.\n"
             "Now press ^\\ then x. Everything this task was lent ends at once, and so does the "
             "agent. Then look at the history with ^\\ then h, or leave with ^\\ then q.",
         ),

@@ -27,7 +27,6 @@ class DeskApi:
     authority: CertificateAuthority = field(default_factory=CertificateAuthority)
     accepted: int = 0
     refused: int = 0
-    last_write: float = 0.0  # when a stream last sent something, POSIX seconds
 
     def start(self) -> None:
         """Serve on a free port."""
@@ -105,18 +104,19 @@ class _Handler(BaseHTTPRequestHandler):
     def _stream(self) -> None:
         self.send_response(200)
         self.send_header("content-type", "text/plain")
-        self.send_header("connection", "close")
+        # In chunks: a client sees that a stream without its last one was cut.
+        self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         self.close_connection = True
         number = 0
         while True:
             number += 1
             try:
-                self.wfile.write(f"{self.path} line {number}\n".encode())
+                line = f"{self.path} line {number}\n".encode()
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
                 self.wfile.flush()
             except OSError:  # cut, as it should be
                 return
-            self.desk.last_write = time.time()
             time.sleep(_TICK)
 
     def log_message(self, format: str, *args: object) -> None:

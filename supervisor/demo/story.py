@@ -144,8 +144,9 @@ class Story:
             while (said := await agent.says()) is not None:
                 if said["event"] == "call":
                     self._line("agent", f"calls    {said['text']}")
+                elif said["event"] == "output":
+                    self._outputs = [said["text"]]
                 elif said["event"] == "exit":
-                    self._outputs.clear()
                     await self._tell_records(agent, 1, "call.settled")
 
     async def _revocation(self, agent: Agent) -> None:

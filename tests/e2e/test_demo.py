@@ -85,8 +85,8 @@ def assert_whole_story(told: subprocess.CompletedProcess[str]) -> None:
     # Each part of the story, in its order.
     parts = (
         "allow    GET", "answers 200", "deny     cat .env", "a stand-in for each credential",
-        "ask      POST", "approved", "ask      DELETE", "denied", "has expired", "revoked in",
-        "processes are ended", "sent to it directly: 401", "ok: All",
+        "ask      POST", "approved", "ask      DELETE", "denied", "the connection was cut",
+        "has expired", "revoked in", "processes are ended", "sent to it directly: 401", "ok: All",
     )  # fmt: skip
     at = 0
     for part in parts:
