@@ -220,7 +220,9 @@ class Launcher:
             # No record, no task. The holder may be made meanwhile: it starts nothing of the agent
             # before it is adopted.
             await _all(self._record(entry, handle), self.spawner.spawn(spawn, token))
+            self.engine.step("start.spawned")
             await self._adopt(entry, profile, saved, folder)
+            self.engine.step("start.adopted")
         except BaseException as error:
             reason = str(error) if isinstance(error, TaskpassError) else "launch failed"
             await self.lifecycle.fail(entry, reason)
@@ -373,6 +375,10 @@ class Launcher:
                 for service in services:
                     await service.close()
                 shutil.rmtree(folder / "agent", ignore_errors=True)
+            if not saved.pane:
+                # There is no last screen to look at: its holder has nothing left to do.
+                with contextlib.suppress(LaunchFailed):
+                    await adoption.link.kill()
 
         async def lost() -> None:
             # A holder that dies takes its tree with it, whatever it was going to report.

@@ -286,9 +286,7 @@ class Holder:
             self._panes.exited(code)
         if self._failure is None:
             self._tell(wire.Exited(code=code))
-        # A daemon that is not there now wants the exit code later; a screen is looked at longer.
-        told = self._daemon is not None and self._panes is None
-        asyncio.get_running_loop().call_later(0 if told else _LINGER, self._check_linger)
+        asyncio.get_running_loop().call_later(_LINGER, self._check_linger)
 
     def _check_linger(self) -> None:
         if self._exit_code is not None:
