@@ -8,6 +8,7 @@ void, and what was revoked stays revoked.
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from contextlib import closing
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ class Death:
     stage: str
     agent: str
     command: str
-    then: str = "call"  # what happens besides: "call", "leave", "revoke"
+    then: str = "call"  # what happens besides: "call", "leave", "revoke", "launch"
 
     def __str__(self) -> str:
         return f"{self.stage}-{self.agent}-{self.command.split()[0]}"
@@ -47,6 +48,11 @@ _DELETE = f"{CURL} -X DELETE https://@HOST@/first"
 _STREAM = f"{CURL} -N -o /dev/null https://@HOST@/stream"
 
 DEATHS = [
+    *(
+        Death(f"start.{stage}", agent, "launch", "launch")
+        for stage in ("spawned", "adopted")
+        for agent in ("hooked", "plain")
+    ),
     Death("open.decided", "hooked", _FETCH),
     Death("open.answered", "hooked", _FETCH),
     Death("open.recorded", "hooked", _FETCH),
@@ -69,15 +75,25 @@ DEATHS = [
         for agent in ("hooked", "plain")
     ),
 ]
+# Both agents die alike at most stages: the long form tries all of them with both.
+SHORT = [
+    death
+    for death in DEATHS
+    if death.agent == "hooked"
+    or death.stage
+    in ("start.adopted", "ask.waiting", "use.intent", "settle.cut", "revoke.tombstone")
+]
+# Where an intent is on record and the end of its lease is not.
+_POSSIBLY_LIVE = ("use.intent", "use.minted", "use.delivered", "settle.cut", "revoke.refused")
 # The first request may be answered only where its whole call is over, or a stream is open.
 _ANSWERED = ("settle.", "revoke.")
 
 
 def test_no_stage_is_forgotten() -> None:
-    assert {death.stage for death in DEATHS} == set(stages())
+    assert {death.stage for death in SHORT} == {death.stage for death in DEATHS} == set(stages())
 
 
-@pytest.mark.parametrize("death", DEATHS, ids=str)
+@pytest.mark.parametrize("death", SHORT, ids=str)
 def test_killed_at(death: Death, install: Install, api: ApiServer) -> None:
     _die(death, install, api)
 
@@ -114,10 +130,58 @@ def test_killed_at_any_moment(kind: str, install: Install, api: ApiServer) -> No
         assert agent.run.wait(30) == 0
 
 
+def test_what_was_frozen_stays_frozen(install: Install, api: ApiServer) -> None:
+    install.cli("stop")
+    supervisor = FailingDaemon.start(install)
+    agent = Agent.start(install, "hooked")
+    assert install.cli("freeze", "1").returncode == 0
+    supervisor.kill()
+    (task,) = _tasks(install)
+    assert task["state"] == "frozen"
+    agent.type(_get("frozen").replace("@HOST@", api.host))
+    assert agent.pids()
+    assert install.cli("thaw", "1").returncode == 0
+    agent.expect(1)
+    _goes_on(api, agent, 2)
+
+
+@pytest.mark.parametrize("kind", ["hooked", "plain"])
+def test_a_revoked_grant_stays_revoked(kind: str, install: Install, api: ApiServer) -> None:
+    install.cli("stop")
+    supervisor = FailingDaemon.start(install)
+    agent = Agent.start(install, kind)
+    _goes_on(api, agent, 1)
+    (grant,) = _snapshot().grants
+
+    async def revoke() -> None:
+        client = AsyncClient()
+        await client.connect()
+        await client.revoke_grant(grant.id)
+        await client.close()
+
+    asyncio.run(revoke())
+    supervisor.kill()
+    assert len(_tasks(install)) == 1
+    agent.type(_get("third").replace("@HOST@", api.host))
+    agent.expect(2)
+    assert "revoked" in agent.said
+    assert api.accepted == ["GET /second"]
+
+
+def _tasks(install: Install) -> list[dict[str, Any]]:
+    done = install.cli("tasks", "--json")
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout)["tasks"]
+    return found
+
+
 def _die(death: Death, install: Install, api: ApiServer) -> None:
     install.cli("stop")  # whoever took the credential in
     api.seen.clear()
     supervisor = FailingDaemon.start(install, at=death.stage)
+    if death.then == "launch":
+        _launches_nothing(death, install, api, supervisor)
+        return
     agent = Agent.start(install, death.agent)
     agent.type(death.command.replace("@HOST@", api.host))
     revoking = None
@@ -131,7 +195,13 @@ def _die(death: Death, install: Install, api: ApiServer) -> None:
     deaths[death.stage] += 1
     again = install.cli("tasks")  # whoever comes first starts the next one
     assert again.returncode == 0, again.stderr
-    leases = {r["lease"] for r in _ledger(install) if r["kind"] == "use.intent"}
+    records = _ledger(install)
+    started = [record for record in records if record["kind"] == "daemon.started"]
+    since = started[-2]["seq"]
+    leases = {r["lease"] for r in records if r["kind"] == "use.intent" and r["seq"] > since}
+    told = {lease["lease"] for lease in started[-1]["possibly_live"]}
+    assert leases & told == (leases if death.stage in _POSSIBLY_LIVE else set())
+    assert leases or death.stage not in _POSSIBLY_LIVE
     if not death.stage.startswith(_ANSWERED):
         assert api.accepted == []
 
@@ -157,6 +227,29 @@ def _die(death: Death, install: Install, api: ApiServer) -> None:
     if agent.run.poll() is None:
         agent.leave()
         assert agent.run.wait(30) == 0
+
+
+def _launches_nothing(
+    death: Death, install: Install, api: ApiServer, supervisor: FailingDaemon
+) -> None:
+    """Who started it hears of the failure; nothing of it runs or is left."""
+    agent = Agent.start(install, death.agent, ready=False)
+    supervisor.wait()
+    deaths[death.stage] += 1
+    assert agent.run.wait(30) == 125
+    said = agent.said
+    assert said.startswith("taskpass: "), said
+    assert len(said.splitlines()) == 1, said
+    assert install.cli("tasks").returncode == 0
+    tasks = install.paths.runtime / "tasks"
+    wait_for(lambda: not list(tasks.iterdir()), "the task's folder to go")
+    assert agent.pids() == []
+    assert "READY" not in agent.output
+    assert [r["kind"] for r in _ledger(install) if r["kind"].startswith("task.")][-2:] == [
+        "task.started",
+        "task.failed",
+    ]
+    _check_ledger(install, supervisor, api)
 
 
 def _goes_on(api: ApiServer, agent: Agent, count: int) -> None:

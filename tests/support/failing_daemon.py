@@ -86,8 +86,13 @@ class FailingDaemon:
         return cls(install, process, notes)
 
     def wait(self) -> None:
-        """Until it has died by its own hand."""
+        """Until it has died by signal 9."""
         assert self.process.wait(60) == -signal.SIGKILL
+
+    def kill(self) -> None:
+        """Now, whatever it does."""
+        self.process.kill()
+        self.wait()
 
     @property
     def acknowledged(self) -> set[tuple[int, str]]:
@@ -167,8 +172,8 @@ class Agent:
     _more: threading.Condition = field(default_factory=threading.Condition)
 
     @classmethod
-    def start(cls, install: Install, kind: str) -> Agent:
-        """`kind`: "hooked" announces its calls, "plain" does not."""
+    def start(cls, install: Install, kind: str, *, ready: bool = True) -> Agent:
+        """`kind`: "hooked" announces its calls, "plain" does not. `ready`: wait until it is."""
         if kind == "hooked":
             program = install.home / ".local/share/claude/versions/2.1.330"
             program.parent.mkdir(parents=True, exist_ok=True)
@@ -189,7 +194,8 @@ class Agent:
         agent = cls(run, marker=argv[0] if kind == "hooked" else f": {install.root}\n")
         assert run.stdout is not None
         threading.Thread(target=agent._follow, args=(run.stdout,), daemon=True).start()
-        agent.expect(1, "READY")
+        if ready:
+            agent.expect(1, "READY")
         return agent
 
     def _follow(self, stream: IO[str]) -> None:
