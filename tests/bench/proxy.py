@@ -3,9 +3,10 @@
     python -m tests.bench.proxy [--seconds S] [--rounds N]
 
 The same client and TLS server each time; the best of the rounds counts, the rounds are
-interleaved, so that a busy machine harms all alike. mitmproxy runs in a virtual environment of
-its own with an add-on that swaps one credential and decides, attests and records nothing. Fails
-when a request was answered wrongly, or when our rounds made no ledger rows.
+interleaved, so that a busy machine harms all alike. Ours is `taskpass run --headless`: the client
+is a task under the supervisor as it is installed. mitmproxy runs in a virtual environment of its
+own with an add-on that swaps one credential and decides, attests and records nothing. Fails when
+a request was answered wrongly, or when our rounds made no ledger rows.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import argparse
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -27,11 +27,20 @@ from pathlib import Path
 
 import trustme
 
-from supervisor.channels.http.environment import proxy_url
-from tests.support.proxy_fakes import HANDLE, SECRET, SURROGATE
+from tests.bench.support import (
+    SOURCE,
+    installed,
+    last_line,
+    ledger_head,
+    lend,
+    python_inside,
+    report_rows,
+)
+from tests.support.live import TASKPASS, Install
 
 _CONNECTIONS = (1, 50)
 _MITMPROXY = "mitmproxy>=11"
+_SECRET, _STAND_IN = "real-4fz81kq90xvwpl27mncb", "real-stand0in00000000000"
 _ADDON = """
 def request(flow):
     value = flow.request.headers.get("authorization", "")
@@ -42,18 +51,21 @@ def request(flow):
 
 @dataclass
 class Subject:
-    """One way to the server. `prefix` is put before the client's command."""
+    """One way to the server: `prefix`, then the client's `program`."""
 
     name: str
     environment: Mapping[str, str]
     prefix: tuple[str, ...] = ()
+    program: tuple[str, ...] = (sys.executable, str(SOURCE / "tests/bench/load.py"))
+    cwd: Path | None = None
     best: dict[int, dict[str, float]] = field(default_factory=dict)
 
     def measure(self, authority: str, connections: int, seconds: float) -> None:
-        command = (sys.executable, "-m", "tests.bench.load", "drive", authority)
+        command = (*self.program, "drive", authority, str(connections), str(seconds))
         done = subprocess.run(
-            (*self.prefix, *command, str(connections), str(seconds)),
+            (*self.prefix, *command),
             env={**os.environ, "NO_PROXY": "", **self.environment},
+            cwd=self.cwd,
             capture_output=True,
             text=True,
             timeout=60 + 2 * seconds,
@@ -115,7 +127,7 @@ def mitmproxy_version(home: Path) -> str:
 @contextlib.contextmanager
 def mitmproxy(home: Path, folder: Path) -> Iterator[Subject]:
     addon = folder / "swap.py"
-    addon.write_text(_ADDON.format(surrogate=SURROGATE, secret=SECRET))
+    addon.write_text(_ADDON.format(surrogate=_STAND_IN, secret=_SECRET))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -139,7 +151,7 @@ def mitmproxy(home: Path, folder: Path) -> Iterator[Subject]:
             {
                 "HTTPS_PROXY": f"http://127.0.0.1:{port}",
                 "SSL_CERT_FILE": str(authority),
-                "BENCH_TOKEN": SURROGATE,
+                "BENCH_TOKEN": _STAND_IN,
             },
         )
 
@@ -149,32 +161,18 @@ def _accepts(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-@dataclass
-class Ours:
-    """Our proxy as a subject, and how many ledger rows it has made once it is stopped."""
-
-    subject: Subject
-    rows: int = 0
-
-
-@contextlib.contextmanager
-def taskpass(folder: Path, authority: str) -> Iterator[Ours]:
-    command = (sys.executable, "-m", "tests.bench.proxy_subject", str(folder), authority)
-    with running(*command) as process:
-        port = int(first_line(process))
-        ours = Ours(
-            Subject(
-                "taskpass",
-                {
-                    "HTTPS_PROXY": proxy_url(HANDLE, port),
-                    "SSL_CERT_FILE": str(folder / "ours.pem"),
-                    "BENCH_TOKEN": SURROGATE,
-                },
-            )
-        )
-        yield ours
-        process.send_signal(signal.SIGTERM)
-        ours.rows = int(first_line(process))
+def taskpass(install: Install, authority: str, issuer: trustme.CA) -> Subject:
+    """The client as a task of a live install that lends it the credential."""
+    lend(install, _SECRET, authority, issuer)
+    install.cli("stop")
+    install.cli("tasks")  # starts it again, with this configuration
+    return Subject(
+        "taskpass",
+        install.environ,
+        prefix=(*TASKPASS, "run", "--headless", "--"),
+        program=(*python_inside(install), str(install.project / "load.py")),
+        cwd=install.project,
+    )
 
 
 def main() -> None:
@@ -183,51 +181,48 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     home = mitmproxy_home()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        install = stack.enter_context(installed())
         issuer = trustme.CA()
         certificate = folder / "server.pem"
         certificate.write_bytes(
             issuer.issue_cert("localhost").private_key_and_cert_chain_pem.bytes()
         )
         (folder / "roots.pem").write_bytes(issuer.cert_pem.bytes())
-        with contextlib.ExitStack() as stack:
-            serve = (sys.executable, "-m", "tests.bench.load", "serve", str(certificate), SECRET)
-            authority = f"localhost:{first_line(stack.enter_context(running(*serve)))}"
-            direct = Subject(
-                "direct", {"SSL_CERT_FILE": str(folder / "roots.pem"), "BENCH_TOKEN": SECRET}
-            )
-            peer = stack.enter_context(mitmproxy(home, folder))
-            ours = stack.enter_context(taskpass(folder, authority))
-            subjects = (direct, ours.subject, peer)
-            for _ in range(arguments.rounds):
-                for subject in subjects:
-                    for connections in _CONNECTIONS:
-                        subject.measure(authority, connections, arguments.seconds)
+        serve = (sys.executable, "-m", "tests.bench.load", "serve", str(certificate), _SECRET)
+        authority = f"localhost:{first_line(stack.enter_context(running(*serve)))}"
+        direct = Subject(
+            "direct", {"SSL_CERT_FILE": str(folder / "roots.pem"), "BENCH_TOKEN": _SECRET}
+        )
+        ours = taskpass(install, authority, issuer)
+        subjects = (direct, ours, stack.enter_context(mitmproxy(home, folder)))
+        before = ledger_head(install)
+        for _ in range(arguments.rounds):
+            for subject in subjects:
+                for connections in _CONNECTIONS:
+                    subject.measure(authority, connections, arguments.seconds)
         for subject in subjects:
             for connections, best in subject.best.items():
                 print(
                     f"{subject.name:10} {connections:3} connections: {best['rps']:8.0f} req/s, "
                     f"p50 {best['p50_ms']:7.2f} ms, p99 {best['p99_ms']:7.2f} ms"
                 )
-        print(f"ledger rows made meanwhile: {ours.rows}")
-        if not ours.rows:
-            raise SystemExit("no ledger rows: this measured nothing")
+        rows = report_rows(install, before)
+    peer = subjects[-1]
 
     def ratio(connections: int) -> float:
-        ours_best, theirs = ours.subject.best[connections], peer.best[connections]
-        return round(ours_best["rps"] / theirs["rps"], 2)
+        return ours.best[connections]["rps"] / peer.best[connections]["rps"]
 
     figures = {
         "rps_ratio_1": ratio(1),
         "rps_ratio_50": ratio(50),
-        "direct_rps_1": round(direct.best[1]["rps"]),
-        "rps_1": round(ours.subject.best[1]["rps"]),
-        "rps_50": round(ours.subject.best[50]["rps"]),
-        "ledger_rows": ours.rows,
+        "direct_rps_1": direct.best[1]["rps"],
+        "rps_1": ours.best[1]["rps"],
+        "rps_50": ours.best[50]["rps"],
+        "ledger_rows": rows,
     }
-    against = {"mitmproxy": mitmproxy_version(home)}
-    print(json.dumps({"bench": "proxy", "figures": figures, "against": against}))
+    last_line("proxy", figures, {"mitmproxy": mitmproxy_version(home)})
 
 
 if __name__ == "__main__":
