@@ -31,7 +31,7 @@ class _Connection:
         self._http = h11.Connection(h11.CLIENT)
 
     @classmethod
-    async def open(cls, paths: Paths) -> _Connection:
+    async def open(cls, paths: Paths, *, any_protocol: bool = False) -> _Connection:
         try:
             reader, writer = await asyncio.open_unix_connection(str(paths.socket), limit=_LIMIT)
         except OSError as error:
@@ -47,7 +47,8 @@ class _Connection:
                 await connection.request("GET", f"/v1/hello?nonce={nonce}"), type=wire.Hello
             )
             handshake.check_proof(paths, nonce, hello.proof)
-            handshake.check_protocol(hello.protocol, hello.version, wire.PROTOCOL)
+            if not any_protocol:
+                handshake.check_protocol(hello.protocol, hello.version, wire.PROTOCOL)
         except msgspec.MsgspecError as error:
             handshake.report_fake(paths, "no handshake")
             connection.close()
@@ -275,7 +276,12 @@ class AsyncClient:
         await self._call("DELETE", f"/v1/credentials/{name}", answer=dict)
 
     async def stop(self) -> None:
-        await self._call("POST", "/v1/stop", answer=dict)
+        """End the supervisor, one of another version too: that is how to get rid of it."""
+        connection = await _Connection.open(self._paths, any_protocol=True)
+        try:
+            await connection.request("POST", "/v1/stop")
+        finally:
+            connection.close()
 
 
 class PaneConnection:

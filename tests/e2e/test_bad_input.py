@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -314,23 +314,22 @@ def test_another_version_of_the_supervisor(install: Install) -> None:
     server.bind(str(install.paths.socket))
     server.listen()
 
+    stopped: list[str] = []
+
     def serve() -> None:
-        with server:
+        with server, suppress(OSError):
             while True:
-                try:
-                    connection, _ = server.accept()
-                except OSError:
-                    return
+                connection, _ = server.accept()
                 with connection:
-                    said = connection.recv(65536).decode()
-                    if found := re.search(r"nonce=([0-9a-f]+)", said):
+                    while said := connection.recv(65536).decode():
                         hello = {
                             "protocol": wire.PROTOCOL + 1,
                             "version": "9.0",
                             "pid": os.getpid(),
                             "session": "s-other",
-                            "proof": proof.proof(key, found[1]),
+                            "proof": proof.proof(key, said.partition("nonce=")[2][:32]),
                         }
+                        stopped.extend(re.findall("^POST /v1/stop", said))
                         body = json.dumps(hello)
                         head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\n\r\n"
                         connection.sendall((head + body).encode())
@@ -339,6 +338,8 @@ def test_another_version_of_the_supervisor(install: Install) -> None:
     try:
         for words in ((*HEADLESS, "--", "true"), ("tasks",)):
             refused(install.cli(*words), 125, "9.0", "taskpass stop")
+        assert install.cli("stop").returncode == 0
+        assert stopped == ["POST /v1/stop"]
     finally:
         server.shutdown(socket.SHUT_RDWR)
         install.paths.socket.unlink()

@@ -58,10 +58,8 @@ class FailingDaemon:
     notes: Path
 
     @classmethod
-    def start(
-        cls, install: Install, *, at: str = "", hit: int = 1, after: float = 0.0
-    ) -> FailingDaemon:
-        """Start it and wait until it serves. `after`: seconds until it dies wherever it is."""
+    def start(cls, install: Install, *, at: str = "", hit: int = 1) -> FailingDaemon:
+        """Start it and wait until it serves. It dies `at` that stage, the `hit`-th time."""
         notes = install.root / "acknowledged"
         ready, told = os.pipe()
         known = (*_DAEMON_ENV, "PYTHONPATH")
@@ -69,7 +67,7 @@ class FailingDaemon:
             process = subprocess.Popen(
                 [
                     sys.executable, "-m", "tests.support.failing_daemon", "--at", at,
-                    "--hit", str(hit), "--after", str(after), "--acknowledged", str(notes),
+                    "--hit", str(hit), "--acknowledged", str(notes),
                     "--ready-fd", str(told),
                 ],
                 env={name: install.environ[name] for name in known if name in install.environ},
@@ -254,15 +252,10 @@ class Agent:
 # ── The daemon itself ───────────────────────────────────────────────────────────────────
 
 
-def _die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--at", default="")
     parser.add_argument("--hit", type=int, default=1)
-    parser.add_argument("--after", type=float, default=0.0)
     parser.add_argument("--acknowledged", required=True)
     parser.add_argument("--ready-fd", default="-1")
     options = parser.parse_args()
@@ -284,10 +277,8 @@ def main() -> int:
         if name == options.at:
             left -= 1
             if left == 0:
-                _die()
+                os.kill(os.getpid(), signal.SIGKILL)
 
-    if options.after:
-        threading.Timer(options.after, _die).start()
     return daemon.main(["--ready-fd", options.ready_fd], step)
 
 
