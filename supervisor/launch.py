@@ -22,7 +22,7 @@ from typing import Protocol
 
 import msgspec
 
-from supervisor import wire
+from supervisor import procfs, wire
 from supervisor.channels.http.ca import CertificateAuthority
 from supervisor.channels.http.environment import environment, proxy_url, shell_prefix
 from supervisor.channels.http.proxy import HttpProxyChannel
@@ -400,6 +400,11 @@ class Launcher:
         link.on_failed = lambda error: self.engine.spawn(failed(error))
         self.engine.spawn(link.listen())
         if adoption.root is not None:
+            # What the agent had running belongs to calls that nobody remembers: it may neither
+            # announce a call nor run one. A hook that was waiting is refused, the next one is not.
+            for below in procfs.descendants(adoption.root.pid):
+                if below.parent == adoption.root.pid:
+                    self.engine.book.bar(task, below.process)
             await serve(adoption.root)
         if adoption.exit_code is not None:
             await finish(adoption.exit_code)

@@ -198,6 +198,10 @@ class Book:
         self._roots[entry.call.task, root] = entry.call.id
         return True
 
+    def bar(self, task: str, root: Process) -> None:
+        """A process tree of an earlier supervisor's time: it can never become a call's."""
+        self._roots.setdefault((task, root), "an earlier call")
+
     def bound(self, task: str, root: Process) -> str:
         """Id of the call that `root` belongs or belonged to, "" for none."""
         return self._roots.get((task, root), "")

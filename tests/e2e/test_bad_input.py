@@ -258,12 +258,12 @@ def test_a_locked_keyring(install: Install, api: ApiServer) -> None:
 @contextmanager
 def _full_disk(pid: int) -> Iterator[None]:
     """No file that the process writes may grow."""
-    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, hard))
     try:
         yield
     finally:
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk(install: Install, api: ApiServer) -> None:

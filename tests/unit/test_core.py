@@ -93,6 +93,15 @@ async def test_only_the_agent_announces(world: World, sender: Process | None) ->
     assert "incident.forged_hook" in world.ledger.kinds
 
 
+async def test_what_ran_before_a_restart_neither_announces_nor_binds(world: World) -> None:
+    world.family.parents[SIBLING] = ROOT
+    world.engine.book.bar(world.task, SIBLING)
+    assert not (await world.engine.open_call(world.task, a_shell_call(), SIBLING)).allow
+    answer = await world.open()
+    handle = answer.rewritten["command"].split("\n")[0]
+    assert not await world.engine.bind_call(world.task, handle, [SIBLING, ROOT])
+
+
 async def test_a_handle_is_good_in_its_own_tree_only(world: World) -> None:
     world.family.parents[SIBLING] = ROOT
     handle = await world.handle()
