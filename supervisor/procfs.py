@@ -132,8 +132,9 @@ def _below(tops: Iterable[int], by_parent: dict[int, list[Stat]]) -> list[Stat]:
     return found
 
 
-def ancestors(pid: int, limit: int = 128) -> list[Stat]:
-    """The process and its ancestors, nearest first, ending before pid 1; empty when it is gone.
+def ancestors(pid: int, limit: int = 128, *, top: int = 1) -> list[Stat]:
+    """The process and its ancestors, nearest first, ending before pid 1 or with `top`; empty when
+    it is gone.
 
     A parent that is younger than its child is a reused pid: the walk ends there.
     """
@@ -143,5 +144,7 @@ def ancestors(pid: int, limit: int = 128) -> list[Stat]:
         if entry is None or (chain and entry.start > chain[-1].start):
             break
         chain.append(entry)
+        if pid == top:
+            break
         pid = entry.parent
     return chain

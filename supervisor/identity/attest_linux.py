@@ -69,10 +69,13 @@ class SockDiagOwner(ConnectionOwner):
         root = self._root()
         if root is None:
             return []
-        chain = [entry.process for entry in procfs.ancestors(process.pid)]
-        if not chain or chain[0] != process or root not in chain:
+        # Not beyond the root: every read of /proc counts, four times in each request.
+        walked = procfs.ancestors(process.pid, top=root.pid)
+        chain = [entry.process for entry in walked]
+        if not chain or chain[0] != process or chain[-1] != root:
             return []
-        chain = chain[: chain.index(root) + 1]
+        if len(walked) == 1:
+            return chain if walked[0].alive else []
         # The walk took time: what it passed through must still be what it was.
         return chain if all(procfs.lives(member) for member in chain) else []
 
