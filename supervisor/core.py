@@ -87,6 +87,7 @@ from supervisor.wire import (
 
 log = logging.getLogger("supervisor")
 
+_NOT_STARTED = frozenset({"failed", "undelivered"})  # ends of a shell call that will not bind
 _GRANT_LIFETIME = 30 * 60.0  # seconds; a grant in use is made anew by the next decision
 
 
@@ -126,6 +127,7 @@ class Engine(Authorize):
     view: Callable[[TaskEntry], Any]  # TaskEntry → wire.TaskView
     records: Recorder
     approval_timeout: float = 300.0
+    bind_grace: float = 10.0  # seconds a background command's shell has to bind
     clock: Callable[[], float] = time.time
     step: Callable[[str], None] = lambda name: None
     runtimes: dict[str, TaskRuntime] = field(default_factory=dict)
@@ -602,7 +604,8 @@ class Engine(Authorize):
         does: a turn takes only its own calls with it.
 
         A call whose process tree still lives stays open until that has exited or the call's
-        maximum age is reached: only the agent's word has come, not the end.
+        maximum age is reached: only the agent's word has come, not the end. A command sent to
+        the background is reported before its shell has had time to bind: it may still do so.
         """
         entry = self.book.task(task)
         if agent_call_id:
@@ -617,8 +620,23 @@ class Engine(Authorize):
             if not subagent:
                 self.set_activity(entry, TaskState.WAITING_YOU)
         for call in ending:
-            if call.call.root is None:
+            if call.call.root is not None:
+                continue
+            if call.call.tool_call.kind is ToolKind.SHELL and outcome not in _NOT_STARTED:
+                self._expect_bind(call, outcome)
+            else:
                 await self.settle(task, call.call.id, outcome, LeaseState.CLOSED)
+
+    def _expect_bind(self, reported: CallEntry, outcome: str) -> None:
+        """Settle a call that its agent reported as done, unless a shell binds it very soon."""
+        call = reported.call
+
+        async def look() -> None:
+            opened = self.book.call(call.id)
+            if opened is not None and opened.call.root is None:
+                await self.settle(call.task, call.id, outcome, LeaseState.CLOSED)
+
+        asyncio.get_running_loop().call_later(self.bind_grace, lambda: self.spawn(look()))
 
     async def settle(self, task: str, call: str, outcome: str, state: LeaseState) -> None:
         opened = self.book.call(call)

@@ -158,3 +158,29 @@ async def test_revoke_cuts_the_way_to_the_model(supervised: Supervised) -> None:
     assert len(model.requests) == said
     (killed,) = await supervised.recorded("task.killed")
     assert killed["processes_left"] == 0
+
+
+def in_background(supervised: Supervised, command: str) -> dict[str, Any]:
+    """A call that is reported done while its command goes on."""
+    if supervised.is_claude:
+        return call("Bash", command=command, description="as told", run_in_background=True)
+    return call("exec_command", cmd=command, yield_time_ms=250)
+
+
+async def test_a_background_command_keeps_its_access_for_as_long_as_it_lives(
+    supervised: Supervised, api: ApiServer
+) -> None:
+    """The agent reports it done before its shell has begun, or while it waits."""
+    output = await supervised.run(
+        in_background(
+            supervised, f"until test -e go; do sleep 0.05; done; {curl(api, '/me')} > got"
+        ),
+        supervised.shell("touch go; until test -s got; do sleep 0.05; done; cat got"),
+    )
+    assert supervised.model.requests, output
+    assert "hello" in supervised.last_result(), output
+    assert api.accepted == ["GET /me"]
+    (use,) = await supervised.records("use.intent")
+    settled = {one["call"]: one for one in await supervised.records("call.settled")}
+    assert settled[use["call"]]["outcome"] == "exited"
+    assert settled[use["call"]]["leases"] == [use["lease"]]

@@ -125,6 +125,49 @@ async def test_a_settled_handle_is_worth_nothing(world: World) -> None:
         await world.use(handle)
 
 
+async def _opened(world: World, agent_call_id: str, subagent: str = "") -> str:
+    """An open call that no shell has bound yet; its handle."""
+    call = replace(a_shell_call(), agent_call_id=agent_call_id, subagent=subagent)
+    answer = await world.engine.open_call(world.task, call, ROOT)
+    assert answer.rewritten is not None
+    return str(answer.rewritten["command"]).split("\n")[0]
+
+
+async def test_a_background_command_may_bind_after_it_was_reported_done(world: World) -> None:
+    handle = await _opened(world, "call-1")
+    await world.engine.settle_call(world.task, "call-1", "ok")
+    await world.engine.settle_call(world.task, "", "turn ended", subagent="")
+    assert await world.engine.bind_call(world.task, handle, [CHILD, ROOT])
+    assert (await world.use(handle)).secret is not None
+    world.exits[CHILD]()
+    await world.settle_background()
+    assert world.ledger.records[-1]["outcome"] == "exited"
+
+
+async def test_a_reported_command_that_never_binds_is_settled(world: World) -> None:
+    world.engine.bind_grace = 0.01
+    handle = await _opened(world, "call-1")
+    await world.engine.settle_call(world.task, "call-1", "ok")
+    await until(lambda: "call.settled" in world.ledger.kinds, "the end of patience")
+    assert not await world.engine.bind_call(world.task, handle, [CHILD, ROOT])
+
+
+async def test_a_failed_command_is_settled_at_once(world: World) -> None:
+    await _opened(world, "call-1")
+    await world.engine.settle_call(world.task, "call-1", "failed")
+    assert world.ledger.kinds == ["call.opened", "call.settled"]
+
+
+async def test_a_turn_takes_only_its_own_calls_with_it(world: World) -> None:
+    """Subagents work on in the background when the agent's own turn ends."""
+    world.engine.bind_grace = 0.0
+    own, theirs = await _opened(world, "call-1"), await _opened(world, "call-2", "a1")
+    await world.engine.settle_call(world.task, "", "turn ended", subagent="")
+    await until(lambda: "call.settled" in world.ledger.kinds, "the end of the turn")
+    assert not await world.engine.bind_call(world.task, own, [CHILD, ROOT])
+    assert await world.engine.bind_call(world.task, theirs, [CHILD, ROOT])
+
+
 async def test_a_stand_in_at_another_host_is_an_incident(world: World) -> None:
     handle = await world.handle()
     elsewhere = Effect(Verb.HTTP, "evil.example", {"method": "GET", "path": "/"})
