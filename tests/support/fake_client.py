@@ -72,6 +72,8 @@ class FakeClient:
         self.panes: dict[str, FakePane] = {}
         self.verdict = wire.VerifyView(ok=True, records=4118, checkpoints=4, message="ok")
         self.refuse: Exception | None = None  # raised by every request while set
+        self.attachable = asyncio.Event()  # cleared: an attachment is not answered yet
+        self.attachable.set()
         self._events: asyncio.Queue[wire.Event | None] = asyncio.Queue()
 
     # ── For tests ───────────────────────────────────────────────────────────────────────
@@ -133,6 +135,7 @@ class FakeClient:
 
     async def attach(self, task: str, cols: int, rows: int) -> FakePane:
         self._ask("attach", task)
+        await self.attachable.wait()
         if not any(one.id == task for one in self.state.tasks):
             raise NotFound("There is no such task.")
         self.panes[task] = FakePane(agent_rows(self._task(task)), cols, rows)

@@ -358,6 +358,18 @@ async def test_panes_are_tiled_where_there_is_room_and_the_focus_moves_among_the
         await d.until(lambda: panes.shown == ["t-3", "t-4"])
 
 
+async def test_what_is_typed_before_a_pane_is_attached_reaches_it_and_no_other() -> None:
+    async with running(size=(80, 24)) as d:
+        d.client.attachable.clear()
+        await d.lead("2")
+        await d.until(lambda: "t-2" in d.client.requests("attach"))
+        await d.press("l", "s", "enter")
+        d.client.attachable.set()
+        await d.until(lambda: "t-2" in d.client.panes and d.client.panes["t-2"].keys)
+        assert [key for key, _ in d.client.panes["t-2"].keys] == ["l", "s", "enter"]
+        assert d.typed == []
+
+
 async def test_a_click_into_another_pane_goes_there() -> None:
     async with running() as d:
         await d.until(lambda: "t-2" in d.client.panes and d.tile("t-2").children)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
 from textual.screen import Screen
@@ -30,7 +31,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def __init__(self, client: AsyncClient, clock: Callable[[], float]) -> None:
         super().__init__()
         # Classes by width in columns.
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (216, "-vast")]
         self._client = client
         self._clock = clock
 
@@ -60,6 +61,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
         if text is not None:
             line.say(text)
         line.display = text is not None
+
+    def on_key(self, event: events.Key) -> None:
+        """Reached only while nothing has the focus."""
+        self.panes.type_ahead(event.key, event.character or "")
 
     def back_to_pane(self) -> None:
         """Give the keys to the pane that is shown."""
@@ -109,7 +114,7 @@ class WorkspaceScreen(MainScreen):
         self.query_one("#header", Line).say(lines.header(view, width))
         self.query_one("#attention", Line).say(lines.attention(view, width))
         self.query_one("#strip", Line).say(
-            lines.hints(width) if self.has_class("-wide") else lines.strip(view, width)
+            lines.strip(view, width) if self.has_class("-narrow") else lines.hints(width)
         )
         side = self.query_one(Side)
         if side.size.width:

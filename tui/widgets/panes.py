@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _WELCOME = "welcome"
 _RETRY_SECONDS = 1.0
+_TYPED_AHEAD = 256  # keys kept while a pane is being attached
 # Among our own colours, a pane has the ground that its agent is told when it asks; alone in a
 # terminal it keeps that terminal's.
 _GROUND = Style(color=palette.TEXT, bgcolor=palette.INK)
@@ -85,6 +86,7 @@ class Panes(Container):
         self._asked: set[str] = set()
         self._failed: set[str] = set()
         self._connections: dict[str, PaneConnection] = {}
+        self._typed_ahead: list[tuple[str, str]] = []
 
     def compose(self) -> ComposeResult:
         yield Line(id=_WELCOME)
@@ -110,6 +112,12 @@ class Panes(Container):
         words = _welcome() if known else Text("connecting…", palette.MUTED)
         self.query_one(f"#{_WELCOME}", Line).say(words)
 
+    def type_ahead(self, key: str, text: str) -> None:
+        """Keep a key for the focused task's pane, which is still being attached."""
+        if self._focused in self._asked and self._focused not in self._attached:
+            del self._typed_ahead[_TYPED_AHEAD:]
+            self._typed_ahead.append((key, text))
+
     # ── Which panes, and where ──────────────────────────────────────────────────────────
 
     def show(
@@ -129,7 +137,8 @@ class Panes(Container):
         ordered = sorted(candidates, key=lambda task: candidates[task].number)
         grid = ONE if one else arrange(len(ordered), *self.size)
         self._place(page(ordered, self._focused, grid.count), grid, candidates, one)
-        if focused is not None and moved:
+        if moved:
+            self._typed_ahead.clear()
             self._focus()
 
     def on_resize(self) -> None:
@@ -168,9 +177,13 @@ class Panes(Container):
 
     def _focus(self) -> None:
         """Focus moves with the pane, but is never taken from a dock or a dialog."""
+        if self.screen.focused is not None and not self._has(self.screen.focused):
+            return
         pane = self.terminal()
-        if pane is not None and (self.screen.focused is None or self._has(self.screen.focused)):
+        if pane is not None:
             pane.focus(scroll_visible=False)
+        else:
+            self.screen.set_focus(None)  # no other task gets what is typed now
 
     def _has(self, widget: Widget) -> bool:
         return self in widget.ancestors
@@ -204,6 +217,10 @@ class Panes(Container):
         await self._tiles[task.id].mount(pane)
         self._attached[task.id] = pane
         if task.id == self._focused:
+            typed, self._typed_ahead = self._typed_ahead, []
+            if task.id in self._connections:
+                for key, text in typed:
+                    self._connections[task.id].key(key, text)
             self._focus()
 
     def _inner(self, grid: Grid) -> tuple[int, int]:
