@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import ctypes
 import fcntl
-import json
 import logging
 import os
 import signal
@@ -20,8 +19,9 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
+import msgspec
 from aiohttp import web
 
 import profiles
@@ -56,6 +56,7 @@ from supervisor.wire import Recorded
 log = logging.getLogger("supervisor")
 
 _IDLE = 60.0  # seconds without tasks and clients before the daemon ends itself
+_NOTE_LIMIT = 64 * 1024  # bytes
 _PR_SET_DUMPABLE = 4
 
 
@@ -247,16 +248,26 @@ def _publish(events: Events, records: Sequence[dict[str, Any]]) -> None:
         events.publish(Recorded(record=record))
 
 
+class _Note(msgspec.Struct, frozen=True):
+    """What `handshake.report_fake` leaves."""
+
+    kind: Literal["fake_daemon"]
+    time: float
+    detail: str
+
+
 async def _collect_incidents(paths: Paths, ledger: SqliteLedger) -> None:
     """Put on record what clients saw while they could not reach us."""
     private_dir(paths.incidents)
     while True:
         for file in sorted(paths.incidents.glob("*.json")):
-            with contextlib.suppress(OSError, ValueError, TaskpassError):
-                note = json.loads(file.read_text())
-                await ledger.append(
-                    f"incident.{note['kind']}", {"seen": note["time"], "detail": note["detail"]}
-                )
+            # Whoever has our uid can write there, so what is no note is dropped.
+            with contextlib.suppress(OSError, TaskpassError):
+                with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
+                    note = msgspec.json.decode(file.read_bytes()[:_NOTE_LIMIT], type=_Note)
+                    await ledger.append(
+                        f"incident.{note.kind}", {"seen": note.time, "detail": note.detail}
+                    )
                 file.unlink()
         await asyncio.sleep(5)
 
