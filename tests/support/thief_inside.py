@@ -11,15 +11,21 @@
     thief orphan FILE THIEF…      leave the call by fork, setsid, fork; wait; be THIEF…
     thief adopted FILE THIEF…     be a child of the agent itself (CLONE_PARENT); wait; be THIEF…
     thief post URL EVENT COMMAND  announce a call as the agent does
+    thief api PATH METHOD TARGET [BODY [SCREEN]]  ask the supervisor
+    thief typed ANSWER WORD…      run WORD… in a terminal, and type ANSWER
+    thief program WORD…           run WORD…
+    thief told FILE               be what FILE says, as JSON
     thief become ARGV0 THIEF…     run THIEF… under another name
 
 Each prints one line "verb: what came of it". Standard library and curl only.
 """
 
 import ctypes
+import errno
 import json
 import os
 import platform
+import pty
 import re
 import socket
 import subprocess
@@ -163,13 +169,63 @@ def post(url, event, command):
         print("post:", error.code, error.read().decode(), flush=True)
 
 
+def api(path, method, target, body="", screen=""):
+    """One request to the supervisor's socket."""
+    try:
+        with socket.socket(socket.AF_UNIX) as supervisor:
+            supervisor.settimeout(20)
+            supervisor.connect(path)
+            supervisor.sendall(
+                f"{method} {target} HTTP/1.1\r\nhost: supervisor\r\nconnection: close\r\n"
+                f"taskpass-screen: {screen}\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode()
+            )
+            answer = b""
+            while chunk := supervisor.recv(65536):
+                answer += chunk
+            print("api:", " ".join(answer.decode().split()), flush=True)
+    except OSError as error:
+        print("api:", errno.errorcode[error.errno], flush=True)
+
+
+def typed(answer, *words):
+    """Run a program in a terminal of its own and type an answer into it."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ.pop("TASKPASS_TASK", None)
+        os.execvp(words[0], words)
+    said = b""
+    os.write(terminal, f"{answer}\n".encode())
+    while True:
+        try:
+            chunk = os.read(terminal, 4096)
+        except OSError:
+            break
+        if not chunk:
+            break
+        said += chunk
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    print("typed:", code, " ".join(said.decode(errors="replace").split()), flush=True)
+
+
+def program(*words):
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    print("program:", done.returncode, " ".join(done.stdout.split()), flush=True)
+
+
+def told(file):
+    """Be what FILE says (JSON words): a policy that reads command lines does not see it."""
+    with open(file) as words:
+        main(json.load(words))
+
+
 def become(name, *words):
     os.execv(sys.executable, [name, "-I", __file__, *words])
 
 
 def main(words):
     attacks = (
-        ask, between, without_end, steal, bind, bind_from, after, orphan, adopted, post, become,
+        ask, between, without_end, steal, bind, bind_from, after, orphan, adopted, post, api,
+        typed, program, told, become,
     )  # fmt: skip
     does = {attack.__name__: attack for attack in attacks}
     does[words[0]](*words[1:])
