@@ -16,7 +16,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -243,7 +243,9 @@ def _launcher(
     )
 
 
-def _publish(events: Events, records: Sequence[dict[str, Any]]) -> None:
+def _publish(events: Events, records: Iterator[dict[str, Any]]) -> None:
+    if not events.subscribers:
+        return
     for record in records:
         events.publish(Recorded(record=record))
 

@@ -11,7 +11,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ _BATCH = 512  # records in one commit, at most
 _IDLE = 0.25  # seconds without an append after which the write-ahead log is folded
 _FOLD_AFTER = 4096  # commits after which it is folded even when busy
 
-Listener = Callable[[list[dict[str, Any]]], None]
+Listener = Callable[[Iterator[dict[str, Any]]], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -224,9 +224,9 @@ class SqliteLedger(LedgerStore):
         listeners = self._listeners
         if not listeners or not written:
             return
-        records = [decode(each.canonical, each.hash) for each in written]
         for loop, listener in listeners:
-            _call(loop, listener, records)
+            # Read only by a listener that looks at them: mostly there is no screen.
+            _call(loop, listener, (decode(each.canonical, each.hash) for each in written))
 
 
 def _settle(settled: Sequence[tuple[_Waiting, Written | LedgerFailed]]) -> None:
