@@ -112,7 +112,7 @@ def test_killed_at_twenty_times(death: Death, install: Install, api: ApiServer) 
 @pytest.mark.parametrize("kind", ["hooked", "plain"])
 def test_killed_at_any_moment(kind: str, install: Install, api: ApiServer) -> None:
     """The stages are where we thought of looking; this looks everywhere else."""
-    for _ in range(60):
+    for _ in range(30):
         install.cli("stop")
         api.seen.clear()
         supervisor = FailingDaemon.start(install)
