@@ -363,10 +363,14 @@ async def test_what_is_typed_before_a_pane_is_attached_reaches_it_and_no_other()
         d.client.attachable.clear()
         await d.lead("2")
         await d.until(lambda: "t-2" in d.client.requests("attach"))
-        await d.press("l", "s", "enter")
+        await d.press("l", "s")
         d.client.attachable.set()
-        await d.until(lambda: "t-2" in d.client.panes and d.client.panes["t-2"].keys)
-        assert [key for key, _ in d.client.panes["t-2"].keys] == ["l", "s", "enter"]
+        keys = [f"f{n % 9 + 1}" for n in range(60)]
+        for key in keys:  # and while it is being put in its place
+            d.app.post_message(events.Key(key, None))
+            await asyncio.sleep(0)
+        await d.until(lambda: len(d.client.panes["t-2"].keys) == len(keys) + 2)
+        assert [key for key, _ in d.client.panes["t-2"].keys] == ["l", "s", *keys]
         assert d.typed == []
 
 

@@ -70,7 +70,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Give the keys to the pane that is shown."""
         pane = self.panes.terminal()
         if pane is not None:
-            pane.focus()
+            self.set_focus(pane)
         else:
             self.set_focus(None)
 

@@ -113,8 +113,12 @@ class Panes(Container):
         self.query_one(f"#{_WELCOME}", Line).say(words)
 
     def type_ahead(self, key: str, text: str) -> None:
-        """Keep a key for the focused task's pane, which is still being attached."""
-        if self._focused in self._asked and self._focused not in self._attached:
+        """A key for the focused task while nothing has the focus: its pane gets it, now or when
+        it is attached.
+        """
+        if self._focused in self._connections:
+            self._connections[self._focused].key(key, text)
+        elif self._focused in self._asked:
             del self._typed_ahead[_TYPED_AHEAD:]
             self._typed_ahead.append((key, text))
 
@@ -181,7 +185,8 @@ class Panes(Container):
             return
         pane = self.terminal()
         if pane is not None:
-            pane.focus(scroll_visible=False)
+            # At once: `Widget.focus` would let keys that wait already pass by.
+            self.screen.set_focus(pane, scroll_visible=False)
         else:
             self.screen.set_focus(None)  # no other task gets what is typed now
 
@@ -211,17 +216,20 @@ class Panes(Container):
                     return
                 pane = self._text(task, "It has ended: its terminal is gone.")
             else:
-                self._connections[task.id] = connection
                 ground = _GROUND if self._framed else Style()
                 pane = TerminalPane(connection, ground=ground, id=f"pane-{task.id}")
+                self._keys_go_to(task.id, connection)
         await self._tiles[task.id].mount(pane)
         self._attached[task.id] = pane
         if task.id == self._focused:
-            typed, self._typed_ahead = self._typed_ahead, []
-            if task.id in self._connections:
-                for key, text in typed:
-                    self._connections[task.id].key(key, text)
             self._focus()
+
+    def _keys_go_to(self, task: str, connection: PaneConnection) -> None:
+        self._connections[task] = connection
+        if task == self._focused:
+            for key, text in self._typed_ahead:
+                connection.key(key, text)
+            self._typed_ahead.clear()
 
     def _inner(self, grid: Grid) -> tuple[int, int]:
         """Columns and rows of a terminal in a tile of `grid`, before it is laid out."""

@@ -1,0 +1,143 @@
+"""The workspace over a live supervisor, as a person sees it in a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+
+from tests.support.live import TASKPASS, ApiServer, Install, until
+from tests.support.terminal import Terminal
+
+LEADER = "ctrl+backslash"
+
+
+def workspace(install: Install, cols: int = 120, rows: int = 40) -> Terminal:
+    return Terminal(TASKPASS, cwd=install.project, environ=install.environ, cols=cols, rows=rows)
+
+
+def run(install: Install, purpose: str, *more: str) -> Terminal:
+    """`taskpass run -- sh` in a terminal of its own."""
+    words = ["run", "--purpose", purpose, *more, "--", "sh"]
+    return Terminal([*TASKPASS, *words], cwd=install.project, environ=install.environ)
+
+
+def enter(terminal: Terminal, line: str) -> None:
+    terminal.type(line)
+    terminal.press("enter")
+
+
+async def start(screen: Terminal, command: str, purpose: str) -> None:
+    """Start a task with the workspace's dialog."""
+    screen.press(LEADER, "n")
+    await screen.shows("Agent or command")
+    screen.type(command)
+    screen.press("tab")
+    screen.type(purpose)
+    screen.press("enter")
+    await screen.shows(rf"\d \S+ · ● working · {purpose}")
+
+
+async def test_two_tasks_side_by_side_then_one_then_none(install: Install) -> None:
+    async with workspace(install) as screen:
+        await screen.shows("No task runs")
+        await start(screen, "sh", "first job")
+        enter(screen, "echo one-$((20 + 1))")
+        await screen.shows("one-21")
+        await start(screen, "sh", "second job")
+        enter(screen, "echo two-$((20 + 2))")
+        await screen.shows("two-22")
+        assert "one-21" in screen.text(), "both panes are live"
+        await screen.shows(r"taskpass +\S+ › \S+ \(generic\) › \w+ › second job")
+        screen.press(LEADER, "z")
+        await screen.shows(r"(?s)^(?!.*one-21).*two-22")
+        await screen.shows(r"taskpass +\S+ › \S+ \(generic\) › \w+ › second job")
+        screen.press(LEADER, "z", LEADER, "1", LEADER, "f")
+        await screen.shows("❄ frozen · first job")
+        screen.press(LEADER, "f")
+        await screen.shows("● working · first job")
+        enter(screen, "exit 3")
+        await screen.shows("■ ended, exit code 3 · first job")
+        screen.press(LEADER, "2", LEADER, "x")
+        await screen.shows("✕ revoked · second job")
+        screen.press(LEADER, "q")
+        assert await screen.exit_code() == 0
+
+
+async def test_detached_and_attached_again(install: Install) -> None:
+    async with run(install, "long job") as terminal:
+        await terminal.shows("› long job")
+        enter(terminal, "echo kept-$((40 + 2))")
+        await terminal.shows("kept-42")
+        terminal.press(LEADER, "q")
+        assert await terminal.exit_code() == 0
+        await terminal.shows("1 task goes on. `taskpass` returns.")
+    async with workspace(install, 80, 24) as screen:
+        await screen.shows("kept-42")
+        await screen.shows(r"\S+ › \S+ (\(generic\) )?› \w+ › long job")
+        enter(screen, "exit 0")
+        await screen.shows("1■")
+
+
+async def test_looking_on_reflows_nobody(install: Install) -> None:
+    async with run(install, "mine") as terminal:
+        await terminal.shows("› mine")
+        enter(terminal, "stty size")
+        await terminal.shows("35 100")
+        async with workspace(install, 80, 24) as screen:
+            await screen.shows("35 100")
+            enter(terminal, "echo again; stty size")
+            await terminal.shows(r"again\s+35 100")
+            enter(screen, "echo there; stty size")
+            await screen.shows(r"there\s+21 80")
+
+
+async def test_panes_live_on_when_the_supervisor_is_killed(install: Install) -> None:
+    async with workspace(install) as screen:
+        await screen.shows("No task runs")
+        await start(screen, "sh", "first job")
+        await start(screen, "sh", "second job")
+        killed = await asyncio.to_thread(install.daemon_pid)
+        os.kill(killed, signal.SIGKILL)
+        await screen.shows("supervisor lost – reconnecting")
+        enter(screen, "echo alive-$((40 + 2))")
+        await screen.shows("alive-42")
+        await screen.shows("tier A contained")
+        await until(lambda: install.daemon_pid() not in (0, killed), "another supervisor")
+        await screen.shows(r"1 \S+ · ● working · first job")
+        await screen.shows(r"2 \S+ · ● working · second job")
+        screen.press(LEADER, "x")
+        await screen.shows("✕ revoked · second job")
+        assert "working · first job" in screen.text()
+
+
+async def test_uncontained_is_said_in_words(install: Install) -> None:
+    async with run(install, "loose job", "--contain", "off") as terminal:
+        await terminal.shows("uncontained")
+        for cols, rows in ((120, 40), (80, 24)):
+            async with workspace(install, cols, rows) as screen:
+                header = await screen.shows("(?m)^.* › loose job.*$")
+                assert "uncontained" in header[0]
+
+
+async def test_one_grant_is_revoked_from_the_list(install: Install, api: ApiServer) -> None:
+    curl = f'curl -sS -m 10 -H "Authorization: Bearer $API_TOKEN" https://{api.host}'
+    async with run(install, "ask the api") as terminal:
+        await terminal.shows("› ask the api")
+        enter(terminal, f"{curl}/me")
+        await terminal.shows("hello")
+        async with workspace(install) as screen:
+            await screen.shows(r"GRANTS +task 1 +1 live")
+            screen.press(LEADER, "g")
+            await screen.shows("x revoke it")
+            screen.press("x")
+            await screen.shows(r"revoked: \d+ leases? dead in \d+ ms")
+            await screen.shows("No grant is live")
+            screen.press("escape")
+            enter(terminal, f"clear; {curl}/again")
+            await terminal.shows("(?i)revoked")
+        assert api.accepted == ["GET /me"]
+    records = await asyncio.to_thread(install.records, "grant.revoked")
+    assert len(records) == 1
+    assert re.fullmatch(r"\S+@\S+", records[0]["by"])
