@@ -325,6 +325,7 @@ class Launcher:
         self.holders[task] = adoption.holder
         _write_private(folder / "holder.pid", str(adoption.holder.pid).encode())
         owner = SockDiagOwner(adoption.sock_diag, lambda: entry.root)
+        os.close(adoption.sock_diag)  # the owner has its own copy, and closes it with the task
         channel = self.make_channel(
             task=task,
             listener=adoption.listeners["proxy"],
