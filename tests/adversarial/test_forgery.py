@@ -23,10 +23,11 @@ import pytest
 
 from supervisor.model import ApprovalRequest
 from tests.support.agents import RealAgent
-from tests.support.live import Install, Person, pending, until, wait_for
-from tests.support.scripted_agent import ScriptedAgent, running
+from tests.support.live import TASKPASS, Install, Person, pending, until, wait_for
+from tests.support.scripted_agent import ScriptedAgent, interpreter_mount, programs, running
 from tests.support.scripted_model import ScriptedModel
 from tests.support.supervised import supervise
+from tests.support.terminal import Terminal
 
 PUSH = "git push origin agent/work"  # asks
 _URL = re.compile(rb"http://127\.0\.0\.1:\d+/[\w-]+/PreToolUse")
@@ -260,6 +261,34 @@ def test_the_approve_command_inside_a_task(uncontained: ScriptedAgent, install: 
         typed = attempt(uncontained, "typed", "y", *approve, verb="typed:")
         assert "A task may not talk to the supervisor" in typed, typed
         assert install.records("incident.api_from_task")
+
+
+async def test_what_a_tool_writes_into_the_pane_answers_nothing(install: Install) -> None:
+    """The dock is open and takes keys: only those of the person's keyboard."""
+    folder = programs(install, "work")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "control"))
+        listener.listen()
+        terminal = Terminal(
+            [*TASKPASS, "run", "--", str(folder / "claude")],
+            cwd=folder,
+            environ=install.environ | interpreter_mount(),
+            cols=100,
+            rows=36,
+        )
+        async with terminal:
+            control, _ = await asyncio.to_thread(listener.accept)
+            agent = ScriptedAgent(install, None, folder, control)
+            waiting = agent.begin_soon(PUSH)
+            await terminal.shows("▲1")
+            terminal.press("ctrl+backslash", "a")
+            await terminal.shows("armed ·")
+            assert await asyncio.to_thread(agent.run, "./thief pane") == "pane: EPERM\n"
+            assert await asyncio.to_thread(install.records, "approval.answered") == []
+            terminal.press("O")
+            await terminal.shows("approved: git push")
+            assert (await asyncio.to_thread(agent.begun, *waiting)).allowed
+            agent.hang_up()
 
 
 @contextmanager

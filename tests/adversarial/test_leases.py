@@ -294,6 +294,7 @@ def test_nothing_is_used_after_a_task_is_revoked(
     revoked = install.cli("revoke", agent.task)
     seen = len(api.seen)
     assert revoked.returncode == 0, revoked.stderr
+    assert agent.process
     assert agent.process.wait(timeout=30) != 0
     agent.say("ready")
     wait_for(lambda: install.records("task.killed"), "the tree to be killed")

@@ -40,7 +40,7 @@ class ScriptedAgent:
     """The running agent, seen from the test. Use `running`."""
 
     install: Install
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | None  # `taskpass run`, where it is ours
     folder: Path  # where it runs
     _control: socket.socket
     _answers: Any = field(init=False)
@@ -150,19 +150,25 @@ def _program(source: str, target: Path) -> None:
     target.chmod(0o755)
 
 
-@contextlib.contextmanager
-def running(
-    install: Install, *options: str, name: str = "work", environ: dict[str, str] | None = None
-) -> Iterator[ScriptedAgent]:
-    """A scripted agent in a folder of its own, as one task. `options` are of `taskpass run`."""
+def programs(install: Install, name: str) -> Path:
+    """A folder with the agent and a thief to run below it."""
     folder = install.project / name
     folder.mkdir()
     _program("scripted_agent_inside.py", folder / "claude")
     _program("thief_inside.py", folder / "thief")
-    more = dict(environ or {})
-    if not sys.base_prefix.startswith(("/usr", "/opt")):
-        # The interpreter must be there in the container too, and this is mounted.
-        more["CLAUDE_CONFIG_DIR"] = sys.base_prefix
+    return folder
+
+
+def interpreter_mount() -> dict[str, str]:
+    """Environment that makes the interpreter visible in the container, by what a profile mounts."""
+    inside = sys.base_prefix.startswith(("/usr", "/opt"))
+    return {} if inside else {"CLAUDE_CONFIG_DIR": sys.base_prefix}
+
+
+@contextlib.contextmanager
+def running(install: Install, *options: str, name: str = "work") -> Iterator[ScriptedAgent]:
+    """A scripted agent in a folder of its own, as one task. `options` are of `taskpass run`."""
+    folder = programs(install, name)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / "control"))
         listener.listen()
@@ -170,7 +176,7 @@ def running(
         process = subprocess.Popen(
             [sys.executable, "-m", "supervisor.cli.main", "run", "--headless",
              *options, "--", str(folder / "claude")],
-            cwd=folder, env=install.environ | more, text=True,
+            cwd=folder, env=install.environ | interpreter_mount(), text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         try:

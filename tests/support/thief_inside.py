@@ -14,6 +14,7 @@
     thief api PATH METHOD TARGET [BODY [SCREEN]]  ask the supervisor
     thief typed ANSWER WORD…      run WORD… in a terminal, and type ANSWER
     thief program WORD…           run WORD…
+    thief pane                    write and type into the terminal it runs in
     thief told FILE               be what FILE says, as JSON
     thief become ARGV0 THIEF…     run THIEF… under another name
 
@@ -22,6 +23,7 @@ Each prints one line "verb: what came of it". Standard library and curl only.
 
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import platform
@@ -30,6 +32,7 @@ import re
 import socket
 import subprocess
 import sys
+import termios
 import time
 import urllib.error
 import urllib.parse
@@ -212,6 +215,20 @@ def program(*words):
     print("program:", done.returncode, " ".join(done.stdout.split()), flush=True)
 
 
+def pane():
+    """Print keys, and questions whose answers a terminal types back; type by ioctl."""
+    with open("/dev/tty", "r+b", buffering=0) as terminal:
+        keys = (b"O", b"\x1ca", b"\r", b"\033[24~aO")
+        questions = (b"\033[6n", b"\033[c", b"\033]2;O\a\033[21t", b"\033]52;c;Tw==\a\033]52;c;?\a")
+        for words in keys + questions:
+            terminal.write(words)
+        try:
+            fcntl.ioctl(terminal, termios.TIOCSTI, b"O")
+            print("pane: typed", flush=True)
+        except OSError as error:
+            print("pane:", errno.errorcode[error.errno], flush=True)
+
+
 def told(file):
     """Be what FILE says (JSON words): a policy that reads command lines does not see it."""
     with open(file) as words:
@@ -225,7 +242,7 @@ def become(name, *words):
 def main(words):
     attacks = (
         ask, between, without_end, steal, bind, bind_from, after, orphan, adopted, post, api,
-        typed, program, told, become,
+        typed, program, pane, told, become,
     )  # fmt: skip
     does = {attack.__name__: attack for attack in attacks}
     does[words[0]](*words[1:])
