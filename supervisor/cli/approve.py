@@ -30,8 +30,10 @@ def main(command: str, words: list[str]) -> int:
 async def _answer(client: AsyncClient, options: argparse.Namespace) -> int:
     waiting = (await client.snapshot()).approvals
     chosen = [a for a in waiting if a.id.startswith(options.id)] if options.id else waiting[:1]
-    if len(chosen) != 1:
+    if not chosen:
         raise NotFound("Nothing is waiting for an answer.", hint="See `taskpass history`.")
+    if len(chosen) > 1:
+        raise UsageError(f"{options.id} could be {', '.join(a.id for a in chosen)}.")
     approval = chosen[0]
     await client.pair()
     if options.deny:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import time
 from typing import Any
 
-from supervisor.cli.session import with_client
+from supervisor.cli.session import find_task, with_client
+from supervisor.client import AsyncClient
+from supervisor.errors import NotFound
 
 _LIMIT = 1000
 
@@ -15,24 +18,34 @@ _LIMIT = 1000
 def main(command: str, words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog=f"taskpass {command}")
     if command == "history":
-        parser.add_argument("task", nargs="?", default="", help="id of one task")
+        parser.add_argument("task", nargs="?", default="", help="number or id of one task")
         parser.add_argument("-n", type=int, default=_LIMIT, help="how many records")
     parser.add_argument("--json", action="store_true", help="machine-readable")
     options = parser.parse_args(words)
     if command == "verify":
         return _verify(options.json)
-    records = with_client(lambda client: client.history(task=options.task, limit=options.n))
+    records = with_client(lambda client: _read(client, options.task, options.n))
     if options.json:
         import msgspec
 
         for record in records:
             sys.stdout.buffer.write(msgspec.json.encode({"schema_version": 1} | record) + b"\n")
         return 0
-    if not records:
+    if not records and options.task:
+        print(f"Nothing is recorded of task {options.task}. See: taskpass tasks")
+    elif not records:
         print("Nothing yet. Start a task: taskpass run -- claude")
     for record in records:
         print(line(record))
     return 0
+
+
+async def _read(client: AsyncClient, task: str, limit: int) -> list[dict[str, Any]]:
+    if task:
+        # A task of an earlier supervisor is known by its id alone.
+        with contextlib.suppress(NotFound):
+            task = (await find_task(client, task)).id
+    return await client.history(task=task, limit=limit)
 
 
 def line(record: dict[str, Any]) -> str:

@@ -64,8 +64,9 @@ def _tasks(as_json: bool) -> int:
 
 def _line(task: TaskView, now: float) -> str:
     age = int((task.ended or now) - task.created)
+    tier = task.tier if task.tier == "uncontained" else f"tier {task.tier}"
     return (
-        f"{task.number:>3}  {task.state:<20} {task.agent:<24} tier {task.tier:<12} "
+        f"{task.number:>3}  {task.state:<20} {task.agent:<24} {tier:<12} "
         f"{age // 60:>4}m{age % 60:02d}s  {task.purpose}"
     )
 
@@ -73,9 +74,14 @@ def _line(task: TaskView, now: float) -> str:
 def _revoked(view: RevokedView) -> str:
     pending = f", {view.leases_unconfirmed} not confirmed yet" if view.leases_unconfirmed else ""
     return (
-        f"revoked: {len(view.tasks)} tasks, {view.leases_dead} leases dead{pending}, "
-        f"{view.connections_cut} connections cut, in {view.took_ms:.1f} ms"
+        f"revoked: {_count(len(view.tasks), 'task')}, "
+        f"{_count(view.leases_dead, 'lease')} dead{pending}, "
+        f"{_count(view.connections_cut, 'connection')} cut, in {view.took_ms:.1f} ms"
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _stop() -> int:
