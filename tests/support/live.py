@@ -153,13 +153,18 @@ class Install:
         )
 
     def daemon_pid(self) -> int:
-        """Pid of the running supervisor, 0 for none."""
-        for folder in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                if b"supervisor.daemon" in (folder / "cmdline").read_bytes():
-                    environ = (folder / "environ").read_bytes().split(b"\0")
-                    if f"HOME={self.home}".encode() in environ:
-                        return int(folder.name)
+        """Pid of the running supervisor, 0 for none: who holds the lock of a single instance.
+
+        It is not dumpable, so that only root could find it by its environment.
+        """
+        try:
+            inode = (self.root / "run/taskpass/supervisor.lock").stat().st_ino
+        except FileNotFoundError:
+            return 0
+        for line in Path("/proc/locks").read_text().splitlines():
+            words = line.split()  # "1: FLOCK ADVISORY WRITE pid device:inode 0 EOF"
+            if words[1] == "FLOCK" and int(words[5].rpartition(":")[2]) == inode:
+                return int(words[4])
         return 0
 
     def records(self, *kinds: str) -> list[dict[str, Any]]:
