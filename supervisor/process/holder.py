@@ -31,6 +31,7 @@ import struct
 import termios
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -357,14 +358,19 @@ def prepare(request: SpawnRequest, token: str) -> tuple[Holder, tuple[int, int] 
         _load_panes()
     terminal = open_terminal(request.cols, request.rows) if request.pty else None
     server = _listen(request.socket)
-    home = pwd.getpwuid(os.geteuid()).pw_dir
     try:
-        launcher = launch(request, home, terminal[1] if terminal else -1)
+        launcher = launch(request, home(), terminal[1] if terminal else -1)
     except TaskpassError:
         server.close()
         os.unlink(request.socket)
         raise
     return Holder(request, token, launcher, server), terminal
+
+
+@cache
+def home() -> str:
+    """The account's own home directory, whatever the environment says."""
+    return pwd.getpwuid(os.geteuid()).pw_dir
 
 
 def _load_panes() -> None:

@@ -1,8 +1,9 @@
 """The zygote: a small process with everything a holder needs already imported.
 
 Starting Python and its imports costs more than all the rest of a task's start, so it is paid
-once: a holder is a fork. There are two, one for headless tasks, and one that has loaded the
-terminal emulator for panes; a headless task never waits for that import.
+once: a holder is a fork, made ahead of the request it waits for. There are two zygotes, one for
+headless tasks, and one that has loaded the terminal emulator for panes; a headless task never
+waits for that import.
 
 A request is a 4-byte big-endian length and a msgpack pair (SpawnRequest, token); the answer is
 framed likewise: nil, or [code, message, hint]. It comes when the holder's socket listens. Holders
@@ -150,59 +151,82 @@ def main(headless: int, panes: int) -> None:
 
 
 def _serve(daemon: socket.socket) -> None:
+    spare = _Spare(daemon)
     while True:
         header = _read(daemon, _LENGTH.size)
         body = _read(daemon, _LENGTH.unpack(header)[0]) if header else b""
         if not body:
             return
-        request, token = msgspec.msgpack.decode(body, type=_Request)
-        answer = msgspec.msgpack.encode(_fork_holder(request, token, daemon))
+        answer = msgspec.msgpack.encode(spare.become_holder(header + body))
         daemon.sendall(_LENGTH.pack(len(answer)) + answer)
+        spare = _Spare(daemon)
 
 
-def _fork_holder(request: SpawnRequest, token: str, daemon: socket.socket) -> _Answer:
-    ready, told = os.pipe2(os.O_CLOEXEC)
-    if os.fork() == 0:
-        os.close(ready)
-        daemon.close()
-        _become_holder(request, token, told)
-    os.close(told)
-    # One read, not up to the end: the launcher below the holder still has this pipe open.
-    report = os.read(ready, _REPORT_BYTES)
-    os.close(ready)
-    if not report:
+class _Spare:
+    """A fork made before anybody asks, waiting to become a holder: 2 ms that no start waits for.
+
+    It ends by itself when the zygote does.
+    """
+
+    def __init__(self, daemon: socket.socket) -> None:
+        self._line, its_end = socket.socketpair()
+        if os.fork() == 0:
+            self._line.close()
+            daemon.close()
+            _wait_as_spare(its_end)
+        its_end.close()
+
+    def become_holder(self, request: bytes) -> _Answer:
+        """`request`: framed, as the daemon sent it."""
+        with self._line, contextlib.suppress(OSError):
+            self._line.sendall(request)
+            # One read, not up to the end: the launcher below the holder still has the other end.
+            if report := self._line.recv(_REPORT_BYTES):
+                return _ANSWERS.decode(report)
         return LaunchFailed.code, "The holder ended before it listened.", "Try again."
-    return _ANSWERS.decode(report)
 
 
-def _become_holder(request: SpawnRequest, token: str, told: int) -> NoReturn:
+def _wait_as_spare(line: socket.socket) -> NoReturn:
     status = 1
     try:
-        os.setsid()
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        answer: _Answer = None
-        prepared = None
-        try:
-            prepared = holder.prepare(request, token)
-        except TaskpassError as error:
-            answer = (error.code, error.message, error.hint)
-        except OSError as error:
-            answer = (LaunchFailed.code, f"Cannot start the task: {error.strerror}.", "")
-        os.write(told, msgspec.msgpack.encode(answer)[:_REPORT_BYTES])
-        os.close(told)
-        if prepared is not None:
-            held, terminal = prepared
-            asyncio.run(held.run(terminal))
-            status = 0
+        runner = asyncio.Runner()
+        runner.get_loop()
+        holder.home()
+        header = _read(line, _LENGTH.size)
+        body = _read(line, _LENGTH.unpack(header)[0]) if header else b""
+        if body:
+            request, token = msgspec.msgpack.decode(body, type=_Request)
+            _become_holder(request, token, line, runner)
+        status = 0
     finally:
         os._exit(status)
 
 
-def _read(daemon: socket.socket, length: int) -> bytes:
+def _become_holder(
+    request: SpawnRequest, token: str, line: socket.socket, runner: asyncio.Runner
+) -> None:
+    os.setsid()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    answer: _Answer = None
+    prepared = None
+    try:
+        prepared = holder.prepare(request, token)
+    except TaskpassError as error:
+        answer = (error.code, error.message, error.hint)
+    except OSError as error:
+        answer = (LaunchFailed.code, f"Cannot start the task: {error.strerror}.", "")
+    line.sendall(msgspec.msgpack.encode(answer)[:_REPORT_BYTES])
+    line.close()
+    if prepared is not None:
+        held, terminal = prepared
+        runner.run(held.run(terminal))
+
+
+def _read(line: socket.socket, length: int) -> bytes:
     data = bytearray()
     while len(data) < length:
-        part = daemon.recv(length - len(data))
+        part = line.recv(length - len(data))
         if not part:
             return b""
         data += part
