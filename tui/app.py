@@ -142,7 +142,11 @@ class TaskpassApp(App[int], inherit_bindings=False):
                 if self.shape == "run" and approval.task in self.world.family(self._own_task):
                     # A status line has no room for it.
                     wanted = approval.title.partition("\n")[0]
-                    self._say(f"▲ wants {clip(wanted, 100)}  {LEADER_SHOWN} a answers")
+                    self.notify(
+                        f"▲ wants {clip(wanted, 100)}  {LEADER_SHOWN} a answers",
+                        severity="warning",
+                        markup=False,
+                    )
             case wire.ApprovalAnswered(answer=Answer.EXPIRED):
                 self._say("Nobody answered in time: the request is denied.", bad=True)
         own = self.world.tasks.get(self._own_task)
