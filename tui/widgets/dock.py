@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from supervisor import wire
-from supervisor.model import ApprovalRequest, Effect, Risk
+from supervisor.model import ApprovalRequest, Effect, Risk, Verb
 from tui import palette
 from tui.gate import TASK_MINUTES, Gate, Move, Reply
 from tui.lines import RISK_COLOUR, View, identity, tier
@@ -317,10 +317,30 @@ class ApprovalDock(Vertical, can_focus=True):
             self._foot()
 
 
+# What attributes say that a person decides by; (name, value) → words.
+_NOTES: dict[tuple[str, object], str] = {
+    ("uninspectable", True): "cannot be read: what it does is not known",
+    ("known", False): "a program that taskpass does not know",
+    ("inside", True): "in the workspace",
+    ("inside", False): "outside the workspace",
+    ("root", True): "the workspace itself, or above it",
+    ("home", True): "the home directory",
+    ("ours", True): "taskpass's own files",
+}
+# Said by the effect itself, or of use to policy only.
+_SILENT = frozenset(
+    {"method", "path", "program", "argv0", "arguments", "subcommand", "text", "name", "folded"}
+    | {name for name, _ in _NOTES}
+)
+
+
 def _effect(effect: Effect) -> Text:
-    """An effect with every attribute it has."""
-    text = visible(effect.label)
-    for name, value in effect.attributes.items():
-        if name not in ("method", "path"):
-            text.append("  ").append_text(visible(f"{name}={value}", palette.MUTED))
+    """An effect in words; an attribute that has none is shown as it is."""
+    attributes = effect.attributes
+    command = attributes.get("text") if effect.verb is Verb.RUN else ""
+    text = visible(f"run {command}" if command else effect.label)
+    notes = [words for (name, value), words in _NOTES.items() if attributes.get(name) is value]
+    notes += [f"{n}={v}" for n, v in attributes.items() if v and n not in _SILENT]
+    for note in notes:
+        text.append("  ").append_text(visible(note, palette.MUTED))
     return text
