@@ -64,7 +64,7 @@ def main(command: str, words: list[str]) -> int:
             "This terminal is inside a task already; a task does not start another one.",
             hint="Use a terminal outside it.",
         )
-    request = wanted | {"argv": argv, "cwd": _working_directory(), "environ": dict(os.environ)}
+    request = wanted | {"argv": argv, "cwd": _working_directory(), "environ": _environ()}
     if not wanted["interactive"]:
         from supervisor.cli.headless import run_headless
 
@@ -76,6 +76,18 @@ def main(command: str, words: list[str]) -> int:
             hint="Add --headless to run without a screen.",
         )
     return _run_in_terminal(request)
+
+
+def _environ() -> dict[str, str]:
+    """Our environment, without what is no text and so cannot be told to the supervisor."""
+    kept = {}
+    for name, value in os.environ.items():
+        try:
+            f"{name}={value}".encode()
+        except UnicodeEncodeError:
+            continue
+        kept[name] = value
+    return kept
 
 
 def _usage(message: str, *, hint: str) -> UsageError:
