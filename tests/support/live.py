@@ -180,7 +180,16 @@ class Install:
         if pid:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
-            wait_for(lambda: not Path(f"/proc/{pid}").exists(), "the supervisor to end")
+            wait_for(lambda: ended(pid), "the supervisor to end")
+
+
+def ended(pid: int) -> bool:
+    """Whether a process is over; whoever inherited it may take a second to collect it."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return stat.rpartition(b")")[2].split()[0] == b"Z"
 
 
 def wait_for(condition: Callable[[], _T], what: str, patience: float = PATIENCE) -> _T:
