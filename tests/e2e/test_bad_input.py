@@ -298,6 +298,7 @@ def test_a_disk_that_fills_up_releases_nothing(install: Install, api: ApiServer)
 def test_a_history_that_was_altered(install: Install) -> None:
     assert install.cli(*HEADLESS, "--", "true").returncode == 0
     install.cli("stop")
+    wait_for(lambda: not install.daemon_pid(), "the supervisor to let go of its history")
     ledger = install.paths.ledger
     kept = ledger.read_bytes()
     ledger.write_bytes(b"not a database" + kept[14:])
