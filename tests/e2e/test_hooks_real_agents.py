@@ -118,7 +118,7 @@ async def test_an_allowed_call_runs_and_is_settled(bench: Bench) -> None:
     assert "it-42" in bench.model.last.last_result
     assert list(bench.model.last.results) == [opened.agent_call_id]
     assert at.authorize.settled[0] == (opened.agent_call_id, "ok")
-    assert at.authorize.settled[-1] == ("", "turn ended")
+    assert ("", "turn ended") in at.authorize.settled
     assert at.authorize.incidents == []
 
 
