@@ -36,7 +36,7 @@ _MAX_WAITING = 64 * 1024
 # curl ← sh ← agent; the shell that Codex starts the script with becomes the script
 _LONGEST_CHAIN = 3
 # A child between fork and exec shows its parent's descriptors for a moment.
-_ATTEST_TRIES = 3
+_ATTEST_TRIES = 10
 _ATTEST_PAUSE = 0.004  # seconds
 
 _OUTCOMES = {"post": "ok", "failed": "failed"}

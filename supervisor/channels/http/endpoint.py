@@ -236,7 +236,10 @@ class Endpoint(asyncio.Protocol):
         """Close now; what is written and not sent is dropped."""
         if not self.lost:
             self._eof = self.lost = True
-            self._transport.abort()
+            # CPython's TLS transport forgets its protocol when it closes by itself, and then
+            # (up to 3.11.4) fails on an abort that comes before we are told of the loss.
+            with contextlib.suppress(AttributeError):
+                self._transport.abort()
 
     def _wake(self) -> None:
         if self._readable is not None and not self._readable.done():
