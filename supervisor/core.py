@@ -261,9 +261,9 @@ class Engine(Authorize):
         deadline: float,
     ) -> tuple[Approval | None, str]:
         task = entry.task.id
-        standing = self.approvals.standing(task, entry.epoch, request.call_hash, effects)
-        if standing is not None:
-            return standing, standing.id
+        redeemed = self.approvals.redeem(task, entry.epoch, request.call_hash)
+        if redeemed is not None:
+            return redeemed, redeemed.id
         pending = self.approvals.ask(request, effects)
         if pending.fresh:
             entry.asked += 1

@@ -117,13 +117,6 @@ class ApprovalQueue:
         self._hand_over(id, approval)
         return question.request, approval
 
-    def standing(
-        self, task: str, epoch: int, call_hash: str, effects: Sequence[Effect] = ()
-    ) -> Approval | None:
-        """As `redeem`. Standing approvals for the task are found by `ask`, which knows all of
-        the request they are bound to."""
-        return self.redeem(task, epoch, call_hash)
-
     def redeem(self, task: str, epoch: int, call_hash: str) -> Approval | None:
         """The approval of a ticket, exactly once and for exactly this call."""
         return self._rules.redeem((task, epoch, call_hash), self._clock())
