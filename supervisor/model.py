@@ -170,6 +170,10 @@ class Verb(StrEnum):
     DELETE = "delete"  # resource: path
     CONNECT = "connect"  # resource: host:port, no request seen
     HTTP = "http"  # resource: host; attributes method, path
+    PUSH = "push"  # resource: "REMOTE REF"
+    SQL = "sql"  # resource: database
+    INSTALL = "install"  # resource: package manager
+    OPERATE = "operate"  # resource: "SYSTEM OPERATION" on a live system that others share
     MCP = "mcp"  # resource: server.tool
     SPAWN = "spawn"  # resource: subagent
     OTHER = "other"  # resource: tool name

@@ -1,0 +1,61 @@
+"""What reading a command gives, and what its readers may ask of each other. No I/O.
+
+The shell's walker finds simple commands; `programs` says what one simple command would do by
+the knowledge of programs; a wrapper (`xargs`, `env`, `sh -c`) hands what it runs back to the
+walker. `Reading` is where all of them put what they found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from supervisor.effects.files import Place
+from supervisor.model import Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a command after quote removal."""
+
+    text: str
+    exact: bool = True  # False: `text` lacks parts that are only known when it runs
+    glob: bool = False  # contains an unquoted * ? [
+    quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The circumstances of one simple command."""
+
+    place: Place
+    cwd: str  # real path; "" when only known at run time
+    path: str = ""  # PATH that programs are found on, "" for the supervisor's idea of it
+    stdin: str = ""  # "": none of interest, "pipe", "file", "text" (here-document or -string)
+    stdin_text: str = ""  # the text, where `stdin` is "text" and it is exact
+    downloaded: bool = False  # what comes in by the pipe was fetched from the network
+    variables: Mapping[str, str] = field(default_factory=dict)  # exact values set before
+    elsewhere: bool = False  # runs on another machine or in a container: paths are not ours
+    depth: int = 0  # of wrappers and nested scripts
+
+
+@dataclass(slots=True)
+class Reading:
+    """Everything found so far, in order; `budget` bounds the work of one call."""
+
+    effects: list[Effect] = field(default_factory=list)
+    budget: int = 20_000  # steps left; at 0 the rest is uninspectable
+
+    def add(self, *effects: Effect) -> None:
+        self.effects += effects
+
+
+class Shell(Protocol):
+    """What the reader of a program may hand on."""
+
+    def run(self, words: Sequence[Word], where: Where, reading: Reading) -> None:
+        """A further simple command: `words` as the program would execute them."""
+
+    def script(self, text: Word, where: Where, reading: Reading) -> None:
+        """A text that a POSIX shell would execute; one that is not exact is uninspectable."""
