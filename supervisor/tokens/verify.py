@@ -54,30 +54,39 @@ class TokenVerifier:
         Raises:
             InvalidToken: says what is wrong, never what the token contains.
         """
+        header, payload = self.signed(token)
+        if header.get("typ") != TYPE:
+            raise _invalid("is of another type")
+        claims = _object(payload, "claims")
+        self._check(claims, audience)
+        return claims
+
+    def signed(self, token: str) -> tuple[dict[str, Any], bytes]:
+        """Header and payload of a compact JWS that one of the keys has signed; no claim is read.
+
+        Raises:
+            InvalidToken: as `verify`.
+        """
         if len(token) > _LONGEST:
             raise _invalid("is too long")
         segments = token.split(".")
         if len(segments) != 3:
             raise _invalid("does not have three parts")
-        header_text, claims_text, signature_text = segments
-        header = _object(header_text, "header")
-        unknown = header.keys() - _ALLOWED_HEADER
-        if unknown:
+        header_text, payload_text, signature_text = segments
+        header = _object(_bytes(header_text, "header"), "header")
+        if header.keys() - _ALLOWED_HEADER:
             raise _invalid("has header members that are not allowed")
-        if header.get("typ") != TYPE:
-            raise _invalid("is of another type")
         kid = header.get("kid")
         key = self._keys.get(kid) if isinstance(kid, str) else None
         if key is None:
             raise _invalid("is signed by an unknown key")
         if header.get("alg") != "ES256":
             raise _invalid("does not use the algorithm of its key")
-        signed = f"{header_text}.{claims_text}".encode()
-        if not self._algorithm.verify(signed, key, _bytes(signature_text, "signature")):
+        payload = _bytes(payload_text, "claims")
+        message = f"{header_text}.{payload_text}".encode()
+        if not self._algorithm.verify(message, key, _bytes(signature_text, "signature")):
             raise _invalid("has a signature that does not verify")
-        claims = _object(claims_text, "claims")
-        self._check(claims, audience)
-        return claims
+        return header, payload
 
     def _check(self, claims: Mapping[str, Any], audience: str) -> None:
         missing = [name for name in _REQUIRED if name not in claims]
@@ -121,11 +130,9 @@ def _public_key(jwk: Mapping[str, Any]) -> tuple[str, ec.EllipticCurvePublicKey]
         raise ConfigError(f"A key in the JWK set cannot be used: {error}.") from error
 
 
-def _object(text: str, part: str) -> dict[str, Any]:
+def _object(data: bytes, part: str) -> dict[str, Any]:
     try:
-        value = json.loads(
-            _bytes(text, part), object_pairs_hook=_no_duplicates, parse_constant=_no_constant
-        )
+        value = json.loads(data, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise _invalid(f"has a {part} part that is not JSON") from error
     if not isinstance(value, dict):
