@@ -1,0 +1,79 @@
+"""Variables that change which code the next programs run. No I/O."""
+
+from __future__ import annotations
+
+
+def _set(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+_NAMES = _set(
+    # the shell itself
+    "PATH IFS BASH_ENV ENV PROMPT_COMMAND SHELLOPTS BASHOPTS PS4 CDPATH FPATH ZDOTDIR HISTFILE "
+    "GLOBIGNORE EXECIGNORE SHELL "
+    # where programs and settings are found
+    "HOME XDG_CONFIG_HOME XDG_CONFIG_DIRS XDG_DATA_DIRS XDG_DATA_HOME "
+    # interpreters
+    "PYTHONPATH PYTHONSTARTUP PYTHONHOME PYTHONINSPECT PYTHONBREAKPOINT PYTHONUSERBASE "
+    "PYTHONWARNINGS PYTHONEXECUTABLE PYTHONPLATLIBDIR NODE_OPTIONS NODE_PATH "
+    "NODE_REPL_EXTERNAL_MODULE "
+    "PERL5OPT PERL5LIB PERLLIB PERL5DB RUBYOPT RUBYLIB RUBYPATH LUA_INIT LUA_PATH LUA_CPATH "
+    "PHPRC PHP_INI_SCAN_DIR JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS _JAVA_OPTIONS CLASSPATH "
+    "R_PROFILE R_PROFILE_USER R_ENVIRON R_LIBS JULIA_LOAD_PATH TCLLIBPATH AWKPATH AWKLIBPATH "
+    "GUILE_LOAD_PATH ERL_FLAGS ERL_AFLAGS ELIXIR_ERL_OPTIONS DOTNET_STARTUP_HOOKS BUN_OPTIONS "
+    # programs that others start
+    "EDITOR VISUAL FCEDIT SUDO_EDITOR PAGER MANPAGER LESSOPEN LESSCLOSE LESSKEY LESSKEYIN LESS "
+    "BROWSER SUDO_ASKPASS SSH_ASKPASS RSYNC_RSH RSYNC_CONNECT_PROG CVS_RSH SVN_SSH "
+    "TERMINFO TERMCAP MAILCAPS VIMINIT EXINIT NVIM_APPNAME "
+    # builds
+    "MAKEFLAGS GNUMAKEFLAGS MAKEFILES CC CXX LD AR RUSTC RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER "
+    "RUSTDOC RUSTFLAGS RUSTUP_TOOLCHAIN CARGO_HOME CARGO_BUILD_RUSTC_WRAPPER "
+    "CARGO_ENCODED_RUSTFLAGS "
+    "GOFLAGS GOROOT GOPATH GOTOOLDIR GOENV GOTOOLCHAIN CGO_CFLAGS CGO_LDFLAGS GRADLE_OPTS "
+    "MAVEN_OPTS MAVEN_ARGS SBT_OPTS COMPILER_PATH GCC_EXEC_PREFIX GCONV_PATH NLSPATH "
+    "PYTEST_ADDOPTS PYTEST_PLUGINS TOX_CONFIG_FILE "
+    # where packages and requests come from or go to
+    "HTTP_PROXY HTTPS_PROXY ALL_PROXY FTP_PROXY http_proxy https_proxy all_proxy ftp_proxy "
+    "SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE NODE_EXTRA_CA_CERTS CURL_HOME "
+    "NODE_TLS_REJECT_UNAUTHORIZED WGETRC GOPROXY GOSUMDB GONOSUMDB GOINSECURE "
+    "ANTHROPIC_BASE_URL OPENAI_BASE_URL OPENAI_API_BASE DOCKER_HOST KUBECONFIG "
+    "OPENSSL_CONF OPENSSL_MODULES OPENSSL_ENGINES GNUPGHOME LOCPATH HOSTALIASES RES_OPTIONS "
+    "ANSIBLE_CONFIG TF_CLI_CONFIG_FILE AWS_CONFIG_FILE TAR_OPTIONS GREP_OPTIONS UNZIP ZIPOPT "
+    "GZIP XZ_OPT PSQLRC PSQL_EDITOR MYSQL_HOME SQLITE_HISTORY"
+)
+_BEGINNINGS = (
+    "LD_", "DYLD_", "GIT_", "BASH_FUNC_", "CARGO_TARGET_", "NPM_CONFIG_", "npm_config_", "PIP_",
+    "UV_", "YARN_", "PNPM_", "BUNDLE_", "GEM_", "MALLOC_", "GLIBC_TUNABLES", "TASKPASS_",
+    "CLAUDE_", "CODEX_", "COR_", "CORECLR_", "JAVA_OPTS", "HELM_", "POETRY_",
+)  # fmt: skip
+_HARMLESS = _set(
+    "GIT_PAGER GIT_TERMINAL_PROMPT GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_AUTHOR_DATE "
+    "GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL GIT_COMMITTER_DATE GIT_OPTIONAL_LOCKS "
+    "GIT_MERGE_AUTOEDIT UV_NO_PROGRESS PIP_NO_INPUT PIP_DISABLE_PIP_VERSION_CHECK "
+    "PIP_NO_CACHE_DIR UV_OFFLINE UV_FROZEN UV_NO_SYNC LD_BIND_NOW"
+)
+_HARMLESS_VALUES = {
+    "GIT_PAGER": frozenset({"", "cat", "less"}),
+    "PAGER": frozenset({"", "cat", "less", "more"}),
+    "MANPAGER": frozenset({"", "cat", "less"}),
+    "EDITOR": frozenset({"true", ":", "cat"}),
+    "VISUAL": frozenset({"true", ":", "cat"}),
+    "GIT_EDITOR": frozenset({"true", ":", "cat"}),
+    "GIT_SEQUENCE_EDITOR": frozenset({"true", ":", "cat"}),
+    "BROWSER": frozenset({"", "none", "true"}),
+    "PYTHONWARNINGS": frozenset({"ignore", "default", "error", "always", "once"}),
+    "CC": frozenset({"gcc", "clang", "cc"}),
+    "CXX": frozenset({"g++", "clang++", "c++"}),
+}
+
+
+def loads_code(name: str, value: str | None = None) -> bool:
+    """Whether setting the variable `name` can change which code runs or where requests go.
+
+    With an exact `value`, some settings are harmless that are not in general (`PAGER=cat`).
+    """
+    if value is not None and value in _HARMLESS_VALUES.get(name, ()):
+        return False
+    if name in _HARMLESS:
+        return name in _HARMLESS_VALUES
+    return name in _NAMES or name.startswith(_BEGINNINGS)

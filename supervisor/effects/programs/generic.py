@@ -1,0 +1,435 @@
+"""What a simple command does, by the table of its program."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from supervisor.effects.environment import loads_code
+from supervisor.effects.files import within
+from supervisor.effects.knowledge import (
+    Knowledge,
+    KnowledgeError,
+    Operand,
+    Table,
+    knowledge,
+    variant,
+)
+from supervisor.effects.programs.invocation import (
+    Invocation,
+    base_name,
+    run_effect,
+)
+from supervisor.effects.programs.options import Given, split
+from supervisor.effects.programs.registry import find_reader
+from supervisor.effects.programs.shapes import install_effect, push_effect, sql_effect
+from supervisor.effects.reading import Reading, Shell, Where, Word
+from supervisor.model import Verb
+
+_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
+_HARMLESS = frozenset({"--help", "--version"})
+_TRUSTED = re.compile(
+    r"(?:/usr(?:/local)?|/opt/homebrew|/opt/local|/snap)?/s?bin/[^/]+|/usr/lib(?:exec)?/[^/]+/[^/]+"
+)
+_variants: dict[tuple[tuple[str, ...], tuple[int, ...]], Table] = {}
+
+
+def read_program(
+    words: Sequence[Word],
+    where: Where,
+    reading: Reading,
+    shell: Shell,
+    *,
+    tables: Knowledge | None = None,
+) -> None:
+    """Add what the simple command `words` would do: its run first, then all the rest.
+
+    `tables` is the knowledge that is shipped unless a test brings its own. Never raises for
+    what stands in a command: what cannot be read is an effect that says so.
+    """
+    tables = tables or knowledge()
+    position = len(reading.effects)
+    reading.budget -= len(words) + 1
+    if reading.budget <= 0:
+        reading.add(run_effect(words[:1], why="is one of too many commands to judge"))
+        return
+    argv0 = words[0]
+    name = base_name(argv0.text)
+    if not argv0.exact or argv0.glob or not name:
+        reading.add(run_effect(words, why="a program whose name is only known when it runs"))
+        return
+    fault = ""
+    try:
+        table = tables.table((name,))
+        if table is not None:
+            table, given, start = _subcommand(tables, table, words)
+    except KnowledgeError as error:
+        table, fault = None, f"is described wrongly: {error}"
+    if table is None:
+        reading.add(run_effect(words, known=False, why=fault or f"{name} is not known"))
+        return
+    invocation = Invocation(words, table, where, reading, shell, given)
+    if "/" in argv0.text and not _TRUSTED.fullmatch(argv0.text):
+        invocation.opaque("is not in a directory of programs")
+    try:
+        if not (len(words) == 2 and words[1].exact and words[1].text in _HARMLESS):
+            _interpret(invocation, words, start)
+    except KnowledgeError as error:
+        invocation.opaque(f"is described wrongly: {error}")
+    reading.effects.insert(position, invocation.effect())
+
+
+def _subcommand(tables: Knowledge, table: Table, words: Sequence[Word]) -> tuple[Table, Given, int]:
+    """The table of the longest key that `words` begin with, and where its words begin."""
+    start = 1
+    given = Given(next=1)
+    while table.subcommands:
+        before = split(words, start, table, stop=True)
+        if before.next >= len(words) or not words[before.next].exact:
+            break
+        child = tables.child(table, words[before.next].text)
+        if child is None:
+            break
+        given.options += before.options
+        given.problems += before.problems
+        start = before.next + 1
+        table = child
+    return table, given, start
+
+
+def _interpret(invocation: Invocation, words: Sequence[Word], start: int) -> None:
+    """Everything that the words from `start` on mean by the invocation's table."""
+    table = invocation.table
+    given = invocation.given
+    if not table.reader:
+        rest = split(words, start, table)
+        given.options += rest.options
+        given.operands += rest.operands
+        given.problems += rest.problems
+        table = _changed(table, given)
+        if table is not invocation.table and not table.reader:
+            again = split(words, start, table)
+            given.options = given.options[: len(given.options) - len(rest.options)]
+            given.options += again.options
+            given.operands = again.operands
+            given.problems = given.problems[: len(given.problems) - len(rest.problems)]
+            given.problems += again.problems
+        invocation.table = table
+    elif table.inherited_when:
+        table = invocation.table = _changed(table, given)
+    invocation.act = table.act
+    invocation.everywhere = table.everywhere
+    if table.reader:
+        read = find_reader(table.reader)
+        if read is None:
+            invocation.opaque(f"needs the reader {table.reader}, which is missing")
+            return
+        read(invocation, words[start:])
+        return
+    for problem in given.problems:
+        invocation.opaque(problem)
+    apply_given(invocation, given)
+
+
+def apply_given(invocation: Invocation, given: Given) -> None:
+    """The effects of options and operands by the invocation's table; for readers as well."""
+    table = invocation.table
+    for option, value in given.options:
+        if option.role == "in" and value is not None:
+            apply(invocation, "in", value)
+    for option, value in given.options:
+        if option.role is not None and value is not None and option.role not in {"in", "text"}:
+            apply(invocation, option.role, value)
+    operands(invocation, given.operands)
+    for written in table.effects:
+        _written(invocation, written)
+
+
+def _changed(table: Table, given: Given) -> Table:
+    """`table` with the `when` sub-tables that hold laid over it."""
+    if not table.when and not table.inherited_when:
+        return table
+    names = given.names
+    first = given.operands[0] if given.operands else None
+    matching = [
+        index
+        for index, when in enumerate((*table.inherited_when, *table.when))
+        if (when.options and not names.isdisjoint(when.options))
+        or (when.operands and first is not None and first.text in when.operands)
+    ]
+    if not matching:
+        return table
+    if first is not None and not first.exact and any(when.operands for when in table.when):
+        given.problems.append("has a first word that is only known when it runs")
+    found_key = (table.key, tuple(matching))
+    found = _variants.get(found_key)
+    if found is None or found.file != table.file:
+        every = (*table.inherited_when, *table.when)
+        found = variant(table, [every[index].changes for index in matching])
+        _variants[found_key] = found
+    return found
+
+
+# ── Roles ───────────────────────────────────────────────────────────────────────────────
+
+
+def operands(invocation: Invocation, words: Sequence[Word]) -> None:
+    """Give each operand its role by the invocation's table."""
+    table = invocation.table
+    roles = table.operands
+    if not words and (table.subcommands or not roles):
+        if table.input:
+            _input(invocation)
+        return
+    if not roles:
+        what = "subcommand" if table.subcommands else "word"
+        invocation.opaque(f"does not know the {what} {words[0].text}")
+        return
+    executes = _assign(invocation, list(words), roles)
+    if table.input and not executes and not any(_is_code(o.role) for o, _ in _valued(invocation)):
+        _input(invocation)
+
+
+def _valued(invocation: Invocation) -> list[tuple[Operand, Word]]:
+    return [
+        (Operand(option.role), value)
+        for option, value in invocation.given.options
+        if option.role is not None and value is not None
+    ]
+
+
+def _assign(invocation: Invocation, words: list[Word], roles: tuple[Operand, ...]) -> bool:
+    """Whether one of `words` is a program text or a script."""
+    executes = False
+    if roles[0].role == "assign" and roles[0].many:
+        while words and _ASSIGNMENT.match(words[0].text):
+            apply(invocation, "assign", words.pop(0))
+        roles = roles[1:]
+    spare = len(words) - sum(1 for role in roles if not (role.many or role.optional))
+    for position, role in enumerate(roles):
+        if role.rest:
+            rest(invocation, role.role, words)
+            return executes
+        count = 1
+        if role.many:
+            later = roles[position + 1 :]
+            count = max(0, len(words) - sum(1 for other in later if not other.optional))
+            spare = 0
+        elif role.optional:
+            if spare <= 0:
+                continue
+            spare -= 1
+        for word in words[:count]:
+            executes = executes or _is_code(role.role)
+            apply(invocation, role.role, word)
+        del words[:count]
+    for word in words:
+        invocation.opaque(f"does not know what the word {word.text} is for")
+    return executes
+
+
+def _is_code(role: str) -> bool:
+    return role == "script" or role.startswith("code:") or role == "command"
+
+
+def rest(invocation: Invocation, role: str, words: Sequence[Word]) -> None:
+    """The rest of the words is a command of its own."""
+    if not words:
+        return
+    match role:
+        case "program":
+            invocation.run(words)
+        case "elsewhere":
+            invocation.run(words, invocation.deeper(elsewhere=True))
+        case _:
+            invocation.script(joined(words))
+
+
+def joined(words: Sequence[Word]) -> Word:
+    """The words as one text, with blanks between them."""
+    return Word(
+        " ".join(word.text for word in words),
+        exact=all(word.exact and not word.glob for word in words),
+    )
+
+
+def apply(invocation: Invocation, role: str, word: Word) -> None:
+    """What it means that `word` stands in `role`."""
+    if role.startswith("code:"):
+        code(invocation, role[5:], word)
+        return
+    _APPLY[role](invocation, word)
+
+
+def code(invocation: Invocation, language: str, text: Word) -> None:
+    """`text` is a program in `language` that is executed."""
+    from supervisor.effects.programs import languages
+
+    invocation.source = invocation.source or "arguments"
+    languages.read_code(invocation, language, text)
+
+
+def script(invocation: Invocation, word: Word, language: str = "") -> None:
+    """A file that is executed as a program in `language`, where that is known."""
+    from supervisor.effects.programs import languages
+
+    invocation.source = "file"
+    languages.read_script(invocation, word, language or invocation.table.input)
+
+
+def _input(invocation: Invocation) -> None:
+    """The program takes its program from its standard input."""
+    from supervisor.effects.programs import languages
+
+    languages.read_input(invocation, invocation.table.input)
+
+
+def _text(invocation: Invocation, word: Word) -> None:
+    del invocation, word
+
+
+def _read(invocation: Invocation, word: Word) -> None:
+    if word.text != "-":
+        invocation.read(word)
+
+
+def _write(invocation: Invocation, word: Word) -> None:
+    if word.text != "-":
+        invocation.write(word)
+
+
+def _delete(invocation: Invocation, word: Word) -> None:
+    invocation.delete(word)
+
+
+def _edit(invocation: Invocation, word: Word) -> None:
+    if invocation.read(word):
+        invocation.write(word)
+
+
+def _move(invocation: Invocation, word: Word) -> None:
+    if invocation.read(word):
+        invocation.delete(word)
+
+
+def _in(invocation: Invocation, word: Word) -> None:
+    where = invocation.where
+    cwd = ""
+    if word.exact and (where.cwd or word.text.startswith("/")):
+        cwd = resolve(word.text, where.cwd)
+    if not cwd and not where.elsewhere:
+        invocation.opaque("works in a directory that is only known when it runs")
+    invocation.where = replace(where, cwd=cwd)
+
+
+def resolve(path: str, cwd: str) -> str:
+    """The real path of `path` seen from `cwd`."""
+    return os.path.realpath(os.path.join(cwd, path))
+
+
+def _at_read(invocation: Invocation, word: Word) -> None:
+    if word.text.startswith("@"):
+        _read(invocation, replace(word, text=word.text[1:]))
+    elif not word.exact:
+        invocation.opaque("may read a file that is only known when it runs")
+
+
+def _at_value(invocation: Invocation, word: Word) -> None:
+    _, equals, value = word.text.partition("=")
+    _at_read(invocation, replace(word, text=value) if equals else word)
+
+
+def _remote_read(invocation: Invocation, word: Word) -> None:
+    invocation.remote(Verb.READ, word)
+
+
+def _remote_write(invocation: Invocation, word: Word) -> None:
+    invocation.remote(Verb.WRITE, word)
+
+
+def _command(invocation: Invocation, word: Word) -> None:
+    invocation.script(word)
+
+
+def library(invocation: Invocation, word: Word) -> None:
+    """Code of the workspace is the project's; any other cannot be told to be harmless."""
+    if not invocation.read(word):
+        return
+    where = invocation.where
+    if not where.elsewhere and within(resolve(word.text, where.cwd), where.place.workspace):
+        invocation.act = invocation.act or "project"
+    else:
+        invocation.opaque(f"loads code from {word.text}")
+
+
+def _assignment(invocation: Invocation, word: Word) -> None:
+    match = _ASSIGNMENT.match(word.text)
+    if match is None:
+        invocation.opaque("sets a variable that is only known when it runs")
+    elif loads_code(match[1], word.text[match.end() :] if word.exact else None):
+        invocation.opaque(f"sets {match[1]}, which changes what programs run")
+
+
+def _ref(invocation: Invocation, word: Word) -> None:
+    invocation.target = invocation.target or word.text
+
+
+def _opaque(invocation: Invocation, word: Word) -> None:
+    invocation.opaque(f"is told {word.text}, which cannot be read beforehand")
+
+
+_APPLY: dict[str, Callable[[Invocation, Word], None]] = {
+    "text": _text,
+    "read": _read,
+    "write": _write,
+    "delete": _delete,
+    "edit": _edit,
+    "move": _move,
+    "clear": lambda invocation, word: invocation.clear(word),
+    "mode": _write,
+    "link": _text,
+    "in": _in,
+    "url": lambda invocation, word: invocation.url(word),
+    "host": lambda invocation, word: invocation.host(word),
+    "at-read": _at_read,
+    "at-value": _at_value,
+    "remote-read": _remote_read,
+    "remote-write": _remote_write,
+    "command": _command,
+    "script": script,
+    "library": library,
+    "assign": _assignment,
+    "package": lambda invocation, word: invocation.install(word),
+    "pid": _text,
+    "ref": _ref,
+    "opaque": _opaque,
+}
+
+
+def _written(invocation: Invocation, written: tuple[str, ...]) -> None:
+    """An effect that a table writes out."""
+    match written:
+        case ("read", path):
+            invocation.read(Word(path))
+        case ("write", path):
+            invocation.write(Word(path))
+        case ("delete", path):
+            invocation.delete(Word(path))
+        case ("connect", host):
+            invocation.host(Word(host))
+        case ("http", method, address):
+            invocation.url(Word(address), method)
+        case ("run", program):
+            invocation.run([Word(program)])
+        case ("push", remote, ref, *how):
+            invocation.add(push_effect(remote, ref, force="force" in how, delete="delete" in how))
+        case ("sql", statement, names):
+            invocation.add(sql_effect("", statement, names, remote=False))
+        case ("install", manager, package):
+            invocation.add(install_effect(manager, package, everywhere=invocation.everywhere))
+        case ("operate", system, operation, degree):
+            invocation.operate(system, operation, degree)
+        case _:
+            invocation.opaque("does what cannot be read beforehand")

@@ -1,0 +1,236 @@
+"""One run of a known program while it is being read: what it names, and what that means."""
+
+from __future__ import annotations
+
+import glob as globbing
+import itertools
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from supervisor.effects.files import file_effects
+from supervisor.effects.http import http_effect
+from supervisor.effects.knowledge import Table
+from supervisor.effects.programs.options import Given
+from supervisor.effects.programs.shapes import install_effect, operate_effect
+from supervisor.effects.reading import Reading, Shell, Where, Word
+from supervisor.model import Effect, Verb
+
+_MAX_MATCHES = 64
+_MAX_DEPTH = 40
+_PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./~-]+")
+_HOST = re.compile(r"(?:[^@\s/]+@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::(\d+))?")
+_REMOTE = re.compile(r"(?:[^@/:]+@)?(\[[0-9A-Fa-f:.]+\]|[^/:]+):(.*)", re.DOTALL)
+
+
+@dataclass(slots=True)
+class Invocation:
+    """The run of `words[0]`, a program of `table`; readers add what it would do.
+
+    `given` holds the options that stood before the subcommand and, for tables without a
+    reader, all options and operands.
+    """
+
+    words: Sequence[Word]
+    table: Table
+    where: Where
+    reading: Reading
+    shell: Shell
+    given: Given = field(default_factory=Given)
+    act: str = ""
+    source: str = ""
+    why: str = ""  # the first reason for which it is not inspectable
+    known: bool = True
+    target: str = ""  # what an operation is done to: the first word that only names something
+    manager: str = ""  # what installs; "" for the program itself
+    everywhere: bool = False
+
+    @property
+    def program(self) -> str:
+        return base_name(self.words[0].text)
+
+    def add(self, *effects: Effect) -> None:
+        self.reading.add(*effects)
+
+    def opaque(self, why: str) -> None:
+        """What it would do cannot be told beforehand; `why` goes on after the program's name."""
+        if not self.why:
+            self.why = f"{self.program} {why}"
+
+    # ── What its words name ─────────────────────────────────────────────────────────────
+
+    def file(self, verb: Verb, word: Word) -> bool:
+        """The file or directory `word` is read, written or deleted. False: which is not known."""
+        if self.where.elsewhere:
+            return True
+        found = path_effects(verb, word, self.where)
+        if found is None:
+            self.opaque(f"{_DOES[verb]} a file that is only known when it runs")
+            return False
+        self.add(*found)
+        return True
+
+    def read(self, word: Word) -> bool:
+        return self.file(Verb.READ, word)
+
+    def write(self, word: Word) -> bool:
+        return self.file(Verb.WRITE, word)
+
+    def delete(self, word: Word) -> bool:
+        return self.file(Verb.DELETE, word)
+
+    def clear(self, word: Word) -> None:
+        """A directory is deleted with all below it."""
+        start = len(self.reading.effects)
+        self.file(Verb.DELETE, word)
+        for index in range(start, len(self.reading.effects)):
+            effect = self.reading.effects[index]
+            self.reading.effects[index] = replace(
+                effect, attributes={**effect.attributes, "clear": True}
+            )
+
+    def url(self, word: Word, method: str = "GET") -> None:
+        """A request to the URL; `file:` names a file."""
+        if not word.exact or (word.glob and not word.quoted and "*" in word.text):
+            self.opaque("fetches an address that is only known when it runs")
+            return
+        if word.text[:5].lower() == "file:":
+            path = re.sub(r"^file:(?://(?:localhost)?(?=/))?", "", word.text, flags=re.IGNORECASE)
+            self.file(
+                Verb.READ if method in {"GET", "HEAD"} else Verb.WRITE, replace(word, text=path)
+            )
+            return
+        self.add(http_effect(word.text, method))
+
+    def host(self, word: Word, port: str = "") -> None:
+        """A connection to `host`, `user@host` or `host:port`."""
+        match = _HOST.fullmatch(word.text)
+        if not word.exact or match is None:
+            self.opaque("connects to a host that is only known when it runs")
+            return
+        port = match[2] or port
+        self.connect(match[1], port)
+
+    def connect(self, host: str, port: str = "") -> None:
+        name = host.lower().rstrip(".")
+        self.add(Effect(Verb.CONNECT, f"{name}:{port}" if port else name, {}))
+
+    def remote(self, verb: Verb, word: Word) -> None:
+        """`host:path` is on another machine, anything else is a file here."""
+        match = _REMOTE.fullmatch(word.text)
+        if word.exact and match is not None:
+            self.host(Word(match[1]))
+        elif not word.exact:
+            self.opaque("copies from or to a place that is only known when it runs")
+        else:
+            self.file(verb, word)
+
+    def install(self, word: Word) -> None:
+        """The package that `word` names is added."""
+        if not word.exact:
+            self.opaque("installs what is only known when it runs")
+        manager = self.manager or self.program
+        self.add(install_effect(manager, word.text, everywhere=self.everywhere))
+
+    def operate(self, system: str, operation: str, degree: str, target: str = "") -> None:
+        """`operation` on a live system that others share."""
+        self.add(operate_effect(system, operation, degree, target or self.target))
+
+    # ── What it hands on ────────────────────────────────────────────────────────────────
+
+    def deeper(self, *, elsewhere: bool = False) -> Where:
+        where = self.where
+        return replace(where, depth=where.depth + 1, elsewhere=where.elsewhere or elsewhere)
+
+    def run(self, words: Sequence[Word], where: Where | None = None) -> None:
+        """It runs `words` as a command of its own."""
+        where = where or self.deeper()
+        if where.depth > _MAX_DEPTH:
+            self.opaque("is nested too deep")
+        elif words:
+            self.shell.run(words, where, self.reading)
+
+    def script(self, text: Word, where: Where | None = None) -> None:
+        """A shell runs `text`."""
+        where = where or self.deeper()
+        if where.depth > _MAX_DEPTH:
+            self.opaque("is nested too deep")
+        else:
+            self.shell.script(text, where, self.reading)
+
+    def effect(self) -> Effect:
+        """The run itself."""
+        words = self.words
+        return run_effect(
+            words,
+            subcommand=self.table.subcommand,
+            known=self.known,
+            act=self.act,
+            source=self.source,
+            why=self.why,
+        )
+
+
+_DOES = {Verb.READ: "reads", Verb.WRITE: "writes", Verb.DELETE: "deletes"}
+
+
+def base_name(text: str) -> str:
+    """`/usr/bin/git` → `git`."""
+    return text.rstrip("/").rpartition("/")[2] or text
+
+
+def run_effect(
+    words: Sequence[Word],
+    *,
+    subcommand: str = "",
+    known: bool = True,
+    act: str = "",
+    source: str = "",
+    why: str = "",
+) -> Effect:
+    """The run of `words`; with a reason `why` for a known program it is not inspectable."""
+    texts = [word.text for word in words]
+    program = base_name(texts[0]) if texts else ""
+    return Effect(
+        Verb.RUN,
+        program,
+        {
+            "program": program,
+            "argv0": texts[0] if texts else "",
+            "arguments": " ".join(texts[1:]),
+            "subcommand": subcommand,
+            "text": " ".join(map(_shown, texts)),
+            "known": known,
+            "uninspectable": bool(why) and known,
+            "act": act,
+            "source": source,
+            "why": why,
+        },
+    )
+
+
+def _shown(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) else "'" + text.replace("'", "'\\''") + "'"
+
+
+def path_effects(verb: Verb, word: Word, where: Where) -> tuple[Effect, ...] | None:
+    """The effects on the file that `word` names; None when it cannot be told which.
+
+    A glob stands for every file that it matches now and for its own text: what it may match
+    when it runs is judged by that.
+    """
+    text = word.text
+    if not word.exact or not text or "\0" in text:
+        return None
+    if not where.cwd and not text.startswith("/"):
+        return None
+    if not word.glob:
+        return file_effects(verb, text, where.cwd or "/", where.place)
+    found = [*file_effects(verb, text, where.cwd or "/", where.place)]
+    matches = itertools.islice(
+        globbing.iglob(os.path.join(where.cwd, text), include_hidden=False), _MAX_MATCHES + 1
+    )
+    for match in matches:
+        found += file_effects(verb, match, where.cwd or "/", where.place)
+    return tuple(found)
