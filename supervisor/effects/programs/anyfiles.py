@@ -18,7 +18,9 @@ from supervisor.effects.reading import Word
 
 _URL = re.compile(r"(?:https?|ftp)://[^\s\"'<>]+", re.IGNORECASE)
 # A path that starts inside a word: `-o/etc/x`, `--out=~/x`, `list:../x`, `in.nc,/etc/x`.
-_INSIDE = re.compile(r"(?<![\w.~/])(?:~[\w-]*/|/|\.\./)[^=,;:@\"'<>|(){}\s]+|(?<=^-\w)[~/.][^=,;:]+")
+_INSIDE = re.compile(
+    r"(?<![\w.~/])(?:~[\w-]*/|/|\.\./)[^=,;:@\"'<>|(){}\s]+|(?<=^-\w)[~/.][^=,;:]+"
+)
 _NUMBER = re.compile(r"[-+]?[\d.]+(?:[eE][-+]?\d+)?%?")
 
 
@@ -33,8 +35,8 @@ def any_files(invocation: Invocation, words: Sequence[Word]) -> None:
             invocation.url(replace(word, text=address))
         text = _URL.sub("", word.text)
         found = [match[0] for match in _INSIDE.finditer(text)]
-        name, equals, value = text.partition("=")
-        if equals and value:
+        value = text.partition("=")[2]
+        if value:
             found.append(value)
         if text and text[0] != "-" and not _NUMBER.fullmatch(text):
             found.append(text)
