@@ -202,7 +202,7 @@ class Api:
         return wire.Snapshot(
             session=self.session,
             now=self.engine.clock(),
-            tasks=tuple(self.engine.view(entry) for entry in book.tasks()),
+            tasks=tuple(self.engine.desk.view(entry) for entry in book.tasks()),
             grants=tuple(book.grants()),
             leases=tuple(book.leases()),
             approvals=tuple(self.engine.approvals.all_pending()),
@@ -234,7 +234,7 @@ class Api:
         launched = await self.launcher.start(await _body(request, wire.StartTask))
         return _json(
             wire.Started(
-                task=self.engine.view(launched.entry),
+                task=self.engine.desk.view(launched.entry),
                 socket=launched.socket,
                 token=launched.token,
             )
@@ -249,7 +249,7 @@ class Api:
 
     async def _end(self, request: web.Request) -> web.Response:
         task = self.engine.book.require_live(_id(request)).task.id
-        await self.engine.runtimes[task].control.kill()
+        await self.engine.desk.runtimes[task].control.kill()
         return _json({})
 
     async def _revoke_task(self, request: web.Request) -> web.Response:
@@ -378,7 +378,7 @@ class Api:
 
     async def _stop(self, request: web.Request) -> web.Response:
         live = [e for e in self.engine.book.tasks() if not e.ended and e.task.id in
-                self.engine.runtimes]  # fmt: skip
+                self.engine.desk.runtimes]  # fmt: skip
         if live:
             raise Denied(
                 f"{len(live)} tasks are running.",

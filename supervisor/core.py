@@ -15,35 +15,28 @@ died gives nothing until the agent announces a new call.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from supervisor import procfs
 from supervisor.approvals.call_hash import call_hash
 from supervisor.approvals.queue import ApprovalQueue
+from supervisor.desk import Desk, TaskRuntime
 from supervisor.effects import effects_of
 from supervisor.errors import (
     Denied,
-    LaunchFailed,
-    LedgerFailed,
     NotAttested,
     Revoked,
     TaskpassError,
-    TimedOut,
 )
 from supervisor.grants.book import Book, CallEntry, TaskEntry
 from supervisor.model import (
     Answer,
-    Approval,
-    ApprovalRequest,
     Call,
-    CallIdentity,
     CallState,
     CredentialSpec,
     Decision,
@@ -62,55 +55,27 @@ from supervisor.model import (
 )
 from supervisor.ports import (
     Authorize,
-    Channel,
-    ConnectionOwner,
     HookAnswer,
     Issuer,
     LedgerStore,
     MintContext,
     PolicyEngine,
-    Profile,
     Release,
     Situation,
-    TaskControl,
     Vault,
 )
-from supervisor.recorder import Recorder, title_of
+from supervisor.questions import Questions, refusal
+from supervisor.recorder import Recorder
+from supervisor.settlement import Revocable, Settlement
 from supervisor.wire import (
-    ApprovalAnswered,
-    ApprovalAsked,
-    Event,
     GrantChanged,
     LeaseChanged,
-    TaskChanged,
 )
 
 log = logging.getLogger("supervisor")
 
 _NOT_STARTED = frozenset({"failed", "undelivered"})  # ends of a shell call that will not bind
 _GRANT_LIFETIME = 30 * 60.0  # seconds; a grant in use is made anew by the next decision
-
-
-@dataclass(slots=True)
-class TaskRuntime:
-    """The live parts of one task, handed to `core` by the daemon."""
-
-    profile: Profile
-    control: TaskControl
-    owner: ConnectionOwner
-    channels: list[Channel]
-    shell_prefix: Callable[[str], str]  # handle → text put before a shell command
-    model_hosts: frozenset[str]  # "host:port"
-    watch: Callable[[Process, Callable[[], None]], None]  # tell when a process has exited
-
-
-@dataclass(slots=True)
-class _Minted:
-    """What must be revoked upstream when a call settles."""
-
-    spec: CredentialSpec
-    issuer: Issuer
-    revocation: str
 
 
 @dataclass(slots=True)
@@ -123,20 +88,23 @@ class Engine(Authorize):
     approvals: ApprovalQueue
     vault: Vault
     issuers: Mapping[str, Issuer]
-    publish: Callable[[Event], None]
-    view: Callable[[TaskEntry], Any]  # TaskEntry → wire.TaskView
+    desk: Desk
     records: Recorder
-    approval_timeout: float = 300.0
+    approval_timeout: float = 300.0  # seconds a question stays open
     bind_grace: float = 10.0  # seconds a background command's shell has to bind
     clock: Callable[[], float] = time.time
     step: Callable[[str], None] = lambda name: None
-    runtimes: dict[str, TaskRuntime] = field(default_factory=dict)
-    minted: dict[str, list[_Minted]] = field(default_factory=dict)  # lease id → what to end
-    _background: set[asyncio.Future[None]] = field(default_factory=set)
-    _timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
+    questions: Questions = field(init=False)
+    settlement: Settlement = field(init=False)
 
     def __post_init__(self) -> None:
-        self.approvals.on_answer = self.answered
+        self.questions = Questions(
+            self.book, self.approvals, self.records, self.desk,
+            self.approval_timeout, self.clock, self.step,
+        )  # fmt: skip
+        self.settlement = Settlement(
+            self.book, self.records, self.desk, self.bind_grace, self.clock, self.step
+        )
 
     # ── open_call ───────────────────────────────────────────────────────────────────────
 
@@ -162,10 +130,10 @@ class Engine(Authorize):
         self, task: str, tool_call: ToolCall, sender: Process | None, deadline: float
     ) -> HookAnswer:
         entry = self.book.require_live(task)
-        runtime = self.runtimes[task]
+        runtime = self.desk.runtimes[task]
         await self._attest_sender(entry, runtime, sender, tool_call)
         self.book.reserve_call(task)
-        self.set_activity(entry, TaskState.WORKING)
+        self.desk.set_activity(entry, TaskState.WORKING)
 
         digest = call_hash(tool_call, profile=entry.task.agent.profile)
         effects = effects_of(tool_call, entry.task.workspace)
@@ -190,7 +158,7 @@ class Engine(Authorize):
             return HookAnswer(allow=False, reason=_explain(decision))
         approval = None
         if decision.outcome is Outcome.ASK:
-            approval, ticket = await self._ask_for_call(entry, call, deadline)
+            approval, ticket = await self.questions.about_call(entry, call, deadline)
             if approval is None:
                 return HookAnswer(
                     allow=False,
@@ -201,7 +169,7 @@ class Engine(Authorize):
                 )
             if approval.answer is not Answer.APPROVED:
                 self._count_denial(entry)
-                return HookAnswer(allow=False, reason=_refusal(approval, decision))
+                return HookAnswer(allow=False, reason=refusal(approval, decision))
             self.book.require_live(task, call.epoch)
             if call_hash(tool_call, profile=entry.task.agent.profile) != digest:
                 raise Denied(
@@ -217,8 +185,8 @@ class Engine(Authorize):
         opened = self.book.open_call(
             call, max_age=entry.task.limits.max_call_age, since=procfs.ticks()
         )
-        self.arm(opened)
-        self.changed(entry)
+        self.settlement.arm(opened)
+        self.desk.changed(entry)
         rewritten = None
         if tool_call.kind is ToolKind.SHELL:
             rewritten = runtime.profile.with_prefix(tool_call, runtime.shell_prefix(opened.handle))
@@ -244,61 +212,6 @@ class Engine(Authorize):
                 hint="A tool cannot announce calls; the attempt was recorded.",
             )
 
-    async def _ask_for_call(
-        self, entry: TaskEntry, call: Call, deadline: float
-    ) -> tuple[Approval | None, str]:
-        """The answer, or None with a ticket when the hook cannot be held any longer."""
-        about = call.decision.about or call.effects
-        title = title_of(call.tool_call, call.effects)
-        request = self._request(entry, call, call.call_hash, title, call.effects, call.decision)
-        return await self._ask(entry, request, about, deadline)
-
-    async def _ask(
-        self,
-        entry: TaskEntry,
-        request: ApprovalRequest,
-        effects: Sequence[Effect],
-        deadline: float,
-    ) -> tuple[Approval | None, str]:
-        task = entry.task.id
-        redeemed = self.approvals.redeem(task, entry.epoch, request.call_hash)
-        if redeemed is not None:
-            return redeemed, redeemed.id
-        pending = self.approvals.ask(request, effects)
-        if pending.fresh:
-            entry.asked += 1
-            # The question itself is on record before anybody sees it.
-            await self.records.asked(entry, pending.request)
-            self.publish(ApprovalAsked(approval=pending.request))
-        if not pending.answer.done():
-            self.set_activity(entry, TaskState.WAITING_APPROVAL)
-        self.step("ask.waiting")
-        timeout = deadline - self.clock() if deadline else None
-        try:
-            approval = await asyncio.wait_for(asyncio.shield(pending.answer), timeout)
-        except TimeoutError:
-            self.approvals.ticket(pending.request.id)
-            await self.records.write("approval.ticket", entry, approval=pending.request.id)
-            return None, pending.request.id
-        except asyncio.CancelledError:
-            # Whoever asked has gone away: a question without an asker is not left to a person.
-            withdrawn = self.approvals.leave(pending.request.id)
-            if withdrawn is not None:
-                self.spawn(self.answered(*withdrawn))
-            raise
-        finally:
-            self.set_activity(entry, TaskState.WORKING)
-        return approval, approval.id
-
-    async def answered(self, request: ApprovalRequest, approval: Approval) -> None:
-        """Record a person's answer (or its absence) and tell the screens.
-
-        The queue calls this before it hands the answer to whoever waits for it.
-        """
-        entry = self.book.task(request.task)
-        await self.records.answered(entry, request, approval)
-        self.publish(ApprovalAnswered(id=request.id, answer=approval.answer, by=approval.by))
-
     # ── bind_call ───────────────────────────────────────────────────────────────────────
 
     async def bind_call(self, task: str, handle: str, ancestry: Sequence[Process]) -> bool:
@@ -323,8 +236,11 @@ class Engine(Authorize):
             )
             return False
         call_id = call.call.id
-        self.runtimes[task].watch(
-            child, lambda: self.spawn(self.settle(task, call_id, "exited", LeaseState.CLOSED))
+        self.desk.runtimes[task].watch(
+            child,
+            lambda: self.desk.spawn(
+                self.settlement.settle(task, call_id, "exited", LeaseState.CLOSED)
+            ),
         )
         self.step("bind.bound")
         return True
@@ -359,7 +275,7 @@ class Engine(Authorize):
         surrogates: Sequence[str],
     ) -> Release:
         entry = self.book.require_live(task)
-        runtime = self.runtimes[task]
+        runtime = self.desk.runtimes[task]
         call = self._attested_call(entry, handle, ancestry, effect)
         spec, surrogate = await self._credential_for(entry, effect, surrogates)
         self.step("use.attested")
@@ -375,7 +291,7 @@ class Engine(Authorize):
             raise Denied(decision.reason, hint=decision.hint)
         approval = None
         if decision.outcome is Outcome.ASK:
-            approval = await self._ask_for_use(entry, runtime, call, effect, spec, decision)
+            approval = await self.questions.about_use(entry, runtime, call, effect, spec, decision)
             call = self._attested_call(entry, handle, ancestry, effect)
         self.step("use.decided")
         use = new_id("u")
@@ -406,7 +322,7 @@ class Engine(Authorize):
             ),
         )
         if minted.revocation:
-            self.minted.setdefault(lease.id, []).append(_Minted(spec, issuer, minted.revocation))
+            self.settlement.remember(lease.id, Revocable(spec, issuer, minted.revocation))
             await self.records.write("use.minted", entry, use=use, lease=lease.id, spec=spec.name)
         self.step("use.minted")
         try:
@@ -418,12 +334,12 @@ class Engine(Authorize):
         except TaskpassError:
             if not self.book.lease_live(task, lease.id, self.clock()):
                 # Its end came before there was anything to end upstream.
-                await self.end_upstream([lease])
+                await self.settlement.end_upstream([lease])
             raise
         held, used_grant = self.book.count_use(lease.id, self.clock())
-        self.publish(LeaseChanged(lease=held))
+        self.desk.publish(LeaseChanged(lease=held))
         if used_grant is not None:
-            self.publish(GrantChanged(grant=used_grant))
+            self.desk.publish(GrantChanged(grant=used_grant))
         self.step("use.delivered")
         return Release(
             lease=lease.id,
@@ -500,45 +416,6 @@ class Engine(Authorize):
             )
         return None, ""
 
-    async def _ask_for_use(
-        self,
-        entry: TaskEntry,
-        runtime: TaskRuntime,
-        call: CallEntry,
-        effect: Effect,
-        spec: CredentialSpec | None,
-        decision: Decision,
-    ) -> Approval:
-        """Hold one request while a person is asked; its call's processes stand still meanwhile.
-
-        Raises:
-            Denied, TimedOut, Revoked: by the answer.
-        """
-        credential = spec.name if spec else ""
-        digest = hashlib.sha256(
-            f"{call.call.call_hash}\0{effect.label}\0{credential}".encode()
-        ).hexdigest()
-        request = self._request(
-            entry, call.call, f"sha256:{digest}", f"{effect.label}\n{call.call.tool_call.command}",
-            (effect,), decision, credential,
-        )  # fmt: skip
-        frozen = call.call.root if call.call.identity is CallIdentity.CALL else None
-        if frozen is not None:
-            with contextlib.suppress(LaunchFailed):
-                await runtime.control.freeze(frozen)
-        try:
-            approval, _ = await self._ask(entry, request, (effect,), deadline=0.0)
-        finally:
-            if frozen is not None and not entry.frozen:
-                with contextlib.suppress(LaunchFailed):
-                    await runtime.control.thaw(frozen)
-        assert approval is not None  # without a deadline there is no ticket
-        if approval.answer is Answer.EXPIRED:
-            raise TimedOut(_refusal(approval, decision))
-        if approval.answer is not Answer.APPROVED:
-            raise Denied(_refusal(approval, decision))
-        return approval
-
     def _grant_for(self, entry: TaskEntry, spec: CredentialSpec, effect: Effect) -> Grant:
         now = self.clock()
         grant = self.book.find_grant(entry.task.id, spec.name, effect.resource, now)
@@ -556,7 +433,7 @@ class Engine(Authorize):
                 expires=min(now + _GRANT_LIFETIME, _end(entry.task)),
             )
             self.book.add_grant(grant)
-            self.publish(GrantChanged(grant=grant))
+            self.desk.publish(GrantChanged(grant=grant))
         return grant
 
     def _lease_for(self, entry: TaskEntry, call: CallEntry, grant: Grant) -> Lease:
@@ -572,7 +449,7 @@ class Engine(Authorize):
                 expires=min(call.deadline, grant.expires),
             )
             self.book.open_lease(call, lease)
-            self.publish(LeaseChanged(lease=lease))
+            self.desk.publish(LeaseChanged(lease=lease))
         return lease
 
     def live(self, task: str, lease: str) -> bool:
@@ -590,7 +467,8 @@ class Engine(Authorize):
         except TaskpassError:
             return False
         return (
-            list(ancestry) == [entry.root] and f"{host}:{port}" in self.runtimes[task].model_hosts
+            list(ancestry) == [entry.root]
+            and f"{host}:{port}" in self.desk.runtimes[task].model_hosts
         )
 
     # ── settle_call ─────────────────────────────────────────────────────────────────────
@@ -618,75 +496,14 @@ class Engine(Authorize):
                 if subagent is None or call.call.tool_call.subagent == subagent
             ]
             if not subagent:
-                self.set_activity(entry, TaskState.WAITING_YOU)
+                self.desk.set_activity(entry, TaskState.WAITING_YOU)
         for call in ending:
             if call.call.root is not None:
                 continue
             if call.call.tool_call.kind is ToolKind.SHELL and outcome not in _NOT_STARTED:
-                self._expect_bind(call, outcome)
+                self.settlement.expect_bind(call, outcome)
             else:
-                await self.settle(task, call.call.id, outcome, LeaseState.CLOSED)
-
-    def _expect_bind(self, reported: CallEntry, outcome: str) -> None:
-        """Settle a call that its agent reported as done, unless a shell binds it very soon."""
-        call = reported.call
-
-        async def look() -> None:
-            opened = self.book.call(call.id)
-            if opened is not None and opened.call.root is None:
-                await self.settle(call.task, call.id, outcome, LeaseState.CLOSED)
-
-        asyncio.get_running_loop().call_later(self.bind_grace, lambda: self.spawn(look()))
-
-    async def settle(self, task: str, call: str, outcome: str, state: LeaseState) -> None:
-        opened = self.book.call(call)
-        if opened is None:
-            return
-        closed = self.book.settle(call, state=state, now=self.clock())
-        if timer := self._timers.pop(call, None):
-            timer.cancel()
-        self.cut(task, closed)
-        self.step("settle.cut")
-        await self.end_upstream(closed)
-        with contextlib.suppress(LedgerFailed):
-            await self.records.write(
-                "call.settled",
-                self.book.task(task),
-                call=call,
-                outcome=outcome,
-                leases=[lease.id for lease in closed],
-                seconds=round(self.clock() - opened.call.opened, 3),
-            )
-        self.step("settle.recorded")
-
-    def cut(self, task: str, leases: Sequence[Lease]) -> int:
-        runtime = self.runtimes.get(task)
-        cut = 0
-        for lease in leases:
-            if runtime is not None:
-                cut += sum(channel.cut(lease.id) for channel in runtime.channels)
-            self.publish(LeaseChanged(lease=lease))
-        return cut
-
-    async def end_upstream(self, leases: Sequence[Lease]) -> int:
-        """Revoke what was minted for `leases`; how many could not be confirmed."""
-        unconfirmed = 0
-        for lease in leases:
-            for minted in self.minted.pop(lease.id, []):
-                try:
-                    await minted.issuer.revoke(minted.spec, minted.revocation)
-                except Exception:
-                    log.exception("upstream revocation of %s failed", minted.spec.name)
-                    unconfirmed += 1
-        return unconfirmed
-
-    def arm(self, opened: CallEntry) -> None:
-        """End a call at its maximum age, whatever its processes do."""
-        call = opened.call
-        self._timers[call.id] = asyncio.get_running_loop().call_later(
-            max(0.0, opened.deadline - self.clock()),
-            lambda: self.spawn(self.settle(call.task, call.id, "maximum age", LeaseState.EXPIRED)),
-        )
+                await self.settlement.settle(task, call.call.id, outcome, LeaseState.CLOSED)
 
     async def incident(self, task: str, kind: str, detail: Mapping[str, Any]) -> None:
         """Record what must not happen; never fails the caller, who refuses anyway."""
@@ -706,57 +523,9 @@ class Engine(Authorize):
             total_calls=entry.calls,
         )
 
-    def _request(
-        self,
-        entry: TaskEntry,
-        call: Call,
-        digest: str,
-        title: str,
-        effects: Sequence[Effect],
-        decision: Decision,
-        credential: str = "",
-    ) -> ApprovalRequest:
-        now = self.clock()
-        change = tuple(f"+ {credential} at {e.resource}" for e in effects if credential)
-        return ApprovalRequest(
-            id=new_id("a"),
-            task=entry.task.id,
-            epoch=entry.epoch,
-            call=call.id,
-            call_hash=digest,
-            title=title,
-            effects=tuple(effects),
-            asking=decision.policies,
-            reason=decision.reason,
-            risk=decision.risk,
-            created=now,
-            expires=now + self.approval_timeout,
-            agent_note=call.tool_call.note,
-            change=change,
-            credential=credential,
-        )
-
     def _count_denial(self, entry: TaskEntry) -> None:
         entry.denied += 1
-        self.changed(entry)
-
-    def set_activity(self, entry: TaskEntry, state: TaskState) -> None:
-        if entry.activity is not state:
-            entry.activity = state
-            self.changed(entry)
-
-    def changed(self, entry: TaskEntry) -> None:
-        self.publish(TaskChanged(task=self.view(entry)))
-
-    def spawn(self, work: Awaitable[None]) -> None:
-        job = asyncio.ensure_future(work)
-        self._background.add(job)
-        job.add_done_callback(self._reap)
-
-    def _reap(self, job: asyncio.Future[None]) -> None:
-        self._background.discard(job)
-        if not job.cancelled() and (error := job.exception()) is not None:
-            log.error("background work failed", exc_info=error)
+        self.desk.changed(entry)
 
 
 def agent_handle(task: str) -> str:
@@ -767,16 +536,6 @@ def agent_handle(task: str) -> str:
 def _explain(decision: Decision) -> str:
     rules = f" [{', '.join(decision.policies)}]" if decision.policies else ""
     return f"{decision.reason}{rules} {decision.hint}".strip()
-
-
-def _refusal(approval: Approval, decision: Decision) -> str:
-    words = {
-        Answer.DENIED: f"{approval.by or 'The person'} denied this.",
-        Answer.EXPIRED: "Nobody answered the approval in time, so this is denied.",
-        Answer.REVOKED: "This task's access was revoked.",
-    }.get(approval.answer, "This is denied.")
-    note = f" They say: {approval.note}" if approval.note else ""
-    return f"{words}{note} {decision.hint}".strip()
 
 
 def _pid(process: Process | None) -> int:

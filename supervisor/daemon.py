@@ -33,6 +33,7 @@ from supervisor.channels.http.pool import upstream_context
 from supervisor.channels.http.proxy import HttpProxyChannel
 from supervisor.config import Config, load_user_config
 from supervisor.core import Engine
+from supervisor.desk import Desk
 from supervisor.errors import LaunchFailed, TaskpassError
 from supervisor.events import Events
 from supervisor.grants.book import Book
@@ -160,11 +161,17 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         bound = bind_socket(paths)
         await web.SockSite(runner, bound).start()
         _say(ready_fd, "ready\n")
+
+        def busy() -> bool:
+            return bool(events.subscribers or engine.desk.runtimes)
+
         async with asyncio.TaskGroup() as group:
             chores = [
                 group.create_task(_collect_incidents(paths, ledger)),
                 group.create_task(
-                    stop_when_idle(lambda: bool(events.subscribers or engine.runtimes), stopped)
+                    stop_when_idle(
+                        lambda: bool(events.subscribers or engine.desk.runtimes), stopped
+                    )
                 ),
             ]
             await stopped.wait()
@@ -202,8 +209,7 @@ def _engine(
         approvals=ApprovalQueue(),
         vault=vault,
         issuers=build_issuers(vault, keys),
-        publish=events.publish,
-        view=task_viewer(lambda: exposed(str(Path.home()))),
+        desk=Desk(events.publish, task_viewer(lambda: exposed(str(Path.home())))),
         records=Recorder(ledger, policy, vault.redact),
         approval_timeout=config.approval_timeout,
         step=step,

@@ -27,7 +27,8 @@ from supervisor.channels.http.ca import CertificateAuthority
 from supervisor.channels.http.environment import environment, proxy_url, shell_prefix
 from supervisor.channels.http.proxy import HttpProxyChannel
 from supervisor.channels.relay import LoopbackRelay
-from supervisor.core import Engine, TaskRuntime, agent_handle
+from supervisor.core import Engine, agent_handle
+from supervisor.desk import TaskRuntime
 from supervisor.errors import LaunchFailed, TaskpassError, UsageError
 from supervisor.grants.book import TaskEntry, fresh_handle
 from supervisor.grants.recovery import Recovered
@@ -119,7 +120,7 @@ class Launcher:
         try:
             return await self._start(request, profile, executable, contained, task_id, folder)
         except BaseException as error:
-            self.engine.runtimes.pop(task_id, None)
+            self.engine.desk.runtimes.pop(task_id, None)
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, OSError):
                 raise LaunchFailed(
@@ -349,7 +350,7 @@ class Launcher:
             owner=owner,
             hold=self.hold,
         )
-        self.engine.runtimes[task] = TaskRuntime(
+        self.engine.desk.runtimes[task] = TaskRuntime(
             profile=profile,
             control=adoption.link,
             owner=owner,
@@ -386,7 +387,7 @@ class Launcher:
             await finish(entry.exit_code if entry.exit_code is not None else 125)
             owner.close()
             shutil.rmtree(folder, ignore_errors=True)
-            self.engine.runtimes.pop(task, None)
+            self.engine.desk.runtimes.pop(task, None)
             self.holders.pop(task, None)
 
         async def failed(error: TaskpassError) -> None:
@@ -395,11 +396,11 @@ class Launcher:
                 failure.set_exception(error)
 
         link = adoption.link
-        link.on_spawned = lambda root: self.engine.spawn(serve(root))
-        link.on_exited = lambda code: self.engine.spawn(finish(code))
-        link.on_lost = lambda: self.engine.spawn(lost())
-        link.on_failed = lambda error: self.engine.spawn(failed(error))
-        self.engine.spawn(link.listen())
+        link.on_spawned = lambda root: self.engine.desk.spawn(serve(root))
+        link.on_exited = lambda code: self.engine.desk.spawn(finish(code))
+        link.on_lost = lambda: self.engine.desk.spawn(lost())
+        link.on_failed = lambda error: self.engine.desk.spawn(failed(error))
+        self.engine.desk.spawn(link.listen())
         if adoption.root is not None:
             # What the agent had running belongs to calls that nobody remembers: it may neither
             # announce a call nor run one. A hook that was waiting is refused, the next one is not.
@@ -429,12 +430,12 @@ class Launcher:
                 with contextlib.suppress(TaskpassError):
                     await self.lifecycle.ended(folder.name, 125)
                 continue
-            control = self.engine.runtimes[saved.task.id].control
+            control = self.engine.desk.runtimes[saved.task.id].control
             if entry.revoked:
-                self.engine.spawn(_kill(control))
+                self.engine.desk.spawn(_kill(control))
             elif entry.root is None and not entry.ended:
                 await self.lifecycle.fail(entry, "the supervisor ended during the launch")
-                self.engine.spawn(_kill(control))
+                self.engine.desk.spawn(_kill(control))
             elif not (entry.frozen or entry.ended):
                 # A call that stood still while its request was asked about runs on, refused.
                 await control.thaw()

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from supervisor.approvals.call_hash import call_hash
-from supervisor.core import Engine, TaskRuntime
+from supervisor.core import Engine
+from supervisor.desk import TaskRuntime
 from supervisor.errors import Denied, LaunchFailed, LedgerFailed
 from supervisor.grants.book import TaskEntry
 from supervisor.model import (
-    Answer,
     Call,
     CallState,
     Decision,
@@ -39,14 +39,14 @@ class Lifecycle:
     async def create(self, entry: TaskEntry) -> None:
         """Put a task's identity on record; only then may anything of it exist."""
         await self.engine.records.started(entry)
-        self.engine.changed(entry)
+        self.engine.desk.changed(entry)
 
     async def fail(self, entry: TaskEntry, reason: str) -> None:
         """The task never ran, or could not be supervised."""
         entry.ended = self.engine.clock()
         entry.exit_code = 125
         for call in self.engine.book.open_calls(entry.task.id):
-            await self.engine.settle(
+            await self.engine.settlement.settle(
                 entry.task.id, call.call.id, "launch failed", LeaseState.CLOSED
             )
         with contextlib.suppress(LedgerFailed):
@@ -91,7 +91,7 @@ class Lifecycle:
         opened = self.engine.book.open_call(
             call, max_age=entry.task.limits.max_age, capability=capability
         )
-        self.engine.arm(opened)
+        self.engine.settlement.arm(opened)
 
     async def started(self, task: str, root: Process) -> None:
         """The agent's root process runs."""
@@ -99,7 +99,7 @@ class Lifecycle:
         entry.root = root
         if opened := self.engine.book.call_by_agent_id(task, "process"):
             self.engine.book.bind(opened, root)
-        self.engine.set_activity(entry, TaskState.WORKING)
+        self.engine.desk.set_activity(entry, TaskState.WORKING)
 
     async def ended(self, task: str, exit_code: int) -> None:
         """The agent's root process has exited: settle everything, forget its surrogates."""
@@ -108,18 +108,17 @@ class Lifecycle:
             return
         entry.ended = self.engine.clock()
         entry.exit_code = exit_code
-        for pending in self.engine.approvals.cancel_task(task, Answer.REVOKED, epoch=entry.epoch):
-            self.engine.spawn(self.engine.answered(*pending))
+        self.engine.questions.cancel(task, entry.epoch)
         settling = [
             asyncio.ensure_future(
-                self.engine.settle(task, call.call.id, "agent exited", LeaseState.CLOSED)
+                self.engine.settlement.settle(task, call.call.id, "agent exited", LeaseState.CLOSED)
             )
             for call in self.engine.book.open_calls(task)
         ]
         await asyncio.sleep(0)  # their records, if nothing is to be revoked, are asked for first
         for grant in [g for g in self.engine.book.grants() if g.task == task]:
             self.engine.book.drop_grant(grant.id, revoked=False)
-            self.engine.publish(GrantChanged(grant=grant, live=False))
+            self.engine.desk.publish(GrantChanged(grant=grant, live=False))
         self.engine.vault.forget(task)
         with contextlib.suppress(LedgerFailed):
             await self.engine.records.write("task.ended", entry, exit_code=exit_code)
@@ -127,7 +126,7 @@ class Lifecycle:
         self._over(entry)
 
     def _over(self, entry: TaskEntry) -> None:
-        self.engine.changed(entry)
+        self.engine.desk.changed(entry)
         if waiting := self._exits.pop(entry.task.id, None):
             waiting.set()
 
@@ -142,8 +141,8 @@ class Lifecycle:
         """Refuse everything and stop the task's processes until it is thawed."""
         entry = self.engine.book.require_live(task)
         entry.frozen = True
-        self.engine.changed(entry)
-        await self.engine.runtimes[task].control.freeze()
+        self.engine.desk.changed(entry)
+        await self.engine.desk.runtimes[task].control.freeze()
         await self.engine.records.write("task.frozen", entry, by=by)
 
     async def thaw(self, task: str, by: str) -> None:
@@ -153,8 +152,8 @@ class Lifecycle:
         # On record before it moves again.
         await self.engine.records.write("task.thawed", entry, by=by)
         entry.frozen = False
-        await self.engine.runtimes[task].control.thaw()
-        self.engine.changed(entry)
+        await self.engine.desk.runtimes[task].control.thaw()
+        self.engine.desk.changed(entry)
 
     async def revoke(self, task: str, by: str) -> RevokedView:
         """Take everything away: memory first, then disk, then processes and upstreams.
@@ -168,10 +167,9 @@ class Lifecycle:
         began = time.perf_counter()
         entry = self.engine.book.task(task)
         self.engine.book.raise_epoch(task)
-        runtime = self.engine.runtimes.get(task)
+        runtime = self.engine.desk.runtimes.get(task)
         cut = sum(channel.cut() for channel in runtime.channels) if runtime else 0
-        for pending in self.engine.approvals.cancel_task(task, Answer.REVOKED, epoch=entry.epoch):
-            self.engine.spawn(self.engine.answered(*pending))
+        self.engine.questions.cancel(task, entry.epoch)
         now = self.engine.clock()
         dead = [
             closed
@@ -194,12 +192,12 @@ class Lifecycle:
         self.engine.step("revoke.tombstone")
         took = (time.perf_counter() - began) * 1000
         for lease in dead:
-            self.engine.publish(LeaseChanged(lease=lease))
+            self.engine.desk.publish(LeaseChanged(lease=lease))
         for grant in [g for g in self.engine.book.grants() if g.task == task]:
             self.engine.book.drop_grant(grant.id, revoked=True)
-            self.engine.publish(GrantChanged(grant=grant, live=False))
-        self.engine.changed(entry)
-        self.engine.spawn(self._finish_revocation(entry, runtime, dead))
+            self.engine.desk.publish(GrantChanged(grant=grant, live=False))
+        self.engine.desk.changed(entry)
+        self.engine.desk.spawn(self._finish_revocation(entry, runtime, dead))
         return RevokedView(
             tasks=(task,),
             leases_dead=len(dead) - len(outliving),
@@ -215,7 +213,7 @@ class Lifecycle:
         return [
             lease.id
             for lease in dead
-            if lease.id in self.engine.minted
+            if self.engine.settlement.owes(lease.id)
             or (lease.uses and grants[lease.grant].kill_mode is KillMode.VERIFIER)
         ]
 
@@ -226,7 +224,7 @@ class Lifecycle:
         if runtime is not None:
             with contextlib.suppress(LaunchFailed):
                 left = await runtime.control.kill()
-        unconfirmed = await self.engine.end_upstream(dead)
+        unconfirmed = await self.engine.settlement.end_upstream(dead)
         self.engine.vault.forget(entry.task.id)
         with contextlib.suppress(LedgerFailed):
             await self.engine.records.write(
@@ -245,7 +243,7 @@ class Lifecycle:
             if (closed := self.engine.book.close_lease(lease.id, LeaseState.REVOKED, now))
             is not None
         ]
-        cut = self.engine.cut(gone.task, dead)
+        cut = self.engine.settlement.cut(gone.task, dead)
         entry = self.engine.book.task(gone.task)
         await self.engine.ledger.append_reserved(
             "grant.revoked",
@@ -253,8 +251,8 @@ class Lifecycle:
             | {"by": by, "grant": grant, "credential": gone.credential, "resource": gone.resource},
         )
         took = (time.perf_counter() - began) * 1000
-        self.engine.publish(GrantChanged(grant=gone, live=False))
-        await self.engine.end_upstream(dead)
+        self.engine.desk.publish(GrantChanged(grant=gone, live=False))
+        await self.engine.settlement.end_upstream(dead)
         return RevokedView(
             tasks=(gone.task,),
             leases_dead=len(dead) - len(outliving),

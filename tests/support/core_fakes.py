@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from supervisor.approvals.queue import ApprovalQueue
-from supervisor.core import Engine, TaskRuntime
+from supervisor.core import Engine
+from supervisor.desk import Desk, TaskRuntime
 from supervisor.errors import LaunchFailed, LedgerFailed, VaultLocked
 from supervisor.grants.book import Book, TaskEntry
 from supervisor.lifecycle import Lifecycle
@@ -306,8 +307,7 @@ class World:
             approvals=ApprovalQueue(),
             vault=self.vault,
             issuers={"stored": self.issuer},
-            publish=self.events.append,
-            view=lambda entry: None,
+            desk=Desk(self.events.append, lambda entry: None),
             records=Recorder(self.ledger, self.policy, lambda text: text.replace(REAL, "•")),
             step=self._step,
         )
@@ -315,7 +315,7 @@ class World:
         self.entry: TaskEntry = self.engine.book.add_task(a_task())
         self.entry.root = ROOT
         self.task = self.entry.task.id
-        self.engine.runtimes[self.task] = TaskRuntime(
+        self.engine.desk.runtimes[self.task] = TaskRuntime(
             profile=HookedProfile(),  # type: ignore[arg-type]
             control=self.control,
             owner=self.family,

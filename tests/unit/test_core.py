@@ -241,7 +241,7 @@ async def test_a_use_stands_still_while_it_is_asked_about(world: World) -> None:
 
 async def test_nobody_answers(world: World) -> None:
     world.policy.answers[Verb.HTTP] = ASK
-    world.engine.approval_timeout = 0.05
+    world.engine.questions.timeout = 0.05
     handle = await world.handle()
     with pytest.raises(TimedOut):
         await world.use(handle)

@@ -1,0 +1,116 @@
+"""The end of calls and leases: cut on the wire, revoked upstream, on record."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from supervisor.desk import Desk
+from supervisor.errors import LedgerFailed
+from supervisor.grants.book import Book, CallEntry
+from supervisor.model import CredentialSpec, Lease, LeaseState
+from supervisor.ports import Issuer
+from supervisor.recorder import Recorder
+from supervisor.wire import LeaseChanged
+
+log = logging.getLogger("supervisor")
+
+
+@dataclass(frozen=True, slots=True)
+class Revocable:
+    """What was minted and must be revoked upstream when its lease ends."""
+
+    spec: CredentialSpec
+    issuer: Issuer
+    revocation: str
+
+
+@dataclass(slots=True)
+class Settlement:
+    """Ends what `core` opened."""
+
+    book: Book
+    records: Recorder
+    desk: Desk
+    bind_grace: float  # seconds a background command's shell has to bind
+    clock: Callable[[], float] = time.time
+    step: Callable[[str], None] = lambda name: None
+    _minted: dict[str, list[Revocable]] = field(default_factory=dict)  # by lease
+    _timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)  # by call
+
+    def arm(self, opened: CallEntry) -> None:
+        """End a call at its maximum age, whatever its processes do."""
+        call = opened.call
+        self._timers[call.id] = asyncio.get_running_loop().call_later(
+            max(0.0, opened.deadline - self.clock()),
+            lambda: self.desk.spawn(
+                self.settle(call.task, call.id, "maximum age", LeaseState.EXPIRED)
+            ),
+        )
+
+    def expect_bind(self, reported: CallEntry, outcome: str) -> None:
+        """Settle a call that its agent reported as done, unless a shell binds it very soon."""
+        call = reported.call
+
+        async def look() -> None:
+            opened = self.book.call(call.id)
+            if opened is not None and opened.call.root is None:
+                await self.settle(call.task, call.id, outcome, LeaseState.CLOSED)
+
+        asyncio.get_running_loop().call_later(self.bind_grace, lambda: self.desk.spawn(look()))
+
+    async def settle(self, task: str, call: str, outcome: str, state: LeaseState) -> None:
+        """Close a call with its leases; nothing happens when it is closed already."""
+        opened = self.book.call(call)
+        if opened is None:
+            return
+        closed = self.book.settle(call, state=state, now=self.clock())
+        if timer := self._timers.pop(call, None):
+            timer.cancel()
+        self.cut(task, closed)
+        self.step("settle.cut")
+        await self.end_upstream(closed)
+        with contextlib.suppress(LedgerFailed):
+            await self.records.write(
+                "call.settled",
+                self.book.task(task),
+                call=call,
+                outcome=outcome,
+                leases=[lease.id for lease in closed],
+                seconds=round(self.clock() - opened.call.opened, 3),
+            )
+        self.step("settle.recorded")
+
+    def cut(self, task: str, leases: Sequence[Lease]) -> int:
+        """Abort the connections of `leases` and tell the screens; how many there were."""
+        runtime = self.desk.runtimes.get(task)
+        cut = 0
+        for lease in leases:
+            if runtime is not None:
+                cut += sum(channel.cut(lease.id) for channel in runtime.channels)
+            self.desk.publish(LeaseChanged(lease=lease))
+        return cut
+
+    def remember(self, lease: str, minted: Revocable) -> None:
+        """Something was minted under `lease` that an upstream must be told to forget."""
+        self._minted.setdefault(lease, []).append(minted)
+
+    def owes(self, lease: str) -> bool:
+        """Whether an upstream has still to be told about the end of `lease`."""
+        return lease in self._minted
+
+    async def end_upstream(self, leases: Sequence[Lease]) -> int:
+        """Revoke what was minted for `leases`; how many could not be confirmed."""
+        unconfirmed = 0
+        for lease in leases:
+            for minted in self._minted.pop(lease.id, []):
+                try:
+                    await minted.issuer.revoke(minted.spec, minted.revocation)
+                except Exception:
+                    log.exception("upstream revocation of %s failed", minted.spec.name)
+                    unconfirmed += 1
+        return unconfirmed
