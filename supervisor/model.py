@@ -220,6 +220,7 @@ class Decision:
     hint: str = ""  # the way that works, for a denial
     risk: Risk = Risk.LOW
     about: tuple[Effect, ...] = ()  # the effects that asked, or the one that was denied
+    lease: bool = True  # False: it may run, but a use under it has to ask first
 
 
 class Scope(StrEnum):

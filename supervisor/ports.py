@@ -70,6 +70,14 @@ class LedgerStore(ABC):
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """What a task may still use up; -1 where nothing limits it."""
+
+    calls: int = -1
+    seconds: int = -1
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """What policy may look at besides the effect."""
 
@@ -80,6 +88,7 @@ class Situation:
     credential: str = ""  # name of the credential a use would release, "" for none
     open_calls: int = 0
     total_calls: int = 0
+    budget: Budget = Budget()
 
 
 class PolicyEngine(ABC):

@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from supervisor.errors import Denied, NotFound, UsageError
@@ -28,7 +28,19 @@ TICKET_SECONDS = 600.0  # how long an approved ticket waits for its retry
 Key = tuple[str, int, str]  # task, epoch, call hash
 EffectClass = tuple[str, ...]
 
-_ASKED_BY_CLASS = frozenset({"", "install", "containers"})
+# Besides its resource, what makes an effect of one class another one.
+_TOLD_APART: Mapping[Verb, tuple[str, ...]] = {
+    Verb.RUN: ("subcommand", "act"),
+    Verb.HTTP: ("method",),
+    Verb.PUSH: ("url", "force", "delete", "protected", "several", "foreign"),
+    Verb.SQL: ("statement", "remote"),
+    Verb.INSTALL: ("package", "everywhere"),
+    Verb.OPERATE: ("degree", "target"),
+    Verb.WRITE: ("content",),
+    Verb.DELETE: ("tree",),
+}
+# Nothing is learned of what these do from their names: the whole call is the class.
+_ACTS_APART = frozenset({"containers", "discard", "system", "device"})
 
 
 @dataclass(slots=True)
@@ -212,13 +224,23 @@ def classes_of(effects: Sequence[Effect], risk: Risk) -> frozenset[EffectClass]:
 
 
 def _class(effect: Effect, *, exact: bool) -> EffectClass:
+    """(verb, resource, what tells it apart): never the program alone.
+
+    Code of the project is one class however it is started. What cannot be read beforehand is
+    the same only where its text is.
+    """
     attributes = effect.attributes
+    resource = effect.resource
     if effect.verb is Verb.RUN:
-        exact = exact or str(attributes.get("act", "")) not in _ASKED_BY_CLASS
-    kept = sorted(attributes) if exact else ("method", "subcommand", "act")
+        act = str(attributes.get("act", ""))
+        exact = exact or act in _ACTS_APART
+        if act in {"project", "update"} and not exact:
+            return (effect.verb.value, act)
+        exact = exact or attributes.get("uninspectable") is True
+    kept = sorted(attributes) if exact else _TOLD_APART.get(effect.verb, ())
     return (
         effect.verb.value,
-        effect.resource,
+        resource,
         *(f"{name}={attributes[name]!r}" for name in kept if name in attributes),
     )
 

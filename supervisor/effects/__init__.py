@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from supervisor.effects.content import outward, written
 from supervisor.effects.files import Place, file_effects
 from supervisor.effects.http import http_effect
-from supervisor.effects.mcp import mcp_effect
+from supervisor.effects.mcp import mcp_effects
+from supervisor.effects.patch import changes
 from supervisor.effects.shell import shell_effects
 from supervisor.model import Effect, ToolCall, ToolKind, Verb
 
@@ -26,26 +30,47 @@ def effects_of(call: ToolCall, workspace: str, home: str = "") -> tuple[Effect, 
         case ToolKind.SHELL:
             return shell_effects(call.command, call.cwd, place)
         case ToolKind.READ:
-            return _files(Verb.READ, call, place)
+            return _reads(call, place)
         case ToolKind.WRITE:
-            if not call.paths:  # a write of nobody-knows-what is not a write of nothing
-                return (Effect(Verb.OTHER, call.tool, {"kind": call.kind.value}),)
-            return _files(Verb.WRITE, call, place)
+            return _writes(call, place)
         case ToolKind.FETCH:
             return (http_effect(call.url),)
         case ToolKind.MCP:
-            return (mcp_effect(call.tool),)
+            return mcp_effects(call.tool, call.arguments)
         case ToolKind.AGENT:
             return (Effect(Verb.SPAWN, call.subagent or "subagent"),)
         case _:
-            return (Effect(Verb.OTHER, call.tool, {"kind": call.kind.value}),)
+            return _other(call)
 
 
-def _files(verb: Verb, call: ToolCall, place: Place) -> tuple[Effect, ...]:
+def _reads(call: ToolCall, place: Place) -> tuple[Effect, ...]:
     """A reading tool without a path (a search) reads where it stands."""
     effects = tuple(
         effect
         for path in call.paths or (call.cwd,)
-        for effect in file_effects(verb, path, call.cwd, place)
+        for effect in file_effects(Verb.READ, path, call.cwd, place)
     )
-    return effects or (Effect(Verb.OTHER, call.tool, {"kind": call.kind.value}),)
+    return effects or _other(call)
+
+
+def _writes(call: ToolCall, place: Place) -> tuple[Effect, ...]:
+    """A file tool's writes, each with what its text would do; of a patch also its deletions."""
+    if not call.paths:  # a write of nobody-knows-what is not a write of nothing
+        return _other(call)
+    texts = [value for value in call.arguments.values() if isinstance(value, str)]
+    patch = [change for text in texts for change in changes(text)]
+    planned = [(change.verb, change.path, change.added) for change in patch] or [
+        (Verb.WRITE, path, written(call.arguments)) for path in call.paths
+    ]
+    effects: list[Effect] = []
+    for verb, path, text in planned:
+        content = "outward" if outward(text) else ""
+        effects += (
+            replace(effect, attributes={**effect.attributes, "content": content})
+            for effect in file_effects(verb, path, call.cwd, place)
+        )
+    return tuple(effects) or _other(call)
+
+
+def _other(call: ToolCall) -> tuple[Effect, ...]:
+    return (Effect(Verb.OTHER, call.tool, {"kind": call.kind.value}),)

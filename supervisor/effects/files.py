@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from supervisor.effects.labels import label_of
 from supervisor.model import Effect, Verb
 
 _NO_EFFECT = frozenset(
@@ -26,7 +27,9 @@ class Place:
         return Place(os.path.realpath(workspace), os.path.realpath(home or os.path.expanduser("~")))
 
 
-def file_effects(verb: Verb, path: str, cwd: str, place: Place) -> tuple[Effect, ...]:
+def file_effects(
+    verb: Verb, path: str, cwd: str, place: Place, *, tree: bool = False
+) -> tuple[Effect, ...]:
     """READ, WRITE or DELETE of the file that `path` really names; nothing for `/dev/null` etc.
 
     The resource is the real path: symbolic links and `..` are resolved, also where the last
@@ -37,8 +40,8 @@ def file_effects(verb: Verb, path: str, cwd: str, place: Place) -> tuple[Effect,
 
     Attributes: `name` (base name) and `folded` (the whole path), both case-folded since some
     file systems ignore case; `inside` (the workspace), `temporary`, `home` (below the home
-    directory and not inside), `root` (the workspace itself or a
-    directory above it).
+    directory and not inside), `root` (the workspace itself or a directory above it), `tree`
+    (everything below it too), `label` (see `labels.toml`).
     """
     joined = os.path.join(cwd, path)
     if os.path.normpath(joined) in _NO_EFFECT or joined.startswith("/dev/fd/"):
@@ -48,13 +51,6 @@ def file_effects(verb: Verb, path: str, cwd: str, place: Place) -> tuple[Effect,
         real = os.path.join(os.path.realpath(head), tail)
     else:
         real = os.path.realpath(joined)
-    inside = within(real, place.workspace)
-    where = {
-        "inside": inside,
-        "temporary": not inside and any(within(real, root) for root in _TEMPORARY),
-        "home": not inside and within(real, place.home),
-        "root": within(place.workspace, real),
-    }
     names = [real]
     if ".." not in joined.split("/"):
         written = os.path.normpath(joined)
@@ -64,14 +60,27 @@ def file_effects(verb: Verb, path: str, cwd: str, place: Place) -> tuple[Effect,
                 if written != real:
                     names.append(written)
                 break
-    return tuple(
-        Effect(
-            verb,
-            name,
-            {"name": os.path.basename(name).casefold(), "folded": name.casefold(), **where},
-        )
-        for name in names
-    )
+    inside = within(real, place.workspace)
+    home = not inside and within(real, place.home)
+    where: dict[str, str | bool] = {
+        "inside": inside,
+        "temporary": not (inside or home) and any(within(real, root) for root in _TEMPORARY),
+        "home": home,
+        "root": within(place.workspace, real),
+        "tree": tree,
+    }
+    return tuple(Effect(verb, name, _named(name, place) | where) for name in names)
+
+
+def _named(path: str, place: Place) -> dict[str, str | bool]:
+    folded = path.casefold()
+    at_home = within(path, place.home) and not within(path, place.workspace)
+    below = folded[len(place.home.casefold().rstrip("/")) :] if at_home else ""
+    return {
+        "name": folded.rpartition("/")[2],
+        "folded": folded,
+        "label": label_of(folded, below),
+    }
 
 
 def within(path: str, directory: str) -> bool:

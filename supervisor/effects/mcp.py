@@ -1,11 +1,77 @@
-"""The effect of an MCP tool."""
+"""The effects of an MCP tool: the call, and the page that it names."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from supervisor.effects.http import http_effect
 from supervisor.model import Effect, Verb
 
 
-def mcp_effect(tool: str) -> Effect:
-    """`mcp__server__tool` as the resource `server.tool`, with both as attributes."""
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# First words of tools that only look. A name is a claim of the server, and policy says so.
+_READS = _words(
+    """get list search read describe explain view find show count check status fetch lookup analyze
+    inspect query browse snapshot screenshot resolve validate diff compare preview summarize
+    download retrieve wait help whoami ping"""
+)
+# Words that make one more than that, wherever they stand. Nouns of reading tools ("get_run",
+# "list_posts") are not among them.
+_CHANGES = _words(
+    """create update delete remove insert replace execute exec write send publish upload deploy
+    approve apply assign eval evaluate shell install upsert rename revoke"""
+)
+# Tools of a browser that is driven: those that look, in the names that servers use.
+_LOOKS = _words(
+    """browser_snapshot browser_take_screenshot browser_console_messages browser_network_requests
+    browser_wait_for browser_hover browser_resize browser_close browser_navigate
+    browser_navigate_back browser_navigate_forward browser_tab_list"""
+)
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_SQL = re.compile(r"\s*(?:select|explain|show|describe|values|table)\b", re.IGNORECASE)
+_SQL_CHANGES = re.compile(
+    r"\b(?:insert|update|delete|drop|alter|create|truncate|grant|revoke|merge|copy|call|do|set|into|"
+    r"vacuum|lock|execute|analyze|\w+\s*\(\s*'[^']*(?:insert|update|delete|drop))\b|;\s*\S|pg_\w+\(|"
+    r"\b(?:dblink|lo_|nextval|setval|load_file|xp_)\w*",
+    re.IGNORECASE,
+)
+
+
+def mcp_effects(tool: str, arguments: Mapping[str, Any]) -> tuple[Effect, ...]:
+    """`mcp__server__tool` as the resource `server.tool`, with both as attributes.
+
+    `reads`: its name says that it only looks; one that runs a statement reads when the statement
+    does. A page that it is to open is a GET as well.
+    """
     server, _, name = tool.removeprefix("mcp__").partition("__")
-    return Effect(Verb.MCP, f"{server}.{name}", {"server": server, "tool": name})
+    statement = next(
+        (arguments[key] for key in ("sql", "statement") if isinstance(arguments.get(key), str)), ""
+    )
+    reads = _selects(statement) if statement else _reads_by_name(name)
+    effects = [
+        Effect(Verb.MCP, f"{server}.{name}", {"server": server, "tool": name, "reads": reads})
+    ]
+    url = arguments.get("url")
+    if isinstance(url, str) and url:
+        effects.append(http_effect(url))
+    return tuple(effects)
+
+
+def _reads_by_name(name: str) -> bool:
+    if name in _LOOKS:
+        return True
+    words = [word.lower() for word in _WORD.findall(name)]
+    return bool(words) and words[0] in _READS and not _CHANGES.intersection(words)
+
+
+def _selects(statement: str) -> bool:
+    """Whether one statement surely only reads. Strict: a doubt is a no."""
+    plain = re.sub(r"'(?:[^']|'')*'", "''", statement.rstrip().rstrip(";"))
+    return (
+        _SQL.match(plain) is not None and "--" not in plain and _SQL_CHANGES.search(plain) is None
+    )

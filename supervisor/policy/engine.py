@@ -18,7 +18,7 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -27,9 +27,9 @@ from typing import Any, cast
 import cedarpy
 
 from supervisor.errors import PolicyError, UsageError
-from supervisor.model import Decision, Effect, Outcome, Risk, Task
+from supervisor.model import Decision, Effect, Outcome, Risk, Task, Tier, Verb
 from supervisor.policy.facts import RESOURCE_TYPE, call_of, context_of, entities_of
-from supervisor.policy.memory import Memory, question, reads_counts
+from supervisor.policy.memory import Memory, reads, verbs_of
 from supervisor.policy.source import Layer, Policy, PolicySource, load
 from supervisor.ports import PolicyEngine, Situation
 
@@ -38,7 +38,11 @@ _KEPT_TASKS = 64
 _NO_RULE_HINT = "Do it in another way, or ask the person to do it."
 _ERROR_HINT = "This is refused until the policy is repaired; ask the person."
 
-PRESETS = ("standard",)
+# Each with the presets it builds on; those after the first only tighten.
+PRESETS: Mapping[str, tuple[str, ...]] = {
+    "standard": ("standard",),
+    "strict": ("standard", "strict"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,14 @@ class _Known:
     workspace: str
     entities: cedarpy.Entities
     told: Memory[Verdict] = field(default_factory=Memory)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sets:
+    """The policies for one verb, as Cedar takes them."""
+
+    base: cedarpy.PolicySet
+    extra: cedarpy.PolicySet | None  # what a project wants asked
 
 
 class CedarEngine(PolicyEngine):
@@ -89,11 +101,9 @@ class CedarEngine(PolicyEngine):
                         hint="Give each policy an id of its own.",
                     )
         self._policies: Mapping[str, Policy] = policies
-        extra = {p.id: p for p in policies.values() if p.layer is Layer.PROJECT and p.permits}
-        self._base = _policy_set(p for p in policies.values() if p.id not in extra)
-        self._extra = _policy_set(extra.values()) if extra else None
+        self._sets: dict[Verb, _Sets] = {}
+        self._reads = reads(policy.body for policy in policies.values())
         self._digest = _digest(self._sources)
-        self._counts = reads_counts(policy.body for policy in policies.values())
         self._tasks: OrderedDict[str, _Known] = OrderedDict()
 
     @classmethod
@@ -110,7 +120,7 @@ class CedarEngine(PolicyEngine):
             PolicyError: a file cannot be read or used.
             UsageError: no such preset.
         """
-        sources = [preset_source(preset)]
+        sources = preset_sources(preset)
         if user_directory is not None and user_directory.is_dir():
             sources += [
                 PolicySource(str(path), read_policy(path), Layer.USER)
@@ -136,7 +146,8 @@ class CedarEngine(PolicyEngine):
 
     def decide(self, effects: Sequence[Effect], situation: Situation) -> Decision:
         try:
-            return combine(self.judge(effects, situation))
+            decision = combine(self.judge(effects, situation))
+            return replace(decision, lease=_lease(decision, effects, situation))
         except Exception as error:
             return Decision(
                 Outcome.DENY, f"Policy could not decide ({type(error).__name__}).", (), _ERROR_HINT
@@ -156,46 +167,52 @@ class CedarEngine(PolicyEngine):
     def _judge(self, effects: Sequence[Effect], situation: Situation) -> tuple[Verdict, ...]:
         call = call_of(situation)
         known = self._known(situation)
-        questions = [question(effect, call, counts=self._counts) for effect in effects]
+        contexts = [context_of(effect, call, self._protected) for effect in effects]
+        questions = [
+            self._reads[effect.verb].question(effect, context)
+            for effect, context in zip(effects, contexts, strict=True)
+        ]
         told = {q: known.told.get(q) for q in questions}
-        new = {q: e for q, e in zip(questions, effects, strict=True) if told[q] is None}
-        for asked, verdict in zip(
-            new, self._ask(list(new.values()), situation, known), strict=True
-        ):
-            told[asked] = verdict
+        new = {
+            q: (effect, context)
+            for q, effect, context in zip(questions, effects, contexts, strict=True)
+            if told[q] is None
+        }
+        for asked, (effect, context) in new.items():
+            told[asked] = verdict = self._ask(effect, context, situation, known)
             known.told.put(asked, verdict)
-        return tuple(cast(Verdict, told[q]) for q in questions)
+        # The same question may have been put about another effect.
+        return tuple(
+            replace(cast(Verdict, told[q]), effect=effect)
+            for q, effect in zip(questions, effects, strict=True)
+        )
 
     def _ask(
-        self, effects: Sequence[Effect], situation: Situation, known: _Known
-    ) -> tuple[Verdict, ...]:
+        self, effect: Effect, context: Mapping[str, Any], situation: Situation, known: _Known
+    ) -> Verdict:
         """Let Cedar judge."""
-        if not effects:
-            return ()
-        call = call_of(situation)
-        principal = {"type": "Task", "id": situation.task.id}
-        requests = [
-            {
-                "principal": principal,
-                "action": {"type": "Action", "id": effect.verb.value},
-                "resource": {"type": RESOURCE_TYPE[effect.verb], "id": effect.resource},
-                "context": json.dumps(context_of(effect, call, self._protected)),
-            }
-            for effect in effects
+        request = {
+            "principal": {"type": "Task", "id": situation.task.id},
+            "action": {"type": "Action", "id": effect.verb.value},
+            "resource": {"type": RESOURCE_TYPE[effect.verb], "id": effect.resource},
+            "context": json.dumps(context),
+        }
+        sets = self._sets_for(effect.verb)
+        results = [
+            cedarpy.is_authorized(request, policies, known.entities, self._schema)
+            for policies in (sets.base, sets.extra)
+            if policies is not None
         ]
-        entities = known.entities
-        base = cedarpy.is_authorized_batch(requests, self._base, entities, self._schema)
-        if len(base) != len(effects):
-            raise RuntimeError("the engine answered another number of requests")
-        extra: Sequence[cedarpy.AuthzResult | None] = (
-            cedarpy.is_authorized_batch(requests, self._extra, entities, self._schema)
-            if self._extra is not None
-            else [None] * len(effects)
-        )
-        return tuple(
-            self._verdict(effect, result, more)
-            for effect, result, more in zip(effects, base, extra, strict=True)
-        )
+        return self._verdict(effect, results[0], results[1] if len(results) > 1 else None)
+
+    def _sets_for(self, verb: Verb) -> _Sets:
+        """Only policies that may apply to `verb`: Cedar looks at every policy it is given."""
+        if verb not in self._sets:
+            meant = [p for p in self._policies.values() if verb in verbs_of(p.body)]
+            extra = [p for p in meant if p.layer is Layer.PROJECT and p.permits]
+            base = [p for p in meant if not (p.layer is Layer.PROJECT and p.permits)]
+            self._sets[verb] = _Sets(_policy_set(base), _policy_set(extra) if extra else None)
+        return self._sets[verb]
 
     def _verdict(
         self, effect: Effect, result: cedarpy.AuthzResult, extra: cedarpy.AuthzResult | None
@@ -250,6 +267,23 @@ def combine(verdicts: Sequence[Verdict]) -> Decision:
     prompts = dict.fromkeys(p.ask or p.description or p.id for p in policies)
     risk = max((verdict.risk for verdict in asking), key=_RISKS.index)
     return Decision(Outcome.ASK, "; ".join(prompts), ids, risk=risk, about=about)
+
+
+def _lease(decision: Decision, effects: Sequence[Effect], situation: Situation) -> bool:
+    """Whether a use may open under an allowed call without a question of its own.
+
+    What cannot be read beforehand runs contained, without network or credential.
+    """
+    if decision.outcome is not Outcome.ALLOW or situation.task.runtime.tier is not Tier.A:
+        return True
+    return not any(
+        effect.verb is Verb.RUN
+        and (
+            effect.attributes.get("uninspectable", True)
+            or not effect.attributes.get("known", False)
+        )
+        for effect in effects
+    )
 
 
 def _denial(denied: Sequence[Verdict]) -> Decision:
@@ -308,16 +342,22 @@ def _digest(sources: Iterable[PolicySource]) -> str:
     return "sha256:" + state.hexdigest()
 
 
-def preset_source(name: str) -> PolicySource:
-    """A preset of ours.
+def preset_sources(name: str) -> list[PolicySource]:
+    """A preset of ours: its own file, after those it builds on.
 
     Raises:
         UsageError: there is none of that name.
     """
     if name not in PRESETS:
         raise UsageError(f"There is no preset {name!r}.", hint=f"Use {', '.join(PRESETS)}.")
-    file = resources.files("supervisor.policy") / "presets" / f"{name}.cedar"
-    return PolicySource(f"{name}.cedar", file.read_text("utf-8"), Layer.PRESET)
+    return [
+        PolicySource(
+            f"{part}.cedar",
+            (resources.files("supervisor.policy") / "presets" / f"{part}.cedar").read_text("utf-8"),
+            Layer.PROJECT if place else Layer.PRESET,
+        )
+        for place, part in enumerate(PRESETS[name])
+    ]
 
 
 def read_policy(path: Path) -> str:

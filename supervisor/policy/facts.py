@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,8 +18,27 @@ _METADATA_NAMES = frozenset(
 _METADATA_ADDRESSES = frozenset({"100.100.100.200", "192.0.0.192", "168.63.129.16"})
 _METADATA_V6 = ipaddress.ip_network("fd00:ec2::/32")
 
+# Written anywhere in a command: also where no effect names the host.
+_METADATA_TEXT = re.compile(
+    r"169\.254\.169\.254|169\.254\.170\.2|metadata\.google\.internal|100\.100\.100\.200"
+    r"|fd00:ec2::254|metadata\.azure\.internal|168\.63\.129\.16",
+    re.IGNORECASE,
+)
+
+_FILE: dict[str, str | int | bool] = {
+    "name": "",
+    "folded": "",
+    "inside": False,
+    "temporary": False,
+    "home": True,
+    "root": False,
+    "tree": False,
+    "label": "",
+    "content": "",
+}
+
 # Attributes an effect hands on, with the value that stands for "not told": the strict one.
-_TOLD: dict[Verb, dict[str, str | int | bool]] = {
+_TOLD: Mapping[Verb, Mapping[str, str | int | bool]] = {
     Verb.RUN: {
         "program": "",
         "argv0": "",
@@ -27,32 +47,44 @@ _TOLD: dict[Verb, dict[str, str | int | bool]] = {
         "text": "",
         "known": False,
         "uninspectable": True,
+        "why": "",
         "act": "",
         "source": "",
     },
-    Verb.READ: {
-        "name": "",
-        "folded": "",
-        "inside": False,
-        "temporary": False,
-        "home": True,
-        "root": False,
-    },
+    Verb.READ: _FILE,
+    Verb.WRITE: _FILE,
+    Verb.DELETE: _FILE,
     Verb.HTTP: {"method": "", "path": ""},
     Verb.CONNECT: {},
-    Verb.MCP: {"server": "", "tool": ""},
+    Verb.PUSH: {
+        "remote": "",
+        "url": "",
+        "ref": "",
+        "force": True,
+        "delete": True,
+        "protected": True,
+        "several": True,
+        "foreign": True,
+    },
+    Verb.SQL: {"statement": "other", "tables": "", "remote": True},
+    Verb.INSTALL: {"manager": "", "package": "", "everywhere": True},
+    Verb.OPERATE: {"system": "", "operation": "", "degree": "destroy", "target": ""},
+    Verb.MCP: {"server": "", "tool": "", "reads": False},
     Verb.SPAWN: {},
     Verb.OTHER: {"kind": "other"},
 }
-_TOLD[Verb.WRITE] = _TOLD[Verb.DELETE] = _TOLD[Verb.READ]
 
-RESOURCE_TYPE = {
+RESOURCE_TYPE: Mapping[Verb, str] = {
     Verb.RUN: "Program",
     Verb.READ: "Path",
     Verb.WRITE: "Path",
     Verb.DELETE: "Path",
     Verb.CONNECT: "Host",
     Verb.HTTP: "Host",
+    Verb.PUSH: "Ref",
+    Verb.SQL: "Database",
+    Verb.INSTALL: "Package",
+    Verb.OPERATE: "Operation",
     Verb.MCP: "Tool",
     Verb.SPAWN: "Subagent",
     Verb.OTHER: "Tool",
@@ -64,30 +96,35 @@ def context_of(effect: Effect, call: Mapping[str, Any], protected: Sequence[str]
 
     Raises:
         TypeError: an attribute has another type than the schema says.
-        ValueError: the port is not a number.
+        ValueError: the port is not a number, or a text is not Unicode (UnicodeEncodeError).
     """
     context: dict[str, Any] = {"call": call}
     attributes = effect.attributes
+    if not effect.resource.isascii():
+        effect.resource.encode()
     for name, strict in _TOLD[effect.verb].items():
         value = attributes.get(name, strict)
         if type(value) is not type(strict):
             raise TypeError(f"{name} of {effect.verb} is a {type(value).__name__}")
+        if isinstance(value, str) and not value.isascii():
+            value.encode()
         context[name] = value
     if effect.verb in (Verb.READ, Verb.WRITE, Verb.DELETE):
         folded = effect.resource.casefold()
         context["folded"] = folded
         context["name"] = folded.rpartition("/")[2]
-        context["ours"] = any(
-            effect.resource == path or effect.resource.startswith(path + "/") for path in protected
-        )
+        for path in protected:
+            if effect.resource == path or effect.resource.startswith(path + "/"):
+                context["label"] = "ours"
     elif effect.verb in (Verb.HTTP, Verb.CONNECT):
         host, port = split_host(effect.resource)
         told = attributes.get("port")
         context["host"] = host
         context["port"] = port or (told if isinstance(told, int) else 0) or 443
         context["loopback"], context["metadata"] = nature(host)
-    elif effect.verb is Verb.RUN and not context["program"]:
-        context["program"] = effect.resource
+    elif effect.verb is Verb.RUN:
+        context["program"] = context["program"] or effect.resource
+        context["metadata"] = _METADATA_TEXT.search(context["text"]) is not None
     return context
 
 
@@ -142,6 +179,7 @@ def call_of(situation: Situation) -> dict[str, Any]:
         "credential": situation.credential,
         "open": situation.open_calls,
         "total": situation.total_calls,
+        "budget": {"calls": situation.budget.calls, "seconds": situation.budget.seconds},
     }
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from supervisor.model import Effect, Outcome, Verb
-from supervisor.policy.engine import CedarEngine, preset_source
-from supervisor.policy.memory import reads_counts
+from supervisor.policy.engine import CedarEngine, preset_sources
+from supervisor.policy.memory import Reads, reads
 from supervisor.policy.source import Layer, PolicySource
 from supervisor.ports import Situation
 from tests.support.judging import situation as judged
@@ -23,7 +23,7 @@ def situation(**changes: Any) -> Situation:
 
 def engine(*texts: str) -> CedarEngine:
     own = [PolicySource(f"own-{n}", text, Layer.USER) for n, text in enumerate(texts)]
-    return CedarEngine([preset_source("standard"), *own])
+    return CedarEngine([*preset_sources("standard"), *own])
 
 
 def test_a_limit_on_calls_is_met_however_often_the_question_was_asked() -> None:
@@ -61,17 +61,61 @@ def test_a_call_of_very_many_effects_is_answered_for_each() -> None:
         assert len(plain.judge(effects, situation())) == 1500
 
 
+def test_an_answer_is_for_every_effect_that_policy_cannot_tell_apart() -> None:
+    plain = engine()
+    first, second = (Effect(Verb.SPAWN, name) for name in ("explore", "review"))
+    plain.judge([first], situation())
+    (verdict,) = plain.judge([second], situation())
+    assert verdict.effect is second
+
+
+def test_a_rule_about_one_name_is_not_hidden_by_an_answer_about_another() -> None:
+    for condition in ('resource == Subagent::"review"', "true"):
+        scope = "resource" if condition != "true" else 'resource == Subagent::"review"'
+        named = engine(f'@id("no-review") forbid (principal, action, {scope}) '
+                       f"when {{ {condition} }};")  # fmt: skip
+        outcomes = [
+            named.decide([Effect(Verb.SPAWN, name)], situation()).outcome
+            for name in ("explore", "review", "explore", "review")
+        ]
+        assert outcomes == [Outcome.ALLOW, Outcome.DENY] * 2
+
+
+def test_a_text_that_is_not_unicode_is_denied_also_where_no_policy_reads_it() -> None:
+    plain = engine()
+    run = {"program": "ls", "known": True, "uninspectable": False}
+    assert plain.decide([Effect(Verb.RUN, "ls", run)], situation()).outcome is Outcome.ALLOW
+    for bad in ("program", "text", "arguments"):
+        wrong = Effect(Verb.RUN, "ls", run | {bad: "\udc80"})
+        assert plain.decide([wrong], situation()).outcome is Outcome.DENY
+
+
 @pytest.mark.parametrize(
-    ("condition", "reads"),
+    ("scope", "condition", "verb", "expected"),
     [
-        ("context.call.total > 3", True),
-        ("context.call.open > 3", True),
-        ("context.call == context.call", True),
-        ('context.call.credential == ""', False),
-        ("context.loopback", False),
+        ("resource", "context.call.total > 3", Verb.HTTP, Reads((("call", "total"),), False)),
+        ("resource", "context.call == context.call", Verb.HTTP, Reads((("call",),), False)),
+        ("resource", "context == context", Verb.HTTP, Reads(((),), False)),
+        ("resource", "context has call.total", Verb.HTTP,
+         Reads((("call",), ("call", "total")), False)),
+        ("resource", 'context.host like "*.test" && context.port > 1', Verb.HTTP,
+         Reads((("host",), ("port",)), False)),
+        ("resource", "context.loopback", Verb.RUN, Reads((), False)),
+        ("resource is Host", "true", Verb.HTTP, Reads((), False)),
+        ('resource == Host::"h"', "true", Verb.HTTP, Reads((), True)),
+        ("resource", 'resource == Host::"h"', Verb.HTTP, Reads((), True)),
+        ("resource", '[Host::"h"].contains(resource)', Verb.HTTP, Reads((), True)),
     ],
-)
-def test_what_reads_the_counts_is_found(condition: str, reads: bool) -> None:
-    text = f'forbid (principal, action == Action::"http", resource) when {{ {condition} }};'
-    found = engine(text).policies[-1]
-    assert reads_counts([found.body]) is reads
+)  # fmt: skip
+def test_what_a_policy_looks_at_is_found(
+    scope: str, condition: str, verb: Verb, expected: Reads
+) -> None:
+    text = f'forbid (principal, action == Action::"http", {scope}) when {{ {condition} }};'
+    alone = CedarEngine([PolicySource("one", text, Layer.USER)])
+    assert reads(policy.body for policy in alone.policies)[verb] == expected
+
+
+def test_a_policy_for_a_group_of_actions_is_for_each_of_them() -> None:
+    text = 'forbid (principal, action in Action::"file", resource) when { context.tree };'
+    found = reads(p.body for p in CedarEngine([PolicySource("one", text, Layer.USER)]).policies)
+    assert {verb for verb in Verb if found[verb].paths} == {Verb.READ, Verb.WRITE, Verb.DELETE}

@@ -169,4 +169,5 @@ def test_tools_of_the_agent() -> None:
     assert outcome("TodoWrite", ToolKind.OTHER) is Outcome.ALLOW
     assert outcome("Task", ToolKind.AGENT) is Outcome.ALLOW
     assert outcome("LaunchMissiles", ToolKind.OTHER) is Outcome.ASK
-    assert outcome("mcp__github__get_issue", ToolKind.MCP) is Outcome.ASK
+    assert outcome("mcp__github__get_issue", ToolKind.MCP) is Outcome.ALLOW
+    assert outcome("mcp__github__create_issue", ToolKind.MCP) is Outcome.ASK
