@@ -284,6 +284,8 @@ def _role(raw: Any, place: str) -> str:
             return raw
         if raw.startswith("code:") and raw[5:] in LANGUAGES:
             return raw
+        if re.fullmatch(r"by:[a-z0-9_]+", raw):
+            return raw
     raise KnowledgeError(f"{place}: unknown role {raw!r}")
 
 

@@ -260,6 +260,13 @@ def apply(invocation: Invocation, role: str, word: Word) -> None:
     if role.startswith("code:"):
         code(invocation, role[5:], word)
         return
+    if role.startswith("by:"):
+        read = find_reader(role[3:])
+        if read is None:
+            invocation.opaque(f"needs the reader {role[3:]}, which is missing")
+        else:
+            read(invocation, (word,))
+        return
     _APPLY[role](invocation, word)
 
 
