@@ -107,6 +107,10 @@ class Knowledge:
             return self.table((*model, key[-1]), depth=depth + 1) if model else None
         like: Table | None = None
         children = set(self._children.get(own, ()))
+        model = self._like(key[:-1]) if own in self._groups and parent is not None else None
+        if model is not None:
+            like = self.table((*model, key[-1]), depth=depth + 1)
+            children |= like.subcommands if like else frozenset()
         if "like" in raw:
             target = tuple(str(raw["like"]).split())
             like = self.table(target, depth=depth + 1)
