@@ -37,7 +37,7 @@ _TOLD_APART: Mapping[Verb, tuple[str, ...]] = {
     Verb.INSTALL: ("package", "everywhere"),
     Verb.OPERATE: ("degree", "target"),
     Verb.WRITE: ("content",),
-    Verb.DELETE: ("tree",),
+    Verb.DELETE: ("clear",),
 }
 # Nothing is learned of what these do from their names: the whole call is the class.
 _ACTS_APART = frozenset({"containers", "discard", "system", "device"})

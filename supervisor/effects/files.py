@@ -27,9 +27,7 @@ class Place:
         return Place(os.path.realpath(workspace), os.path.realpath(home or os.path.expanduser("~")))
 
 
-def file_effects(
-    verb: Verb, path: str, cwd: str, place: Place, *, tree: bool = False
-) -> tuple[Effect, ...]:
+def file_effects(verb: Verb, path: str, cwd: str, place: Place) -> tuple[Effect, ...]:
     """READ, WRITE or DELETE of the file that `path` really names; nothing for `/dev/null` etc.
 
     The resource is the real path: symbolic links and `..` are resolved, also where the last
@@ -40,8 +38,8 @@ def file_effects(
 
     Attributes: `name` (base name) and `folded` (the whole path), both case-folded since some
     file systems ignore case; `inside` (the workspace), `temporary`, `home` (below the home
-    directory and not inside), `root` (the workspace itself or a directory above it), `tree`
-    (everything below it too), `label` (see `labels.toml`).
+    directory and not inside), `root` (the workspace itself or a directory above it), `label`
+    (see `labels.toml`), `clear` (False: who deletes a directory with all below it says so).
     """
     joined = os.path.join(cwd, path)
     if os.path.normpath(joined) in _NO_EFFECT or joined.startswith("/dev/fd/"):
@@ -67,7 +65,7 @@ def file_effects(
         "temporary": not (inside or home) and any(within(real, root) for root in _TEMPORARY),
         "home": home,
         "root": within(place.workspace, real),
-        "tree": tree,
+        "clear": False,
     }
     return tuple(Effect(verb, name, _named(name, place) | where) for name in names)
 

@@ -32,7 +32,7 @@ _FILE: dict[str, str | int | bool] = {
     "temporary": False,
     "home": True,
     "root": False,
-    "tree": False,
+    "clear": True,
     "label": "",
     "content": "",
 }
@@ -179,6 +179,7 @@ def call_of(situation: Situation) -> dict[str, Any]:
         "credential": situation.credential,
         "open": situation.open_calls,
         "total": situation.total_calls,
+        "unread": situation.unread,
         "budget": {"calls": situation.budget.calls, "seconds": situation.budget.seconds},
     }
 

@@ -116,6 +116,6 @@ def test_what_a_policy_looks_at_is_found(
 
 
 def test_a_policy_for_a_group_of_actions_is_for_each_of_them() -> None:
-    text = 'forbid (principal, action in Action::"file", resource) when { context.tree };'
+    text = 'forbid (principal, action in Action::"file", resource) when { context.clear };'
     found = reads(p.body for p in CedarEngine([PolicySource("one", text, Layer.USER)]).policies)
     assert {verb for verb in Verb if found[verb].paths} == {Verb.READ, Verb.WRITE, Verb.DELETE}
