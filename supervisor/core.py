@@ -55,6 +55,7 @@ from supervisor.model import (
 )
 from supervisor.ports import (
     Authorize,
+    Budget,
     HookAnswer,
     Issuer,
     LedgerStore,
@@ -285,6 +286,7 @@ class Engine(Authorize):
             runtime,
             subagent=call.call.tool_call.subagent,
             credential=spec.name if spec else "",
+            unread=not call.call.decision.lease,
         )
         decision = self.policy.decide([effect], situation)
         if decision.outcome is Outcome.DENY:
@@ -511,8 +513,15 @@ class Engine(Authorize):
             await self.records.write(f"incident.{kind}", self.book.task(task), detail=dict(detail))
 
     def _situation(
-        self, entry: TaskEntry, runtime: TaskRuntime, *, subagent: str = "", credential: str = ""
+        self,
+        entry: TaskEntry,
+        runtime: TaskRuntime,
+        *,
+        subagent: str = "",
+        credential: str = "",
+        unread: bool = False,
     ) -> Situation:
+        limits = entry.task.limits
         return Situation(
             task=entry.task,
             call_identity=runtime.profile.call_identity,
@@ -521,6 +530,11 @@ class Engine(Authorize):
             credential=credential,
             open_calls=len(self.book.open_calls(entry.task.id)),
             total_calls=entry.calls,
+            budget=Budget(
+                calls=limits.max_calls - entry.calls,
+                seconds=int(_end(entry.task) - self.clock()),
+            ),
+            unread=unread,
         )
 
     def _count_denial(self, entry: TaskEntry) -> None:

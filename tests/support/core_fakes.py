@@ -150,8 +150,10 @@ class FixedPolicy(PolicyEngine):
 
     answers: dict[Verb, Decision] = field(default_factory=dict)
     error: Exception | None = None
+    asked: list[Situation] = field(default_factory=list)
 
     def decide(self, effects: Sequence[Effect], situation: Situation) -> Decision:
+        self.asked.append(situation)
         if self.error is not None:
             raise self.error
         allowed = Decision(Outcome.ALLOW, "ordinary", ("ok",))

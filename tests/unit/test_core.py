@@ -30,6 +30,7 @@ from tests.support.core_fakes import (
 )
 from tests.support.live import until
 
+ALLOW = Decision(Outcome.ALLOW, "ordinary", ("ok",))
 ASK = Decision(Outcome.ASK, "sensitive", ("ask-it",))
 DENY = Decision(Outcome.DENY, "Not in this house.", ("no",), hint="Use the other door.")
 SIBLING = Process(300, 1 << 40)
@@ -69,6 +70,23 @@ async def test_the_whole_way(world: World) -> None:
         "call.opened", "use.intent", "use.delivered", "call.settled"
     ]  # fmt: skip
     assert REAL not in repr(world.ledger.records)
+
+
+async def test_a_use_is_judged_knowing_that_its_command_could_not_be_read(world: World) -> None:
+    world.policy.answers[Verb.RUN] = replace(ALLOW, lease=False)
+    await world.use(await world.handle())
+    call, use = world.policy.asked
+    assert not call.unread
+    assert use.unread
+
+
+async def test_policy_is_told_what_is_left_of_the_limits(world: World) -> None:
+    await world.open()
+    await world.open()
+    first, second = (situation.budget for situation in world.policy.asked)
+    assert first.calls == Limits().max_calls - 1
+    assert second.calls == first.calls - 1
+    assert 0 < second.seconds <= Limits().max_age
 
 
 async def test_a_denial_names_the_way_that_works(world: World) -> None:
