@@ -160,6 +160,11 @@ class ToolCall:
     subagent: str = ""  # claim, from the agent: never authority
     note: str = ""  # the agent's own words about the call: untrusted
 
+    @property
+    def name(self) -> str:
+        """As policy says it: the agent's name for the tool in lower case, `bash` for any shell."""
+        return "bash" if self.kind is ToolKind.SHELL else self.tool.lower()
+
 
 class Verb(StrEnum):
     """The typed effects policy decides about; each is a Cedar action of the same name."""

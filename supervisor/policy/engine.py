@@ -112,12 +112,16 @@ class CedarEngine(PolicyEngine):
         preset: str = "standard",
         *,
         user_directory: Path | None = None,
+        user_rules: Path | None = None,
         protected: Sequence[str] = (),
     ) -> CedarEngine:
         """The preset with the person's own files: `user_directory`/*.cedar in order of name.
 
+        Args:
+            user_rules: the file of answers that are kept for good, if there is one.
+
         Raises:
-            PolicyError: a file cannot be read or used.
+            PolicyError: a file cannot be read or used, or an example in it fails.
             UsageError: no such preset.
         """
         sources = preset_sources(preset)
@@ -126,7 +130,13 @@ class CedarEngine(PolicyEngine):
                 PolicySource(str(path), read_policy(path), Layer.USER)
                 for path in sorted(user_directory.glob("*.cedar"))
             ]
-        return cls(sources, protected)
+        if user_rules is not None:
+            from supervisor.policy.rules_file import load_rules
+
+            sources.append(load_rules(user_rules))
+        engine = cls(sources, protected)
+        engine._try_examples(Layer.USER)
+        return engine
 
     @property
     def digest(self) -> str:
@@ -142,7 +152,23 @@ class CedarEngine(PolicyEngine):
         if not sources:
             return self
         tighter = [PolicySource(s.name, s.text, Layer.PROJECT) for s in sources]
-        return CedarEngine((*self._sources, *tighter), self._protected)
+        engine = CedarEngine((*self._sources, *tighter), self._protected)
+        engine._try_examples(Layer.PROJECT)
+        return engine
+
+    def _try_examples(self, layer: Layer) -> None:
+        """Raises PolicyError for the first example of a layer that fails."""
+        noted = [
+            policy
+            for policy in self.policies
+            if policy.layer is layer
+            and any("match" in name for name in policy.body.get("annotations", {}))
+        ]
+        if noted:
+            # Examples are commands: whoever writes none does not wait for what reads commands.
+            from supervisor.policy.examples import check
+
+            check(noted)
 
     def decide(self, effects: Sequence[Effect], situation: Situation) -> Decision:
         try:

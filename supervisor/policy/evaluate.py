@@ -113,7 +113,8 @@ class Evaluator:
         try:
             call = self.call(row)
             effects = effects_of(call, self._workspace, self._home)
-            decision = self._engine.decide(effects, self.situation)
+            situation = replace(self.situation, tool=call.name)
+            decision = self._engine.decide(effects, situation)
         except Exception as error:
             reason = str(error) if isinstance(error, ValueError) else type(error).__name__
             return _unreadable(id, reason)

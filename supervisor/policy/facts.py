@@ -177,6 +177,7 @@ def call_of(situation: Situation) -> dict[str, Any]:
         "identity": situation.call_identity.value,
         "subagent": situation.subagent,
         "credential": situation.credential,
+        "tool": situation.tool,
         "open": situation.open_calls,
         "total": situation.total_calls,
         "unread": situation.unread,

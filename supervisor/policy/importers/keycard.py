@@ -1,0 +1,269 @@
+"""Keycard's local policy.cedar.
+
+Source: docs.keycard.ai and its published skills. `Action::"Agent::ToolUse"` on `Tool::"bash"` or
+`Tool::"mcp__server__tool"` (lower case), `context.command`, `User::"mail"`; forbid goes first,
+`@itl` asks, and what nothing permits is denied.
+
+A condition on `context.command` holds for every simple command of a call, not for its text as a
+whole, so that `git status; rm -rf x` is not a git command. What a permitted command then touches
+is still judged by the policies in force.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cedarpy
+
+from supervisor.errors import PolicyError
+from supervisor.model import Outcome, Verb
+from supervisor.policy.importers.rules import Imported, Rule, either
+from supervisor.policy.source import pieces
+
+if TYPE_CHECKING:
+    from supervisor.policy.importers import Options
+
+_SHELL = "bash"
+_ACTION = "Agent::ToolUse"
+_REST = tuple(verb.value for verb in Verb if verb is not Verb.RUN)  # what the other tools do
+_COMMAND: Any = {".": {"left": {"Var": "context"}, "attr": "command"}}
+_TEXT: Any = {".": {"left": {"Var": "context"}, "attr": "text"}}
+_TOOL: Any = {".": {"left": {".": {"left": {"Var": "context"}, "attr": "call"}}, "attr": "tool"}}
+
+
+class _NotCarried(Exception):
+    """Why a policy has no counterpart."""
+
+
+def read(text: str, file: Path, options: Options) -> Imported:
+    """The policies of one file.
+
+    Raises:
+        PolicyError: naming file and line of what is no Cedar.
+    """
+    rules: list[Rule] = []
+    notes: list[str] = []
+    lost: list[str] = []
+    for offset, piece in pieces(text):
+        where = f"{file.name}:{text.count(chr(10), 0, offset) + 1}"
+        policy = _parse(piece, where)
+        forbids = policy["effect"] == "forbid"
+        try:
+            found, about = _rules(policy, where, options.mail)
+            rules += found
+            notes += [f"{where}: {each}" for each in about]
+        except _NotCarried as reason:
+            (lost if forbids else notes).append(f"{where}: {reason}")
+    rules += _otherwise(rules, file.name)
+    return Imported("keycard", tuple(rules), tuple(notes), tuple(lost))
+
+
+def _parse(text: str, where: str) -> dict[str, Any]:
+    try:
+        document = json.loads(cedarpy.policies_to_json_str(text))
+    except ValueError as error:
+        raise PolicyError(f"{where}:1: {error}.", hint="It must be Cedar.") from None
+    policies: list[dict[str, Any]] = list(document["staticPolicies"].values())
+    if len(policies) != 1:
+        raise PolicyError(f"{where}:1: templates are not used here.", hint="Write it out.")
+    return policies[0]
+
+
+def _rules(policy: dict[str, Any], where: str, mail: str) -> tuple[list[Rule], list[str]]:
+    notes: list[str] = []
+    annotations = policy.get("annotations", {})
+    forbids = policy["effect"] == "forbid"
+    itl = "itl" in annotations
+    if not _is_tool_use(policy["action"]):
+        raise _NotCarried(f'only Action::"{_ACTION}" is known')
+    if not _is_for(policy["principal"], mail, forbids, notes):
+        raise _NotCarried("it is for another person than --mail")
+    expression = _both(_resource(policy["resource"]), *map(_body, policy.get("conditions", [])))
+    if forbids and itl:
+        notes.append("a forbid with @itl refuses here")
+    outcome = Outcome.DENY if forbids else Outcome.ASK if itl else Outcome.ALLOW
+    words = annotations.get("description") or annotations.get("itl") or ""
+    rules = []
+    of_shell = _tool_is(expression, _SHELL)
+    if of_shell is not False:
+        rules.append(Rule(outcome, ("run",), _cedar(of_shell), where, words or ""))
+    of_rest = _both(_TOOL_GIVEN, expression)
+    if not _speaks_of_commands(expression) and not _only_shell(expression):
+        rules.append(Rule(outcome, _REST, _cedar(_rewrite(of_rest)), where, words or ""))
+    if outcome is Outcome.ALLOW and of_shell is True:
+        notes.append("it permits every command; what policies in force forbid stays forbidden")
+    return rules, notes
+
+
+def _otherwise(rules: list[Rule], name: str) -> list[Rule]:
+    """What nothing permits is denied."""
+    closing = []
+    for actions, scope in (
+        (("run",), ""),
+        (_REST, 'context.call.tool != "" && context.call.tool != "bash" && '),
+    ):
+        permits = [
+            rule.condition or "true"
+            for rule in rules
+            if rule.outcome is not Outcome.DENY and rule.actions == actions
+        ]
+        condition = f"{scope}!({either(permits) or 'false'})"
+        words = "Nothing in Keycard's policy permits this."
+        closing.append(Rule(Outcome.DENY, actions, condition, f"{name}: the rest", words))
+    return closing
+
+
+# ── Scope ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _is_tool_use(scope: dict[str, Any]) -> bool:
+    entities = [scope["entity"]] if "entity" in scope else scope.get("entities", [])
+    return scope["op"] == "All" or any(
+        entity == {"type": "Action", "id": _ACTION} for entity in entities
+    )
+
+
+def _is_for(scope: dict[str, Any], mail: str, forbids: bool, notes: list[str]) -> bool:
+    if scope["op"] == "All" or (scope["op"] == "is" and scope.get("entity_type") == "User"):
+        return True
+    named = scope.get("entity", {}).get("id", "")
+    if scope.get("entity", {}).get("type") != "User" or "slot" in scope:
+        raise _NotCarried("its principal is no User")
+    if not mail:
+        if forbids:
+            notes.append(f"it is for {named}; without --mail it refuses whoever it is")
+            return True
+        raise _NotCarried(f"it is for {named}; say --mail {named} if that is you")
+    return bool(named.casefold() == mail.casefold())
+
+
+def _resource(scope: dict[str, Any]) -> Any:
+    """The scope's resource as an expression about the tool."""
+    if scope["op"] == "All" or (scope["op"] == "is" and scope.get("entity_type") == "Tool"):
+        return True
+    entity = scope.get("entity", {})
+    if scope["op"] != "==" or entity.get("type") != "Tool":
+        raise _NotCarried("its resource is no Tool")
+    return {"==": {"left": {"Var": "resource"}, "right": {"Value": {"__entity": entity}}}}
+
+
+# ── Expressions, in Cedar's JSON form ───────────────────────────────────────────────────────
+
+_TOOL_GIVEN: Any = {
+    "&&": {
+        "left": {"!=": {"left": _TOOL, "right": {"Value": ""}}},
+        "right": {"!=": {"left": _TOOL, "right": {"Value": _SHELL}}},
+    }
+}
+
+
+def _body(condition: dict[str, Any]) -> Any:
+    body = condition["body"]
+    return body if condition["kind"] == "when" else {"!": {"arg": body}}
+
+
+def _both(*expressions: Any) -> Any:
+    whole: Any = True
+    for each in expressions:
+        if each is not True:
+            whole = each if whole is True else {"&&": {"left": whole, "right": each}}
+    return whole
+
+
+def _tool_of(node: Any) -> str | None:
+    """`resource == Tool::"x"` → "x"."""
+    sides = node.get("==") if isinstance(node, dict) else None
+    if not sides:
+        return None
+    for one, other in ((sides["left"], sides["right"]), (sides["right"], sides["left"])):
+        entity = other.get("Value", {}) if isinstance(other, dict) else {}
+        named = entity.get("__entity", {}) if isinstance(entity, dict) else {}
+        if one == {"Var": "resource"} and named.get("type") == "Tool":
+            return str(named["id"])
+    return None
+
+
+def _tool_is(expression: Any, tool: str) -> Any:
+    """The expression where the tool is known: simplified, False where it cannot hold."""
+    if isinstance(expression, bool):
+        return expression
+    named = _tool_of(expression)
+    if named is not None:
+        return named == tool
+    for form, stops in (("&&", False), ("||", True)):
+        if form in expression:
+            left = _tool_is(expression[form]["left"], tool)
+            right = _tool_is(expression[form]["right"], tool)
+            if stops in (left, right):
+                return stops
+            if isinstance(left, bool):
+                return right
+            return left if isinstance(right, bool) else {form: {"left": left, "right": right}}
+    if "!" in expression:
+        inner = _tool_is(expression["!"]["arg"], tool)
+        return not inner if isinstance(inner, bool) else {"!": {"arg": inner}}
+    return _rewrite(expression)
+
+
+def _only_shell(expression: Any) -> bool:
+    """Whether it holds for no tool but the shell."""
+    others = {"another", *_tools_in(expression)} - {_SHELL}
+    return all(_tool_is(expression, tool) is False for tool in others)
+
+
+def _tools_in(node: Any) -> set[str]:
+    if isinstance(node, list):
+        return set().union(*map(_tools_in, node))
+    if not isinstance(node, dict):
+        return set()
+    named = _tool_of(node)
+    return {named} if named else set().union(*map(_tools_in, node.values()))
+
+
+def _speaks_of_commands(node: Any) -> bool:
+    if isinstance(node, list):
+        return any(map(_speaks_of_commands, node))
+    if not isinstance(node, dict):
+        return False
+    if node == _COMMAND or node.get("has") == {"left": {"Var": "context"}, "attr": "command"}:
+        return True
+    return any(map(_speaks_of_commands, node.values()))
+
+
+def _rewrite(node: Any) -> Any:
+    """In our words. Raises _NotCarried where there are none."""
+    if isinstance(node, list):
+        return [_rewrite(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if node in (_TOOL, _TEXT):
+        return node
+    if node == _COMMAND:
+        return _TEXT
+    if node.get("has") == {"left": {"Var": "context"}, "attr": "command"}:
+        return {"Value": True}
+    named = _tool_of(node)
+    if named is not None:
+        return {"==": {"left": _TOOL, "right": {"Value": named}}}
+    if "Var" in node:
+        raise _NotCarried(f"it looks at {node['Var']} in a way that is not known here")
+    return {name: _rewrite(value) for name, value in node.items()}
+
+
+def _cedar(expression: Any) -> str:
+    """An expression as text; "" for one that always holds."""
+    if expression is True:
+        return ""
+    scope = {"op": "All"}
+    policy = {
+        "effect": "permit",
+        "principal": scope,
+        "action": scope,
+        "resource": scope,
+        "conditions": [{"kind": "when", "body": expression}],
+    }
+    document = {"staticPolicies": {"p": policy}, "templates": {}, "templateLinks": []}
+    text: str = cedarpy.policies_from_json_str(json.dumps(document))
+    return text[text.index("{") + 1 : text.rindex("}")].strip()
