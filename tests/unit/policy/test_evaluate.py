@@ -1,0 +1,88 @@
+"""Rows judged without a task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from profiles import all_profiles
+from supervisor.model import Outcome
+from supervisor.policy.evaluate import Evaluator
+
+
+def evaluator(workspace: Path, *, contained: bool = True) -> Evaluator:
+    return Evaluator("standard", contained, str(workspace), "/home/ana", all_profiles())
+
+
+def test_a_row_has_every_key_of_the_interface(tmp_path: Path) -> None:
+    row = evaluator(tmp_path).evaluate({"id": 7, "command": "ls"}).row()
+    assert row["id"] == 7
+    assert row["decision"] == "allow"
+    assert (row["inspectable"], row["known"], row["lease"]) == (True, True, True)
+    assert row["effects"][0] == "run ls"
+    assert row["reasons"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        None,
+        3,
+        [],
+        {},
+        {"id": 1},
+        {"command": 3},
+        {"command": None, "tool": 1},
+        {"tool": "Read"},
+        {"tool": "Read", "input": []},
+        {"tool": "Read", "input": {"file_path": 1}},
+        {"tool": "Read", "input": {"file_path": "a"}, "cwd": 5},
+        {"tool": "Read", "input": {"file_path": "a"}, "agent": "nobody"},
+        {"command": "ls \udc80"},
+        {"command": "ls", "cwd": "/w\0"},
+    ],
+)
+def test_a_row_that_cannot_be_read_is_denied_with_its_reason(row: Any, tmp_path: Path) -> None:
+    evaluation = evaluator(tmp_path).evaluate(row)
+    assert evaluation.decision is Outcome.DENY
+    assert not evaluation.lease
+    assert evaluation.reasons
+
+
+@pytest.mark.parametrize(
+    ("row", "decision"),
+    [
+        ({"tool": "Read", "input": {"file_path": "$WS/a"}, "cwd": "$WS"}, Outcome.ALLOW),
+        ({"tool": "Read", "input": {"file_path": "$HOME/.ssh/x"}, "cwd": "$WS"}, Outcome.DENY),
+        ({"tool": "Bash", "input": {"command": "cat .env"}}, Outcome.DENY),
+        ({"tool": "Bash", "input": {"command": "ls"}, "agent": "codex"}, Outcome.ALLOW),
+        ({"tool": "mcp__linear__create_issue", "input": {}}, Outcome.ASK),
+        ({"tool": "NoSuchTool", "input": {}}, Outcome.ASK),
+        (
+            {
+                "tool": "apply_patch",
+                "input": {"command": "*** Begin Patch\n*** Delete File: .git/config\n"},
+            },
+            Outcome.DENY,
+        ),
+    ],
+)
+def test_tools_of_agents_are_read_by_their_profiles(
+    row: dict[str, Any], decision: Outcome, tmp_path: Path
+) -> None:
+    assert evaluator(tmp_path).evaluate(row).decision is decision
+
+
+def test_without_profiles_tools_are_denied(tmp_path: Path) -> None:
+    alone = Evaluator("standard", True, str(tmp_path))
+    assert alone.evaluate({"tool": "Read", "input": {"file_path": "/a"}}).decision is Outcome.DENY
+
+
+def test_what_cannot_be_read_runs_contained_and_without_a_lease(tmp_path: Path) -> None:
+    row = {"command": 'eval "$(make thing)"'}
+    inside = evaluator(tmp_path).evaluate(row)
+    assert (inside.decision, inside.inspectable, inside.lease) == (Outcome.ALLOW, False, False)
+    outside = evaluator(tmp_path, contained=False).evaluate(row)
+    assert outside.decision is Outcome.ASK
