@@ -56,3 +56,23 @@ def tex(invocation: Invocation, words: Sequence[Word]) -> None:
         invocation.opaque("is given TeX code, which may read any file")
     invocation.given = given
     apply_given(invocation, given)
+
+
+@reader
+def interpreter(invocation: Invocation, words: Sequence[Word]) -> None:
+    """Interpreters of languages that nobody reads here: with no program they wait for one."""
+    given = split(words, 0, invocation.table)
+    for problem in given.problems:
+        invocation.opaque(problem)
+    told = [word for word in given.operands if word.text != "-"]
+    told += [word for option, word in given.options if word and option.role in _PROGRAMS]
+    if not told:
+        if invocation.where.stdin:
+            invocation.opaque("runs what it is given on its input")
+        else:
+            invocation.act = "interactive"
+    invocation.given = given
+    apply_given(invocation, given)
+
+
+_PROGRAMS = frozenset({"library", "script", "opaque", "command"})
