@@ -82,7 +82,7 @@ class Evaluator:
         self._engine = CedarEngine.load(preset) if isinstance(preset, str) else preset
         self._workspace = os.path.realpath(workspace)
         self._home = os.path.realpath(home or os.path.expanduser("~"))
-        self._profiles = tuple(profiles)
+        self._profiles = tuple(profile for profile in profiles if _announces(profile))
         runtime = Runtime("laptop", Evidence.OS, Tier.A if contained else Tier.UNCONTAINED)
         task = Task(
             id="t-evaluated",
@@ -139,14 +139,7 @@ class Evaluator:
         return self._tool_call(tool, arguments, cwd, _text(row, "agent"))
 
     def _tool_call(self, tool: str, arguments: Mapping[str, Any], cwd: str, agent: str) -> ToolCall:
-        event = {
-            "hook_event_name": "PreToolUse",
-            "session_id": "s",
-            "tool_use_id": "c",
-            "tool_name": tool,
-            "tool_input": self._placed(arguments, in_shell="command" in arguments),
-            "cwd": cwd,
-        }
+        event = _event(tool, self._placed(arguments, in_shell="command" in arguments), cwd)
         best: ToolCall | None = None
         problem = "" if self._profiles else "no profile reads the tools of agents"
         for profile in self._profiles:
@@ -173,6 +166,26 @@ class Evaluator:
         if isinstance(value, list):
             return [self._placed(each, in_shell=in_shell) for each in value]
         return value
+
+
+def _event(tool: str, arguments: Mapping[str, Any], cwd: str) -> dict[str, Any]:
+    """What the agents' hooks have in common."""
+    return {
+        "hook_event_name": "PreToolUse",
+        "session_id": "s",
+        "tool_use_id": "c",
+        "tool_name": tool,
+        "tool_input": arguments,
+        "cwd": cwd,
+    }
+
+
+def _announces(profile: Profile) -> bool:
+    """Whether this agent announces calls at all."""
+    try:
+        return profile.parse_hook(_event("any", {}, "/")).call is not None
+    except ValueError:
+        return False
 
 
 def _text(row: Mapping[str, Any], key: str) -> str:
