@@ -23,6 +23,7 @@ class Word:
     exact: bool = True  # False: `text` lacks parts that are only known when it runs
     glob: bool = False  # contains an unquoted * ? [
     quoted: bool = False
+    begins: str = ""  # of a word that is not exact: the text that it begins with in any case
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class Reading:
 
     effects: list[Effect] = field(default_factory=list)
     budget: int = 20_000  # steps left; at 0 the rest is uninspectable
+    links: dict[str, str] = field(default_factory=dict)  # made on the way: path → target
+    written: set[str] = field(default_factory=set)  # real paths that hold something new by now
 
     def add(self, *effects: Effect) -> None:
         self.effects += effects

@@ -57,7 +57,10 @@ def _commands(text: str) -> Iterator[list[Word]]:
 
 def example_effects(command: str, tables: Knowledge) -> list[Effect]:
     """The effects of an example's one simple command."""
-    words = [Word(text) for text in shlex.split(command)]
+    words = [
+        Word(HOME + text[1:] if text == "~" or text.startswith("~/") else text)
+        for text in shlex.split(command)
+    ]
     reading = Reading()
     where = Where(Place(WORKSPACE, HOME), WORKSPACE)
     ExampleShell(tables).run(words, where, reading)

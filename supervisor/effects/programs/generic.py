@@ -117,8 +117,10 @@ def _interpret(invocation: Invocation, words: Sequence[Word], start: int) -> Non
             given.problems = given.problems[: len(given.problems) - len(rest.problems)]
             given.problems += again.problems
         invocation.table = table
-    elif table.inherited_when:
-        table = invocation.table = _changed(table, given)
+    elif table.when or table.inherited_when:
+        seen = split(words, start, table)
+        seen.options += given.options
+        table = invocation.table = _changed(table, seen)
     invocation.act = table.act
     invocation.everywhere = table.everywhere
     if table.reader:

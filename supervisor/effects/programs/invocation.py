@@ -6,10 +6,10 @@ import glob as globbing
 import itertools
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from supervisor.effects.files import file_effects
+from supervisor.effects.files import file_effects, within
 from supervisor.effects.http import http_effect
 from supervisor.effects.knowledge import Table
 from supervisor.effects.programs.options import Given
@@ -64,7 +64,7 @@ class Invocation:
         """The file or directory `word` is read, written or deleted. False: which is not known."""
         if self.where.elsewhere:
             return True
-        found = path_effects(verb, word, self.where)
+        found = path_effects(verb, word, self.where, self.reading)
         if found is None:
             self.opaque(f"{_DOES[verb]} a file that is only known when it runs")
             return False
@@ -214,23 +214,40 @@ def _shown(text: str) -> str:
     return text if _PLAIN.fullmatch(text) else "'" + text.replace("'", "'\\''") + "'"
 
 
-def path_effects(verb: Verb, word: Word, where: Where) -> tuple[Effect, ...] | None:
+def path_effects(
+    verb: Verb, word: Word, where: Where, reading: Reading
+) -> tuple[Effect, ...] | None:
     """The effects on the file that `word` names; None when it cannot be told which.
 
     A glob stands for every file that it matches now and for its own text: what it may match
-    when it runs is judged by that.
+    when it runs is judged by that. A path through a link that was made on the way stands for
+    the link's target as well.
     """
     text = word.text
     if not word.exact or not text or "\0" in text:
         return None
-    if not where.cwd and not text.startswith("/"):
-        return None
-    if not word.glob:
-        return file_effects(verb, text, where.cwd or "/", where.place)
-    found = [*file_effects(verb, text, where.cwd or "/", where.place)]
-    matches = itertools.islice(
-        globbing.iglob(os.path.join(where.cwd, text), include_hidden=False), _MAX_MATCHES + 1
-    )
-    for match in matches:
-        found += file_effects(verb, match, where.cwd or "/", where.place)
-    return tuple(found)
+    cwd = where.cwd
+    if not cwd:
+        if not text.startswith("/"):
+            return None
+        cwd = "/"
+    found = file_effects(verb, text, cwd, where.place)
+    if word.glob:
+        pattern = os.path.join(cwd, text)
+        for match in itertools.islice(globbing.iglob(pattern), _MAX_MATCHES):
+            found += file_effects(verb, match, cwd, where.place)
+    if reading.links:
+        for path in through_links(os.path.normpath(os.path.join(cwd, text)), reading.links):
+            found += file_effects(verb, path, cwd, where.place)
+    if verb is Verb.WRITE:
+        reading.written.update(effect.resource for effect in found)
+    return found
+
+
+def through_links(path: str, links: Mapping[str, str]) -> list[str]:
+    """What `path` names where links, made on the way, are followed."""
+    found: list[str] = []
+    for link, target in links.items():
+        if within(path, link):
+            found.append(os.path.normpath(target + path[len(link) :]))
+    return found

@@ -54,7 +54,7 @@ def split(words: Sequence[Word], index: int, table: Table, *, stop: bool = False
     while index < count:
         word = words[index]
         text = word.text
-        if not word.exact and not ended and not table.others:
+        if not word.exact and not ended and not table.others and word.begins[:1] in {"", "-"}:
             given.problems.append("has a word that may turn out to be an option")
         if ended or len(text) < 2 or (text[0] != "-" and text not in options):
             if not ended and text[:1] == "+" and text[1:].isdigit() and "+" in table.numbers:

@@ -1,0 +1,225 @@
+"""Readers of the small programs that copy, link, rename and search files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from supervisor.effects.programs.generic import apply, apply_given
+from supervisor.effects.programs.invocation import Invocation
+from supervisor.effects.programs.options import Given, split
+from supervisor.effects.programs.registry import reader
+from supervisor.effects.reading import Word
+
+_MAX_ENTRIES = 64
+_MODE = re.compile(r"[0-7]{1,5}|[-+=][0-7]+|[ugoa]*[-+=][ugorwxXstlST]*(?:,.*)?")
+_PATTERN_OPTIONS = ("-e", "--regexp", "-f", "--file")
+_RECURSIVE = ("-r", "-R", "--recursive", "--dereference-recursive")
+
+
+def take(invocation: Invocation, words: Sequence[Word]) -> Given:
+    """Options and operands by the invocation's table, what is unknown said as a reason."""
+    given = split(words, 0, invocation.table)
+    for problem in given.problems:
+        invocation.opaque(problem)
+    return given
+
+
+def values(invocation: Invocation, given: Given, *but: str) -> None:
+    """What the values of options mean, but for the options `but`."""
+    for option, value in given.options:
+        if option.role is not None and value is not None and not set(option.names) & set(but):
+            apply(invocation, option.role, value)
+
+
+@reader
+def copy(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`cp`, `mv`, `install`: sources, then a file or a directory that they are put into."""
+    given = take(invocation, words)
+    into = given.value("-t")
+    sources = list(given.operands)
+    target = into or (sources.pop() if len(sources) > 1 else None)
+    values(invocation, given, "-t")
+    moves = invocation.table.operands[0].role == "move"
+    for source in sources:
+        if invocation.read(source) and moves:
+            invocation.delete(source)
+    if target is None:
+        return
+    directory = into is not None or len(sources) > 1 or target.text.endswith("/")
+    if not given.has("-T", "--no-target-directory"):
+        directory = directory or _is_directory(invocation, target)
+    if directory and target.exact and not invocation.where.elsewhere:
+        put_into(invocation, sources, target)
+    else:
+        invocation.write(target)
+    if given.has("-s", "--symbolic-link", "-l", "--link"):
+        for source in sources:
+            _link(invocation, source, target, directory=directory)
+
+
+def put_into(invocation: Invocation, sources: Sequence[Word], target: Word) -> None:
+    """Every source is written below the directory `target`, under its own name."""
+    written = False
+    for source in sources:
+        name = os.path.basename(source.text.rstrip("/"))
+        if not source.exact:
+            continue
+        if name in {"", ".", ".."}:
+            names = _entries(invocation, source)
+            invocation.write(target)
+        else:
+            names = [name]
+        for entry in names:
+            written = True
+            path = os.path.join(target.text, entry)
+            invocation.write(replace(target, text=path, glob=target.glob))
+    if not written:
+        invocation.write(target)
+
+
+def _entries(invocation: Invocation, directory: Word) -> list[str]:
+    """Names in a directory whose content is copied (`cp -r a/. b`)."""
+    where = invocation.where
+    if not where.cwd and not directory.text.startswith("/"):
+        return []
+    try:
+        return sorted(os.listdir(os.path.join(where.cwd, directory.text)))[:_MAX_ENTRIES]
+    except (OSError, ValueError):
+        return []
+
+
+def _is_directory(invocation: Invocation, word: Word) -> bool:
+    where = invocation.where
+    if not word.exact or where.elsewhere or "\0" in word.text:
+        return False
+    if not where.cwd and not word.text.startswith("/"):
+        return False
+    return os.path.isdir(os.path.join(where.cwd, word.text))
+
+
+@reader
+def made_directories(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`install -d`: every operand is a directory to make."""
+    given = take(invocation, words)
+    values(invocation, given)
+    for word in given.operands:
+        invocation.write(word)
+
+
+@reader
+def links(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`ln`: the link is written; a hard link gives the target another name to be changed by."""
+    given = take(invocation, words)
+    into = given.value("-t")
+    values(invocation, given, "-t")
+    targets = list(given.operands)
+    if into is not None:
+        place = into
+    elif len(targets) > 1:
+        place = targets.pop()
+    else:
+        place = Word(".")
+    directory = into is not None or len(targets) > 1 or len(given.operands) == 1
+    if not given.has("-T", "-n", "--no-target-directory", "--no-dereference"):
+        directory = directory or _is_directory(invocation, place)
+    symbolic = given.has("-s", "--symbolic")
+    for target in targets:
+        if not symbolic:
+            invocation.write(target)
+        name = os.path.basename(target.text.rstrip("/"))
+        path = os.path.join(place.text, name) if directory else place.text
+        link = Word(path, place.exact and target.exact, place.glob)
+        invocation.write(link)
+        if symbolic:
+            _link(invocation, target, link, directory=False)
+
+
+def _link(invocation: Invocation, target: Word, link: Word, *, directory: bool) -> None:
+    """Remember that `link` leads to `target` from here on."""
+    cwd = invocation.where.cwd
+    if not (target.exact and link.exact) or invocation.where.elsewhere:
+        return
+    path = os.path.join(link.text, os.path.basename(target.text)) if directory else link.text
+    if not cwd and not path.startswith("/"):
+        return
+    path = os.path.normpath(os.path.join(cwd, path))
+    to = os.path.normpath(os.path.join(os.path.dirname(path), target.text))
+    if to != path:
+        invocation.reading.links[path] = to
+
+
+@reader
+def shredded(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`shred -u` writes and removes."""
+    given = take(invocation, words)
+    apply_given(invocation, given)
+    for word in given.operands:
+        invocation.delete(word)
+
+
+@reader
+def permissions(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`chmod`: a mode may begin with a dash; set-user-id and set-group-id give rights away."""
+    words = list(words)
+    mode: Word | None = None
+    for index, word in enumerate(words):
+        if _MODE.fullmatch(word.text) and (word.text[:1] != "-" or word.text not in "-R-f-v-c"):
+            mode = words.pop(index)
+            break
+    given = take(invocation, words)
+    if mode is None and not given.has("--reference"):
+        if given.operands and not given.operands[0].exact:
+            given.operands.pop(0)
+        invocation.opaque("is given a mode that cannot be read")
+    elif mode is not None and _sets_id(mode.text):
+        invocation.act = "privilege"
+    for word in given.operands:
+        invocation.write(word)
+
+
+def _sets_id(mode: str) -> bool:
+    if mode.lstrip("+-=").isdigit():
+        return bool(int(mode.lstrip("+-="), 8) & 0o6000) and mode[:1] != "-"
+    return any("s" in part.partition(sign)[2] for part in mode.split(",") for sign in "+=")
+
+
+@reader
+def renames(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`rename FROM TO FILE…` of util-linux, or `rename EXPRESSION FILE…` in Perl's language."""
+    given = take(invocation, words)
+    operands = given.operands
+    if operands and not (operands[0].exact and re.fullmatch(r"[\w .,+-]*", operands[0].text)):
+        invocation.opaque("may run an expression in Perl")
+        operands = operands[1:]
+    else:
+        operands = operands[2:]
+    for word in operands:
+        invocation.write(word)
+
+
+@reader
+def split_file(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`split [FILE [PREFIX]]`: the parts lie where the prefix says, else here."""
+    given = take(invocation, words)
+    if given.operands and given.operands[0].text != "-":
+        invocation.read(given.operands[0])
+    invocation.write(given.operands[1] if len(given.operands) > 1 else Word("."))
+    for word in given.operands[2:]:
+        invocation.opaque(f"does not know what the word {word.text} is for")
+    values(invocation, given)
+
+
+@reader
+def pattern_first(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`grep`: the first operand is a pattern unless an option gives one."""
+    given = take(invocation, words)
+    values(invocation, given)
+    files = given.operands if given.has(*_PATTERN_OPTIONS) else given.operands[1:]
+    for word in files:
+        if word.text != "-":
+            invocation.read(word)
+    if not files and (given.has(*_RECURSIVE) or invocation.program == "rgrep"):
+        invocation.read(Word("."))
