@@ -34,6 +34,8 @@ def label_of(folded: str, below_home: str = "") -> str:
 
     A path with wildcards (`~/.ss?/*`) has the label of what it may match.
     """
+    if not _may_have_one(folded):
+        return ""
     name = folded.rpartition("/")[2]
     for kind in _classes():
         if kind.excepted is not None and kind.excepted.fullmatch(name):
@@ -45,6 +47,27 @@ def label_of(folded: str, below_home: str = "") -> str:
     if _GLOB.search(folded):
         return next((kind.name for kind in _classes() if _may_be(folded, kind)), "")
     return ""
+
+
+def _may_have_one(folded: str) -> bool:
+    """Whether any part of the path may begin one of the patterns: most paths end here."""
+    names, starts, ends = _beginnings()
+    parts = folded.split("/")
+    if not names.isdisjoint(parts) or _GLOB.search(folded):
+        return True
+    return any(part.startswith(starts) or part.endswith(ends) for part in parts)
+
+
+@cache
+def _beginnings() -> tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]:
+    """First parts of all patterns: plain ones, and the starts or ends of those with `*`."""
+    firsts = {pattern.removeprefix("~").strip("/").split("/")[0] for pattern in _patterns()}
+    wild = [first.partition("*")[::2] for first in sorted(firsts) if "*" in first]
+    return (
+        frozenset(first for first in firsts if "*" not in first),
+        tuple(start for start, _ in wild if start),
+        tuple(end.rpartition("*")[2] for start, end in wild if not start),
+    )
 
 
 def _may_be(pattern: str, kind: _Class) -> bool:
@@ -85,9 +108,19 @@ def _shell_pattern(pattern: str) -> re.Pattern[str]:
 
 
 @cache
-def _classes() -> tuple[_Class, ...]:
+def _tables() -> list[dict[str, Any]]:
     text = (resources.files("supervisor.effects") / "labels.toml").read_text("utf-8")
-    return tuple(_class(table) for table in tomllib.loads(text)["label"])
+    tables: list[dict[str, Any]] = tomllib.loads(text)["label"]
+    return tables
+
+
+@cache
+def _classes() -> tuple[_Class, ...]:
+    return tuple(_class(table) for table in _tables())
+
+
+def _patterns() -> list[str]:
+    return [p for table in _tables() for p in (*table.get("trees", []), *table.get("files", []))]
 
 
 def _class(table: dict[str, Any]) -> _Class:
