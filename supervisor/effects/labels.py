@@ -50,8 +50,8 @@ def label_of(folded: str, below_home: str = "") -> str:
 
 
 def _may_have_one(folded: str) -> bool:
-    """Whether any part of the path may begin one of the patterns: most paths end here."""
-    names, starts, ends = _beginnings()
+    """Whether any part of the path may be the last of a pattern: most paths end here."""
+    names, starts, ends = _last_parts()
     parts = folded.split("/")
     if not names.isdisjoint(parts) or _GLOB.search(folded):
         return True
@@ -59,12 +59,12 @@ def _may_have_one(folded: str) -> bool:
 
 
 @cache
-def _beginnings() -> tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]:
-    """First parts of all patterns: plain ones, and the starts or ends of those with `*`."""
-    firsts = {pattern.removeprefix("~").strip("/").split("/")[0] for pattern in _patterns()}
-    wild = [first.partition("*")[::2] for first in sorted(firsts) if "*" in first]
+def _last_parts() -> tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]:
+    """Last parts of all patterns: plain ones, and the starts or ends of those with `*`."""
+    lasts = {pattern.rpartition("/")[2] for pattern in _patterns()}
+    wild = [last.partition("*")[::2] for last in sorted(lasts) if "*" in last]
     return (
-        frozenset(first for first in firsts if "*" not in first),
+        frozenset(last for last in lasts if "*" not in last),
         tuple(start for start, _ in wild if start),
         tuple(end.rpartition("*")[2] for start, end in wild if not start),
     )
