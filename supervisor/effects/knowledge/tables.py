@@ -90,6 +90,8 @@ class Table:
     input: str = ""  # language of the program that it takes from its standard input
     subcommands: frozenset[str] = frozenset()
     examples: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    # What `when` makes of it, by the indexes of those that hold; filled on the way.
+    variants: dict[tuple[int, ...], Table] = field(default_factory=dict, compare=False)
 
     @property
     def program(self) -> str:
@@ -163,7 +165,9 @@ def variant(table: Table, changes: Iterable[Mapping[str, Any]]) -> Table:
     place = f'{table.file}: ["{" ".join(table.key)}"] when'
     options = dict(table.options)
     values: dict[str, Any] = {
-        name: getattr(table, name) for name in Table.__dataclass_fields__ if name != "options"
+        name: getattr(table, name)
+        for name in Table.__dataclass_fields__
+        if name not in {"options", "variants"}
     }
     for change in changes:
         more, other, digits = _options(change, place)

@@ -13,6 +13,7 @@ from supervisor.effects.knowledge import (
     Knowledge,
     KnowledgeError,
     Operand,
+    Option,
     Table,
     knowledge,
     variant,
@@ -33,7 +34,6 @@ _HARMLESS = frozenset({"--help", "--version"})
 _TRUSTED = re.compile(
     r"(?:/usr(?:/local)?|/opt/homebrew|/opt/local|/snap)?/s?bin/[^/]+|/usr/lib(?:exec)?/[^/]+/[^/]+"
 )
-_variants: dict[tuple[tuple[str, ...], tuple[int, ...]], Table] = {}
 
 
 def read_program(
@@ -101,37 +101,30 @@ def _subcommand(tables: Knowledge, table: Table, words: Sequence[Word]) -> tuple
 
 def _interpret(invocation: Invocation, words: Sequence[Word], start: int) -> None:
     """Everything that the words from `start` on mean by the invocation's table."""
-    table = invocation.table
-    given = invocation.given
-    if not table.reader:
+    table, given = invocation.table, invocation.given
+    for problem in given.problems:
+        invocation.opaque(problem)
+    conditional = bool(table.when or table.inherited_when)
+    if conditional or not table.reader:
         rest = split(words, start, table)
-        given.options += rest.options
-        given.operands += rest.operands
-        given.problems += rest.problems
-        table = _changed(table, given)
-        if table is not invocation.table and not table.reader:
-            again = split(words, start, table)
-            given.options = given.options[: len(given.options) - len(rest.options)]
-            given.options += again.options
-            given.operands = again.operands
-            given.problems = given.problems[: len(given.problems) - len(rest.problems)]
-            given.problems += again.problems
-        invocation.table = table
-    elif table.when or table.inherited_when:
-        seen = split(words, start, table)
-        seen.options += given.options
-        table = invocation.table = _changed(table, seen)
+        if conditional:
+            changed = _changed(invocation, table, [*given.options, *rest.options], rest.operands)
+            if changed is not table and not changed.reader:
+                rest = split(words, start, changed)
+            table = invocation.table = changed
     invocation.act = table.act
     invocation.everywhere = table.everywhere
     if table.reader:
         read = find_reader(table.reader)
         if read is None:
             invocation.opaque(f"needs the reader {table.reader}, which is missing")
-            return
-        read(invocation, words[start:])
+        else:
+            read(invocation, words[start:])
         return
-    for problem in given.problems:
+    for problem in rest.problems:
         invocation.opaque(problem)
+    given.options += rest.options
+    given.operands += rest.operands
     apply_given(invocation, given)
 
 
@@ -149,28 +142,30 @@ def apply_given(invocation: Invocation, given: Given) -> None:
         _written(invocation, written)
 
 
-def _changed(table: Table, given: Given) -> Table:
+def _changed(
+    invocation: Invocation,
+    table: Table,
+    options: Sequence[tuple[Option, Word | None]],
+    operands: Sequence[Word],
+) -> Table:
     """`table` with the `when` sub-tables that hold laid over it."""
-    if not table.when and not table.inherited_when:
-        return table
-    names = given.names
-    first = given.operands[0] if given.operands else None
-    matching = [
+    names = {name for option, _ in options for name in option.names}
+    first = operands[0] if operands else None
+    every = (*table.inherited_when, *table.when)
+    matching = tuple(
         index
-        for index, when in enumerate((*table.inherited_when, *table.when))
+        for index, when in enumerate(every)
         if (when.options and not names.isdisjoint(when.options))
         or (when.operands and first is not None and first.text in when.operands)
-    ]
+    )
+    if first is not None and not first.exact and any(when.operands for when in every):
+        invocation.opaque("has a first word that is only known when it runs")
     if not matching:
         return table
-    if first is not None and not first.exact and any(when.operands for when in table.when):
-        given.problems.append("has a first word that is only known when it runs")
-    found_key = (table.key, tuple(matching))
-    found = _variants.get(found_key)
-    if found is None or found.file != table.file:
-        every = (*table.inherited_when, *table.when)
-        found = variant(table, [every[index].changes for index in matching])
-        _variants[found_key] = found
+    variants = table.variants
+    found = variants.get(matching)
+    if found is None:
+        found = variants[matching] = variant(table, [every[index].changes for index in matching])
     return found
 
 
