@@ -50,20 +50,29 @@ def label_of(folded: str, below_home: str = "") -> str:
 
 
 def _may_have_one(folded: str) -> bool:
-    """Whether any part of the path may be the last of a pattern: most paths end here."""
-    names, starts, ends = _last_parts()
+    """Whether it begins as a pattern from the root does, or has a part that ends another one.
+
+    Most paths have neither, and that is quick to see.
+    """
+    roots, names, starts, ends = _hints()
     parts = folded.split("/")
-    if not names.isdisjoint(parts) or _GLOB.search(folded):
-        return True
-    return any(part.startswith(starts) or part.endswith(ends) for part in parts)
+    return (
+        folded.startswith(roots)
+        or not names.isdisjoint(parts)
+        or any(part.startswith(starts) or part.endswith(ends) for part in parts)
+        or _GLOB.search(folded) is not None
+    )
 
 
 @cache
-def _last_parts() -> tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]:
-    """Last parts of all patterns: plain ones, and the starts or ends of those with `*`."""
-    lasts = {pattern.rpartition("/")[2] for pattern in _patterns()}
+def _hints() -> tuple[tuple[str, ...], frozenset[str], tuple[str, ...], tuple[str, ...]]:
+    """Of patterns from the root: their text before a `*`. Of others: last parts, plain ones and
+    the starts or ends of those with a `*`."""
+    patterns = _patterns()
+    lasts = {each.rpartition("/")[2] for each in patterns if not each.startswith("/")}
     wild = [last.partition("*")[::2] for last in sorted(lasts) if "*" in last]
     return (
+        tuple(each.partition("*")[0] for each in patterns if each.startswith("/")),
         frozenset(last for last in lasts if "*" not in last),
         tuple(start for start, _ in wild if start),
         tuple(end.rpartition("*")[2] for start, end in wild if not start),
