@@ -18,6 +18,7 @@ usage: taskpass [command] [options]
   taskpass history [TASK]      what was asked, allowed, denied, used, revoked
   taskpass verify              check that the history has not been altered
   taskpass credential …        add, list, remove what tasks may be lent
+  taskpass policy …            check, explain, try, back-test and import rules
   taskpass stop                end the supervisor
 
 `taskpass COMMAND --help` tells more.
@@ -35,6 +36,7 @@ _COMMANDS = {
     "history": "history",
     "verify": "history",
     "credential": "credential",
+    "policy": "policy",
     "stop": "tasks",
 }
 

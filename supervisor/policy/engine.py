@@ -143,6 +143,11 @@ class CedarEngine(PolicyEngine):
         return self._digest
 
     @property
+    def sources(self) -> tuple[PolicySource, ...]:
+        """The files in force, in order of layer."""
+        return self._sources
+
+    @property
     def policies(self) -> tuple[Policy, ...]:
         """All policies in force, in order of layer and file."""
         return tuple(self._policies.values())

@@ -102,6 +102,11 @@ class Evaluator:
     def engine(self) -> CedarEngine:
         return self._engine
 
+    @property
+    def home(self) -> str:
+        """The person's home directory, resolved."""
+        return self._home
+
     def evaluate(self, row: object) -> Evaluation:
         """Judge `{"id", "command" | "tool" and "input", "cwd"?, "agent"?}`. Never raises.
 

@@ -29,6 +29,7 @@ _SHELL = "bash"
 _ACTION = "Agent::ToolUse"
 _REST = tuple(verb.value for verb in Verb if verb is not Verb.RUN)  # what the other tools do
 _COMMAND: Any = {".": {"left": {"Var": "context"}, "attr": "command"}}
+_HAS_COMMAND: Any = {"left": {"Var": "context"}, "attr": "command"}
 _TEXT: Any = {".": {"left": {"Var": "context"}, "attr": "text"}}
 _TOOL: Any = {".": {"left": {".": {"left": {"Var": "context"}, "attr": "call"}}, "attr": "tool"}}
 
@@ -192,6 +193,8 @@ def _tool_is(expression: Any, tool: str) -> Any:
     named = _tool_of(expression)
     if named is not None:
         return named == tool
+    if expression.get("has") == _HAS_COMMAND and tool == _SHELL:
+        return True
     for form, stops in (("&&", False), ("||", True)):
         if form in expression:
             left = _tool_is(expression[form]["left"], tool)
@@ -227,7 +230,7 @@ def _speaks_of_commands(node: Any) -> bool:
         return any(map(_speaks_of_commands, node))
     if not isinstance(node, dict):
         return False
-    if node == _COMMAND or node.get("has") == {"left": {"Var": "context"}, "attr": "command"}:
+    if node == _COMMAND or node.get("has") == _HAS_COMMAND:
         return True
     return any(map(_speaks_of_commands, node.values()))
 
@@ -242,8 +245,6 @@ def _rewrite(node: Any) -> Any:
         return node
     if node == _COMMAND:
         return _TEXT
-    if node.get("has") == {"left": {"Var": "context"}, "attr": "command"}:
-        return {"Value": True}
     named = _tool_of(node)
     if named is not None:
         return {"==": {"left": _TOOL, "right": {"Value": named}}}

@@ -1,0 +1,148 @@
+"""What other rules would have decided over the calls and uses that are on record.
+
+A record keeps what was asked as text. It is read again, as it would be read today, and judged
+twice: under the policies in force, and with the new ones. What cannot be read again (a text that
+was shortened or masked) is counted, not guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from supervisor.effects import effects_of
+from supervisor.effects.files import Place, file_effects
+from supervisor.effects.http import http_effect
+from supervisor.effects.mcp import mcp_effects
+from supervisor.model import Effect, Outcome, ToolCall, ToolKind, Verb
+from supervisor.policy.engine import CedarEngine
+from supervisor.policy.evaluate import Evaluator
+from supervisor.vault.redact import MASK
+
+KINDS = ("task.started", "call.opened", "call.denied", "use.allowed", "use.denied", "use.intent")
+
+_PREVIEW = 2000  # characters of a command that a record keeps
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One call or use of the past, ready to be judged again."""
+
+    seq: int
+    at: float
+    task: str
+    title: str
+    contained: bool
+    workspace: str
+    credential: str
+    tool: str
+    effects: tuple[Effect, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A decision that would have been another."""
+
+    past: Past
+    before: Outcome
+    after: Outcome
+    policies: tuple[str, ...]  # that would have decided
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a back-test saw."""
+
+    judged: int
+    unreadable: int
+    changes: tuple[Change, ...]
+
+
+def backtest(
+    records: Iterable[Mapping[str, Any]],
+    before: CedarEngine,
+    after: CedarEngine,
+    home: str = "",
+) -> Report:
+    """Judge what `records` tell of, as the ledger gives them (oldest first), under both."""
+    judged = unreadable = 0
+    changes: list[Change] = []
+    for past in _past(records, home):
+        if past is None:
+            unreadable += 1
+            continue
+        judged += 1
+        old, new = (_decide(engine, past) for engine in (before, after))
+        if old.outcome is not new.outcome:
+            changes.append(Change(past, old.outcome, new.outcome, new.policies))
+    return Report(judged, unreadable, tuple(changes))
+
+
+def _decide(engine: CedarEngine, past: Past) -> Any:
+    situation = Evaluator(engine, past.contained, past.workspace).situation
+    return engine.decide(
+        past.effects, replace(situation, credential=past.credential, tool=past.tool)
+    )
+
+
+def _past(records: Iterable[Mapping[str, Any]], home: str) -> Iterator[Past | None]:
+    """One for each call and use; None for what cannot be read again."""
+    workspaces: dict[str, str] = {}
+    for record in records:
+        kind, task = str(record.get("kind", "")), str(record.get("task", ""))
+        if kind == "task.started":
+            workspaces[task] = str(record.get("repository") or record.get("cwd") or "")
+        elif kind in KINDS:
+            yield _read(record, workspaces.get(task, ""), home)
+
+
+def _read(record: Mapping[str, Any], workspace: str, home: str) -> Past | None:
+    if not workspace or record.get("code"):
+        return None  # a call that never came before policy
+    is_call = str(record["kind"]).startswith("call.")
+    title = str(record.get("preview" if is_call else "effect", ""))
+    labels = [str(each) for each in record.get("effects", ())] if is_call else [title]
+    tool = str(record.get("tool", "")).lower()
+    effects: tuple[Effect, ...]
+    if any(label.startswith("run ") for label in labels):
+        if len(title) >= _PREVIEW or MASK in title:
+            return None
+        tool = "bash"
+        cwd = str(record.get("cwd") or workspace)
+        call = ToolCall("", "Bash", ToolKind.SHELL, {}, cwd, command=title)
+        effects = effects_of(call, workspace, home)
+    else:
+        read = [_effects(label, Place.of(workspace, home)) for label in labels]
+        if not read or not all(read):
+            return None
+        effects = tuple(effect for each in read for effect in each)
+    return Past(
+        seq=int(record.get("seq", 0)),
+        at=float(record.get("time", 0.0)),
+        task=str(record.get("task", "")),
+        title=title,
+        contained=record.get("tier") == "A",
+        workspace=workspace,
+        credential=str(record.get("credential", "")),
+        tool=tool,
+        effects=effects,
+    )
+
+
+def _effects(label: str, place: Place) -> tuple[Effect, ...]:
+    """The effects that a label stands for; none for one that does not tell enough."""
+    word, _, rest = label.partition(" ")
+    if word in _METHODS:
+        return (http_effect(f"https://{rest}", word),)
+    by_verb: Mapping[str, Callable[[], tuple[Effect, ...]]] = {
+        "read": lambda: file_effects(Verb.READ, rest, place.workspace, place),
+        "write": lambda: file_effects(Verb.WRITE, rest, place.workspace, place),
+        "delete": lambda: file_effects(Verb.DELETE, rest, place.workspace, place),
+        "connect": lambda: (Effect(Verb.CONNECT, rest),),
+        "mcp": lambda: mcp_effects("mcp__" + rest.replace(".", "__", 1), {}),
+        "spawn": lambda: (Effect(Verb.SPAWN, rest),),
+        "other": lambda: (Effect(Verb.OTHER, rest, {"kind": "other"}),),
+    }
+    return by_verb[word]() if rest and word in by_verb else ()

@@ -1,0 +1,154 @@
+"""What a project asks for in `taskpass.toml`: it may only tighten.
+
+    [policy]
+    preset = "strict"                  # a stricter preset than the person's own
+    files = ["policy/rules.cedar"]     # in the workspace
+    cedar = '''forbid (principal, action == Action::"push", resource);'''
+
+    [limits]
+    max_calls = 500
+    max_age = 120                      # minutes
+    max_call_age = 10                  # minutes
+
+It is read once, when a task is made, and known by its digest from then on: what changes in the
+workspace while the task runs changes nothing for it. A file that cannot be used starts no task.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from supervisor.errors import PolicyError
+from supervisor.model import Limits
+from supervisor.policy.engine import PRESETS, preset_sources, read_policy
+from supervisor.policy.source import Layer, PolicySource
+
+NAME = "taskpass.toml"
+
+_TABLES: Mapping[str, Mapping[str, str]] = {
+    "policy": {"preset": "text", "files": "texts", "cedar": "text"},
+    "limits": {"max_calls": "count", "max_age": "minutes", "max_call_age": "minutes"},
+}
+_SYNTAX = re.compile(r"^(?P<what>.*?)\s*\(at line (?P<line>\d+), column (?P<column>\d+)\)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What one workspace asks for."""
+
+    sources: tuple[PolicySource, ...] = ()
+    preset: str = ""  # "" leaves the person's
+    max_calls: int = 0  # 0: leaves it
+    max_age: float = 0.0  # seconds
+    max_call_age: float = 0.0  # seconds
+    digest: str = ""  # "sha256:<hex>" over all that was read, "" where there is nothing
+
+    def sources_for(self, preset: str) -> tuple[PolicySource, ...]:
+        """For `CedarEngine.tightened`, where the person's own preset is `preset`."""
+        own = {source.name for source in preset_sources(preset)}
+        stricter = preset_sources(self.preset) if self.preset else []
+        return (*(source for source in stricter if source.name not in own), *self.sources)
+
+    def tightened(self, limits: Limits) -> Limits:
+        """`limits`, each lowered where the project asks for less."""
+        return replace(
+            limits,
+            max_calls=min(limits.max_calls, self.max_calls or limits.max_calls),
+            max_age=min(limits.max_age, self.max_age or limits.max_age),
+            max_call_age=min(limits.max_call_age, self.max_call_age or limits.max_call_age),
+        )
+
+
+def read_project(workspace: str) -> Project:
+    """What `taskpass.toml` at the top of `workspace` asks for; nothing where there is none.
+
+    Raises:
+        PolicyError: it cannot be read or used; the message names the file, and the place in it.
+    """
+    path = Path(workspace) / NAME
+    if not os.path.lexists(path):
+        return Project()
+    text = read_policy(path)
+    tables = _checked(_parse(text, path), path)
+    policy, limits = tables.get("policy", {}), tables.get("limits", {})
+    sources = [_file(name, workspace, path) for name in policy.get("files", ())]
+    if "cedar" in policy:
+        sources.append(PolicySource(f"{path}[policy.cedar]", policy["cedar"], Layer.PROJECT))
+    state = hashlib.sha256(text.encode())
+    for source in sources:
+        state.update(b"\0" + source.text.encode())
+    return Project(
+        sources=tuple(sources),
+        preset=policy.get("preset", ""),
+        max_calls=limits.get("max_calls", 0),
+        max_age=limits.get("max_age", 0) * 60.0,
+        max_call_age=limits.get("max_call_age", 0) * 60.0,
+        digest=f"sha256:{state.hexdigest()}",
+    )
+
+
+def _parse(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = _SYNTAX.match(str(error))
+        lines = text.splitlines() or [""]
+        place = f"{len(lines)}:{len(lines[-1]) + 1}"
+        if found:
+            place = f"{found['line']}:{found['column']}"
+        what = found["what"] if found else str(error)
+        raise PolicyError(f"{path}:{place}: {what}.", hint="It must be TOML.") from None
+
+
+def _checked(tables: dict[str, Any], path: Path) -> dict[str, Any]:
+    for table, content in tables.items():
+        if table not in _TABLES or not isinstance(content, dict):
+            known = ", ".join(f"[{name}]" for name in _TABLES)
+            raise PolicyError(f"{path}: there is no {table!r}.", hint=f"There are: {known}.")
+        for key, value in content.items():
+            if key not in _TABLES[table]:
+                known = ", ".join(_TABLES[table])
+                raise PolicyError(
+                    f"{path}: there is no {table}.{key}.", hint=f"There are: {known}."
+                )
+            problem = _problem(_TABLES[table][key], value)
+            if problem:
+                raise PolicyError(f"{path}: {table}.{key} {problem}.", hint="Correct the value.")
+    preset = tables.get("policy", {}).get("preset", "")
+    if preset and preset not in PRESETS:
+        raise PolicyError(
+            f"{path}: there is no preset {preset!r}.", hint=f"Use {', '.join(PRESETS)}."
+        )
+    return tables
+
+
+def _problem(kind: str, value: object) -> str:
+    """What is wrong with a value, "" when nothing is."""
+    if kind == "text":
+        return "" if isinstance(value, str) else "must be a text"
+    if kind == "texts":
+        good = isinstance(value, list) and all(isinstance(each, str) for each in value)
+        return "" if good else "must be a list of texts"
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if kind == "count":
+        number = number and isinstance(value, int)
+    return "" if number and 0 < float(str(value)) < 1e9 else "must be a number above 0"
+
+
+def _file(name: str, workspace: str, path: Path) -> PolicySource:
+    """One policy file, which lies in the workspace whatever links say."""
+    root = os.path.realpath(workspace)
+    real = os.path.realpath(os.path.join(root, name))
+    if os.path.commonpath([root, real]) != root:
+        raise PolicyError(
+            f"{path}: policy.files names {name}, which is outside the workspace.",
+            hint="Keep a project's policy in the project.",
+        )
+    return PolicySource(real, read_policy(Path(real)), Layer.PROJECT)
