@@ -1,0 +1,510 @@
+"""What the shell's own commands do: to its state, and to what later commands mean.
+
+Source: bash reference manual, chapter 4, and POSIX.1-2024 XCU 2.15.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from supervisor.effects.environment import loads_code
+from supervisor.effects.files import within
+from supervisor.effects.programs.invocation import path_effects, run_effect
+from supervisor.effects.reading import Where, Word
+from supervisor.effects.shell import syntax
+from supervisor.effects.shell.state import State
+from supervisor.model import Effect, Verb
+
+if TYPE_CHECKING:
+    from supervisor.effects.shell.walk import Around, Walker
+
+DECLARING = frozenset({"declare", "typeset", "local", "export", "readonly"})
+ASSIGNED = re.compile(r"[A-Za-z_]\w*\+?=")
+
+_INERT = frozenset(
+    {":", "true", "false", "break", "continue", "return", "exit", "wait", "jobs", "fg", "bg"}
+    | {"disown", "times", "umask", "ulimit", "pwd", "dirs", "caller", "type", "help", "complete"}
+    | {"compopt", "suspend", "logout"}
+)
+_CALCULATED = re.compile(r"[\w\s+\-*/%<>=!&|^~?:,()]*")
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
+_PATHS = frozenset({"PATH", "PYTHONPATH", "NODE_PATH", "CDPATH", "GOPATH", "RUBYLIB", "PERL5LIB"})
+_TOOLS = ("/.local/bin", "/.cargo/bin", "/go/bin", "/.bun/bin", "/.deno/bin", "/.volta/bin")
+_SYSTEM = ("/usr", "/bin", "/sbin", "/opt", "/snap", "/nix", "/home/linuxbrew")
+_MEMORY = re.compile(r"--max[-_]old[-_]space[-_]size=\d+")
+_GLOBBING = frozenset({"nullglob", "failglob", "lastpipe", "inherit_errexit", "nocasematch",
+                       "checkwinsize", "globstar", "pipefail", "huponexit"})  # fmt: skip
+_REWIRING = ("TASKPASS_", "SSL_CERT_", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE")
+_MAX_FILE = 65_536  # bytes of a file that is sourced
+
+
+def is_builtin(name: str) -> bool:
+    return name in _NAMES
+
+
+def run(
+    walker: Walker, name: str, found: Sequence[Word], state: State, around: Around
+) -> State | None:
+    """Do what the builtin `name` does. Returns as `Walker.command`."""
+    return _Builtin(walker, name, found, state, around).run()
+
+
+def setting_effect(name: str, value: Word, state: State) -> Effect | None:
+    """The effect of giving later programs a variable that decides which code they load."""
+    exact = value.text if value.exact else None
+    if not loads_code(name, exact) or (name == "IFS" and exact is not None):
+        return None
+    said = [Word("export"), Word(f"{name}={value.text}")]
+    if name in _PATHS and exact is not None:
+        folders = [_kind_of(folder, state) for folder in exact.split(":")]
+        if name != "PATH" and not exact:
+            return None
+        if all(folders):
+            return run_effect(said, act="project") if "workspace" in folders else None
+    if name == "NODE_OPTIONS" and exact is not None and _MEMORY.fullmatch(exact):
+        return None
+    return run_effect(said, act="settings", why=f"sets {name}, by which programs find their code")
+
+
+def _kind_of(folder: str, state: State) -> str:
+    """Where a folder of PATH lies; "" for one that nothing vouches for."""
+    if not folder.startswith("/") or ".." in folder.split("/"):
+        inside = folder in {"src", "lib", "tests"} and len(state.directories) == 1
+        return "workspace" if inside else ""
+    if within(os.path.normpath(folder), state.place.workspace):
+        return "workspace"
+    if folder in os.environ.get("PATH", "").split(":"):
+        return "system"
+    if any(within(folder, root) for root in _SYSTEM):
+        return "system"
+    return "home" if any(folder == state.place.home + tool for tool in _TOOLS) else ""
+
+
+def counted(command: syntax.Command) -> str | None:
+    """The output of a pipeline's last command where it is a number: which makes no difference."""
+    if not isinstance(command, syntax.Simple) or not command.words:
+        return None
+    texts = [raw.literal for raw in command.words]
+    if texts[0] == "wc" and len(texts) == 2 and texts[1] in {"-l", "-c", "-w", "-m"}:
+        return "1"
+    return "1" if texts[0] == "grep" and texts[1:2] in (["-c"], ["-ci"], ["-cE"]) else None
+
+
+class _Builtin:
+    """One call of a builtin."""
+
+    def __init__(
+        self, walker: Walker, name: str, found: Sequence[Word], state: State, around: Around
+    ) -> None:
+        self.walker = walker
+        self.name = name
+        self.found = found
+        self.words = list(found[1:])
+        self.state = state
+        self.around = around
+
+    def run(self) -> State | None:
+        if self.name in _INERT:
+            if self.name == "pwd" and len(self.state.directories) == 1:
+                self.walker.printed = self.state.directories[0] + "\n"
+            self.say()
+            return None
+        match self.name:
+            case "cd" | "pushd" | "popd":
+                return self.change_directory()
+            case "command" | "builtin" | "exec":
+                return self.hand_on()
+            case "echo":
+                self.echo()
+            case "printf":
+                self.printf()
+            case "[" | "test":
+                self.test()
+            case "export" | "declare" | "typeset" | "local" | "readonly":
+                self.declare()
+            case "unset":
+                self.unset()
+            case "set":
+                self.set()
+            case "shift":
+                self.state.positional = None
+                self.say()
+            case "shopt":
+                self.shopt()
+            case "alias" | "unalias":
+                self.say(
+                    "settings" if self.words else "",
+                    "gives names another meaning" if self.words else "",
+                )
+            case "trap":
+                self.trap()
+            case "eval":
+                self.eval()
+            case "source" | ".":
+                self.source()
+            case "read" | "mapfile" | "readarray" | "getopts":
+                self.read()
+            case "let":
+                self.let()
+            case "time":
+                self.time()
+            case _:
+                self.rare()
+        return None
+
+    def say(self, act: str = "", why: str = "", source: str = "") -> None:
+        """The run of the builtin itself."""
+        self.walker.reading.add(
+            run_effect(self.found, act=act, why=f"{self.name} {why}" if why else "", source=source)
+        )
+
+    def options(self, valued: str = "") -> tuple[str, list[Word]]:
+        """Letters of the options, and the words after them. `valued` ones take a word."""
+        letters = ""
+        words = list(self.words)
+        while words and words[0].exact and len(words[0].text) > 1 and words[0].text[0] in "-+":
+            option = words.pop(0).text
+            if option == "--":
+                break
+            letters += option[1:]
+            if option[-1] in valued and words:
+                words.pop(0)
+        return letters, words
+
+    # ── Directories ─────────────────────────────────────────────────────────────────────
+
+    def change_directory(self) -> State | None:
+        """Later relative paths start where it leads, or where it did not where it failed."""
+        state = self.state
+        self.say()
+        before = state.directories
+        operands = [w for w in self.words if not re.fullmatch(r"-[LPe@n]+|--", w.text)]
+        failed = state.fork()
+        if self.name == "popd" or (self.name == "pushd" and not operands):
+            state.directories = state.stack[-1] if state.stack and self.name == "popd" else ()
+            state.stack = state.stack[:-1] if self.name == "popd" else ()
+            return failed
+        if self.name == "pushd":
+            state.stack = (*state.stack, before)
+        if operands:
+            target = operands[0]
+        else:
+            home = state.value("HOME")
+            target = Word(home or "", exact=home is not None)
+        if target.text == "-" and target.exact:
+            old = state.variables.get("OLDPWD")
+            target = Word(old or "", exact=bool(old))
+        state.assign("OLDPWD", before[0] if len(before) == 1 else None)
+        if "CDPATH" in state.variables or target.glob or not target.exact or len(operands) > 1:
+            state.directories = ()
+        elif target.text.startswith("/"):
+            state.directories = (os.path.realpath(target.text),)
+        else:
+            state.directories = tuple(
+                dict.fromkeys(os.path.realpath(os.path.join(d, target.text)) for d in before)
+            )
+        failed.assign("OLDPWD", None)
+        return failed
+
+    # ── Running other things ────────────────────────────────────────────────────────────
+
+    def hand_on(self) -> State | None:
+        """`command`, `builtin`, `exec`: the rest is a command."""
+        letters, words = self.options("a" if self.name == "exec" else "")
+        walker = self.walker
+        if not words or (self.name == "command" and ("v" in letters or "V" in letters)):
+            self.say()
+            return None
+        if self.name == "exec":
+            walker.external(words, self.state, self.around)
+            return None
+        name = words[0].text if words[0].exact and not words[0].glob else ""
+        if is_builtin(name):
+            return run(walker, name, words, self.state, self.around)
+        walker.external(words, self.state, self.around)
+        return None
+
+    def time(self) -> None:
+        """`time -f …`: the program of that name, or for bash itself a command named `-f`."""
+        self.walker.external(self.found, self.state, self.around)
+        if self.words:
+            self.walker.reading.add(run_effect(self.words[:1]))
+
+    def eval(self) -> None:
+        words = self.words[1:] if self.words and self.words[0].text == "--" else self.words
+        text = " ".join(word.text for word in words)
+        exact = all(word.exact for word in words)
+        fetched = not exact and self.walker.fetched
+        why = "" if exact else "runs a text that is only known when it runs"
+        self.say(why=why, source="download" if fetched else "arguments")
+        if exact:
+            around = replace(self.around, depth=self.around.depth + 1)
+            self.walker.text(text, self.state, around)
+
+    def source(self) -> None:
+        """A file whose text runs in this shell."""
+        walker, state = self.walker, self.state
+        words = self.words[1:] if self.words and self.words[0].text == "--" else self.words
+        if not words:
+            self.say()
+            return
+        file = words[0]
+        if not file.exact or file.glob or file.text.startswith("/dev/fd/"):
+            source = "download" if walker.fetched else "file"
+            self.say(why="runs a file that is only known when it runs", source=source)
+            return
+        known = False
+        for directory in state.directories or ("",):
+            where = Where(state.place, directory)
+            effects = path_effects(Verb.READ, file, where, walker.reading) or ()
+            walker.reading.add(*effects)
+            real = os.path.realpath(os.path.join(directory, file.text))
+            if real in walker.downloads:
+                self.say(why="runs a file that is fetched just before", source="download")
+                return
+            known = effects != () and within(real, state.place.workspace)
+            if known:
+                self.sourced(real)
+        if known:
+            self.say("project", source="file")
+            state.merge(_unknown(state))
+        else:
+            self.say(why="runs a file outside the workspace", source="file")
+
+    def sourced(self, path: str) -> None:
+        text = self.walker.written.get(path)
+        if text is None:
+            if os.path.basename(path) == "activate":
+                return  # of a virtual environment: sets PATH, which `project` says
+            try:
+                with open(path, "rb") as file:
+                    data = file.read(_MAX_FILE + 1)
+            except OSError:
+                return
+            text = data.decode("utf-8", "replace")
+            if len(data) > _MAX_FILE or "\0" in text:
+                return
+        around = replace(self.around, depth=self.around.depth + 1)
+        self.walker.text(text, self.state.fork(), around)
+
+    def trap(self) -> None:
+        letters, words = self.options()
+        self.say()
+        if letters or len(words) < 2:
+            return
+        if not words[0].exact:
+            self.walker.opaque("traps with a text that is only known when it runs")
+        elif words[0].text not in {"", "-"}:
+            later = self.state.fork()
+            later.merge(_unknown(later))
+            around = replace(self.around, depth=self.around.depth + 1)
+            self.walker.text(words[0].text, later, around)
+
+    # ── Variables ───────────────────────────────────────────────────────────────────────
+
+    def declare(self) -> None:
+        letters, words = self.options()
+        exports = self.name == "export" or "x" in letters
+        opaque = ""
+        if set(letters) - set("aAgrxpuUltf") or ("f" in letters and self.name == "export"):
+            opaque = f"does not know what -{letters} does to later commands"
+        for word in words:
+            name, equals, value = word.text.partition("=")
+            name = name.removesuffix("+")
+            if not _IDENTIFIER.fullmatch(name):
+                opaque = opaque or "names a variable that is only known when it runs"
+                continue
+            if equals:
+                given = replace(word, text=value)
+                if "a" in letters or "A" in letters or word.text[len(name) :].startswith("+="):
+                    given = Word("", exact=False)
+                self.walker.setting(name, given, self.state)
+                self.state.assign(name, given.text if given.exact else None)
+            elif exports and name in self.state.variables:
+                known = self.state.variables[name]
+                self.walker.setting(name, Word(known or "", known is not None), self.state)
+            if exports:
+                self.state.exported |= {name}
+        self.say(why=opaque)
+
+    def unset(self) -> None:
+        letters, words = self.options()
+        opaque, act = "", ""
+        for word in words:
+            if not word.exact or not _IDENTIFIER.fullmatch(word.text):
+                opaque = "names a variable that is only known when it runs"
+            elif "f" in letters:
+                self.state.functions.pop(word.text, None)
+            else:
+                self.state.assign(word.text, "")
+                self.state.exported -= {word.text}
+                if word.text.upper().endswith("_PROXY") or word.text.startswith(_REWIRING):
+                    act, opaque = "settings", f"takes {word.text} away"
+        self.say(act, opaque)
+
+    def set(self) -> None:
+        words = list(self.words)
+        opaque = ""
+        while words and words[0].text[:1] in {"-", "+"} and words[0].exact:
+            option = words.pop(0).text
+            if option in {"--", "-"}:
+                self.positional(words)
+                self.say(why=opaque)
+                return
+            letters = option[1:]
+            if letters.endswith("o") and words:
+                name = words.pop(0)
+                if name.text not in {"pipefail", "errexit", "nounset", "xtrace", "errtrace",
+                                     "functrace", "noclobber", "verbose", "noglob"}:  # fmt: skip
+                    opaque = "changes how the rest is read"
+                letters = letters[:-1]
+            if set(letters) - set("euxvETCabhmnf") or "a" in letters:
+                opaque = "changes how the rest is read"
+        if words:
+            self.positional(words)
+        self.say(why=opaque)
+
+    def positional(self, words: Sequence[Word]) -> None:
+        exact = all(word.exact and not word.glob for word in words)
+        self.state.positional = tuple(word.text for word in words) if exact else None
+
+    def shopt(self) -> None:
+        letters, words = self.options()
+        names = {word.text for word in words}
+        harmless = not set(letters) & {"s", "u", "o"} or names <= _GLOBBING
+        self.say(why="" if harmless else "changes how the rest is read")
+
+    def read(self) -> None:
+        letters, words = self.options("adinNptuCcOs" if self.name != "read" else "adinNptu")
+        opaque = ""
+        if self.name != "read" and self.name != "getopts" and {"C", "c"} & set(letters):
+            opaque = "runs a text for each line"
+        if self.name == "getopts":
+            words = [*words[1:2], Word("OPTARG")]
+        elif not words:
+            words = [Word("REPLY"), Word("MAPFILE")]
+        words += [word for word in self.words if _IDENTIFIER.fullmatch(word.text)]
+        for word in words:
+            if not word.exact or not _IDENTIFIER.fullmatch(word.text):
+                opaque = opaque or "names a variable that is only known when it runs"
+            else:
+                self.state.assign(word.text, None)
+                if loads_code(word.text):
+                    self.walker.setting(word.text, Word("", exact=False), self.state)
+        self.say(why=opaque)
+
+    def let(self) -> None:
+        opaque = ""
+        for word in self.words:
+            names = _IDENTIFIER.findall(word.text)
+            if not (
+                word.exact
+                and _CALCULATED.fullmatch(word.text)
+                and all(self.state.calculable(name) for name in names)
+            ):
+                opaque = "calculates with a text that is only known when it runs"
+            for name in names:
+                self.state.assign(name, None, number=True)
+        self.say(why=opaque)
+
+    # ── Text ────────────────────────────────────────────────────────────────────────────
+
+    def echo(self) -> None:
+        words = self.words
+        escapes = False
+        while words and words[0].exact and re.fullmatch(r"-[neE]+", words[0].text):
+            escapes = escapes or "e" in words[0].text
+            words = words[1:]
+        text = " ".join(word.text for word in words)
+        plain = all(word.exact and not word.glob for word in words)
+        self.walker.printed = text + "\n" if plain and not (escapes and "\\" in text) else None
+        self.say()
+
+    def printf(self) -> None:
+        words = self.words
+        opaque = ""
+        if words and words[0].text == "-v" and len(words) > 1:
+            if words[1].exact and _IDENTIFIER.fullmatch(words[1].text):
+                self.state.assign(words[1].text, None)
+            else:
+                opaque = "names a variable that is only known when it runs"
+        elif words and all(word.exact and not word.glob for word in words):
+            self.walker.printed = _formatted([word.text for word in words if word.text != "--"])
+        self.say(why=opaque)
+
+    def test(self) -> None:
+        opaque = ""
+        for before, word in zip(self.words, self.words[1:], strict=False):
+            if before.text in {"-v", "-R"} and ("[" in word.text or not word.exact):
+                opaque = "looks up a name that is only known when it runs"
+        self.say(why=opaque)
+
+    # ── The rest ────────────────────────────────────────────────────────────────────────
+
+    def rare(self) -> None:
+        """Builtins that scripts of agents hardly use: some forms are opaque."""
+        letters, words = self.options()
+        opaque, act = "", ""
+        match self.name:
+            case "hash" if "p" in letters:
+                opaque, act = "gives names another meaning", "settings"
+            case "enable" if words or letters.strip("apns"):
+                opaque, act = "gives names another meaning", "settings"
+            case "fc":
+                opaque = "runs commands of the history again"
+            case "bind":
+                opaque = "changes what keys do" if words or letters else ""
+            case "history" if set(letters) & set("anrwps"):
+                opaque = "changes the history"
+            case "compgen" if set(letters) & set("FCW"):
+                opaque = "runs a text"
+        self.say(act, opaque)
+
+
+def _unknown(state: State) -> State:
+    """`state` after something that may have changed any of its variables."""
+    other = state.fork()
+    for name in other.variables:
+        other.assign(name, None)
+    other.splits = state.splits
+    other.path = state.path
+    return other
+
+
+def _formatted(texts: Sequence[str]) -> str | None:
+    """What `printf` prints, for plain formats."""
+    if not texts:
+        return None
+    form, *values = texts
+    if "\\" in form.replace("\\n", "").replace("\\t", ""):
+        return None
+    form = form.replace("\\n", "\n").replace("\\t", "\t")
+    if "%" not in form:
+        return form
+    if form.count("%s") != form.count("%"):
+        return None
+    count = form.count("%s")
+    printed = ""
+    while True:
+        given = [*values[:count], *[""] * (count - len(values))]
+        values = values[count:]
+        pieces = form.split("%s")
+        printed += pieces[0] + "".join(
+            value + piece for value, piece in zip(given, pieces[1:], strict=True)
+        )
+        if not values or len(printed) > _MAX_FILE:
+            return printed
+
+
+_NAMES = frozenset(
+    _INERT
+    | {"cd", "pushd", "popd", "command", "builtin", "exec", "echo", "printf", "[", "test", "unset"}
+    | {"set", "shift", "shopt", "alias", "unalias", "trap", "eval", "source", ".", "read", "let"}
+    | {"mapfile", "readarray", "getopts", "hash", "enable", "fc", "bind", "history", "compgen"}
+    | {"time"}
+    | DECLARING
+)

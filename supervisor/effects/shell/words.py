@@ -1,0 +1,394 @@
+"""From words as written to words as a program gets them: XCU 2.6 and bash's braces."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Sequence
+from typing import Protocol
+
+from supervisor.effects.reading import Word
+from supervisor.effects.shell.state import State
+from supervisor.effects.shell.syntax import (
+    Arithmetic,
+    Literal,
+    Parameter,
+    Part,
+    Quoted,
+    Raw,
+    Substitution,
+)
+
+_MAX_BRACES = 64
+_MAX_VALUE = 65_536  # characters of a word
+_WILD = re.compile(r"[*?\[]")
+_SEQUENCE = re.compile(
+    r"(?:(-?\d{1,6})\.\.(-?\d{1,6})|([A-Za-z])\.\.([A-Za-z]))(?:\.\.-?(\d{1,6}))?"
+)
+_ASSIGNED_TILDE = re.compile(r"[A-Za-z_]\w*=~")
+_VARIABLE = re.compile(r"[A-Za-z_]\w*")
+_ASSIGNS = re.compile(
+    r"([A-Za-z_]\w*)\s*(?:\+\+|--|(?:[-+*/%&|^]|<<|>>)?=(?!=))|(?:\+\+|--)\s*([A-Za-z_]\w*)"
+)
+_BLANK = re.compile(r"[ \t\n]+")
+
+
+class Judge(Protocol):
+    """Who judges what runs inside a word."""
+
+    def substitute(self, part: Substitution, state: State) -> str | None:
+        """Judge a substitution; its output where that is known."""
+
+    def doubt(self, why: str) -> None:
+        """Something in the word cannot be told beforehand and may run commands."""
+
+
+def fields(raw: Raw, state: State, judge: Judge) -> list[Word]:
+    """The words that `raw` becomes; none where it is only an empty variable."""
+    literal = raw.literal
+    if literal is not None:
+        return [Word(literal, quoted=_is_quoted(raw.parts))]
+    found: list[Word] = []
+    for parts in _braces(raw.parts) if raw.special else [raw.parts]:
+        builder = _Builder(state, judge, splitting=True)
+        builder.all(_tilde(parts, state))
+        found += builder.finish()
+    return found
+
+
+def text(raw: Raw, state: State, judge: Judge, *, assigned: bool = False) -> Word:
+    """`raw` as one word that is neither split nor expanded for braces and wildcards.
+
+    `assigned`: it is the value of a variable, in which `~` also counts after a colon.
+    """
+    literal = raw.literal
+    if literal is not None:
+        return Word(literal, quoted=_is_quoted(raw.parts))
+    builder = _Builder(state, judge, splitting=False)
+    builder.all(_tilde(raw.parts, state, assigned=assigned))
+    words = builder.finish()
+    return words[0] if words else Word("")
+
+
+def calculate(value: Arithmetic, state: State, judge: Judge) -> None:
+    """Judge what runs inside arithmetic: bash runs commands in the subscripts of values."""
+    builder = _Builder(state, judge, splitting=False)
+    for part in value.parts:
+        builder.part(part)
+        if isinstance(part, Parameter) and not state.calculable(part.name):
+            judge.doubt("calculates with a text that is only known when it runs")
+    names = _VARIABLE.findall(value.text)
+    if not all(state.calculable(name) for name in names):
+        judge.doubt("calculates with a text that is only known when it runs")
+    for match in _ASSIGNS.finditer(value.text):
+        state.assign(match[1] or match[2], None, number=True)
+
+
+def _is_quoted(parts: Sequence[Part]) -> bool:
+    return any(not isinstance(part, Literal) or part.quoted for part in parts)
+
+
+class _Builder:
+    """Puts one word together; an unquoted value may make it several."""
+
+    __slots__ = ("begun", "exact", "glob", "judge", "pieces", "quoted", "size", "splitting",
+                 "state", "words")  # fmt: skip
+
+    def __init__(self, state: State, judge: Judge, *, splitting: bool) -> None:
+        self.state = state
+        self.judge = judge
+        self.splitting = splitting
+        self.words: list[Word] = []
+        self.size = 0
+        self.clear()
+
+    def clear(self) -> None:
+        self.pieces: list[str] = []
+        self.exact = True
+        self.glob = False
+        self.quoted = False
+        self.begun = False
+
+    def flush(self) -> None:
+        if self.begun:
+            self.words.append(Word("".join(self.pieces), self.exact, self.glob, self.quoted))
+        self.clear()
+
+    def finish(self) -> list[Word]:
+        self.flush()
+        return self.words
+
+    def all(self, parts: Sequence[Part]) -> None:
+        for part in parts:
+            self.part(part)
+
+    def add(self, value: str, *, quoted: bool) -> None:
+        self.begun = True
+        self.size += len(value)
+        if self.size > _MAX_VALUE:
+            self.exact = False
+            return
+        self.pieces.append(value)
+        if quoted:
+            self.quoted = True
+        elif _WILD.search(value):
+            self.glob = True
+
+    def unknown(self) -> None:
+        self.begun = True
+        self.exact = False
+
+    def value(self, value: str | None, *, quoted: bool) -> None:
+        """A value that was expanded."""
+        if value is None:
+            self.unknown()
+        elif quoted or not self.splitting:
+            self.add(value, quoted=True)
+        elif not self.state.splits:
+            self.unknown()
+        elif value:
+            pieces = _BLANK.split(value)
+            for index, piece in enumerate(pieces):
+                if index:
+                    self.flush()
+                if piece:
+                    self.add(piece, quoted=False)
+
+    def part(self, part: Part) -> None:
+        match part:
+            case Literal():
+                self.add(part.text, quoted=part.quoted)
+            case Quoted():
+                self.begun = self.quoted = True
+                self.all(part.parts)
+            case Parameter():
+                self.parameter(part)
+            case Substitution():
+                self.value(self.judge.substitute(part, self.state), quoted=part.quoted)
+            case Arithmetic():
+                calculate(part, self.state, self.judge)
+                # Which number it is makes no difference to what is judged.
+                self.add("1", quoted=True)
+
+    def parameter(self, part: Parameter) -> None:
+        name, operator = part.name, part.operator
+        if not operator:
+            if name in {"@", "*"} and self.splitting:
+                self.positionals(name, quoted=part.quoted)
+            else:
+                self.value(self.state.value(name), quoted=part.quoted)
+            return
+        if operator == "!name":
+            self.judge.doubt("takes a value by a name that is only known when it runs")
+        known = self.state.value(name)
+        match operator:
+            case ":-" | "-" | ":=" | "=":
+                self.default(part, known)
+            case ":+" | "+":
+                if known == "" and name not in {"@", "*"}:
+                    self.aside(part.argument)
+                elif known is not None:
+                    self.all(part.argument)
+                else:
+                    self.aside(part.argument)
+                    self.unknown()
+            case ":?" | "?":
+                self.aside(part.argument)
+                self.value(known or None, quoted=part.quoted)
+            case "#name":
+                self.add("1", quoted=True)
+            case "%" | "%%" | "#" | "##":
+                self.value(self.trimmed(part, known), quoted=part.quoted)
+            case _:
+                self.aside(part.argument)
+                self.unknown()
+
+    def default(self, part: Parameter, known: str | None) -> None:
+        assigns = part.operator in {":=", "="}
+        if known is None or (known == "" and not part.operator.startswith(":")):
+            # It may be set or not: the default is judged, and stands for nothing.
+            self.aside(part.argument)
+            if assigns:
+                self.state.assign(part.name, None)
+            self.unknown()
+        elif known:
+            self.value(known, quoted=part.quoted)
+        else:
+            self.all(part.argument)
+            if assigns:
+                self.state.assign(part.name, None)
+
+    def aside(self, parts: Sequence[Part]) -> Word:
+        """Judge `parts`, which are no part of this word."""
+        builder = _Builder(self.state, self.judge, splitting=False)
+        builder.all(parts)
+        words = builder.finish()
+        return words[0] if words else Word("")
+
+    def trimmed(self, part: Parameter, known: str | None) -> str | None:
+        """`${name%pattern}` and its kin."""
+        pattern = self.aside(part.argument)
+        if known is None or not pattern.exact or len(known) > 1024:
+            return None
+        lengths = range(len(known) + 1)
+        if part.operator in {"%", "##"}:
+            lengths = range(len(known), -1, -1)
+        for length in lengths:  # how much is kept before, or cut off in front
+            head, tail = known[:length], known[length:]
+            if part.operator.startswith("%") and fnmatch.fnmatchcase(tail, pattern.text):
+                return head
+            if part.operator.startswith("#") and fnmatch.fnmatchcase(head, pattern.text):
+                return tail
+        return known
+
+    def positionals(self, name: str, *, quoted: bool) -> None:
+        values = self.state.positional
+        if values is None:
+            self.unknown()
+        elif quoted and name == "*":
+            self.add(" ".join(values), quoted=True)
+        else:
+            for index, value in enumerate(values):
+                if index:
+                    self.flush()
+                self.value(value, quoted=quoted)
+
+
+# ── Tilde and braces ────────────────────────────────────────────────────────────────────
+
+
+def _tilde(parts: Sequence[Part], state: State, *, assigned: bool = False) -> Sequence[Part]:
+    """`parts` with the home directory for `~` where that is meant."""
+    first = parts[0] if parts else None
+    if not isinstance(first, Literal) or first.quoted or "~" not in first.text:
+        return parts
+    given = _ASSIGNED_TILDE.match(first.text)
+    start = given.end() - 1 if given else 0
+    if not given and not first.text.startswith("~") and not assigned:
+        return parts
+    before, rest = first.text[:start], first.text[start:]
+    done: list[Part] = [Literal(before, False)] if before else []
+    pieces = rest.split(":") if assigned or given else [rest]
+    for index, piece in enumerate(pieces):
+        if index:
+            done.append(Literal(":", False))
+        prefix, slash, after = piece.partition("/")
+        last = index == len(pieces) - 1 and len(parts) > 1
+        if not piece.startswith("~") or (last and not slash):
+            done.append(Literal(piece, False))
+            continue
+        home = _home(prefix, state)
+        done.append(Parameter("", True) if home is None else Literal(home, True))
+        done.append(Literal(slash + after, False))
+    return [*done, *parts[1:]]
+
+
+def _home(prefix: str, state: State) -> str | None:
+    match prefix:
+        case "~":
+            return state.value("HOME")
+        case "~+":
+            return state.value("PWD")
+        case "~-":
+            return state.variables.get("OLDPWD")
+        case "~root":
+            return "/root"
+        case _:
+            return None
+
+
+def _braces(parts: Sequence[Part]) -> list[tuple[Part, ...]]:
+    """`a{b,c}` as `ab` and `ac`; a word that would become too many is one that is not exact."""
+    if not any(isinstance(p, Literal) and not p.quoted and "{" in p.text for p in parts):
+        return [tuple(parts)]
+    atoms: list[Part | str] = []
+    for part in parts:
+        if isinstance(part, Literal) and not part.quoted:
+            atoms += part.text
+        else:
+            atoms.append(part)
+    expanded = _expand(atoms, [_MAX_BRACES])
+    if expanded is None:
+        return [(*parts, Parameter("", True))]
+    return [_together(one) for one in expanded]
+
+
+def _expand(atoms: list[Part | str], room: list[int]) -> list[list[Part | str]] | None:
+    """All that the first brace in `atoms` makes of them; None when that is too many."""
+    for start, atom in enumerate(atoms):
+        if atom != "{":
+            continue
+        choices, end = _choices(atoms, start)
+        if choices is None:
+            continue
+        found: list[list[Part | str]] = []
+        for choice in choices:
+            tails = _expand([*choice, *atoms[end:]], room)
+            if tails is None:
+                return None
+            found += [[*atoms[:start], *tail] for tail in tails]
+            room[0] -= 1
+            if room[0] < 0 or len(found) > _MAX_BRACES:
+                return None
+        return found
+    return [atoms]
+
+
+def _choices(atoms: list[Part | str], start: int) -> tuple[list[list[Part | str]] | None, int]:
+    """What stands between the commas of the brace at `start`, and where it ends."""
+    level = 0
+    choices: list[list[Part | str]] = [[]]
+    for index in range(start, len(atoms)):
+        atom = atoms[index]
+        if atom == "{":
+            level += 1
+            if level == 1:
+                continue
+        elif atom == "}":
+            level -= 1
+            if level == 0:
+                if len(choices) > 1:
+                    return choices, index + 1
+                return _sequence(choices[0]), index + 1
+        elif atom == "," and level == 1:
+            choices.append([])
+            continue
+        choices[-1].append(atom)
+    return None, start
+
+
+def _sequence(atoms: list[Part | str]) -> list[list[Part | str]] | None:
+    """`1..9` or `a..e`."""
+    if not all(isinstance(atom, str) for atom in atoms):
+        return None
+    match = _SEQUENCE.fullmatch("".join([atom for atom in atoms if isinstance(atom, str)]))
+    if match is None:
+        return None
+    if match[1]:
+        low, high = int(match[1]), int(match[2])
+    else:
+        low, high = ord(match[3]), ord(match[4])
+    step = int(match[5] or 1) or 1
+    values = range(low, high + 1, step) if low <= high else range(low, high - 1, -step)
+    if len(values) > _MAX_BRACES:
+        return [[Parameter("", True)]]
+    width = max(len(match[1]), len(match[2])) if match[1] and _padded(match) else 0
+    texts = [chr(v) if match[3] else str(v).zfill(width) for v in values]
+    return [[*t] for t in texts]
+
+
+def _padded(match: re.Match[str]) -> bool:
+    return any(end.lstrip("-").startswith("0") and len(end) > 1 for end in (match[1], match[2]))
+
+
+def _together(atoms: list[Part | str]) -> tuple[Part, ...]:
+    parts: list[Part] = []
+    for atom in atoms:
+        last = parts[-1] if parts else None
+        if not isinstance(atom, str):
+            parts.append(atom)
+        elif isinstance(last, Literal) and not last.quoted:
+            parts[-1] = Literal(last.text + atom, False)
+        else:
+            parts.append(Literal(atom, False))
+    return tuple(parts)
