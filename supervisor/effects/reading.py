@@ -39,6 +39,8 @@ class Where:
     variables: Mapping[str, str] = field(default_factory=dict)  # exact values set before
     elsewhere: bool = False  # runs on another machine or in a container: paths are not ours
     depth: int = 0  # of wrappers and nested scripts
+    feed: tuple[Word, ...] = ()  # file names that come in by the pipe, where they are known
+    positional: tuple[str, ...] | None = ()  # `$1 …` of a script that is handed on, None: unknown
 
 
 @dataclass(slots=True)

@@ -1,0 +1,358 @@
+"""Readers of programs that run another program with words of their own making."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from supervisor.effects.knowledge import Table
+from supervisor.effects.programs.core import take, values
+from supervisor.effects.programs.generic import apply, joined, rest
+from supervisor.effects.programs.invocation import Invocation, base_name
+from supervisor.effects.programs.registry import reader
+from supervisor.effects.reading import Reading, Where, Word
+
+_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_SPLIT = re.compile(r'[\\$"\'#]')
+_UNKNOWN = Word("", exact=False)
+_MAX_INPUT = 200  # words from a known input that are handed on
+
+
+@reader
+def environment(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`env`: `-S TEXT` is split into words, then come settings and the program."""
+    words = list(words)
+    for index, word in enumerate(words):
+        text = word.text
+        if not text.startswith("-"):
+            break
+        split_text, length = "", 0
+        if text in {"-S", "--split-string"} and index + 1 < len(words):
+            split_text, length, word = words[index + 1].text, 2, words[index + 1]
+        elif text.startswith("--split-string="):
+            split_text, length = text.partition("=")[2], 1
+        elif re.fullmatch(r"-[iv0]*S.+", text, re.DOTALL):
+            split_text, length = text.partition("S")[2], 1
+        if length:
+            if not word.exact or _SPLIT.search(split_text):
+                invocation.opaque("splits a text by rules of its own")
+            words[index : index + length] = [Word(part) for part in split_text.split()]
+            break
+    given = take(invocation, words)
+    for option, value in given.options:
+        if option.role is not None and value is not None:
+            apply(invocation, option.role, value)
+    operands = list(given.operands)
+    while operands and _ASSIGNMENT.match(operands[0].text):
+        apply(invocation, "assign", operands.pop(0))
+    rest(invocation, "program", operands)
+
+
+@reader
+def locked(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`flock FILE PROGRAM…` or `flock FILE -c TEXT`; a number is an open file."""
+    given = take(invocation, words)
+    operands = given.operands
+    if not operands:
+        return
+    if not operands[0].text.isdigit():
+        invocation.write(operands[0])
+    if len(operands) > 1 and operands[1].text in {"-c", "--command"}:
+        rest(invocation, "commands", operands[2:])
+    else:
+        rest(invocation, "program", operands[1:])
+
+
+@reader
+def traced(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`strace`: an output that begins with `|` or `!` is a command."""
+    given = take(invocation, words)
+    output = given.value("-o")
+    if output is not None and output.text[:1] in {"|", "!"}:
+        invocation.opaque("writes its output to a command")
+        values(invocation, given, "-o")
+    else:
+        values(invocation, given)
+    rest(invocation, "program", given.operands)
+
+
+@reader
+def applet(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`busybox NAME …` is the program NAME."""
+    if words and words[0].text.startswith("-"):
+        if words[0].text not in {"--list", "--list-full", "--help", "--long"}:
+            invocation.opaque(f"does not know option {words[0].text}")
+        return
+    rest(invocation, "program", words)
+
+
+@reader
+def loader(invocation: Invocation, words: Sequence[Word]) -> None:
+    """The dynamic loader runs the program that follows its options."""
+    words = list(words)
+    while words and words[0].text.startswith("--"):
+        option = words.pop(0).text
+        if option not in {"--list", "--verify"}:
+            invocation.opaque(f"loads libraries by {option}")
+        if option in {"--preload", "--library-path", "--audit", "--argv0"} and words:
+            words.pop(0)
+    rest(invocation, "program", words)
+
+
+# ── Words from an input ─────────────────────────────────────────────────────────────────
+
+
+@reader
+def xargs(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`xargs PROGRAM …`: words from the input come last, or where `-I` says."""
+    given = take(invocation, words)
+    values(invocation, given, "-I", "-i")
+    command = list(given.operands) or [Word("echo")]
+    found = _input_words(invocation, null=given.has("-0", "--null"))
+    if given.has("-a", "--arg-file"):
+        found = None
+    mark = given.value("-I")
+    if mark is None and given.has("-i", "--replace"):
+        mark = given.value("-i") or Word("{}")
+    if mark is None:
+        fed = [*command, *(found if found is not None else [_UNKNOWN])]
+        invocation.run(fed)
+        return
+    for item in found if found is not None else [_UNKNOWN]:
+        invocation.run([put(word, mark.text, item) for word in command])
+
+
+def _input_words(invocation: Invocation, *, null: bool) -> list[Word] | None:
+    """The words on the input; None when they are only known when it runs."""
+    where = invocation.where
+    if where.feed:
+        return list(where.feed)
+    text = where.stdin_text
+    if null or not text or _SPLIT.search(text):
+        return None
+    found = [Word(word) for word in text.split()]
+    return found if len(found) <= _MAX_INPUT else None
+
+
+def put(word: Word, mark: str, item: Word) -> Word:
+    """`word` with `item` in the place of `mark`."""
+    if not mark or mark not in word.text:
+        return word
+    begins = ""
+    if not item.exact:
+        begins = word.text.partition(mark)[0]
+    return Word(
+        word.text.replace(mark, item.text),
+        exact=word.exact and item.exact,
+        glob=word.glob or item.glob,
+        quoted=word.quoted,
+        begins=begins,
+    )
+
+
+@reader
+def parallel(invocation: Invocation, words: Sequence[Word]) -> None:
+    """GNU parallel builds shell texts from a template; they are only known when it runs."""
+    invocation.opaque("builds commands from its input")
+    command: list[Word] = []
+    for word in words:
+        if word.text.startswith(":::"):
+            break
+        if command or not word.text.startswith("-"):
+            command.append(word)
+    if command:
+        invocation.script(joined(command))
+
+
+# ── find and fd ─────────────────────────────────────────────────────────────────────────
+
+
+def _set(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+_BEFORE = _set("-H -L -P -E -X -d -s -x -O1 -O2 -O3")
+_ALONE = _set(
+    "-daystart -depth -d -follow -ignore_readdir_race -noignore_readdir_race -mount -noleaf "
+    "-nowarn -warn -xdev -x -X -E -empty -executable -false -true -nogroup -nouser -readable "
+    "-writable -print -print0 -prune -quit -ls -not -o -or -a -and ! ( ) , -sparse -delete"
+)
+_VALUED = _set(
+    "-maxdepth -mindepth -regextype -amin -anewer -atime -cmin -cnewer -ctime -fstype -gid -group "
+    "-ilname -iname -inum -ipath -iregex -iwholename -links -lname -mmin -mtime -name -newer "
+    "-path -perm -regex -samefile -size -type -uid -used -user -wholename -xtype -context -printf "
+    "-Bmin -Btime -flags -fprint -fprint0 -fls -files0-from"
+)
+_RUNS = _set("-exec -execdir -ok -okdir")
+_NEWER = re.compile(r"-newer[aBcmt]{2}")
+_NAMES = _set("-name -iname")
+_ALTERNATIVE = _set("-o -or ,")
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    name: str
+    words: Sequence[Word] = ()
+
+
+@reader
+def find(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`find`: tests are harmless; actions delete, write and run."""
+    roots, predicates = _parsed(invocation, words)
+    found = _found(roots, predicates)
+    acts = any(p.name in _RUNS or p.name == "-delete" for p in predicates)
+    for predicate in predicates:
+        match predicate.name, predicate.words:
+            case "-delete", _:
+                for item in found:
+                    invocation.delete(item)
+            case (("-fprint" | "-fprint0" | "-fls" | "-fprintf"), [target, *_]):
+                invocation.write(target)
+            case "-files0-from", [target]:
+                if target.text != "-":
+                    invocation.read(target)
+                if acts:
+                    invocation.opaque("takes where it starts from a list")
+            case ("-exec" | "-execdir" | "-ok" | "-okdir") as name, command:
+                _run_on(invocation, command, found, here=name.endswith("dir"))
+
+
+def _parsed(invocation: Invocation, words: Sequence[Word]) -> tuple[list[Word], list[Predicate]]:
+    """Where it starts, and its tests and actions; what is unknown is said as a reason."""
+    index = 0
+    while index < len(words) and (words[index].text in _BEFORE or words[index].text == "-D"):
+        index += 2 if words[index].text == "-D" else 1
+    roots: list[Word] = []
+    while index < len(words):
+        word = words[index]
+        if word.text[:1] in {"-", "(", "!", ","} and word.text != "-f":
+            break
+        if word.text == "-f":
+            index += 1
+            continue
+        if not word.exact and word.begins[:1] in {"", "-"}:
+            invocation.opaque("has a word that may turn out to be an action")
+        roots.append(word)
+        index += 1
+    predicates: list[Predicate] = []
+    while index < len(words):
+        name = words[index].text
+        index += 1
+        if not words[index - 1].exact:
+            invocation.opaque("has a word that may turn out to be an action")
+        elif name in _RUNS:
+            end = index
+            while end < len(words) and words[end].text != ";":
+                if words[end].text == "+" and words[end - 1].text == "{}":
+                    break
+                end += 1
+            predicates.append(Predicate(name, words[index:end]))
+            index = end + 1
+        elif name in _ALONE:
+            predicates.append(Predicate(name))
+        else:
+            count = 2 if name == "-fprintf" else 1
+            if name not in _VALUED and count == 1 and not _NEWER.fullmatch(name):
+                invocation.opaque(f"does not know option {name}")
+                count = 0
+            predicates.append(Predicate(name, words[index : index + count]))
+            index += count
+    return roots or [Word(".")], predicates
+
+
+def _found(roots: Sequence[Word], predicates: Sequence[Predicate]) -> list[Word]:
+    """What may be found below `roots`: by name where every alternative tests one."""
+    names: list[Word] = []
+    alternatives = [False]
+    negated = False
+    for before, predicate in zip([Predicate(""), *predicates], predicates, strict=False):
+        refuses = before.name in {"!", "-not"}
+        if predicate.name in _ALTERNATIVE:
+            alternatives.append(False)
+        elif predicate.name == "(" and refuses:
+            negated = True
+        elif predicate.name in _NAMES and predicate.words and not refuses:
+            names.append(predicate.words[0])
+            alternatives[-1] = True
+    if negated or not all(alternatives):
+        names = [Word("*")]
+    return [below(root, name) for root in roots for name in names]
+
+
+def below(root: Word, name: Word) -> Word:
+    """A file called `name` somewhere below `root`."""
+    text = f"{root.text.rstrip('/')}/{name.text}"
+    return Word(text, root.exact and name.exact, glob=True, begins=root.begins)
+
+
+def _run_on(
+    invocation: Invocation, command: Sequence[Word], found: Sequence[Word], *, here: bool
+) -> None:
+    """The command of an action, with what is found in the place of `{}`."""
+    where = invocation.deeper()
+    for item in found:
+        if here and where.cwd:  # it runs where the file lies: `{}` is told from the top
+            item = replace(item, text=os.path.join(where.cwd, item.text))
+        invocation.run(
+            [put(word, "{}", item) for word in command], replace(where, cwd="") if here else where
+        )
+
+
+@reader
+def fd(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`fd [PATTERN [PATH…]]`, with a command after `-x` or `-X`."""
+    command: list[Word] = []
+    own = list(words)
+    for index, word in enumerate(words):
+        if word.text in {"-x", "-X", "--exec", "--exec-batch"}:
+            own, command = list(words[:index]), list(words[index + 1 :])
+            break
+    given = take(invocation, own)
+    values(invocation, given)
+    if not command:
+        return
+    if not any("{" in word.text for word in command):
+        command.append(Word("{}"))
+    for root in given.operands[1:] or [Word(".")]:
+        fed = command
+        for mark in ("{//}", "{/.}", "{/}", "{.}", "{}"):
+            fed = [put(word, mark, below(root, Word("*"))) for word in fed]
+        invocation.run(fed)
+
+
+# ── What a program writes to a pipe ─────────────────────────────────────────────────────
+
+
+class _Nobody:
+    """A shell for who only wants to know how words are read."""
+
+    def run(self, words: Sequence[Word], where: Where, reading: Reading) -> None: ...
+
+    def script(self, text: Word, where: Where, reading: Reading) -> None: ...
+
+
+_NO_TABLE = Table(("find",), "")
+
+
+def feeds(words: Sequence[Word], where: Where) -> tuple[Word, ...]:
+    """The file names that the simple command `words` prints, as far as it is known.
+
+    For `xargs` behind it: () when it is not known. A name with a wildcard stands for all
+    below its directory.
+    """
+    name = base_name(words[0].text) if words else ""
+    match name:
+        case "find" | "gfind":
+            silent = Invocation(words, _NO_TABLE, where, Reading(), _Nobody())
+            roots, predicates = _parsed(silent, words[1:])
+            return () if silent.why else tuple(_found(roots, predicates))
+        case "git" if len(words) > 1 and words[1].text in {"ls-files", "diff", "grep"}:
+            return (below(Word("."), Word("*")),)
+        case "grep" | "egrep" | "rg" | "fd" | "fdfind" | "ls":
+            if all(word.exact for word in words):
+                files = [w for w in words[1:] if w.text[:1] != "-"]
+                roots = files if name == "ls" else files[1:]
+                return tuple(below(root, Word("*")) for root in roots or [Word(".")])
+    return ()
