@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from supervisor.effects.knowledge import Option, Table
@@ -54,7 +54,7 @@ def split(words: Sequence[Word], index: int, table: Table, *, stop: bool = False
     while index < count:
         word = words[index]
         text = word.text
-        if not word.exact and not ended and not table.others and word.begins[:1] in {"", "-"}:
+        if not (word.exact or ended or table.others) and _may_be_option(word, options):
             given.problems.append("has a word that may turn out to be an option")
         if ended or len(text) < 2 or (text[0] != "-" and text not in options):
             if not ended and text[:1] == "+" and text[1:].isdigit() and "+" in table.numbers:
@@ -84,6 +84,16 @@ def split(words: Sequence[Word], index: int, table: Table, *, stop: bool = False
             index = _cluster(word, words, index, table, given)
     given.next = index
     return given
+
+
+def _may_be_option(word: Word, options: Mapping[str, Option]) -> bool:
+    """Whether a word that is only known later may be another option than those it begins with."""
+    begins = word.begins
+    if begins[:1] not in {"", "-"}:
+        return False
+    name, equals, _ = begins.partition("=")
+    option = options.get(name if equals else begins[:2])
+    return option is None or option.role is None or not (equals or begins[:2] == name[:2] != "--")
 
 
 def _separate(option: Option, words: Sequence[Word], index: int, given: Given) -> int:

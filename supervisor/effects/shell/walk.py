@@ -13,6 +13,7 @@ from supervisor.effects.files import Place, file_effects, within
 from supervisor.effects.knowledge import KnowledgeError, knowledge
 from supervisor.effects.programs import read_program
 from supervisor.effects.programs.invocation import base_name, path_effects, run_effect
+from supervisor.effects.programs.wrappers import feeds
 from supervisor.effects.reading import Reading, Where, Word
 from supervisor.effects.shell import builtins, grammar, witness, words
 from supervisor.effects.shell.state import State
@@ -66,6 +67,7 @@ class Around:
     elsewhere: bool = False
     depth: int = 0
     environment: tuple[tuple[str, str], ...] = ()  # exact variables a parent gave
+    feed: tuple[Word, ...] = ()  # files that the command before names on its output
 
 
 class Walker:
@@ -74,6 +76,7 @@ class Walker:
     def __init__(self, place: Place, reading: Reading) -> None:
         self.place = place
         self.reading = reading
+        self.names: tuple[Word, ...] = ()  # the files that the last program names on its output
         self.printed: str | None = None  # what the last simple command prints, where known
         self.fetched = False  # a substitution in the words being read fetches
         self.doubts: list[str] = []
@@ -99,6 +102,7 @@ class Walker:
             (where.cwd,) if where.cwd else (),
             variables=dict(where.variables),
             exported=frozenset(where.variables),
+            positional=where.positional,
             path=where.path,
         )
         around = Around(
@@ -218,12 +222,14 @@ class Walker:
         for command in pipeline.commands:
             own = state.fork()
             mark = len(self.reading.effects)
+            self.names = ()
             self.command(command, own, around)
             around = replace(
                 around,
                 stdin="pipe",
                 stdin_text=self.printed or "",
                 downloaded=around.downloaded or _fetches(self.reading.effects[mark:]),
+                feed=self.names,
             )
         state.merge(own)  # some shells run the last one themselves
 
@@ -407,7 +413,9 @@ class Walker:
                 environment,
                 around.elsewhere,
                 around.depth,
+                around.feed,
             )
+            self.names = feeds(found, where)
             self.program(found, where)
 
     def call(self, name: str, found: Sequence[Word], state: State, around: Around) -> None:

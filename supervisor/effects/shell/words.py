@@ -91,8 +91,8 @@ def _is_quoted(parts: Sequence[Part]) -> bool:
 class _Builder:
     """Puts one word together; an unquoted value may make it several."""
 
-    __slots__ = ("begun", "exact", "glob", "judge", "pieces", "quoted", "size", "splitting",
-                 "state", "words")  # fmt: skip
+    __slots__ = ("begins", "begun", "exact", "glob", "judge", "pieces", "quoted", "size",
+                 "splitting", "state", "words")  # fmt: skip
 
     def __init__(self, state: State, judge: Judge, *, splitting: bool) -> None:
         self.state = state
@@ -108,10 +108,13 @@ class _Builder:
         self.glob = False
         self.quoted = False
         self.begun = False
+        self.begins = ""
 
     def flush(self) -> None:
         if self.begun:
-            self.words.append(Word("".join(self.pieces), self.exact, self.glob, self.quoted))
+            self.words.append(
+                Word("".join(self.pieces), self.exact, self.glob, self.quoted, self.begins)
+            )
         self.clear()
 
     def finish(self) -> list[Word]:
@@ -134,14 +137,16 @@ class _Builder:
         elif _WILD.search(value):
             self.glob = True
 
-    def unknown(self) -> None:
+    def unknown(self, *, quoted: bool = False) -> None:
+        if self.exact and (quoted or not self.splitting):
+            self.begins = "".join(self.pieces)
         self.begun = True
         self.exact = False
 
     def value(self, value: str | None, *, quoted: bool) -> None:
         """A value that was expanded."""
         if value is None:
-            self.unknown()
+            self.unknown(quoted=quoted)
         elif quoted or not self.splitting:
             self.add(value, quoted=True)
         elif not self.state.splits:
