@@ -24,6 +24,8 @@ import msgspec
 from aiohttp import web
 
 from supervisor import handshake, procfs, views, wire
+from supervisor.authzen.routes import Routes
+from supervisor.authzen.service import Service
 from supervisor.core import Engine
 from supervisor.errors import Denied, NotAttested, NotFound, TaskpassError, UsageError
 from supervisor.events import Events
@@ -94,6 +96,7 @@ class Api:
         add("POST", "/v1/credentials", self._add_credential)
         add("DELETE", "/v1/credentials/{name}", self._remove_credential)
         add("POST", "/v1/stop", self._stop)
+        Routes(Service(self.engine)).add_to(app)
         return app
 
     # ── who asks ────────────────────────────────────────────────────────────────────────

@@ -97,6 +97,26 @@ class Recorder:
             approval=approval.id if approval else "",
         )
 
+    async def evaluation(
+        self,
+        entry: TaskEntry,
+        evaluation: str,
+        effects: Sequence[Effect],
+        decision: Decision,
+        allowed: bool,
+    ) -> None:
+        """A decision that another program asked for. `allowed`: also by a person's answer."""
+        await self.write(
+            "evaluation",
+            entry,
+            evaluation=evaluation,
+            effects=[self._preview(effect.label) for effect in effects],
+            outcome=Outcome.ALLOW if allowed else decision.outcome,
+            reason=self._preview(decision.reason),
+            policies=list(decision.policies),
+            policy=self.policy.digest,
+        )
+
     async def refused_call(self, entry: TaskEntry, call: ToolCall, error: TaskpassError) -> None:
         await self.write(
             "call.denied",
