@@ -32,13 +32,17 @@ EffectClass = tuple[str, ...]
 _TOLD_APART: Mapping[Verb, tuple[str, ...]] = {
     Verb.RUN: ("subcommand", "act"),
     Verb.HTTP: ("method",),
-    Verb.PUSH: ("url", "force", "delete", "protected", "several", "foreign"),
+    Verb.PUSH: ("url",),
     Verb.SQL: ("statement", "remote"),
     Verb.INSTALL: ("package", "everywhere"),
     Verb.OPERATE: ("degree", "target"),
     Verb.WRITE: ("content",),
     Verb.DELETE: ("clear",),
 }
+# Opening a pull request, naming it, and running its checks again is one thing.
+_PULL_REQUEST = frozenset(
+    {"pr create", "pr edit", "pr ready", "run rerun", "mr create", "mr update"}
+)
 # Nothing is learned of what these do from their names: the whole call is the class.
 _ACTS_APART = frozenset({"containers", "discard", "system", "device"})
 
@@ -226,8 +230,9 @@ def classes_of(effects: Sequence[Effect], risk: Risk) -> frozenset[EffectClass]:
 def _class(effect: Effect, *, exact: bool) -> EffectClass:
     """(verb, resource, what tells it apart): never the program alone.
 
-    Code of the project is one class however it is started. What cannot be read beforehand is
-    the same only where its text is.
+    Code of the project is one class however it is started; so are pushes to one remote that are
+    neither forced nor to a protected branch. What cannot be read beforehand is the same only
+    where its text is.
     """
     attributes = effect.attributes
     resource = effect.resource
@@ -237,6 +242,10 @@ def _class(effect: Effect, *, exact: bool) -> EffectClass:
         if act in {"project", "update"} and not exact:
             return (effect.verb.value, act)
         exact = exact or attributes.get("uninspectable") is True
+    elif effect.verb is Verb.PUSH and not exact:
+        resource = str(attributes.get("remote", resource))
+    elif effect.verb is Verb.OPERATE and attributes.get("operation") in _PULL_REQUEST and not exact:
+        return (effect.verb.value, str(attributes.get("system")), "pull request")
     kept = sorted(attributes) if exact else _TOLD_APART.get(effect.verb, ())
     return (
         effect.verb.value,

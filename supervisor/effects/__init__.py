@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from supervisor.effects.content import outward, written
+from supervisor.effects.content import content_of, written
 from supervisor.effects.files import Place, file_effects
 from supervisor.effects.http import http_effect
 from supervisor.effects.mcp import mcp_effects
@@ -64,7 +64,7 @@ def _writes(call: ToolCall, place: Place) -> tuple[Effect, ...]:
     ]
     effects: list[Effect] = []
     for verb, path, text in planned:
-        content = "outward" if outward(text) else ""
+        content = content_of(text)
         effects += (
             replace(effect, attributes={**effect.attributes, "content": content})
             for effect in file_effects(verb, path, call.cwd, place)

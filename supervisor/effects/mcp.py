@@ -26,12 +26,9 @@ _CHANGES = _words(
     """create update delete remove insert replace execute exec write send publish upload deploy
     approve apply assign eval evaluate shell install upsert rename revoke"""
 )
-# Tools of a browser that is driven: those that look, in the names that servers use.
-_LOOKS = _words(
-    """browser_snapshot browser_take_screenshot browser_console_messages browser_network_requests
-    browser_wait_for browser_hover browser_resize browser_close browser_navigate
-    browser_navigate_back browser_navigate_forward browser_tab_list"""
-)
+# Servers that drive a browser, and what of it reaches past the pages.
+_BROWSERS = _words("playwright puppeteer chrome-devtools chromedevtools browser browsermcp")
+_PAST_PAGES = _words("upload install download pdf save file")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SQL = re.compile(r"\s*(?:select|explain|show|describe|values|table)\b", re.IGNORECASE)
 _SQL_CHANGES = re.compile(
@@ -46,7 +43,7 @@ def mcp_effects(tool: str, arguments: Mapping[str, Any]) -> tuple[Effect, ...]:
     """`mcp__server__tool` as the resource `server.tool`, with both as attributes.
 
     `reads`: its name says that it only looks; one that runs a statement reads when the statement
-    does. A page that it is to open is a GET as well.
+    does. `browser`: it drives a browser. A page that it is to open is a GET as well.
     """
     server, _, name = tool.removeprefix("mcp__").partition("__")
     statement = next(
@@ -54,7 +51,11 @@ def mcp_effects(tool: str, arguments: Mapping[str, Any]) -> tuple[Effect, ...]:
     )
     reads = _selects(statement) if statement else _reads_by_name(name)
     effects = [
-        Effect(Verb.MCP, f"{server}.{name}", {"server": server, "tool": name, "reads": reads})
+        Effect(
+            Verb.MCP,
+            f"{server}.{name}",
+            {"server": server, "tool": name, "reads": reads, "browser": _browses(server, name)},
+        )
     ]
     url = arguments.get("url")
     if isinstance(url, str) and url:
@@ -63,10 +64,13 @@ def mcp_effects(tool: str, arguments: Mapping[str, Any]) -> tuple[Effect, ...]:
 
 
 def _reads_by_name(name: str) -> bool:
-    if name in _LOOKS:
-        return True
     words = [word.lower() for word in _WORD.findall(name)]
     return bool(words) and words[0] in _READS and not _CHANGES.intersection(words)
+
+
+def _browses(server: str, name: str) -> bool:
+    words = {word.lower() for word in _WORD.findall(name)}
+    return server.lower() in _BROWSERS and not words & _PAST_PAGES
 
 
 def _selects(statement: str) -> bool:

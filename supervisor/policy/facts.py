@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from supervisor.model import Effect, Tier, Verb
+from supervisor.policy.hosts import nature, split_host
 from supervisor.ports import Situation
-
-_METADATA_NAMES = frozenset(
-    {"metadata.google.internal", "metadata", "instance-data", "metadata.azure.internal"}
-    | {"metadata.tencentyun.com", "instance-data.ec2.internal"}
-)
-_METADATA_ADDRESSES = frozenset({"100.100.100.200", "192.0.0.192", "168.63.129.16"})
-_METADATA_V6 = ipaddress.ip_network("fd00:ec2::/32")
 
 # Written anywhere in a command: also where no effect names the host.
 _METADATA_TEXT = re.compile(
@@ -24,6 +16,16 @@ _METADATA_TEXT = re.compile(
     r"|fd00:ec2::254|metadata\.azure\.internal|168\.63\.129\.16",
     re.IGNORECASE,
 )
+
+# Names by which projects call what changes a live system.
+_PART = re.compile(r"[a-z]+")
+_DEPLOYMENTS = frozenset({"deploy", "deployment", "publish", "promote", "rollback", "rollout"})
+_LIVE = frozenset({"prod", "production", "staging", "live"})
+_CHANGES = frozenset(
+    {"migrate", "migration", "migrations", "apply", "seed", "restore", "sync", "release", "reset"}
+    | {"push", "update", "upgrade", "provision", "destroy"}
+)
+_TESTS = frozenset({"test", "tests", "spec", "specs", "md", "rst", "lint", "check", "dry", "plan"})
 
 _FILE: dict[str, str | int | bool] = {
     "name": "",
@@ -34,7 +36,7 @@ _FILE: dict[str, str | int | bool] = {
     "root": False,
     "clear": True,
     "label": "",
-    "content": "",
+    "content": "unknown",
 }
 
 # Attributes an effect hands on, with the value that stands for "not told": the strict one.
@@ -61,6 +63,7 @@ _TOLD: Mapping[Verb, Mapping[str, str | int | bool]] = {
         "url": "",
         "ref": "",
         "force": True,
+        "checked": False,
         "delete": True,
         "protected": True,
         "several": True,
@@ -69,7 +72,7 @@ _TOLD: Mapping[Verb, Mapping[str, str | int | bool]] = {
     Verb.SQL: {"statement": "other", "tables": "", "remote": True},
     Verb.INSTALL: {"manager": "", "package": "", "everywhere": True},
     Verb.OPERATE: {"system": "", "operation": "", "degree": "destroy", "target": ""},
-    Verb.MCP: {"server": "", "tool": "", "reads": False},
+    Verb.MCP: {"server": "", "tool": "", "reads": False, "browser": False},
     Verb.SPAWN: {},
     Verb.OTHER: {"kind": "other"},
 }
@@ -121,54 +124,27 @@ def context_of(effect: Effect, call: Mapping[str, Any], protected: Sequence[str]
         told = attributes.get("port")
         context["host"] = host
         context["port"] = port or (told if isinstance(told, int) else 0) or 443
-        context["loopback"], context["metadata"] = nature(host)
+        kind = nature(host)
+        context["loopback"], context["metadata"] = kind.loopback, kind.metadata
+        context["public"] = kind.public
     elif effect.verb is Verb.RUN:
         context["program"] = context["program"] or effect.resource
         context["metadata"] = _METADATA_TEXT.search(context["text"]) is not None
+        project = context["act"] == "project"
+        context["deploys"] = project and _deploys(context["program"], context["arguments"])
     return context
 
 
-def split_host(resource: str) -> tuple[str, int]:
-    """`host`, `host:port`, `[v6]:port` or a bare IPv6 address; port 0 when there is none."""
-    if resource.startswith("["):
-        host, _, rest = resource[1:].partition("]")
-        port = rest.removeprefix(":")
-    elif resource.count(":") == 1:
-        host, _, port = resource.partition(":")
-    else:
-        host, port = resource, ""
-    return host.casefold().rstrip("."), int(port) if port else 0
-
-
-def nature(host: str) -> tuple[bool, bool]:
-    """(loopback, metadata): what kind of address `host` is, in any spelling of a number."""
-    if host in _METADATA_NAMES:
-        return False, True
-    if host == "localhost" or host.endswith(".localhost"):
-        return True, False
-    address = _address(host)
-    if address is None:
-        return False, False
-    mapped = getattr(address, "ipv4_mapped", None)
-    if mapped is not None:
-        address = mapped
-    metadata = address.is_link_local or str(address) in _METADATA_ADDRESSES
-    if isinstance(address, ipaddress.IPv6Address):
-        metadata = metadata or address in _METADATA_V6
-    return address.is_loopback, metadata
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        pass
-    if not host[:1].isdigit():
-        return None
-    try:  # 2852039166, 0xa9fea9fe, 0251.0376.0251.0376: what inet_aton(3) takes
-        return ipaddress.IPv4Address(socket.inet_aton(host))
-    except OSError:
-        return None
+def _deploys(program: str, arguments: str) -> bool:
+    """Whether a program of the project, or the task it is to run, says that it deploys."""
+    words = [program, *(word for word in arguments.split() if not word.startswith("-"))]
+    for word in words:
+        parts = set(_PART.findall(word.rpartition("/")[2].casefold()))
+        if parts & _TESTS:
+            continue
+        if parts & _DEPLOYMENTS or (parts & _LIVE and parts & _CHANGES):
+            return True
+    return False
 
 
 def call_of(situation: Situation) -> dict[str, Any]:

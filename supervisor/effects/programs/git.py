@@ -157,7 +157,8 @@ def git_push(invocation: Invocation, words: Sequence[Word]) -> None:
     default = repository.default_branch(remote)
     every = given.has("--all", "--branches", "--mirror", "--prune")
     tags = given.has("--tags", "--follow-tags")
-    force = given.has("-f", "--force", "--force-with-lease", "--mirror")
+    force = given.has("-f", "--force", "--mirror")
+    checked = given.has("--force-with-lease") and not force
     delete = given.has("-d", "--delete", "--mirror", "--prune")
     refspecs = [word.text for word in operands[1:]]
     if not refspecs and not (every or given.has("--tags")):
@@ -174,7 +175,8 @@ def git_push(invocation: Invocation, words: Sequence[Word]) -> None:
                 remote,
                 ref,
                 url=url,
-                force=force or refspec.startswith("+"),
+                force=force or checked or refspec.startswith("+"),
+                checked=checked and not refspec.startswith("+"),
                 delete=delete or (colon == ":" and not source and bool(target)),
                 protected=several or ref == default or _PROTECTED.fullmatch(ref) is not None,
                 several=several,

@@ -11,6 +11,7 @@ def push_effect(
     *,
     url: str = "",
     force: bool = False,
+    checked: bool = False,
     delete: bool = False,
     protected: bool = False,
     several: bool = False,
@@ -18,6 +19,7 @@ def push_effect(
 ) -> Effect:
     """Commits go to `ref` of `remote`.
 
+    `checked`: the force stops where others have pushed meanwhile (`--force-with-lease`).
     `several`: more refs than the one named. `foreign`: an address that is not of a remote that
     the repository had before.
     """
@@ -29,6 +31,7 @@ def push_effect(
             "url": url,
             "ref": ref,
             "force": force,
+            "checked": checked,
             "delete": delete,
             "protected": protected,
             "several": several,

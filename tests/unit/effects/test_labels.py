@@ -47,7 +47,7 @@ def label(path: str) -> str:
         ("/etc/cron.d/x", "startup"),
         ("/etc/hosts", "system"),
         ("/usr/lib/x.so", "system"),
-        (".github/workflows/ci.yml", "executes"),
+        (".github/workflows/ci.yml", "ci"),
         (".cargo/config.toml", "executes"),
         ("venv/lib/hook.pth", "executes"),
         ("/proc/self/environ", "process"),

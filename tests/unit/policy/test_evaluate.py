@@ -40,7 +40,6 @@ def test_a_row_has_every_key_of_the_interface(tmp_path: Path) -> None:
         {"tool": "Read", "input": {"file_path": 1}},
         {"tool": "Read", "input": {"file_path": "a"}, "cwd": 5},
         {"tool": "Read", "input": {"file_path": "a"}, "agent": "nobody"},
-        {"command": "ls \udc80"},
         {"command": "ls", "cwd": "/w\0"},
     ],
 )
@@ -86,3 +85,8 @@ def test_what_cannot_be_read_runs_contained_and_without_a_lease(tmp_path: Path) 
     assert (inside.decision, inside.inspectable, inside.lease) == (Outcome.ALLOW, False, False)
     outside = evaluator(tmp_path, contained=False).evaluate(row)
     assert outside.decision is Outcome.ASK
+
+
+def test_a_command_that_is_not_text_is_not_allowed(tmp_path: Path) -> None:
+    for text in ("ls \udc80", "ls \0", "\x1b[2Jls", "ls \u202e"):
+        assert evaluator(tmp_path).evaluate({"command": text}).decision is not Outcome.ALLOW
