@@ -87,12 +87,14 @@ def _rules(policy: dict[str, Any], where: str, mail: str) -> tuple[list[Rule], l
     outcome = Outcome.DENY if forbids else Outcome.ASK if itl else Outcome.ALLOW
     words = annotations.get("description") or annotations.get("itl") or ""
     rules = []
-    of_shell = _tool_is(expression, _SHELL)
+    of_shell = _rewrite(_simplified(expression, of_shell=True))
     if of_shell is not False:
-        rules.append(Rule(outcome, ("run",), _cedar(of_shell), where, words or ""))
-    of_rest = _both(_TOOL_GIVEN, expression)
-    if not _speaks_of_commands(expression) and not _only_shell(expression):
-        rules.append(Rule(outcome, _REST, _cedar(_rewrite(of_rest)), where, words or ""))
+        rules.append(Rule(outcome, ("run",), _cedar(of_shell), where, words))
+    # Another tool has no command: a policy that looks at it there errs, and does not apply.
+    of_rest = _simplified(expression, of_shell=False)
+    if of_rest is not False and not _speaks_of_commands(of_rest):
+        condition = _cedar(_rewrite(_both(_TOOL_GIVEN, of_rest)))
+        rules.append(Rule(outcome, _REST, condition, where, words))
     if outcome is Outcome.ALLOW and of_shell is True:
         notes.append("it permits every command; what policies in force forbid stays forbidden")
     return rules, notes
@@ -186,43 +188,28 @@ def _tool_of(node: Any) -> str | None:
     return None
 
 
-def _tool_is(expression: Any, tool: str) -> Any:
-    """The expression where the tool is known: simplified, False where it cannot hold."""
+def _simplified(expression: Any, *, of_shell: bool) -> Any:
+    """The expression where the tool is the shell, or is not: True or False where that decides."""
     if isinstance(expression, bool):
         return expression
     named = _tool_of(expression)
-    if named is not None:
-        return named == tool
-    if expression.get("has") == _HAS_COMMAND and tool == _SHELL:
-        return True
+    if named is not None and (of_shell or named == _SHELL):
+        return of_shell and named == _SHELL
+    if expression.get("has") == _HAS_COMMAND:
+        return of_shell
     for form, stops in (("&&", False), ("||", True)):
         if form in expression:
-            left = _tool_is(expression[form]["left"], tool)
-            right = _tool_is(expression[form]["right"], tool)
+            left = _simplified(expression[form]["left"], of_shell=of_shell)
+            right = _simplified(expression[form]["right"], of_shell=of_shell)
             if stops in (left, right):
                 return stops
             if isinstance(left, bool):
                 return right
             return left if isinstance(right, bool) else {form: {"left": left, "right": right}}
     if "!" in expression:
-        inner = _tool_is(expression["!"]["arg"], tool)
+        inner = _simplified(expression["!"]["arg"], of_shell=of_shell)
         return not inner if isinstance(inner, bool) else {"!": {"arg": inner}}
-    return _rewrite(expression)
-
-
-def _only_shell(expression: Any) -> bool:
-    """Whether it holds for no tool but the shell."""
-    others = {"another", *_tools_in(expression)} - {_SHELL}
-    return all(_tool_is(expression, tool) is False for tool in others)
-
-
-def _tools_in(node: Any) -> set[str]:
-    if isinstance(node, list):
-        return set().union(*map(_tools_in, node))
-    if not isinstance(node, dict):
-        return set()
-    named = _tool_of(node)
-    return {named} if named else set().union(*map(_tools_in, node.values()))
+    return expression
 
 
 def _speaks_of_commands(node: Any) -> bool:
