@@ -16,7 +16,7 @@ from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.options import Given, split
 from supervisor.effects.programs.registry import reader
 from supervisor.effects.reading import Word
-from supervisor.model import Verb
+from supervisor.model import Effect, Verb
 
 _LOCAL = re.compile(
     r"(?:\.{1,2}(?:/|\[|$)|/|~/|file:|link:|portal:|workspace:|(?!.*://).*\.(?:whl|tgz|tar\.gz|gem|nupkg)$).*",
@@ -152,6 +152,26 @@ def script_or_address(invocation: Invocation, words: Sequence[Word]) -> None:
     _own_file(invocation, word)
 
 
+@reader
+def environment_run(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`uv run PROGRAM WORD…`: a program that we do not know is one of the project's environment."""
+    given = _options(invocation, words)
+    if given.value("--with") is not None:
+        invocation.act = "install"
+    rest = list(given.operands)
+    module = given.value("--module") if "--module" in invocation.table.options else None
+    if module is not None:
+        rest = [Word("python"), Word("-m"), module, *rest]
+    elif rest and rest[0].exact and rest[0].text.endswith(".py"):
+        rest.insert(0, Word("python"))
+    start = len(invocation.reading.effects)
+    invocation.run(rest)
+    effects = invocation.reading.effects
+    if len(effects) > start and "/" not in rest[0].text:
+        if effects[start].verb is Verb.RUN and not effects[start].attributes["known"]:
+            _count_as_own(effects, start)
+
+
 # ── The project's own scripts ───────────────────────────────────────────────────────────
 
 
@@ -214,15 +234,13 @@ def _own_code(invocation: Invocation, start: int) -> None:
         if effect.verb is not Verb.RUN or attributes["source"] == "download":
             continue
         if not attributes["known"] or attributes["uninspectable"]:
-            effects[index] = replace(
-                effect,
-                attributes={
-                    **attributes,
-                    "known": True,
-                    "uninspectable": False,
-                    "act": attributes["act"] or "project",
-                },
-            )
+            _count_as_own(effects, index)
+
+
+def _count_as_own(effects: list[Effect], index: int) -> None:
+    attributes = effects[index].attributes
+    changes = {"known": True, "uninspectable": False, "act": attributes["act"] or "project"}
+    effects[index] = replace(effects[index], attributes={**attributes, **changes})
 
 
 def _own_file(invocation: Invocation, word: Word) -> None:
