@@ -84,14 +84,24 @@ def _kind_of(folder: str, state: State) -> str:
     return "home" if any(folder == state.place.home + tool for tool in _TOOLS) else ""
 
 
-def counted(command: syntax.Command) -> str | None:
-    """The output of a pipeline's last command where it is a number: which makes no difference."""
-    if not isinstance(command, syntax.Simple) or not command.words:
-        return None
-    texts = [raw.literal for raw in command.words]
-    if texts[0] == "wc" and len(texts) == 2 and texts[1] in {"-l", "-c", "-w", "-m"}:
-        return "1"
-    return "1" if texts[0] == "grep" and texts[1:2] in (["-c"], ["-ci"], ["-cE"]) else None
+def is_number(raw: syntax.Raw | None) -> bool:
+    """Whether a value is a number, whichever: `$((…))`, or what a program counts."""
+    parts = raw.parts if raw is not None else ()
+    if len(parts) == 1 and isinstance(parts[0], syntax.Quoted):
+        parts = parts[0].parts
+    if len(parts) != 1:
+        return False
+    if not isinstance(parts[0], syntax.Substitution):
+        return isinstance(parts[0], syntax.Arithmetic)
+    commands = parts[0].script.commands
+    last = commands[-1] if commands else None
+    if isinstance(last, syntax.Pipeline):
+        last = last.commands[-1]
+    if not isinstance(last, syntax.Simple):
+        return False
+    texts = [word.literal for word in last.words]
+    counting = texts[:1] == ["wc"] and len(texts) == 2 and texts[1] in {"-l", "-c", "-w", "-m"}
+    return counting or texts in (["nproc"], ["date", "+%s"]) or texts[:2] == ["grep", "-c"]
 
 
 class _Builtin:

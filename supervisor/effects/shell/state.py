@@ -33,6 +33,7 @@ class State:
     numbers: frozenset[str] = frozenset()  # variables that hold a number, whichever
     positional: tuple[str, ...] | None = ()
     functions: dict[str, Command] = field(default_factory=dict)
+    uncertain: frozenset[str] = frozenset()  # functions that may not be defined
     stack: tuple[tuple[str, ...], ...] = ()  # of `pushd`
     splits: bool = True  # words are split at blanks: IFS is as it always was
     path: str = ""
@@ -49,6 +50,7 @@ class State:
         self.numbers = other.numbers
         self.positional = other.positional
         self.functions = other.functions
+        self.uncertain = other.uncertain
         self.stack = other.stack
         self.splits = other.splits
         self.path = other.path
@@ -69,7 +71,10 @@ class State:
                 name for name in names if self.is_number(name) and other.is_number(name)
             )
         self.exported |= other.exported
-        self.functions = {**other.functions, **self.functions}
+        if self.functions != other.functions or self.uncertain != other.uncertain:
+            apart = self.functions.keys() ^ other.functions.keys()
+            self.uncertain |= other.uncertain | apart
+            self.functions = {**other.functions, **self.functions}
         self.splits = self.splits and other.splits
         if self.positional != other.positional:
             self.positional = None
@@ -110,8 +115,7 @@ class State:
             case "@" | "*":
                 return None if self.positional is None else " ".join(self.positional)
             case _:
-                # Which number it is makes no difference to what is judged.
-                return "1" if name in _COUNTED else None
+                return None
 
     def is_number(self, name: str) -> bool:
         return name in self.numbers or name in _COUNTED

@@ -306,6 +306,7 @@ class Walker:
 
     def function(self, function: Function, state: State) -> None:
         state.functions[function.name] = function.body
+        state.uncertain -= {function.name}
         self.functions[function.name] = (function.body, state.fork())
         if builtins.is_builtin(function.name) or _is_known(function.name):
             self.reading.add(
@@ -360,8 +361,9 @@ class Walker:
         self.around = around
         failed = None
         if not found:
-            for name, value in given:
-                state.assign(name, value.text if value.exact else None, number=_number(value))
+            for assignment, (name, value) in zip(simple.assignments, given, strict=True):
+                number = builtins.is_number(assignment.value)
+                state.assign(name, value.text if value.exact else None, number=number)
                 self.setting(name, value, state)
         else:
             for name, value in given:
@@ -393,7 +395,8 @@ class Walker:
         name = found[0].text if found[0].exact and not found[0].glob else ""
         if name in state.functions:
             self.call(name, found, state, around)
-            return None
+            if name not in state.uncertain:
+                return None
         if builtins.is_builtin(name):
             return builtins.run(self, name, found, state, around)
         self.external(found, state, around)
@@ -451,7 +454,20 @@ class Walker:
             return
         if "/" in head.text and not where.elsewhere and self.own(found, where):
             return
+        mark = len(self.reading.effects)
         read_program(found, where, self.reading, self)
+        if not self.reading.effects[mark].attributes["known"] and not where.elsewhere:
+            self.named_files(found[1:], where)
+
+    def named_files(self, found: Sequence[Word], where: Where) -> None:
+        """An existing file that an unknown program is given counts as read."""
+        for word in found:
+            for text in dict.fromkeys((word.text, re.split("[=@]", word.text)[-1])):
+                path = os.path.join(where.cwd or "/", text)
+                if word.glob or (text and len(text) < 1024 and os.path.lexists(path)):
+                    given = replace(word, text=text)
+                    effects = path_effects(Verb.READ, given, where, self.reading)
+                    self.reading.add(*(effects or ()))
 
     def own(self, found: Sequence[Word], where: Where) -> bool:
         """A program of the workspace, run by its path. False: it is no such program."""
@@ -625,8 +641,6 @@ class Walker:
         commands = part.script.commands
         self.list(part.script, own, around)
         text = self.printed if len(commands) == 1 and isinstance(commands[0], Simple) else None
-        if text is None and len(commands) == 1 and isinstance(commands[0], Pipeline):
-            text = builtins.counted(commands[0].commands[-1])
         self.printed = printed
         self.doubts = doubts
         self.fetched = self.fetched or _fetches(self.reading.effects[mark:])
@@ -678,10 +692,6 @@ def _fetches(effects: Sequence[Effect]) -> bool:
 
 def _differ(one: State, other: State) -> bool:
     return one.variables != other.variables or one.directories != other.directories
-
-
-def _number(value: Word) -> bool:
-    return value.exact and bool(re.fullmatch(r"-?\d+", value.text))
 
 
 def _parameters(raw: Raw) -> list[Parameter]:

@@ -172,8 +172,7 @@ class _Builder:
                 self.value(self.judge.substitute(part, self.state), quoted=part.quoted)
             case Arithmetic():
                 calculate(part, self.state, self.judge)
-                # Which number it is makes no difference to what is judged.
-                self.add("1", quoted=True)
+                self.unknown()
 
     def parameter(self, part: Parameter) -> None:
         name, operator = part.name, part.operator
@@ -201,7 +200,7 @@ class _Builder:
                 self.aside(part.argument)
                 self.value(known or None, quoted=part.quoted)
             case "#name":
-                self.add("1", quoted=True)
+                self.unknown()
             case "%" | "%%" | "#" | "##":
                 self.value(self.trimmed(part, known), quoted=part.quoted)
             case _:
