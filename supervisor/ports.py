@@ -89,8 +89,8 @@ class Situation:
     open_calls: int = 0
     total_calls: int = 0
     budget: Budget = Budget()
-    tool: str = ""  # `ToolCall.name` of the call, "" where no tool call was announced
     unread: bool = False  # a use under a call whose command could not be read beforehand
+    tool: str = ""  # `ToolCall.name` of the call, "" where no tool call was announced
 
 
 class PolicyEngine(ABC):
