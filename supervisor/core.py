@@ -34,6 +34,7 @@ from supervisor.errors import (
     TaskpassError,
 )
 from supervisor.grants.book import Book, CallEntry, TaskEntry
+from supervisor.grants.budget import announced_changes, sent_changes
 from supervisor.model import (
     Answer,
     Call,
@@ -60,7 +61,6 @@ from supervisor.ports import (
     Issuer,
     LedgerStore,
     MintContext,
-    PolicyEngine,
     Release,
     Situation,
     Vault,
@@ -85,7 +85,6 @@ class Engine(Authorize):
 
     book: Book
     ledger: LedgerStore
-    policy: PolicyEngine
     approvals: ApprovalQueue
     vault: Vault
     issuers: Mapping[str, Issuer]
@@ -139,7 +138,7 @@ class Engine(Authorize):
         digest = call_hash(tool_call, profile=entry.task.agent.profile)
         effects = effects_of(tool_call, entry.task.workspace)
         situation = self._situation(entry, runtime, subagent=tool_call.subagent)
-        decision = self.policy.decide(effects, situation)
+        decision = runtime.policy.decide(effects, situation)
         self.step("open.decided")
         call = Call(
             id=new_id("c"),
@@ -177,6 +176,7 @@ class Engine(Authorize):
                     "What was approved has changed meanwhile.", hint="Ask again with the new call."
                 )
         self.step("open.answered")
+        self.book.reserve_changes(task, announced_changes(effects))
         call = replace(call, state=CallState.OPEN)
         await self.records.call("call.opened", entry, call, approval)
         self.step("open.recorded")
@@ -288,7 +288,7 @@ class Engine(Authorize):
             credential=spec.name if spec else "",
             unread=not call.call.decision.lease,
         )
-        decision = self.policy.decide([effect], situation)
+        decision = runtime.policy.decide([effect], situation)
         if decision.outcome is Outcome.DENY:
             raise Denied(decision.reason, hint=decision.hint)
         approval = None
@@ -296,6 +296,7 @@ class Engine(Authorize):
             approval = await self.questions.about_use(entry, runtime, call, effect, spec, decision)
             call = self._attested_call(entry, handle, ancestry, effect)
         self.step("use.decided")
+        self.book.reserve_changes(task, sent_changes(effect))
         use = new_id("u")
         if spec is None:
             await self.records.use("use.allowed", entry, call, use, effect, decision, approval)
@@ -320,7 +321,7 @@ class Engine(Authorize):
                 lease=lease.id,
                 effect=effect,
                 approval=approval.id if approval else "",
-                policy_digest=self.policy.digest,
+                policy_digest=runtime.policy.digest,
             ),
         )
         if minted.revocation:
@@ -532,6 +533,9 @@ class Engine(Authorize):
             total_calls=entry.calls,
             budget=Budget(
                 calls=limits.max_calls - entry.calls,
+                changes=limits.max_changes
+                if limits.max_changes < 0
+                else max(0, limits.max_changes - entry.changes),
                 seconds=int(_end(entry.task) - self.clock()),
             ),
             unread=unread,

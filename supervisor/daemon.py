@@ -45,7 +45,7 @@ from supervisor.ledger.store import SqliteLedger
 from supervisor.lifecycle import Lifecycle
 from supervisor.model import new_id
 from supervisor.paths import Paths, private_dir, user_paths
-from supervisor.policy.engine import CedarEngine
+from supervisor.policy.in_force import Policies
 from supervisor.process.probe import exposed, probe
 from supervisor.process.zygote import Zygote
 from supervisor.recorder import Recorder
@@ -197,20 +197,14 @@ def _engine(
     step: Callable[[str], None],
 ) -> Engine:
     vault = open_vault(paths)
-    policy = CedarEngine.load(
-        config.preset,
-        user_directory=paths.config / "policy",
-        protected=[str(path) for path in paths.all()],
-    )
     return Engine(
         book=Book(),
         ledger=ledger,
-        policy=policy,
         approvals=ApprovalQueue(),
         vault=vault,
         issuers=build_issuers(vault, keys),
         desk=Desk(events.publish, task_viewer(lambda: exposed(str(Path.home())))),
-        records=Recorder(ledger, policy, vault.redact),
+        records=Recorder(ledger, vault.redact),
         approval_timeout=config.approval_timeout,
         step=step,
     )
@@ -245,7 +239,11 @@ def _launcher(
         ),
         digests=Digests(),
         hide=tuple(str(path) for path in paths.all()),
-        preset=config.preset,
+        policies=Policies(
+            config.preset,
+            paths.config / "policy",
+            [str(path) for path in paths.all()],
+        ),
     )
 
 

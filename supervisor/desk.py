@@ -10,7 +10,7 @@ from typing import Any
 
 from supervisor.grants.book import TaskEntry
 from supervisor.model import Process, TaskState
-from supervisor.ports import Channel, ConnectionOwner, Profile, TaskControl
+from supervisor.ports import Channel, ConnectionOwner, PolicyEngine, Profile, TaskControl
 from supervisor.wire import Event, TaskChanged
 
 log = logging.getLogger("supervisor")
@@ -21,6 +21,7 @@ class TaskRuntime:
     """The live parts of one task, handed to the engine by the launcher."""
 
     profile: Profile
+    policy: PolicyEngine
     control: TaskControl
     owner: ConnectionOwner
     channels: list[Channel]

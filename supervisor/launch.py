@@ -39,10 +39,12 @@ from supervisor.intake.hooks_http import HookIntake
 from supervisor.lifecycle import Lifecycle
 from supervisor.model import CallIdentity, Limits, Process, Runtime, Task, Tier, new_id
 from supervisor.paths import Paths, private_dir
+from supervisor.policy.in_force import Policies
 from supervisor.ports import (
     Channel,
     LaunchPlan,
     LaunchRequest,
+    PolicyEngine,
     Profile,
     SpawnRequest,
     TaskControl,
@@ -103,7 +105,7 @@ class Launcher:
     make_channel: Callable[..., HttpProxyChannel]
     digests: evidence.Digests
     hide: tuple[str, ...]
-    preset: str = "standard"
+    policies: Policies
     holders: dict[str, Process] = field(default_factory=dict)  # task → its holder
 
     async def start(self, request: wire.StartTask) -> Launched:
@@ -181,9 +183,11 @@ class Launcher:
             ),
         )
         task = await self._identify(request, profile, plan, executable, contained, task_id)
+        policy = await asyncio.to_thread(self.policies.for_task, task.preset)
         for port in _loopback_ports(plan) if contained else ():
             ports[f"relay:{port}"] = port
         entry = self.engine.book.add_task(task)
+        entry.policy = policy.digest
         entry.pane = request.interactive
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         try:
@@ -222,7 +226,7 @@ class Launcher:
             # before it is adopted.
             await _all(self._record(entry, handle), self.spawner.spawn(spawn, token))
             self.engine.step("start.spawned")
-            await self._adopt(entry, profile, saved, folder)
+            await self._adopt(entry, profile, policy, saved, folder)
             self.engine.step("start.adopted")
         except BaseException as error:
             reason = str(error) if isinstance(error, TaskpassError) else "launch failed"
@@ -255,6 +259,9 @@ class Launcher:
             limits = replace(limits, max_age=request.max_age)
         if request.max_call_age:
             limits = replace(limits, max_call_age=request.max_call_age)
+        if request.max_calls:
+            limits = replace(limits, max_calls=request.max_calls)
+        limits = replace(limits, max_changes=request.max_changes)
         return Task(
             id=task_id,
             session=self.session,
@@ -268,7 +275,7 @@ class Launcher:
             created=time.time(),
             repository=repository,
             branch=branch,
-            preset=self.preset,
+            preset=request.preset or self.policies.preset,
         )
 
     def _runtime(self, request: wire.StartTask, contained: bool, plan: LaunchPlan) -> Runtime:
@@ -317,6 +324,7 @@ class Launcher:
         self,
         entry: TaskEntry,
         profile: Profile,
+        policy: PolicyEngine,
         saved: TaskFile,
         folder: Path,
         reopened: str = "",  # handle of the one call of an agent that announces none
@@ -352,6 +360,7 @@ class Launcher:
         )
         self.engine.desk.runtimes[task] = TaskRuntime(
             profile=profile,
+            policy=policy,
             control=adoption.link,
             owner=owner,
             channels=channels,
@@ -421,9 +430,10 @@ class Launcher:
             try:
                 saved = msgspec.json.decode((folder / "task.json").read_bytes(), type=TaskFile)
                 profile = self.find_profile(saved.task.argv, saved.task.agent.profile)
-                entry = self._remember(saved, recovered)
+                policy = self.policies.for_task(saved.task.preset)
+                entry = self._remember(saved, policy, recovered)
                 await self._restore_stand_ins(saved.task.id)
-                await self._adopt(entry, profile, saved, folder, saved.process_handle)
+                await self._adopt(entry, profile, policy, saved, folder, saved.process_handle)
             except (OSError, msgspec.MsgspecError, TaskpassError) as error:
                 log.info("task %s is gone: %s", folder.name, error)
                 shutil.rmtree(folder, ignore_errors=True)
@@ -440,12 +450,13 @@ class Launcher:
                 # A call that stood still while its request was asked about runs on, refused.
                 await control.thaw()
 
-    def _remember(self, saved: TaskFile, recovered: Recovered) -> TaskEntry:
+    def _remember(self, saved: TaskFile, policy: PolicyEngine, recovered: Recovered) -> TaskEntry:
         task = saved.task.id
         entry = self.engine.book.add_task(
             saved.task, epoch=recovered.epochs.get(task, 1), number=saved.number
         )
         entry.pane = saved.pane
+        entry.policy = policy.digest
         entry.revoked = task in recovered.epochs
         entry.frozen = task in recovered.frozen
         entry.revoked_grants.update(recovered.revoked_grants.get(task, ()))

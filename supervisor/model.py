@@ -95,6 +95,7 @@ class Limits:
     max_age: float = 8 * 3600.0  # seconds a task may live
     max_call_age: float = 900.0  # seconds one call may stay open
     max_calls: int = 10_000
+    max_changes: int = -1  # files, rows, refs and requests it may change; -1: any number
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,7 @@ class Budget:
 
     calls: int = -1
     seconds: int = -1
+    changes: int = -1
 
 
 @dataclass(frozen=True, slots=True)

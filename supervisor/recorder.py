@@ -23,7 +23,7 @@ from supervisor.model import (
     Outcome,
     ToolCall,
 )
-from supervisor.ports import LedgerStore, PolicyEngine
+from supervisor.ports import LedgerStore
 
 _PREVIEW = 2000  # characters of a command that are kept
 
@@ -33,7 +33,6 @@ class Recorder:
     """Writes records. Every method raises LedgerFailed, and has then acknowledged nothing."""
 
     ledger: LedgerStore
-    policy: PolicyEngine
     redact: Callable[[str], str]
 
     def who(self, entry: TaskEntry) -> dict[str, Any]:
@@ -69,7 +68,7 @@ class Recorder:
             sandbox_profile=task.runtime.sandbox_profile,
             call_identity=task.agent.call_identity,
             preset=task.preset,
-            policy=self.policy.digest,
+            policy=entry.policy,
         )
 
     async def failed(self, entry: TaskEntry, reason: str) -> None:
@@ -93,7 +92,7 @@ class Recorder:
             outcome=call.decision.outcome,
             reason=self._preview(call.decision.reason),
             policies=list(call.decision.policies),
-            policy=self.policy.digest,
+            policy=entry.policy,
             approval=approval.id if approval else "",
         )
 
@@ -150,7 +149,7 @@ class Recorder:
             effect=self._preview(effect.label),
             outcome=decision.outcome,
             policies=list(decision.policies),
-            policy=self.policy.digest,
+            policy=entry.policy,
             approval=approval.id if approval else "",
             lease=lease.id if lease else "",
             until=lease.expires if lease else 0.0,

@@ -139,6 +139,9 @@ class StartTask(Wire, frozen=True, kw_only=True):
     contain: str = "standard"  # "standard" | "off"
     max_age: float = 0.0  # seconds, 0 for the default
     max_call_age: float = 0.0  # seconds one call may stay open, 0 for the default
+    max_calls: int = 0  # 0 for the default
+    max_changes: int = -1  # see `model.Limits`
+    preset: str = ""  # "" for the person's
 
 
 class Started(Wire, frozen=True, kw_only=True):

@@ -40,6 +40,17 @@ def _parsed(words: list[str]) -> tuple[dict[str, object], list[str]]:
         help="what one call was lent runs out after this",
     )
     parser.add_argument(
+        "--max-calls", type=int, default=0, metavar="N", help="refuse calls beyond this number"
+    )
+    parser.add_argument(
+        "--max-changes",
+        type=int,
+        default=-1,
+        metavar="N",
+        help="refuse more than N changes: files, rows, refs, requests that write",
+    )
+    parser.add_argument("--preset", default="", help="policy: standard or strict")
+    parser.add_argument(
         "--headless", action="store_true", help="no screen: input and output are the program's"
     )
     parser.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- AGENT …")
@@ -50,6 +61,9 @@ def _parsed(words: list[str]) -> tuple[dict[str, object], list[str]]:
         "contain": options.contain,
         "max_age": options.max_age * 60,
         "max_call_age": options.max_call_age * 60,
+        "max_calls": options.max_calls,
+        "max_changes": options.max_changes,
+        "preset": options.preset,
         "interactive": not options.headless,
     }
     return wanted, options.argv[1:] if options.argv[:1] == ["--"] else options.argv

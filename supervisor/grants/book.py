@@ -46,7 +46,9 @@ class TaskEntry:
     denied: int = 0
     calls: int = 0
     misplaced_surrogates: int = 0
+    changes: int = 0  # effects of opened calls and uses that change something
     pane: bool = True  # has a terminal
+    policy: str = ""  # digest of the policies it is under
     revoked_grants: set[tuple[str, str]] = field(default_factory=set)  # (credential, resource)
 
     @property
@@ -149,6 +151,21 @@ class Book:
                 hint="The person can start a new task.",
             )
         entry.calls += 1
+
+    def reserve_changes(self, task: str, count: int) -> None:
+        """Count changes against the task's budget before they can happen.
+
+        Raises:
+            Denied: the budget does not reach; nothing was counted.
+        """
+        entry = self.task(task)
+        limit = entry.task.limits.max_changes
+        if count and 0 <= limit < entry.changes + count:
+            raise Denied(
+                f"This would be more than the {limit} changes that this task may make.",
+                hint="The person can start a new task.",
+            )
+        entry.changes += count
 
     def open_call(
         self, call: Call, *, max_age: float, capability: str = "", since: int = 0

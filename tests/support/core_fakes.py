@@ -305,20 +305,21 @@ class World:
         self.engine = Engine(
             book=Book(),
             ledger=self.ledger,
-            policy=self.policy,
             approvals=ApprovalQueue(),
             vault=self.vault,
             issuers={"stored": self.issuer},
             desk=Desk(self.events.append, lambda entry: None),
-            records=Recorder(self.ledger, self.policy, lambda text: text.replace(REAL, "•")),
+            records=Recorder(self.ledger, lambda text: text.replace(REAL, "•")),
             step=self._step,
         )
         self.lifecycle = Lifecycle(self.engine)
         self.entry: TaskEntry = self.engine.book.add_task(a_task())
         self.entry.root = ROOT
+        self.entry.policy = self.policy.digest
         self.task = self.entry.task.id
         self.engine.desk.runtimes[self.task] = TaskRuntime(
             profile=HookedProfile(),  # type: ignore[arg-type]
+            policy=self.policy,
             control=self.control,
             owner=self.family,
             channels=[self.channel],

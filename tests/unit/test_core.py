@@ -89,6 +89,17 @@ async def test_policy_is_told_what_is_left_of_the_limits(world: World) -> None:
     assert 0 < second.seconds <= Limits().max_age
 
 
+async def test_changes_beyond_the_budget_are_refused_before_they_happen(world: World) -> None:
+    world.entry.task = replace(world.entry.task, limits=Limits(max_changes=2))
+    handle = await world.handle()
+    for _ in range(2):
+        await world.use(handle, method="POST")
+    with pytest.raises(Denied, match="2 changes"):
+        await world.use(handle, method="POST")
+    await world.use(handle)  # reading goes on
+    assert world.policy.asked[-1].budget.changes == 0
+
+
 async def test_a_denial_names_the_way_that_works(world: World) -> None:
     world.policy.answers[Verb.RUN] = DENY
     answer = await world.open()
