@@ -24,7 +24,13 @@ import msgspec
 
 from supervisor import procfs, wire
 from supervisor.channels.http.ca import CertificateAuthority
-from supervisor.channels.http.environment import environment, proxy_url, shell_prefix
+from supervisor.channels.http.environment import (
+    bind_script,
+    environment,
+    proxy_url,
+    shell_prefix,
+    sourced,
+)
 from supervisor.channels.http.proxy import HttpProxyChannel
 from supervisor.channels.relay import LoopbackRelay
 from supervisor.core import Engine, agent_handle
@@ -348,7 +354,6 @@ class Launcher:
             kind, _, port = name.partition(":")
             if kind == "relay":
                 channels.append(LoopbackRelay(task, listener, int(port), self.engine, owner))
-        proxy_port = saved.ports["proxy"]
         intake = HookIntake(
             task=task,
             listener=adoption.listeners["hooks"],
@@ -364,7 +369,7 @@ class Launcher:
             control=adoption.link,
             owner=owner,
             channels=channels,
-            shell_prefix=lambda handle: shell_prefix(handle, proxy_port),
+            shell_prefix=_shell_prefix(entry.task, folder / "agent", saved.ports["proxy"]),
             model_hosts=frozenset(saved.model_hosts),
             watch=watch,
         )
@@ -506,6 +511,15 @@ def _ports(contained: bool) -> dict[str, int]:
         for sock in (first, second):
             sock.bind(("127.0.0.1", 0))
         return {"proxy": first.getsockname()[1], "hooks": second.getsockname()[1]}
+
+
+def _shell_prefix(task: Task, task_dir: Path, port: int) -> Callable[[str], str]:
+    """What binds a shell to its call: short where the task cannot alter the file it names."""
+    if task.runtime.tier is not Tier.A:
+        return lambda handle: shell_prefix(handle, port)
+    file = task_dir / "bind"
+    file.write_text(bind_script(port))
+    return lambda handle: sourced(str(file), handle)
 
 
 def _loopback_ports(plan: LaunchPlan) -> list[int]:

@@ -7,7 +7,7 @@ import os
 import ssl
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import load_pem_x509_certificate
 
 from supervisor.channels.http import ca
-from supervisor.channels.http.environment import NAMES, environment, proxy_url, shell_prefix
+from supervisor.channels.http.environment import (
+    NAMES,
+    bind_script,
+    environment,
+    proxy_url,
+    shell_prefix,
+    sourced,
+)
 from supervisor.errors import ConfigError
 from tests.support.proxy_fakes import HANDLE, SECRET, SURROGATE, Rig, listening, proxy_rig
 
@@ -24,6 +31,22 @@ from tests.support.proxy_fakes import HANDLE, SECRET, SURROGATE, Rig, listening,
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     async with proxy_rig(tmp_path) as running:
         yield running
+
+
+Prefix = Callable[[str, int], str]
+
+
+@pytest.fixture(params=["in the command", "in a file"])
+def prefix(request: pytest.FixtureRequest, tmp_path: Path) -> Prefix:
+    if request.param == "in the command":
+        return shell_prefix
+
+    def by_file(handle: str, port: int) -> str:
+        file = tmp_path / "it's bound"
+        file.write_text(bind_script(port))
+        return sourced(str(file), handle)
+
+    return by_file
 
 
 async def bash(
@@ -44,47 +67,51 @@ async def bash(
 
 
 @pytest.mark.parametrize("options", [(), ("-eu",), ("-euo", "pipefail"), ("--posix",)])
-async def test_a_bound_command_runs_with_the_calls_handle(rig: Rig, options: tuple[str]) -> None:
-    script = shell_prefix(HANDLE, rig.channel.port) + 'echo "$HTTPS_PROXY ${TASKPASS_BOUND-none}"'
+async def test_a_bound_command_runs_with_the_calls_handle(
+    prefix: Prefix, rig: Rig, options: tuple[str]
+) -> None:
+    script = prefix(HANDLE, rig.channel.port) + 'echo "$HTTPS_PROXY ${TASKPASS_BOUND-none}"'
     code, out, err = await bash(script, *options)
     assert (code, out, err) == (0, f"{proxy_url(HANDLE, rig.channel.port)} none\n", "")
     assert [handle for handle, _ in rig.authorize.binds] == [HANDLE]
 
 
-async def test_the_shell_itself_connects_and_keeps_no_descriptor(rig: Rig) -> None:
+async def test_the_shell_itself_connects_and_keeps_no_descriptor(prefix: Prefix, rig: Rig) -> None:
     sockets = "for f in /proc/$$/fd/*; do readlink $f; done | grep -c socket"
-    code, out, err = await bash(shell_prefix(HANDLE, rig.channel.port) + f"{sockets}; echo $$")
+    code, out, err = await bash(prefix(HANDLE, rig.channel.port) + f"{sockets}; echo $$")
     assert out.splitlines()[0] == "0", err
     assert code == 0
 
 
-async def test_the_commands_own_status_and_descriptors_are_kept(rig: Rig) -> None:
-    prefix = shell_prefix(HANDLE, rig.channel.port)
-    assert (await bash(prefix + "(exit 7)"))[0] == 7
-    code, out, err = await bash("exec 9>&1\n" + prefix + "echo nine >&9")
+async def test_the_commands_own_status_and_descriptors_are_kept(prefix: Prefix, rig: Rig) -> None:
+    bind = prefix(HANDLE, rig.channel.port)
+    assert (await bash(bind + "(exit 7)"))[0] == 7
+    code, out, err = await bash("exec 9>&1\n" + bind + "echo nine >&9")
     assert (code, out) == (0, "nine\n"), err
 
 
 @pytest.mark.parametrize("options", [(), ("-eu",)])
-async def test_an_unbound_command_does_not_start(rig: Rig, options: tuple[str]) -> None:
+async def test_an_unbound_command_does_not_start(
+    prefix: Prefix, rig: Rig, options: tuple[str]
+) -> None:
     rig.authorize.bound = False
-    code, out, err = await bash(shell_prefix(HANDLE, rig.channel.port) + "echo ran", *options)
+    code, out, err = await bash(prefix(HANDLE, rig.channel.port) + "echo ran", *options)
     assert (code, out) == (125, "")
     assert err.startswith("taskpass: this command was not started")
     assert err.count("\n") == 1
 
 
-async def test_without_a_supervisor_the_command_does_not_start() -> None:
+async def test_without_a_supervisor_the_command_does_not_start(prefix: Prefix) -> None:
     closed = listening()
     port = closed.getsockname()[1]
     closed.close()
-    code, out, err = await bash(shell_prefix(HANDLE, port) + "echo ran", "-eu")
+    code, out, err = await bash(prefix(HANDLE, port) + "echo ran", "-eu")
     assert (code, out) == (125, "")
     assert err.count("\n") == 1
 
 
-async def test_hostile_handles_are_data(rig: Rig) -> None:
-    script = shell_prefix("c-x:$(echo pwned)'`id`", rig.channel.port) + "echo ran"
+async def test_hostile_handles_are_data(prefix: Prefix, rig: Rig) -> None:
+    script = prefix("c-x:$(echo pwned)'`id`", rig.channel.port) + "echo ran"
     code, out, err = await bash(script)
     assert code == 125  # a blank is not part of a handle
     assert "pwned" not in out + err.replace("echo pwned", "")
@@ -103,10 +130,12 @@ CLIENTS = {
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-async def test_clients_reach_the_server_through_the_proxy(rig: Rig, client: str) -> None:
+async def test_clients_reach_the_server_through_the_proxy(
+    prefix: Prefix, rig: Rig, client: str
+) -> None:
     env = environment(str(rig.bundle), "http://overridden.invalid:1")
     command = CLIENTS[client].format(key=SURROGATE, origin=rig.origin)
-    _, out, err = await bash(shell_prefix(HANDLE, rig.channel.port) + command, env=env)
+    _, out, err = await bash(prefix(HANDLE, rig.channel.port) + command, env=env)
     assert rig.upstream.seen, out + err
     assert rig.upstream.seen[0].get("authorization") == [f"Bearer {SECRET}"]
     assert SECRET not in out + err

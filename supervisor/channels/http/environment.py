@@ -65,14 +65,28 @@ def shell_prefix(handle: str, port: int) -> str:
     start and the shell exits with 125. The shell itself connects, not a child, because the
     process tree that may use the call's credentials begins at the process that binds.
     """
-    assignments = " ".join(
-        f"{name}={shlex.quote(value)}"
-        for name, value in proxy_variables(proxy_url(handle, port)).items()
-    )
+    return _script(shlex.quote(handle), shlex.quote(proxy_url(handle, port)), port)
+
+
+def bind_script(port: int) -> str:
+    """`shell_prefix` as a file that is given the handle: what an agent shows stays short."""
+    return _script('"$1"', f'"http://$1@127.0.0.1:{port}"', port)
+
+
+def sourced(path: str, handle: str) -> str:
+    """`shell_prefix` by way of the file at `path`, which the command must not be able to write."""
+    return f". {shlex.quote(path)} {shlex.quote(handle)} || exit 125\n"
+
+
+def _script(handle: str, url: str, port: int) -> str:
+    """`handle` and `url` as bash words."""
+    plain = proxy_variables("")
+    leading = " ".join(f"{name}={url}" for name in _PROXY)
+    others = " ".join(f"{n}={shlex.quote(v)}" for n, v in plain.items() if n not in _PROXY)
     return (
-        f"if {{ printf 'TASKPASS-BIND %s\\n' {shlex.quote(handle)} >&9 && "
+        f"if {{ printf 'TASKPASS-BIND %s\\n' {handle} >&9 && "
         'IFS= read -r -t 60 TASKPASS_BOUND <&9 && [ "$TASKPASS_BOUND" = ok ]; } '
         f"2>/dev/null 9<>/dev/tcp/127.0.0.1/{port}; then unset TASKPASS_BOUND; "
         f"else echo {shlex.quote(_UNBOUND)} >&2; exit 125; fi\n"
-        f"export {assignments}\n"
+        f"export {leading} {others}\n"
     )
