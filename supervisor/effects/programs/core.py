@@ -35,6 +35,20 @@ def values(invocation: Invocation, given: Given, *but: str) -> None:
 
 
 @reader
+def remove(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`rm`: files, or directories with all below them."""
+    given = take(invocation, words)
+    recursive = given.has(*_RECURSIVE)
+    if recursive and not given.operands:
+        invocation.opaque("deletes all of nothing: what it should name is missing")
+    for word in given.operands:
+        if recursive:
+            invocation.clear(word)
+        else:
+            invocation.delete(word)
+
+
+@reader
 def copy(invocation: Invocation, words: Sequence[Word]) -> None:
     """`cp`, `mv`, `install`: sources, then a file or a directory that they are put into."""
     given = take(invocation, words)
