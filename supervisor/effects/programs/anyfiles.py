@@ -51,7 +51,7 @@ def tex(invocation: Invocation, words: Sequence[Word]) -> None:
     """TeX engines take the name of a file, or TeX code itself, which may read any file."""
     given = split(words, 0, invocation.table)
     for problem in given.problems:
-        invocation.opaque(problem)
+        invocation.unknown(problem)
     if any(mark in word.text for word in given.operands for mark in "\\&"):
         invocation.opaque("is given TeX code, which may read any file")
     invocation.given = given
@@ -63,7 +63,7 @@ def interpreter(invocation: Invocation, words: Sequence[Word]) -> None:
     """Interpreters of languages that nobody reads here: with no program they wait for one."""
     given = split(words, 0, invocation.table)
     for problem in given.problems:
-        invocation.opaque(problem)
+        invocation.unknown(problem)
     told = [word for word in given.operands if word.text != "-"]
     told += [word for option, word in given.options if word and option.role in _PROGRAMS]
     if not told:

@@ -23,7 +23,7 @@ def take(invocation: Invocation, words: Sequence[Word]) -> Given:
     """Options and operands by the invocation's table, what is unknown said as a reason."""
     given = split(words, 0, invocation.table)
     for problem in given.problems:
-        invocation.opaque(problem)
+        invocation.unknown(problem)
     return given
 
 
@@ -222,7 +222,7 @@ def split_file(invocation: Invocation, words: Sequence[Word]) -> None:
         invocation.read(given.operands[0])
     invocation.write(given.operands[1] if len(given.operands) > 1 else Word("."))
     for word in given.operands[2:]:
-        invocation.opaque(f"does not know what the word {word.text} is for")
+        invocation.unknown(f"does not know what the word {word.text} is for")
     values(invocation, given)
 
 

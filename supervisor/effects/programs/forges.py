@@ -38,7 +38,7 @@ def glab_api(invocation: Invocation, words: Sequence[Word]) -> None:
 def _api(invocation: Invocation, words: Sequence[Word], system: str) -> None:
     given = split(words, 0, invocation.table)
     for problem in (*invocation.given.problems, *given.problems):
-        invocation.opaque(problem)
+        invocation.unknown(problem)
     apply_given(invocation, Given([*invocation.given.options, *given.options]))
     if len(given.operands) != 1 or not given.operands[0].exact:
         invocation.opaque("asks for what is only known when it runs")

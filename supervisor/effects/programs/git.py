@@ -89,7 +89,7 @@ def git_clone(invocation: Invocation, words: Sequence[Word]) -> None:
         suffix = ".git" if invocation.given.has("--bare", "--mirror") else ""
         invocation.write(Word(name + suffix))
     if len(operands) > 2:
-        invocation.opaque(f"does not know what the word {operands[2].text} is for")
+        invocation.unknown(f"does not know what the word {operands[2].text} is for")
 
 
 @reader
@@ -402,7 +402,7 @@ def git_alias(invocation: Invocation, words: Sequence[Word]) -> None:
     before = split(words, 0, invocation.table, stop=True)
     invocation.given = before
     for problem in before.problems:
-        invocation.opaque(problem)
+        invocation.unknown(problem)
     apply_given(invocation, Given(before.options))
     if before.next >= len(words):
         return
@@ -415,7 +415,7 @@ def git_alias(invocation: Invocation, words: Sequence[Word]) -> None:
         for file in (".gitconfig", ".config/git/config"):
             text = settings_of(os.path.join(invocation.where.place.home, file)).get(alias, text)
     if text is None:
-        invocation.opaque(f"does not know the subcommand {name.text}")
+        invocation.unknown(f"does not know the subcommand {name.text}")
         return
     invocation.act = "project"
     if text.startswith("!"):
@@ -438,6 +438,6 @@ def _options(invocation: Invocation, words: Sequence[Word]) -> Given:
     given.options += own.options
     given.operands = own.operands
     for problem in (*given.problems, *own.problems):
-        invocation.opaque(problem)
+        invocation.unknown(problem)
     apply_given(invocation, Given(given.options))
     return given

@@ -58,6 +58,11 @@ class Invocation:
         if not self.why:
             self.why = f"{self.program} {why}"
 
+    def unknown(self, why: str) -> None:
+        """It is used in a form that nothing is known about; `why` as for `opaque`."""
+        self.opaque(why)
+        self.known = False
+
     # ── What its words name ─────────────────────────────────────────────────────────────
 
     def file(self, verb: Verb, word: Word) -> bool:

@@ -44,7 +44,7 @@ def ip(invocation: Invocation, words: Sequence[Word]) -> None:
         elif option in {"-b", "-batch", "-force"}:
             invocation.opaque("does what a file lists")
         elif re.fullmatch(r"--?[a-zA-Z0-9]+(?:=\w+)?", option) is None:
-            invocation.opaque(f"does not know option {option}")
+            invocation.unknown(f"does not know option {option}")
     texts = [word.text for word in rest]
     if not all(word.exact for word in rest[:2]):
         invocation.opaque("has a word that is only known when it runs")
@@ -107,11 +107,11 @@ def pacman(invocation: Invocation, words: Sequence[Word]) -> None:
         elif not text.startswith("-"):
             operands.append(word)
         elif text.partition("=")[0] not in _PACMAN_FLAGS:
-            invocation.opaque(f"does not know option {text}")
+            invocation.unknown(f"does not know option {text}")
     operation = "".join(letter for letter in letters if letter.isupper())
     act = _PACMAN_ACTS.get(operation)
     if act is None:
-        invocation.opaque("does not know this operation")
+        invocation.unknown("does not know this operation")
         return
     if operation == "S" and set(letters) & set("silgp"):
         act = ""

@@ -53,7 +53,7 @@ def addresses(invocation: Invocation, words: Sequence[Word]) -> None:
     """As the table says, but each file may be an address that is fetched."""
     given = split(words, 0, invocation.table)
     for problem in given.problems:
-        invocation.opaque(problem)
+        invocation.unknown(problem)
     kept: list[tuple[Option, Word | None]] = []
     for option, value in given.options:
         if value is not None and option.role in {"read", "write"}:
@@ -63,7 +63,7 @@ def addresses(invocation: Invocation, words: Sequence[Word]) -> None:
     roles = [operand.role for operand in invocation.table.operands]
     for word in given.operands:
         if not roles:
-            invocation.opaque(f"does not know what the word {word.text} is for")
+            invocation.unknown(f"does not know what the word {word.text} is for")
         else:
             _address(invocation, roles[0], word)
     given.options, given.operands = kept, []
@@ -106,7 +106,7 @@ def ffmpeg(invocation: Invocation, words: Sequence[Word]) -> None:
         name = word.text if word.text in table.options else word.text.partition(":")[0]
         option = table.options.get(name)
         if option is None or not word.exact:
-            invocation.opaque(f"does not know option {word.text}")
+            invocation.unknown(f"does not know option {word.text}")
         elif option.role is not None:
             if index == len(words):
                 invocation.opaque(f"lacks the value of {word.text}")
@@ -182,7 +182,7 @@ def sox(invocation: Invocation, words: Sequence[Word]) -> None:
         elif len(word.text) > 1 and word.text[0] == "-":
             option = table.options.get(word.text.partition("=")[0])
             if option is None:
-                invocation.opaque(f"does not know option {word.text}")
+                invocation.unknown(f"does not know option {word.text}")
             elif option.role is not None and "=" not in word.text:
                 index += 1
         elif word.text[0] == "|":
@@ -255,7 +255,7 @@ def imagemagick(invocation: Invocation, words: Sequence[Word]) -> None:
                 if option is None and text[0] == "+" and f"-{text[1:]}" in table.options:
                     continue  # `+name` takes a setting back
                 if option is None:
-                    invocation.opaque(f"does not know option {text}")
+                    invocation.unknown(f"does not know option {text}")
                 continue
             values = words[index : index + (2 if text in _TWO_VALUES else 1)]
             index += len(values)

@@ -68,7 +68,7 @@ def socat(invocation: Invocation, words: Sequence[Word]) -> None:
             if option == "-lf":
                 invocation.write(value)
         elif _HARMLESS.fullmatch(option) is None:
-            invocation.opaque(f"does not know option {option}")
+            invocation.unknown(f"does not know option {option}")
     if rest and len(rest) != 2:
         invocation.opaque("needs two addresses")
     ends = {_address(invocation, word, *way) for word, way in zip(rest, ways, strict=False)}
@@ -141,7 +141,7 @@ def dig(invocation: Invocation, words: Sequence[Word]) -> None:
             invocation.host(rest.pop(0))
         elif text.startswith("-"):
             if _FLAGS.fullmatch(text) is None or not word.exact:
-                invocation.opaque(f"does not know option {text}")
+                invocation.unknown(f"does not know option {text}")
         elif not (word.exact and text.lower() in _TYPES):
             invocation.host(word)
 

@@ -197,7 +197,7 @@ def package_manager(invocation: Invocation, words: Sequence[Word]) -> None:
     before = split(words, 0, invocation.table, stop=True)
     invocation.given.options += before.options
     for problem in before.problems:
-        invocation.opaque(problem)
+        invocation.unknown(problem)
     apply_given(invocation, Given(before.options))
     if before.next < len(words):
         _script(invocation, words[before.next], words[before.next + 1 :])
@@ -290,6 +290,6 @@ def _options(invocation: Invocation, words: Sequence[Word]) -> Given:
     given.options += own.options
     given.operands = own.operands
     for problem in (*given.problems, *own.problems):
-        invocation.opaque(problem)
+        invocation.unknown(problem)
     apply_given(invocation, Given(given.options))
     return given

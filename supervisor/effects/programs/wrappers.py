@@ -83,7 +83,7 @@ def applet(invocation: Invocation, words: Sequence[Word]) -> None:
     """`busybox NAME …` is the program NAME."""
     if words and words[0].text.startswith("-"):
         if words[0].text not in {"--list", "--list-full", "--help", "--long"}:
-            invocation.opaque(f"does not know option {words[0].text}")
+            invocation.unknown(f"does not know option {words[0].text}")
         return
     rest(invocation, "program", words)
 
@@ -255,7 +255,7 @@ def _parsed(invocation: Invocation, words: Sequence[Word]) -> tuple[list[Word], 
         else:
             count = 2 if name == "-fprintf" else 1
             if name not in _VALUED and count == 1 and not _NEWER.fullmatch(name):
-                invocation.opaque(f"does not know option {name}")
+                invocation.unknown(f"does not know option {name}")
                 count = 0
             predicates.append(Predicate(name, words[index : index + count]))
             index += count
