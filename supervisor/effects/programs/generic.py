@@ -99,11 +99,20 @@ def _subcommand(tables: Knowledge, table: Table, words: Sequence[Word]) -> tuple
     return table, given, start
 
 
+def interpret(invocation: Invocation, table: Table, words: Sequence[Word]) -> None:
+    """`words` are those of the table's program: `python -m json.tool` hands on so."""
+    act, source = invocation.act, invocation.source
+    invocation.table, invocation.given = table, Given()
+    _interpret(invocation, words, 0)
+    invocation.act = invocation.act or act
+    invocation.source = source
+
+
 def _interpret(invocation: Invocation, words: Sequence[Word], start: int) -> None:
     """Everything that the words from `start` on mean by the invocation's table."""
     table, given = invocation.table, invocation.given
     for problem in given.problems:
-        invocation.opaque(problem)
+        invocation.unknown(problem)
     conditional = bool(table.when or table.inherited_when)
     if conditional or not table.reader:
         rest = split(words, start, table)
@@ -122,7 +131,7 @@ def _interpret(invocation: Invocation, words: Sequence[Word], start: int) -> Non
             read(invocation, words[start:])
         return
     for problem in rest.problems:
-        invocation.opaque(problem)
+        invocation.unknown(problem)
     given.options += rest.options
     given.operands += rest.operands
     apply_given(invocation, given)
@@ -182,7 +191,7 @@ def operands(invocation: Invocation, words: Sequence[Word]) -> None:
         return
     if not roles:
         what = "subcommand" if table.subcommands else "word"
-        invocation.opaque(f"does not know the {what} {words[0].text}")
+        invocation.unknown(f"does not know the {what} {words[0].text}")
         return
     executes = _assign(invocation, list(words), roles)
     if table.input and not executes and not any(_is_code(o.role) for o, _ in _valued(invocation)):
@@ -223,7 +232,7 @@ def _assign(invocation: Invocation, words: list[Word], roles: tuple[Operand, ...
             apply(invocation, role.role, word)
         del words[:count]
     for word in words:
-        invocation.opaque(f"does not know what the word {word.text} is for")
+        invocation.unknown(f"does not know what the word {word.text} is for")
     return executes
 
 
