@@ -109,7 +109,9 @@ def package_runner(invocation: Invocation, words: Sequence[Word]) -> None:
     named = [
         value
         for option, value in given.options
-        if value is not None and not _PACKAGE_OPTIONS.isdisjoint(option.names)
+        if value is not None
+        and not _PACKAGE_OPTIONS.isdisjoint(option.names)
+        and "--python" not in option.names
     ]
     for package in named:
         invocation.act = "install"
@@ -149,7 +151,7 @@ def script_or_address(invocation: Invocation, words: Sequence[Word]) -> None:
             invocation.url(word)
         invocation.opaque(f"runs the program at {word.text}")
         return
-    _own_file(invocation, word)
+    own_file(invocation, word)
 
 
 @reader
@@ -167,9 +169,10 @@ def environment_run(invocation: Invocation, words: Sequence[Word]) -> None:
     start = len(invocation.reading.effects)
     invocation.run(rest)
     effects = invocation.reading.effects
-    if len(effects) > start and "/" not in rest[0].text:
-        if effects[start].verb is Verb.RUN and not effects[start].attributes["known"]:
-            _count_as_own(effects, start)
+    first = effects[start] if len(effects) > start else None
+    unknown = first is not None and first.verb is Verb.RUN and not first.attributes["known"]
+    if unknown and "/" not in rest[0].text:
+        _count_as_own(effects, start)
 
 
 # ── The project's own scripts ───────────────────────────────────────────────────────────
@@ -217,7 +220,7 @@ def _script(invocation: Invocation, name: Word, rest: Sequence[Word]) -> None:
             if key in scripts:
                 invocation.script(Word(scripts[key]))
     elif _CODE.fullmatch(name.text):
-        _own_file(invocation, name)
+        own_file(invocation, name)
     elif invocation.program in {"pnpm", "yarn", "bun"} and invocation.table.key[1:] == ():
         table = knowledge().table((name.text,))
         if table is not None and table.file == "javascript.toml":
@@ -243,7 +246,7 @@ def _count_as_own(effects: list[Effect], index: int) -> None:
     effects[index] = replace(effects[index], attributes={**attributes, **changes})
 
 
-def _own_file(invocation: Invocation, word: Word) -> None:
+def own_file(invocation: Invocation, word: Word) -> None:
     """A program in a file: the project's own when it lies in the workspace."""
     if not invocation.read(word):
         return
