@@ -67,7 +67,7 @@ def setting_effect(name: str, value: Word, state: State) -> Effect | None:
             return run_effect(said, act="project") if "workspace" in folders else None
     if name == "NODE_OPTIONS" and exact is not None and _MEMORY.fullmatch(exact):
         return None
-    return run_effect(said, act="settings", why=f"sets {name}, by which programs find their code")
+    return run_effect(said, why=f"sets {name}, by which programs find their code")
 
 
 def _kind_of(folder: str, state: State) -> str:
@@ -146,10 +146,7 @@ class _Builtin:
             case "shopt":
                 self.shopt()
             case "alias" | "unalias":
-                self.say(
-                    "settings" if self.words else "",
-                    "gives names another meaning" if self.words else "",
-                )
+                self.say(why="gives names another meaning" if self.words else "")
             case "trap":
                 self.trap()
             case "eval":
@@ -343,7 +340,7 @@ class _Builtin:
 
     def unset(self) -> None:
         letters, words = self.options()
-        opaque, act = "", ""
+        opaque = ""
         for word in words:
             if not word.exact or not _IDENTIFIER.fullmatch(word.text):
                 opaque = "names a variable that is only known when it runs"
@@ -353,8 +350,8 @@ class _Builtin:
                 self.state.assign(word.text, "")
                 self.state.exported -= {word.text}
                 if word.text.upper().endswith("_PROXY") or word.text.startswith(_REWIRING):
-                    act, opaque = "settings", f"takes {word.text} away"
-        self.say(act, opaque)
+                    opaque = f"takes {word.text} away"
+        self.say(why=opaque)
 
     def set(self) -> None:
         words = list(self.words)
@@ -458,12 +455,12 @@ class _Builtin:
     def rare(self) -> None:
         """Builtins that scripts of agents hardly use: some forms are opaque."""
         letters, words = self.options()
-        opaque, act = "", ""
+        opaque = ""
         match self.name:
             case "hash" if "p" in letters:
-                opaque, act = "gives names another meaning", "settings"
+                opaque = "gives names another meaning"
             case "enable" if words or letters.strip("apns"):
-                opaque, act = "gives names another meaning", "settings"
+                opaque = "gives names another meaning"
             case "fc":
                 opaque = "runs commands of the history again"
             case "bind":
@@ -472,7 +469,7 @@ class _Builtin:
                 opaque = "changes the history"
             case "compgen" if set(letters) & set("FCW"):
                 opaque = "runs a text"
-        self.say(act, opaque)
+        self.say(why=opaque)
 
 
 def _unknown(state: State) -> State:

@@ -312,7 +312,6 @@ class Walker:
             self.reading.add(
                 run_effect(
                     [Word("function"), Word(function.name)],
-                    act="settings",
                     why=f"replaces {function.name} by a function",
                 )
             )
@@ -394,8 +393,9 @@ class Walker:
         """Run `found`: a function, a builtin or a program."""
         name = found[0].text if found[0].exact and not found[0].glob else ""
         if name in state.functions:
+            certain = name not in state.uncertain
             self.call(name, found, state, around)
-            if name not in state.uncertain:
+            if certain:
                 return None
         if builtins.is_builtin(name):
             return builtins.run(self, name, found, state, around)
