@@ -25,6 +25,7 @@ _CHANGES = frozenset(
     {"migrate", "migration", "migrations", "apply", "seed", "restore", "sync", "release", "reset"}
     | {"push", "update", "upgrade", "provision", "destroy"}
 )
+_SCRIPTS = frozenset({"", "sh", "bash", "py", "js", "mjs", "cjs", "ts", "mts", "rb", "pl", "php"})
 _TESTS = frozenset({"test", "tests", "spec", "specs", "md", "rst", "lint", "check", "dry", "plan"})
 
 _FILE: dict[str, str | int | bool] = {
@@ -139,8 +140,9 @@ def _deploys(program: str, arguments: str) -> bool:
     """Whether a program of the project, or the task it is to run, says that it deploys."""
     words = [program, *(word for word in arguments.split() if not word.startswith("-"))]
     for word in words:
-        parts = set(_PART.findall(word.rpartition("/")[2].casefold()))
-        if parts & _TESTS:
+        name, _, kind = word.rpartition("/")[2].casefold().partition(".")
+        parts = set(_PART.findall(name))
+        if kind not in _SCRIPTS or parts & _TESTS:
             continue
         if parts & _DEPLOYMENTS or (parts & _LIVE and parts & _CHANGES):
             return True

@@ -43,6 +43,8 @@ def run(**told: Any) -> Effect:
         (run(act="project"), ALLOW, ASK),
         (run(act="project", arguments="test tests/test_deploy.py"), ALLOW, ASK),
         (run(act="project", arguments="run deploy"), ASK, ASK),
+        (run(act="project", arguments="scripts/deploy.sh"), ASK, ASK),
+        (run(act="project", arguments="lint ci/deploy.yml"), ALLOW, ASK),
         (run(act="project", program="migrate-staging.sh"), ASK, ASK),
         (run(act="project", program="migrate.sh", arguments="up 2"), ALLOW, ASK),
         (run(act="project", arguments="build --release"), ALLOW, ASK),
