@@ -86,6 +86,7 @@ class Recorder:
             subagent=tool.subagent,
             identity=call.identity,
             tool=tool.tool,
+            cwd=tool.cwd,
             call_hash=call.call_hash,
             preview=self._preview(title_of(tool, call.effects)),
             effects=[self._preview(effect.label) for effect in call.effects],
@@ -113,7 +114,7 @@ class Recorder:
             outcome=Outcome.ALLOW if allowed else decision.outcome,
             reason=self._preview(decision.reason),
             policies=list(decision.policies),
-            policy=self.policy.digest,
+            policy=entry.policy,
         )
 
     async def refused_call(self, entry: TaskEntry, call: ToolCall, error: TaskpassError) -> None:

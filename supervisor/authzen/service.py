@@ -10,13 +10,14 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from supervisor.approvals.rules import TICKET_SECONDS
 from supervisor.authzen.evaluation import Question, effects
 from supervisor.core import Engine
+from supervisor.desk import TaskRuntime
 from supervisor.errors import TaskpassError
 from supervisor.grants.book import TaskEntry
 from supervisor.model import (
@@ -113,7 +114,10 @@ class Service:
             return _no("unknown_subject", str(error))
         except ValueError as error:
             return _no("unknown_action_or_resource", f"{error}")
-        decision = self.engine.policy.decide(about, self._situation(entry, asked))
+        runtime = self.engine.desk.runtimes.get(entry.task.id)
+        if runtime is None:
+            return _no("unknown_subject", "The task is being started, or has ended.")
+        decision = runtime.policy.decide(about, self._situation(entry, runtime, asked))
         shown = asked.context.get("approval")
         access, problem = self._approved(entry, asked, shown)
         allowed = decision.outcome is Outcome.ALLOW or (
@@ -172,16 +176,11 @@ class Service:
             raise ValueError("the subject is a task")
         return self.engine.book.require_live(str(asked.subject["id"]))
 
-    def _situation(self, entry: TaskEntry, asked: Question) -> Situation:
-        return Situation(
-            task=entry.task,
-            call_identity=entry.task.agent.call_identity,
-            workspace=entry.task.workspace,
-            credential=asked.text("credential"),
-            tool=asked.text("tool"),
-            open_calls=len(self.engine.book.open_calls(entry.task.id)),
-            total_calls=entry.calls,
-        )
+    def _situation(self, entry: TaskEntry, runtime: TaskRuntime, asked: Question) -> Situation:
+        """As for a call of the task itself: its counts and budgets are the same ones."""
+        credential = asked.text("credential")
+        situation = self.engine._situation(entry, runtime, credential=credential)
+        return replace(situation, tool=asked.text("tool"))
 
     def _hint_expires(self, decision: Decision) -> float:
         asks = decision.outcome is Outcome.ASK

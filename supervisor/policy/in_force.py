@@ -43,5 +43,8 @@ class Policies:
         if project:
             return self.for_task(preset).tightened(project)
         return CedarEngine.load(
-            preset, user_directory=self.user_directory, protected=self.protected
+            preset,
+            user_directory=self.user_directory,
+            user_rules=self.user_directory.parent / "rules.toml",
+            protected=self.protected,
         )

@@ -7,6 +7,7 @@
 
     [limits]
     max_calls = 500
+    max_changes = 50                   # files, rows, refs and requests it may change
     max_age = 120                      # minutes
     max_call_age = 10                  # minutes
 
@@ -34,7 +35,12 @@ NAME = "taskpass.toml"
 
 _TABLES: Mapping[str, Mapping[str, str]] = {
     "policy": {"preset": "text", "files": "texts", "cedar": "text"},
-    "limits": {"max_calls": "count", "max_age": "minutes", "max_call_age": "minutes"},
+    "limits": {
+        "max_calls": "count",
+        "max_changes": "count",
+        "max_age": "minutes",
+        "max_call_age": "minutes",
+    },
 }
 _SYNTAX = re.compile(r"^(?P<what>.*?)\s*\(at line (?P<line>\d+), column (?P<column>\d+)\)$")
 
@@ -46,6 +52,7 @@ class Project:
     sources: tuple[PolicySource, ...] = ()
     preset: str = ""  # "" leaves the person's
     max_calls: int = 0  # 0: leaves it
+    max_changes: int = 0
     max_age: float = 0.0  # seconds
     max_call_age: float = 0.0  # seconds
     digest: str = ""  # "sha256:<hex>" over all that was read, "" where there is nothing
@@ -58,8 +65,10 @@ class Project:
 
     def tightened(self, limits: Limits) -> Limits:
         """`limits`, each lowered where the project asks for less."""
+        changes = [each for each in (limits.max_changes, self.max_changes or -1) if each >= 0]
         return replace(
             limits,
+            max_changes=min(changes, default=limits.max_changes),
             max_calls=min(limits.max_calls, self.max_calls or limits.max_calls),
             max_age=min(limits.max_age, self.max_age or limits.max_age),
             max_call_age=min(limits.max_call_age, self.max_call_age or limits.max_call_age),
@@ -88,6 +97,7 @@ def read_project(workspace: str) -> Project:
         sources=tuple(sources),
         preset=policy.get("preset", ""),
         max_calls=limits.get("max_calls", 0),
+        max_changes=limits.get("max_changes", 0),
         max_age=limits.get("max_age", 0) * 60.0,
         max_call_age=limits.get("max_call_age", 0) * 60.0,
         digest=f"sha256:{state.hexdigest()}",

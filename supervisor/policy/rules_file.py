@@ -32,8 +32,8 @@ from supervisor.model import ApprovalRequest, Effect, Risk, Verb
 from supervisor.paths import replace_file
 from supervisor.policy.engine import read_policy
 from supervisor.policy.facts import RESOURCE_TYPE
-from supervisor.policy.importers.rules import ANYTHING, quoted
 from supervisor.policy.source import Layer, PolicySource
+from supervisor.policy.writing import ANYTHING, quoted
 
 Value = str | int | bool
 

@@ -17,20 +17,16 @@ from supervisor.policy.importers.rules import (
     CHANGES,
     NETWORK,
     Imported,
-    Pattern,
     Rule,
     command,
-    either,
-    like,
     located,
     path,
-    pattern,
     program_of,
-    quoted,
     read_json,
     texts,
     too_wide,
 )
+from supervisor.policy.writing import Pattern, either, like, pattern, quoted
 
 if TYPE_CHECKING:
     from supervisor.policy.importers import Options

@@ -16,14 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from supervisor.errors import PolicyError
 from supervisor.model import Outcome
-from supervisor.policy.importers.rules import (
-    Imported,
-    Pattern,
-    Rule,
-    command,
-    either,
-    too_wide,
-)
+from supervisor.policy.importers.rules import Imported, Rule, command, too_wide
+from supervisor.policy.writing import Pattern, either
 
 if TYPE_CHECKING:
     from supervisor.policy.importers import Options

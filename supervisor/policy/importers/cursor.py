@@ -18,14 +18,13 @@ from supervisor.policy.importers.rules import (
     Imported,
     Rule,
     command,
-    like,
     located,
     path,
-    pattern,
     read_json,
     texts,
     too_wide,
 )
+from supervisor.policy.writing import like, pattern
 
 if TYPE_CHECKING:
     from supervisor.policy.importers import Options

@@ -19,8 +19,9 @@ import cedarpy
 
 from supervisor.errors import PolicyError
 from supervisor.model import Outcome, Verb
-from supervisor.policy.importers.rules import Imported, Rule, either
+from supervisor.policy.importers.rules import Imported, Rule
 from supervisor.policy.source import pieces
+from supervisor.policy.writing import either
 
 if TYPE_CHECKING:
     from supervisor.policy.importers import Options

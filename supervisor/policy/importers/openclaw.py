@@ -17,17 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from supervisor.model import Outcome
-from supervisor.policy.importers.rules import (
-    ANYTHING,
-    Imported,
-    Rule,
-    either,
-    like,
-    located,
-    pattern,
-    quoted,
-    read_json,
-)
+from supervisor.policy.importers.rules import Imported, Rule, located, read_json
+from supervisor.policy.writing import ANYTHING, either, like, pattern, quoted
 
 if TYPE_CHECKING:
     from supervisor.policy.importers import Options

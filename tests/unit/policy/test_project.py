@@ -51,6 +51,10 @@ def test_limits_are_only_lowered(tmp_path: Path) -> None:
     limits = Limits(max_age=3600.0, max_call_age=900.0, max_calls=100)
     lower = project(tmp_path, "[limits]\nmax_calls = 5\nmax_age = 10\nmax_call_age = 0.5")
     assert lower.tightened(limits) == Limits(600.0, 30.0, 5)
+    changes = project(tmp_path, "[limits]\nmax_changes = 7")
+    assert changes.tightened(limits).max_changes == 7
+    assert changes.tightened(Limits(max_changes=3)).max_changes == 3
+    assert changes.tightened(Limits(max_changes=0)).max_changes == 0
     higher = project(tmp_path, "[limits]\nmax_calls = 500\nmax_age = 999\nmax_call_age = 999")
     assert higher.tightened(limits) == limits
 
