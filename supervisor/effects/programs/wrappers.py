@@ -14,7 +14,6 @@ from supervisor.effects.programs.invocation import Invocation, base_name
 from supervisor.effects.programs.registry import reader
 from supervisor.effects.reading import Reading, Where, Word
 
-_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _SPLIT = re.compile(r'[\\$"\'#]')
 _UNKNOWN = Word("", exact=False)
 _MAX_INPUT = 200  # words from a known input that are handed on
@@ -45,7 +44,7 @@ def environment(invocation: Invocation, words: Sequence[Word]) -> None:
         if option.role is not None and value is not None:
             apply(invocation, option.role, value)
     operands = list(given.operands)
-    while operands and _ASSIGNMENT.match(operands[0].text):
+    while operands and "=" in operands[0].text:  # any word that has one, says env
         apply(invocation, "assign", operands.pop(0))
     rest(invocation, "program", operands)
 

@@ -69,6 +69,7 @@ _PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]|[@*#?$!-]")
 _BRACED = re.compile(r"([#!]?)([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])(\[(?:[\w@*]+|\$\w+)\])?")
 _OPERATOR = re.compile(r":[-=?+]|[-=?+]|##?|%%?|//?|\^\^?|,,?|:|@")
 _CALCULABLE = re.compile(r"[\sA-Za-z0-9_+\-*/%<>=!&|^~?:,#()\[\].\"]*")
+_WORD_END = re.compile(r"[ \t\n|&;()<>]|\Z")
 _DECLARING = frozenset({"declare", "typeset", "local", "export", "readonly"})
 _ANSI = re.compile(
     r"\\(?:([abeEfnrtv\\'\"?])|([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})"
@@ -566,6 +567,8 @@ class _Parser:
                 self.separators()
                 if self.text.startswith(")", self.at):
                     self.at += 1
+                    if not _WORD_END.match(self.text, self.at):
+                        raise Doubt("an array with something behind it")
                     return Assignment(match[1], None, tuple(parts))
                 if self.at >= len(self.text) or self.text[self.at] in ";|&(<>":
                     raise Doubt("an array without )")
