@@ -12,6 +12,7 @@ from supervisor.effects.programs.generic import apply
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.options import Given
 from supervisor.effects.programs.registry import reader
+from supervisor.effects.programs.sets import names as _names
 from supervisor.effects.reading import Word
 from supervisor.model import Verb
 
@@ -22,11 +23,11 @@ _LOCAL = re.compile(
 )
 _OUTPUT = re.compile(r"%output\{(?:>>)?([^}]*)\}")
 # Their values leave with the request.
-_SENT = frozenset(
+_SENT = _names(
     "-d --data -H --header --proxy-header -A --user-agent -e --referer -b --cookie -u --user "
-    "--url-query --request-target --oauth2-bearer".split()
+    "--url-query --request-target --oauth2-bearer"
 )
-_DATA = frozenset("-d --data --data-ascii --data-binary --data-raw --data-urlencode".split())
+_DATA = _names("-d --data --data-ascii --data-binary --data-raw --data-urlencode")
 
 
 # ── curl ────────────────────────────────────────────────────────────────────────────────

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from supervisor.effects.programs.core import take, values
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.registry import reader
+from supervisor.effects.programs.sets import names
 from supervisor.effects.reading import Word
 
-_SHOWS = frozenset("s sh sho show l li lis list ls lst g get h help save showdump".split())
+_SHOWS = names("s sh sho show l li lis list ls lst g get h help save showdump")
 _IP_VALUED = frozenset({"-f", "-family", "-n", "-netns", "-rc", "-rcvbuf", "-l", "-loops"})
 
 
@@ -81,16 +82,17 @@ _PACMAN_LONG = {
     "--search": "-s", "--info": "-i", "--list": "-l", "--groups": "-g", "--clean": "-c",
     "--print": "-p", "--downloadonly": "-w",
 }  # fmt: skip
-_PACMAN_FLAGS = frozenset(
+_PACMAN_FLAGS = names(
     "--noconfirm --needed --asdeps --asexplicit --confirm --verbose --quiet --nodeps --recursive "
     "--nosave --unneeded --cascade --overwrite --explicit --deps --foreign --native --upgrades "
     "--unrequired --owns --check --file --changelog --noprogressbar --noscriptlet --color "
     "--ignore --ignoregroup --disable-download-timeout --regex --machinereadable --help "
-    "--editmenu --nodiffmenu --noeditmenu --devel --aur --repo --cleanafter --removemake".split()
+    "--editmenu --nodiffmenu --noeditmenu --devel --aur --repo --cleanafter --removemake"
 )
 _PACMAN_ACTS = {
     "": "install",  # its helpers search and install without an operation
-    "Q": "", "T": "", "V": "", "F": "", "S": "install", "U": "install", "R": "system", "D": "system",
+    "Q": "", "T": "", "V": "", "F": "",
+    "S": "install", "U": "install", "R": "system", "D": "system",
 }  # fmt: skip
 
 

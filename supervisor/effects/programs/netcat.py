@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from supervisor.effects.programs.core import take, values
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.registry import reader
+from supervisor.effects.programs.sets import names
 from supervisor.effects.reading import Word
 
 _HANDS = "hands a program to the network"
@@ -41,13 +42,13 @@ def netcat(invocation: Invocation, words: Sequence[Word]) -> None:
 # ── socat ───────────────────────────────────────────────────────────────────────────────
 
 _STDIO = frozenset({"-", "stdio", "stdin", "stdout", "stderr", "pipe", "fifo", "null", "fd"})
-_CONNECTS = frozenset(
+_CONNECTS = names(
     "tcp tcp4 tcp6 tcp-connect tcp4-connect tcp6-connect udp udp4 udp6 udp-connect udp4-connect "
     "udp6-connect udp-sendto udp4-sendto udp6-sendto udp-datagram udp4-datagram openssl ssl "
     "openssl-connect sctp sctp-connect sctp4-connect socks4 socks4a socks5 proxy proxy-connect "
-    "dccp-connect".split()
+    "dccp-connect"
 )
-_FILES = frozenset("file open gopen create creat unix unix-connect unix-client unix-sendto".split())
+_FILES = names("file open gopen create creat unix unix-connect unix-client unix-sendto")
 _VALUED = frozenset({"-b", "-t", "-T", "-lp", "-lf"})
 _HARMLESS = re.compile(r"-(?:d{1,4}|[vxsg46VD]|[bTt][\d.]+|lu|ls|ly|h+)")
 
@@ -112,9 +113,9 @@ def _address(invocation: Invocation, word: Word, reads: bool, writes: bool) -> s
 
 # ── Names and scans ─────────────────────────────────────────────────────────────────────
 
-_TYPES = frozenset(
+_TYPES = names(
     "a aaaa any axfr caa cname dnskey ds hinfo https loc mx naptr ns nsec nsec3 ptr rrsig rp soa "
-    "spf srv sshfp svcb tlsa txt in ch hs".split()
+    "spf srv sshfp svcb tlsa txt in ch hs"
 )
 _WITH_VALUE = frozenset({"-b", "-c", "-p", "-t", "-y", "-o", "-w", "-r", "-i"})
 _FLAGS = re.compile(r"-[46mruhvVDTSdasb]+|-[ptc]\w+")

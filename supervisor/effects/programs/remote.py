@@ -10,14 +10,15 @@ from supervisor.effects.programs.generic import apply, joined
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.options import Given
 from supervisor.effects.programs.registry import reader
+from supervisor.effects.programs.sets import names
 from supervisor.effects.reading import Word
 from supervisor.model import Verb
 
 # Settings of ssh that name neither a program nor a file nor another host.
-_HARMLESS = frozenset(
+_HARMLESS = names(
     "addkeystoagent addressfamily batchmode bindaddress bindinterface canonicaldomains "
-    "canonicalizehostname casignaturealgorithms challengeresponseauthentication checkhostip ciphers "
-    "clearallforwardings compression connectionattempts connecttimeout controlpersist "
+    "canonicalizehostname casignaturealgorithms challengeresponseauthentication checkhostip "
+    "ciphers clearallforwardings compression connectionattempts connecttimeout controlpersist "
     "escapechar exitonforwardfailure fingerprinthash forkafterauthentication gatewayports "
     "gssapiauthentication gssapidelegatecredentials hashknownhosts hostbasedauthentication "
     "hostkeyalgorithms hostkeyalias hostname identitiesonly ipqos kbdinteractiveauthentication "
@@ -25,7 +26,7 @@ _HARMLESS = frozenset(
     "passwordauthentication port preferredauthentications pubkeyacceptedalgorithms "
     "pubkeyacceptedkeytypes pubkeyauthentication rekeylimit requesttty serveralivecountmax "
     "serveraliveinterval sessiontype stdinnull stricthostkeychecking tag tcpkeepalive "
-    "updatehostkeys user verifyhostkeydns visualhostkey".split()
+    "updatehostkeys user verifyhostkeydns visualhostkey"
 )
 _FILES = {"identityfile": "read", "certificatefile": "read", "userknownhostsfile": "write"}
 _MAY_BE_NONE = frozenset(
