@@ -1,8 +1,9 @@
 """Keycard's local policy.cedar.
 
-Source: docs.keycard.ai and its published skills. `Action::"Agent::ToolUse"` on `Tool::"bash"` or
-`Tool::"mcp__server__tool"` (lower case), `context.command`, `User::"mail"`; forbid goes first,
-`@itl` asks, and what nothing permits is denied.
+Source: docs.keycard.ai and the reference in its published plugins. `Action::"Agent::ToolUse"` on
+`Tool::"bash"` or `Tool::"mcp__server__tool"` (in any case), `context.command`, `User::"mail"`;
+forbid goes first, annotations of all permits that match count, so that one `@itl` asks, and what
+nothing permits is denied.
 
 A condition on `context.command` holds for every simple command of a call, not for its text as a
 whole, so that `git status; rm -rf x` is not a git command. What a permitted command then touches
@@ -86,7 +87,10 @@ def _rules(policy: dict[str, Any], where: str, mail: str) -> tuple[list[Rule], l
     if forbids and itl:
         notes.append("a forbid with @itl refuses here")
     outcome = Outcome.DENY if forbids else Outcome.ASK if itl else Outcome.ALLOW
-    words = annotations.get("description") or annotations.get("itl") or ""
+    words = annotations.get("description") or ("Keycard's policy asks" if itl else "")
+    if "credentials" in annotations:
+        name = annotations["credentials"]
+        notes.append(f"@credentials({name!r}): which credential is lent is not up to policy here")
     rules = []
     of_shell = _rewrite(_simplified(expression, of_shell=True))
     if of_shell is not False:
@@ -185,7 +189,7 @@ def _tool_of(node: Any) -> str | None:
         entity = other.get("Value", {}) if isinstance(other, dict) else {}
         named = entity.get("__entity", {}) if isinstance(entity, dict) else {}
         if one == {"Var": "resource"} and named.get("type") == "Tool":
-            return str(named["id"])
+            return str(named["id"]).lower()
     return None
 
 

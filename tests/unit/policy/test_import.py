@@ -444,6 +444,40 @@ def test_keycard_permits_everything_and_forbids_one(take: Import) -> None:
     assert rules.says(get, tool="websearch") == "allow"
 
 
+def test_keycards_documented_forms(take: Import) -> None:
+    use = 'action == Action::"Agent::ToolUse"'
+    rules = keycard(
+        take,
+        f"""
+        @description("Reading is for everybody.")
+        permit (principal, {use}, resource == Tool::"read");
+        @description("Building, on staging, after a look.") @credentials("staging") @itl("prompt")
+        permit (principal, {use}, resource == Tool::"Bash") when {{
+          context has command && (
+            context.command like "go test *" || context.command like "go build *"
+          )
+        }};
+        forbid (principal, {use}, resource == Tool::"webfetch");
+        """,
+    )
+    read = Effect(Verb.READ, "/x", {"name": "x", "folded": "/x", "inside": True, "home": False})
+    get = Effect(Verb.HTTP, "h.test", {"method": "GET", "path": "/"})
+    assert rules.command("go test ./...") == "ask"
+    assert rules.command("go run .") == "deny"
+    assert rules.says(read, tool="read") == "allow"
+    assert rules.says(get, tool="webfetch") == "deny"
+    assert "@credentials('staging')" in rules.notes
+    assert "Building, on staging, after a look." in rules.result.text
+
+
+def test_one_of_keycards_permits_that_asks_is_enough(take: Import) -> None:
+    use = 'principal, action == Action::"Agent::ToolUse", resource == Tool::"bash"'
+    rules = keycard(take, f'permit ({use}); @itl("prompt") permit ({use});')
+    assert rules.command("ls") == "ask"
+    assert keycard(take, f"permit ({use});").command("ls") == "allow"
+    assert keycard(take, f"permit ({use}); forbid ({use});").command("ls") == "deny"
+
+
 def test_keycards_forbids_that_are_lost_are_told(take: Import) -> None:
     rules = keycard(
         take,
