@@ -46,6 +46,8 @@ from supervisor.lifecycle import Lifecycle
 from supervisor.model import CallIdentity, Limits, Process, Runtime, Task, Tier, new_id
 from supervisor.paths import Paths, private_dir
 from supervisor.policy.in_force import Policies
+from supervisor.policy.project import read_project
+from supervisor.policy.source import PolicySource
 from supervisor.ports import (
     Channel,
     LaunchPlan,
@@ -85,6 +87,7 @@ class TaskFile(msgspec.Struct, frozen=True):
     model_hosts: tuple[str, ...]
     process_handle: str
     pane: bool
+    tightening: tuple[PolicySource, ...] = ()  # what its project asked for when it began
 
 
 @dataclass(slots=True)
@@ -189,7 +192,11 @@ class Launcher:
             ),
         )
         task = await self._identify(request, profile, plan, executable, contained, task_id)
-        policy = await asyncio.to_thread(self.policies.for_task, task.preset)
+        # Read once: what changes in the workspace later changes nothing for this task.
+        project = await asyncio.to_thread(read_project, task.workspace)
+        task = replace(task, limits=project.tightened(task.limits))
+        tightening = project.sources_for(task.preset)
+        policy = await asyncio.to_thread(self.policies.for_task, task.preset, tightening)
         for port in _loopback_ports(plan) if contained else ():
             ports[f"relay:{port}"] = port
         entry = self.engine.book.add_task(task)
@@ -226,6 +233,7 @@ class Launcher:
                 model_hosts=plan.model_hosts,
                 process_handle=handle,
                 pane=request.interactive,
+                tightening=tightening,
             )
             _write_private(folder / "task.json", msgspec.json.encode(saved))
             # No record, no task. The holder may be made meanwhile: it starts nothing of the agent
@@ -435,7 +443,7 @@ class Launcher:
             try:
                 saved = msgspec.json.decode((folder / "task.json").read_bytes(), type=TaskFile)
                 profile = self.find_profile(saved.task.argv, saved.task.agent.profile)
-                policy = self.policies.for_task(saved.task.preset)
+                policy = self.policies.for_task(saved.task.preset, saved.tightening)
                 entry = self._remember(saved, policy, recovered)
                 await self._restore_stand_ins(saved.task.id)
                 await self._adopt(entry, profile, policy, saved, folder, saved.process_handle)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import socket
 import subprocess
 import sys
@@ -32,7 +33,10 @@ class Begun:
     @property
     def handle(self) -> str:
         """The call's handle, as the rewritten command carries it."""
-        return self.rewritten.split("TASKPASS-BIND %s\\n' ")[1].split()[0].strip("'")
+        first, _, _ = self.rewritten.partition("\n")
+        if first.startswith(". "):  # in a container it is given to a file
+            return shlex.split(first)[2]
+        return first.split("TASKPASS-BIND %s\\n' ")[1].split()[0].strip("'")
 
 
 @dataclass
