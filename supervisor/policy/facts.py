@@ -138,6 +138,8 @@ def context_of(effect: Effect, call: Mapping[str, Any], protected: Sequence[str]
 
 def _deploys(program: str, arguments: str) -> bool:
     """Whether a program of the project, or the task it is to run, says that it deploys."""
+    if "--dry-run" in arguments:
+        return False
     words = [program, *(word for word in arguments.split() if not word.startswith("-"))]
     for word in words:
         name, _, kind = word.rpartition("/")[2].casefold().partition(".")

@@ -44,6 +44,7 @@ def run(**told: Any) -> Effect:
         (run(act="project", arguments="test tests/test_deploy.py"), ALLOW, ASK),
         (run(act="project", arguments="run deploy"), ASK, ASK),
         (run(act="project", arguments="scripts/deploy.sh"), ASK, ASK),
+        (run(act="project", arguments="publish --dry-run"), ALLOW, ASK),
         (run(act="project", arguments="lint ci/deploy.yml"), ALLOW, ASK),
         (run(act="project", program="migrate-staging.sh"), ASK, ASK),
         (run(act="project", program="migrate.sh", arguments="up 2"), ALLOW, ASK),
@@ -203,6 +204,11 @@ def test_public_places_to_leave_data(method: str, host: str, expected: Outcome) 
     assert outcome(Effect(Verb.CONNECT, f"{host}:443")) is (DENY if method == "PUT" else DENY if
                                                             host in {"transfer.sh", "pastebin.com"}
                                                             else ASK)  # fmt: skip
+
+
+def test_a_local_cluster_is_the_tasks_own_only_where_it_is_contained() -> None:
+    told = {"system": "kubernetes", "degree": "change", "target": "local"}
+    assert both(Effect(Verb.OPERATE, "kubernetes apply", told)) == (ALLOW, ASK)
 
 
 def test_a_browser_that_the_task_drives_goes_on_only_contained() -> None:
