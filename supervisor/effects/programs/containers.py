@@ -98,6 +98,10 @@ def _bind(invocation: Invocation, source: str, *, reads_only: bool) -> None:
         invocation.act = _REACHES
 
 
+# Words that images take as an argument far more often than they have a program of that name.
+_ARGUMENTS = frozenset({"up", "down", "version", "help", "start", "stop", "serve", "init"})
+
+
 def _inside(invocation: Invocation, words: Sequence[Word]) -> None:
     """What runs in the container. A word that is no known program goes to its entry point."""
     if not words:
@@ -105,7 +109,7 @@ def _inside(invocation: Invocation, words: Sequence[Word]) -> None:
     name = base_name(words[0].text)
     if not words[0].exact:
         invocation.opaque("runs a program that is only known when it runs")
-    elif knowledge().table((name,)) is not None:
+    elif name not in _ARGUMENTS and knowledge().table((name,)) is not None:
         invocation.run(words, invocation.deeper(elsewhere=True))
 
 
