@@ -1,28 +1,33 @@
 """Codex's `.rules` files.
 
-Source: developers.openai.com/codex/rules. `prefix_rule` compares the words of a command with a
-prefix, whose elements may list alternatives; of all rules that match, the strictest decides;
-`match` and `not_match` are tried when the file is loaded. The files are Starlark, of which we read
-calls with literal arguments: nothing is executed.
+Source: developers.openai.com/codex/rules, and codex-rs/execpolicy of its repository. `prefix_rule`
+compares the words of a command with a prefix, whose elements may list alternatives; of all rules
+that match, the strictest decides; `match` and `not_match` are tried when the file is loaded.
+`host_executable` lists the paths that a bare name stands for, `network_rule` decides about a host.
+The files are Starlark, of which we read calls with literal arguments: nothing is executed.
 """
 
 from __future__ import annotations
 
 import ast
 import itertools
+import os
 import shlex
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from supervisor.errors import PolicyError
 from supervisor.model import Outcome
-from supervisor.policy.importers.rules import Imported, Rule, command, too_wide
-from supervisor.policy.writing import Pattern, either
+from supervisor.policy.importers.rules import NETWORK, Imported, Rule, command, too_wide
+from supervisor.policy.writing import Pattern, either, quoted
 
 if TYPE_CHECKING:
     from supervisor.policy.importers import Options
 
 _DECISIONS = {"allow": Outcome.ALLOW, "prompt": Outcome.ASK, "forbidden": Outcome.DENY}
+_NETWORK_DECISIONS = {"allow": Outcome.ALLOW, "prompt": Outcome.ASK, "deny": Outcome.DENY}
+_NETWORK_KEYS = frozenset({"host", "protocol", "decision", "justification"})
 _KEYS = frozenset({"pattern", "decision", "justification", "match", "not_match"})
 _MOST = 256  # spelled out prefixes of one rule
 
@@ -45,27 +50,55 @@ def read(text: str, file: Path, options: Options) -> Imported:
         ) from None
     rules: list[Rule] = []
     notes: list[str] = []
-    for node in tree.body:
-        name, arguments = _call(node, file.name)
+    calls = [(node, *_call(node, file.name)) for node in tree.body if not _is_text(node)]
+    paths = _paths(arguments for _, name, arguments in calls if name == "host_executable")
+    for node, name, arguments in calls:
         where = f"{file.name}:{node.lineno}"
         if name == "prefix_rule":
-            rule = _rule(arguments, where)
+            rule = _rule(arguments, where, paths)
             reason = _too_wide(rule, arguments)
             if reason:
                 notes.append(f"{rule.origin}: {reason}; ordinary commands go on anyway")
             else:
                 rules.append(rule)
-        elif name == "host_executable":
-            notes.append(f"{where}: host_executable: here a path is not taken for its bare name")
-        else:
+        elif name == "network_rule":
+            rules.append(_network_rule(arguments, where))
+        elif name != "host_executable":
             raise _error(where, node, f"there is no {name}()")
     return Imported("codex", tuple(rules), tuple(notes))
 
 
+def _is_text(node: ast.stmt) -> bool:
+    """A text on its own, which says nothing."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _paths(entries: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
+    """By bare name, the paths that it stands for."""
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        listed = entry.get("paths")
+        paths = listed if isinstance(listed, list) else []
+        known = found.setdefault(str(entry.get("name", "")), [])
+        known += [os.path.expanduser(each) for each in paths if isinstance(each, str)]
+    return found
+
+
+def _network_rule(arguments: dict[str, Any], where: str) -> Rule:
+    unknown = arguments.keys() - _NETWORK_KEYS
+    host, decision = arguments.get("host"), arguments.get("decision")
+    if unknown or not isinstance(host, str) or not host or decision not in _NETWORK_DECISIONS:
+        raise _bad(where, "network_rule has a host, and allow, prompt or deny as its decision")
+    outcome = _NETWORK_DECISIONS[decision]
+    condition = f"context.host == {quoted(host.casefold())}"
+    if outcome is Outcome.ALLOW:
+        condition += ' && context.call.credential == ""'
+    words = str(arguments.get("justification") or f"{host} in Codex's rules")
+    return Rule(outcome, NETWORK, condition, f"{where}: {host}", words)
+
+
 def _call(node: ast.stmt, name: str) -> tuple[str, dict[str, Any]]:
     call = node.value if isinstance(node, ast.Expr) else None
-    if isinstance(call, ast.Constant) and isinstance(call.value, str):
-        return "host_executable", {}  # a text on its own says nothing
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
         raise _error(f"{name}:{node.lineno}", node, "only prefix_rule(name = value, …) is read")
     arguments: dict[str, Any] = {}
@@ -83,7 +116,7 @@ def _error(where: str, node: Any, what: str) -> PolicyError:
     )
 
 
-def _rule(arguments: dict[str, Any], where: str) -> Rule:
+def _rule(arguments: dict[str, Any], where: str, paths: Mapping[str, list[str]]) -> Rule:
     unknown = arguments.keys() - _KEYS
     if unknown:
         raise _bad(where, f"prefix_rule has no {sorted(unknown)[0]}")
@@ -93,6 +126,8 @@ def _rule(arguments: dict[str, Any], where: str) -> Rule:
         raise _bad(where, f"{decision!r} is not allow, prompt or forbidden")
     outcome = _DECISIONS[decision]
     shown = " ".join("|".join(word) for word in prefix)
+    others = tuple(path for name in prefix[0] for path in paths.get(name, ()))
+    meant = ((*prefix[0], *others), *prefix[1:])
     match = _examples(arguments.get("match", []), where)
     not_match = _examples(arguments.get("not_match", []), where)
     for words in match:
@@ -104,7 +139,7 @@ def _rule(arguments: dict[str, Any], where: str) -> Rule:
     return Rule(
         outcome,
         ("run",),
-        _condition(prefix, where, strict=outcome is not Outcome.ALLOW),
+        _condition(meant, where, strict=outcome is not Outcome.ALLOW),
         f"{where}: {shown}",
         str(arguments.get("justification") or f"{shown} in Codex's rules"),
         program=prefix[0][0].rpartition("/")[2] if len(prefix[0]) == 1 else "",

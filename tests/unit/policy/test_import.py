@@ -248,6 +248,26 @@ def test_codex_words_and_examples_come_along(take: Import) -> None:
     assert '@not_match("git push")' in text
 
 
+def test_codex_paths_and_hosts(take: Import) -> None:
+    rules = take(
+        "codex",
+        '''
+"""Rules of this machine."""
+prefix_rule(pattern = ["git", "status"])
+host_executable(name = "git", paths = ["/usr/bin/git"])
+network_rule(host = "API.example.com", protocol = "https", decision = "allow")
+network_rule(host = "evil.test", protocol = "https", decision = "deny")
+''',
+    )
+    assert rules.command("git status") == "allow"
+    assert rules.command("/usr/bin/git status") == "allow"
+    assert rules.command("/usr/local/bin/git status") == "none"
+    get = {"method": "GET", "path": "/"}
+    assert rules.says(Effect(Verb.HTTP, "api.example.com", get)) == "allow"
+    assert rules.says(Effect(Verb.HTTP, "evil.test", get)) == "deny"
+    assert rules.says(Effect(Verb.HTTP, "other.test", get)) == "none"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -260,6 +280,7 @@ def test_codex_words_and_examples_come_along(take: Import) -> None:
         ('prefix_rule(pattern=f("a"))', "no literal"),
         ('deny_rule(pattern=["a"])', "no deny_rule"),
         ("x = 1", "only prefix_rule"),
+        ('network_rule(host="h", decision="forbidden")', "network_rule"),
         ("prefix_rule(", r"rules:1:\d+"),
         ("import os", "only prefix_rule"),
     ],
@@ -326,10 +347,10 @@ def openclaw(take: Import, security: str, ask: str, *patterns: str) -> Imported:
 def test_openclaw_combines_security_and_ask(
     take: Import, security: str, ask: str, listed: str, missing: str
 ) -> None:
-    rules = openclaw(take, security, ask, "/opt/tools/**/bin/rg")
-    assert rules.command("/opt/tools/a/b/bin/rg x") == listed
-    assert rules.command("/opt/other/rg x") == missing
-    chain = rules.command("/opt/tools/a/bin/rg x && /opt/other/rg x")
+    rules = openclaw(take, security, ask, "/opt/tools/**/bin/sift")
+    assert rules.command("/opt/tools/a/b/bin/sift x") == listed
+    assert rules.command("/opt/other/sift x") == missing
+    chain = rules.command("/opt/tools/a/bin/sift x && /opt/other/sift x")
     assert chain == missing
 
 
