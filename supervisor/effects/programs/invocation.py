@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from supervisor.effects.content import content_of
 from supervisor.effects.files import file_effects, within
 from supervisor.effects.http import http_effect
 from supervisor.effects.knowledge import Table
@@ -79,8 +80,13 @@ class Invocation:
     def read(self, word: Word) -> bool:
         return self.file(Verb.READ, word)
 
-    def write(self, word: Word) -> bool:
-        return self.file(Verb.WRITE, word)
+    def write(self, word: Word, text: str | None = None) -> bool:
+        """`text`: all that comes into the file, where that can be told."""
+        start = len(self.reading.effects)
+        known = self.file(Verb.WRITE, word)
+        if text is not None:
+            self._mark(start, content=content_of(text))
+        return known
 
     def delete(self, word: Word) -> bool:
         return self.file(Verb.DELETE, word)
@@ -89,11 +95,13 @@ class Invocation:
         """A directory is deleted with all below it."""
         start = len(self.reading.effects)
         self.file(Verb.DELETE, word)
+        self._mark(start, clear=True)
+
+    def _mark(self, start: int, **told: str | bool) -> None:
+        """Tell more of the effects from `start` on."""
         for index in range(start, len(self.reading.effects)):
             effect = self.reading.effects[index]
-            self.reading.effects[index] = replace(
-                effect, attributes={**effect.attributes, "clear": True}
-            )
+            self.reading.effects[index] = replace(effect, attributes={**effect.attributes, **told})
 
     def url(self, word: Word, method: str = "GET") -> None:
         """A request to the URL; `file:` names a file."""

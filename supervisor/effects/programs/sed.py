@@ -203,4 +203,4 @@ def sed_program(invocation: Invocation, words: Sequence[Word]) -> None:
         read_sed(invocation, "\n".join(texts))
     for operand in operands:
         if operand.text != "-" and invocation.read(operand) and in_place:
-            invocation.write(operand)
+            invocation.write(operand, "\n".join(texts))
