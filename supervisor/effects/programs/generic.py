@@ -74,11 +74,19 @@ def read_program(
     if "/" in argv0.text and not _TRUSTED.fullmatch(argv0.text):
         invocation.opaque("is not in a directory of programs")
     try:
-        if not (len(words) == 2 and words[1].exact and words[1].text in _HARMLESS):
+        if not _only_help(words, start):
             _interpret(invocation, words, start)
     except KnowledgeError as error:
         invocation.opaque(f"is described wrongly: {error}")
     reading.effects.insert(position, invocation.effect())
+
+
+def _only_help(words: Sequence[Word], start: int) -> bool:
+    """`PROGRAM --version`, `PROGRAM SUBCOMMAND --help`."""
+    last = words[-1]
+    if len(words) != start + 1 or not last.exact or last.text not in _HARMLESS:
+        return False
+    return start == 1 or last.text == "--help"
 
 
 def _subcommand(tables: Knowledge, table: Table, words: Sequence[Word]) -> tuple[Table, Given, int]:
@@ -210,7 +218,7 @@ def _assign(invocation: Invocation, words: list[Word], roles: tuple[Operand, ...
     """Whether one of `words` is a program text or a script."""
     executes = False
     if roles[0].role == "assign" and roles[0].many:
-        while words and _ASSIGNMENT.match(words[0].text):
+        while words and "=" in words[0].text:
             apply(invocation, "assign", words.pop(0))
         roles = roles[1:]
     spare = len(words) - sum(1 for role in roles if not (role.many or role.optional))
@@ -381,8 +389,23 @@ def _assignment(invocation: Invocation, word: Word) -> None:
     match = _ASSIGNMENT.match(word.text)
     if match is None:
         invocation.opaque("sets a variable that is only known when it runs")
+    elif _is_usual(match[1], word, invocation.where):
+        return
     elif loads_code(match[1], word.text[match.end() :] if word.exact else None):
         invocation.opaque(f"sets {match[1]}, which changes what programs run")
+
+
+def _is_usual(name: str, word: Word, where: Where) -> bool:
+    """A PATH of folders that are searched anyway, the home directory as it is."""
+    value = word.text.partition("=")[2]
+    if not word.exact or not value:
+        return False
+    if name == "HOME":
+        return value == where.place.home
+    usual = os.environ.get("PATH", "").split(":")
+    return name == "PATH" and all(
+        folder in usual or _TRUSTED.fullmatch(f"{folder}/x") for folder in value.split(":")
+    )
 
 
 def _ref(invocation: Invocation, word: Word) -> None:

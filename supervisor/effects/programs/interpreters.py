@@ -153,6 +153,15 @@ def module(invocation: Invocation, name: str, words: Sequence[Word]) -> None:
     invocation.opaque(f"runs the module {name}")
 
 
+@reader
+def profiled_module(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`python -m cProfile -m NAME …`"""
+    given = take(invocation, words)
+    values(invocation, given)
+    if given.operands:
+        module(invocation, given.operands[0].text, given.operands[1:])
+
+
 def _lies_here(top: str, cwd: str) -> bool:
     return any(
         os.path.lexists(os.path.join(cwd, folder, top + ending))

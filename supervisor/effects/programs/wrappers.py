@@ -335,6 +335,14 @@ class _Nobody:
 _NO_TABLE = Table(("find",), "")
 
 
+def _exact(words: Sequence[Word]) -> bool:
+    return all(word.exact for word in words)
+
+
+def _operands(words: Sequence[Word]) -> list[Word]:
+    return [word for word in words[1:] if word.text[:1] != "-"]
+
+
 def feeds(words: Sequence[Word], where: Where) -> tuple[Word, ...]:
     """The file names that the simple command `words` prints, as far as it is known.
 
@@ -349,9 +357,10 @@ def feeds(words: Sequence[Word], where: Where) -> tuple[Word, ...]:
             return () if silent.why else tuple(_found(roots, predicates))
         case "git" if len(words) > 1 and words[1].text in {"ls-files", "diff", "grep"}:
             return (below(Word("."), Word("*")),)
-        case "grep" | "egrep" | "rg" | "fd" | "fdfind" | "ls":
-            if all(word.exact for word in words):
-                files = [w for w in words[1:] if w.text[:1] != "-"]
-                roots = files if name == "ls" else files[1:]
-                return tuple(below(root, Word("*")) for root in roots or [Word(".")])
+        case "ls" if _exact(words):
+            # Of a directory it prints the names alone, of a file what it was given.
+            return (*_operands(words), Word("*", glob=True))
+        case "grep" | "egrep" | "rg" | "fd" | "fdfind" if _exact(words):
+            roots = _operands(words)[1:] or [Word(".")]
+            return (*roots, *[below(root, Word("*")) for root in roots])
     return ()
