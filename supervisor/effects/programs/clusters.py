@@ -36,12 +36,15 @@ _SECRETS = re.compile(r"(?:^|[,/])secrets?(?:$|[,/.])", re.IGNORECASE)
 _NAMES_ONLY = names("name wide")
 
 
-def _target(given: Given, option: str) -> str:
-    """The context an operation is meant for: "local", its name, or "" for the one that is set."""
-    context = given.value(option)
+def _operate(
+    invocation: Invocation, context: Word | None, system: str, operation: str, degree: str
+) -> None:
+    """An operation on the cluster of `context`, or on the one that is set."""
     if context is None or not context.exact:
-        return ""
-    return "local" if _LOCAL.fullmatch(context.text) else context.text
+        invocation.operate(system, operation, degree)
+        return
+    local = _LOCAL.fullmatch(context.text) is not None
+    invocation.operate(system, operation, degree, context.text, local=local)
 
 
 @reader
@@ -61,7 +64,6 @@ def kubectl(invocation: Invocation, words: Sequence[Word]) -> None:
     given = described(invocation, outer, "-f", "--from-file")
     _manifests(invocation, given)
     operands = given.operands[1:]
-    target = _target(given, "--context")
     if verb == "config":
         _kubectl_config(invocation, given, operands)
     elif verb == "kustomize":
@@ -70,7 +72,7 @@ def kubectl(invocation: Invocation, words: Sequence[Word]) -> None:
     elif verb in _FREE or (verb == "version" and given.has("--client")):
         return
     elif verb in _READS | _DESTROYS | _CHANGES:
-        _kubectl_verb(invocation, given, verb, operands, target)
+        _kubectl_verb(invocation, given, verb, operands)
         if inner and verb in {"exec", "run", "debug", "rsh"}:
             invocation.run(inner, invocation.deeper(elsewhere=True))
     else:
@@ -78,7 +80,7 @@ def kubectl(invocation: Invocation, words: Sequence[Word]) -> None:
 
 
 def _kubectl_verb(
-    invocation: Invocation, given: Given, verb: str, operands: Sequence[Word], target: str
+    invocation: Invocation, given: Given, verb: str, operands: Sequence[Word]
 ) -> None:
     dry = given.value("--dry-run")
     degree = "read" if verb in _READS else "destroy" if verb in _DESTROYS else "change"
@@ -105,7 +107,10 @@ def _kubectl_verb(
         degree = "destroy" if given.has("--prune") else degree
     if not all(word.exact for word in operands):
         invocation.opaque("is told what is only known when it runs")
-    invocation.operate("kubernetes", verb, degree, target)
+    if given.has("-s", "--server", "--cluster", "--kubeconfig"):
+        invocation.operate("kubernetes", verb, degree)
+    else:
+        _operate(invocation, given.value("--context"), "kubernetes", verb, degree)
 
 
 def _kubectl_get(invocation: Invocation, given: Given, operands: Sequence[Word]) -> None:
@@ -151,7 +156,7 @@ def helm_local(invocation: Invocation, words: Sequence[Word]) -> None:
     given = _helm(invocation, words)
     dry = given.value("--dry-run")
     if given.has("--validate") or (dry is not None and dry.text == "server"):
-        invocation.operate("helm", "template", "read", _helm_target(invocation))
+        _operate(invocation, _helm_context(invocation), "helm", "template", "read")
     if invocation.table.subcommand == "package" and not given.has("-d", "--destination"):
         invocation.write(Word("."))
 
@@ -168,7 +173,7 @@ def helm_live(invocation: Invocation, words: Sequence[Word]) -> None:
         return
     if operation.startswith("get ") and last in {"values", "all", "manifest"}:
         degree = "read"
-    invocation.operate("helm", operation, degree, _helm_target(invocation))
+    _operate(invocation, _helm_context(invocation), "helm", operation, degree)
 
 
 def _written_subcommand(invocation: Invocation) -> str:
@@ -187,8 +192,11 @@ def _written_subcommand(invocation: Invocation) -> str:
     return " ".join(found)
 
 
-def _helm_target(invocation: Invocation) -> str:
-    return _target(invocation.given, "--kube-context")
+def _helm_context(invocation: Invocation) -> Word | None:
+    given = invocation.given
+    if given.has("--kube-apiserver", "--kubeconfig"):
+        return None
+    return given.value("--kube-context")
 
 
 def _helm(invocation: Invocation, words: Sequence[Word]) -> Given:

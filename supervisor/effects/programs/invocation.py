@@ -146,9 +146,17 @@ class Invocation:
         manager = self.manager or self.program
         self.add(install_effect(manager, word.text, everywhere=self.everywhere))
 
-    def operate(self, system: str, operation: str, degree: str, target: str = "") -> None:
-        """`operation` on a live system that others share."""
-        self.add(operate_effect(system, operation, degree, target or self.target))
+    def operate(
+        self, system: str, operation: str, degree: str, target: str = "", *, local: bool = False
+    ) -> None:
+        """`operation` on a live system that others share.
+
+        Its target is called "local" only where the reader knows that a tool of this machine made
+        it; a word of the command that reads so is not taken for that.
+        """
+        named = target or self.target
+        named = "local" if local else "" if named == "local" else named
+        self.add(operate_effect(system, operation, degree, named))
 
     # ── What it hands on ────────────────────────────────────────────────────────────────
 
