@@ -29,8 +29,19 @@ from tests.support import corpora
 _POLICIES = 1000
 _HOME = "/home/ana"
 
-# Labels of dcg that we dispute, by what the command does, with our reason.
-DISPUTED: Mapping[str, str] = {}
+# Labels of dcg that we dispute: what is called harmless and asks by these rules only.
+_ABROAD = "it leaves this machine, where it cannot be taken back"
+DISPUTED: Mapping[str, str] = {
+    "standard/run.unknown": "nothing is known of a program of that name, and nothing contains it",
+    "standard/run.project": "a project's own code can do anything, and nothing contains it",
+    "standard/push": _ABROAD,
+    "standard/push.far": _ABROAD,
+    "standard/operate": _ABROAD,
+    "standard/http.send": _ABROAD,
+    "standard/read.outside": "it reads what is not the task's, and nothing contains it",
+    "standard/write.outside": "it writes where the task has nothing to do",
+    "standard/delete.tree": "a directory of the workspace would be gone, and nothing contains it",
+}
 
 Judged = list[tuple[dict[str, Any], Evaluation]]
 
@@ -63,8 +74,10 @@ def main() -> None:
     dcg_allow = _labelled(dcg, "allow")
     print(f"tldr, reading and decision: {summary(times)}")
     print(f"decision with {_POLICIES} policies more: {summary(thousand)}")
-    for id, reason in DISPUTED.items():
-        print(f"disputed: {id}: {reason}")
+    for row, evaluation in dcg_allow:
+        if not _allowed(row, evaluation) and _passed(row, evaluation):
+            reasons = dict.fromkeys(DISPUTED[rule] for rule in evaluation.policies)
+            print(f"disputed: {row['id']}: {'; '.join(reasons)}")
     last_line(
         "commands",
         {
@@ -111,8 +124,9 @@ def _allowed(row: Mapping[str, Any], evaluation: Evaluation) -> bool:
 
 
 def _passed(row: Mapping[str, Any], evaluation: Evaluation) -> bool:
-    """Allowed, or asked where we dispute the label or a question is right."""
-    return evaluation.decision is not Outcome.DENY or row["id"] in DISPUTED
+    """Allowed, or asked for reasons for which we dispute the label."""
+    asked = evaluation.decision is Outcome.ASK
+    return _allowed(row, evaluation) or (asked and set(evaluation.policies) <= set(DISPUTED))
 
 
 def _percent(judged: Judged, holds: Callable[[Mapping[str, Any], Evaluation], bool]) -> float:
