@@ -187,8 +187,19 @@ def _source(text: str, path: Path) -> PolicySource:
     if not isinstance(tables, list):
         raise _wrong(path, 0, "rules are written [[rule]]")
     rules = [_rule(table, path, number) for number, table in enumerate(tables, 1)]
-    policies = "".join(rule.text(f"rules/{number}") for number, rule in enumerate(rules, 1))
-    return PolicySource(str(path), policies, Layer.USER)
+    texts = [rule.text(f"rules/{number}") for number, rule in enumerate(rules, 1)]
+    return PolicySource(str(path), _aligned(texts, text), Layer.USER)
+
+
+def _aligned(policies: Sequence[str], text: str) -> str:
+    """The policies, each on the line of the file where its rule begins."""
+    begins = [at for at, line in enumerate(text.splitlines()) if line.strip() == "[[rule]]"]
+    if len(begins) != len(policies):
+        return "".join(policies)
+    lines = [""] * (begins[-1] + 1 if begins else 0)
+    for at, policy in zip(begins, policies, strict=True):
+        lines[at] = policy.replace("\n", " ")
+    return "\n".join(lines)
 
 
 def _rule(table: Any, path: Path, number: int) -> Rule:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 # In the order in which Claude Code asks them.
 _LISTS = (("deny", Outcome.DENY), ("ask", Outcome.ASK), ("allow", Outcome.ALLOW))
 _RULE = re.compile(r"(?P<tool>[A-Za-z0-9_*-]+)(?:\((?P<content>.*)\))?", re.DOTALL)
+# What ends a simple command, or stands beside it; where both outputs go to is no matter.
+_SEVERAL = re.compile(r"[;&|<>\n`]|\$\(")
 _READS = frozenset({"Read", "Glob", "Grep", "LS", "NotebookRead"})
 _EDITS = frozenset({"Edit", "Write", "MultiEdit", "NotebookEdit"})
 _AGENTS = frozenset({"Agent", "Task"})
@@ -108,6 +110,8 @@ def _meaning(
 
 
 def _bash(content: str, *, strict: bool) -> str:
+    if _SEVERAL.search(content.removesuffix(" 2>&1")):
+        raise NotCarried("it spans several commands or a redirection; here each is judged alone")
     parts = _form(content)
     if not strict and (reason := too_wide(parts)):
         raise NotCarried(f"{reason}; ordinary commands go on anyway")
@@ -115,6 +119,7 @@ def _bash(content: str, *, strict: bool) -> str:
 
 
 def _form(content: str) -> Pattern:
+    content = content.removesuffix(" 2>&1")
     if content.endswith(":*"):
         content = content[:-2].rstrip() + " *"
     return pattern(content, escape=True)

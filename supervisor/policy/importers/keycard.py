@@ -33,6 +33,8 @@ _REST = tuple(verb.value for verb in Verb if verb is not Verb.RUN)  # what the o
 _COMMAND: Any = {".": {"left": {"Var": "context"}, "attr": "command"}}
 _HAS_COMMAND: Any = {"left": {"Var": "context"}, "attr": "command"}
 _TEXT: Any = {".": {"left": {"Var": "context"}, "attr": "text"}}
+_PROGRAM: Any = {".": {"left": {"Var": "context"}, "attr": "program"}}
+_ARGUMENTS: Any = {".": {"left": {"Var": "context"}, "attr": "arguments"}}
 _TOOL: Any = {".": {"left": {".": {"left": {"Var": "context"}, "attr": "call"}}, "attr": "tool"}}
 
 
@@ -82,7 +84,7 @@ def _rules(policy: dict[str, Any], where: str, mail: str) -> tuple[list[Rule], l
     if not _is_tool_use(policy["action"]):
         raise _NotCarried(f'only Action::"{_ACTION}" is known')
     if not _is_for(policy["principal"], mail, forbids, notes):
-        raise _NotCarried("it is for another person than --mail")
+        return [], ["it is for another person than --mail"]
     expression = _both(_resource(policy["resource"]), *map(_body, policy.get("conditions", [])))
     if forbids and itl:
         notes.append("a forbid with @itl refuses here")
@@ -92,7 +94,8 @@ def _rules(policy: dict[str, Any], where: str, mail: str) -> tuple[list[Rule], l
         name = annotations["credentials"]
         notes.append(f"@credentials({name!r}): which credential is lent is not up to policy here")
     rules = []
-    of_shell = _rewrite(_simplified(expression, of_shell=True))
+    of_shell = _simplified(expression, of_shell=True)
+    of_shell = _rewrite(_without_quotes(of_shell) if forbids else of_shell)
     if of_shell is not False:
         rules.append(Rule(outcome, ("run",), _cedar(of_shell), where, words))
     # Another tool has no command: a policy that looks at it there errs, and does not apply.
@@ -227,13 +230,37 @@ def _speaks_of_commands(node: Any) -> bool:
     return any(map(_speaks_of_commands, node.values()))
 
 
+def _without_quotes(node: Any) -> Any:
+    """A refusal by the text of a command holds for the words of it as well, however quoted."""
+    if isinstance(node, list):
+        return [_without_quotes(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    form = node.get("like")
+    if not form or form["left"] != _COMMAND:
+        return {name: _without_quotes(value) for name, value in node.items()}
+    pattern: list[Any] = form["pattern"]
+    blank, star = {"Literal": " "}, "Wildcard"
+    if pattern[:1] == [star]:
+        words = {"like": {"left": _ARGUMENTS, "pattern": pattern}}
+    elif blank in pattern and star not in pattern[: pattern.index(blank)]:
+        at = pattern.index(blank)
+        program = "".join(each["Literal"] for each in pattern[:at])
+        rest = {"like": {"left": _ARGUMENTS, "pattern": pattern[at + 1 :]}}
+        same = {"==": {"left": _PROGRAM, "right": {"Value": program}}}
+        words = {"&&": {"left": same, "right": rest}}
+    else:
+        return node
+    return {"||": {"left": node, "right": words}}
+
+
 def _rewrite(node: Any) -> Any:
     """In our words. Raises _NotCarried where there are none."""
     if isinstance(node, list):
         return [_rewrite(each) for each in node]
     if not isinstance(node, dict):
         return node
-    if node in (_TOOL, _TEXT):
+    if node in (_TOOL, _TEXT, _PROGRAM, _ARGUMENTS):
         return node
     if node == _COMMAND:
         return _TEXT

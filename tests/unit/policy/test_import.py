@@ -196,6 +196,13 @@ def test_claude_other_tools(take: Import) -> None:
     assert rules.says(Effect(Verb.OTHER, "WebSearch")) == "deny"
 
 
+def test_claude_rules_over_several_commands_are_told(take: Import) -> None:
+    rules = claude(take, deny=["Bash(cd * && rm *)"], allow=["Bash(npm test 2>&1)", "Bash(a | b)"])
+    assert "several commands" in rules.result.lost[0]
+    assert "Bash(a | b)" in rules.notes
+    assert rules.command("npm test 2>&1") == "allow"
+
+
 def test_claude_tells_what_is_lost(take: Import) -> None:
     settings = {"permissions": {"deny": ["Skill(x)"], "defaultMode": "acceptEdits"}, "hooks": {}}
     rules = take("claude-code", settings, "settings.json")
@@ -463,6 +470,28 @@ def test_keycard_permits_everything_and_forbids_one(take: Import) -> None:
     assert rules.command("curl https://h.test") == "deny"
     assert rules.says(get, tool="webfetch") == "deny"
     assert rules.says(get, tool="websearch") == "allow"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "rm -rf x",
+        "'rm' -rf x",
+        "rm  -rf x",
+        "/bin/rm -rf x",
+        "git push --fo''rce",
+        "git push --force",
+    ],
+)
+def test_no_quoting_evades_keycards_forbids(take: Import, command: str) -> None:
+    forbid = (
+        'forbid (principal, action == Action::"Agent::ToolUse", resource == Tool::"bash")'
+        ' when {{ context.command like "{}" }};'
+    )
+    text = "permit (principal, action, resource);" + forbid.format("rm -rf*")
+    rules = keycard(take, text + forbid.format("*--force*"))
+    assert rules.command(command) == "deny"
+    assert rules.command("git push") == "allow"
 
 
 def test_keycards_documented_forms(take: Import) -> None:

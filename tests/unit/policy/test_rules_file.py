@@ -120,8 +120,9 @@ def test_who_and_when_are_in_the_file(tmp_path: Path) -> None:
     assert (first["by"], first["at"].year) == ("ana@laptop", 2023)
     assert second["allow"][0]["attributes"]["package"] == "left-pad"
     assert path.stat().st_mode & 0o777 == 0o600
-    engine = CedarEngine.load(user_rules=path)
-    assert sum(policy.layer is Layer.USER for policy in engine.policies) == 2
+    own = [p for p in CedarEngine.load(user_rules=path).policies if p.layer is Layer.USER]
+    begins = [n for n, line in enumerate(path.read_text().splitlines(), 1) if line == "[[rule]]"]
+    assert [policy.location for policy in own] == [f"{path}:{line}" for line in begins]
 
 
 def test_no_text_of_an_agent_leaves_its_place(tmp_path: Path) -> None:
