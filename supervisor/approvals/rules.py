@@ -223,7 +223,9 @@ def key_of(request: ApprovalRequest) -> Key:
 
 
 def classes_of(effects: Sequence[Effect], risk: Risk) -> frozenset[EffectClass]:
-    """What an approval for the task covers."""
+    """What an approval for the task covers: nothing, where a command could not even be read."""
+    if any(e.verb is Verb.OTHER and e.attributes.get("kind") == "shell" for e in effects):
+        return frozenset()
     return frozenset(_class(effect, exact=risk is Risk.HIGH) for effect in effects)
 
 

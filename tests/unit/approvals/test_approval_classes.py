@@ -76,3 +76,8 @@ def test_another_kind_is_not(approved: Effect, later: Effect) -> None:
 def test_of_high_risk_only_exactly_this_is_covered(approved: Effect, later: Effect) -> None:
     assert classes_of([approved], Risk.HIGH) == classes_of([approved], Risk.HIGH)
     assert classes_of([approved], Risk.HIGH) != classes_of([later], Risk.HIGH)
+
+
+def test_a_command_that_could_not_be_read_is_never_covered() -> None:
+    unread = Effect(Verb.OTHER, "unreadable command", {"kind": "shell"})
+    assert not classes_of([unread, run()], Risk.MEDIUM)
