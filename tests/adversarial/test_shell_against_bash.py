@@ -24,7 +24,7 @@ from tests.support.shell_texts import NAMES, Texts
 _PLACE = Place("/work", "/home/ana")
 _REAL = ("bash", "cat", "env", "xargs", "timeout", "nice", "nohup")
 _DRIVER = r"""
-command_not_found_handle() { printf '%s\n' "${1##*/}" >>"$RAN"; return 127; }
+command_not_found_handle() { printf '%s\0' "${1##*/}" >>"$RAN"; return 127; }
 export -f command_not_found_handle
 export PATH=/stubs HOME=/home/ana FUNCNEST=6 RAN
 ulimit -u 60 -t 2 -f 20000 || exit 1  # a mutation may well be a fork bomb
@@ -52,7 +52,7 @@ def ran_by_bash(texts: list[str], folder: Path) -> list[list[str]]:
         binds += ["--ro-bind", str(Path(found).resolve()), f"/stubs/{name}"]
     for name in NAMES:
         stub = stubs / name
-        stub.write_text('#!/stubs/bash\nprintf "%s\\n" "${0##*/}" >>"$RAN"\n')
+        stub.write_text('#!/stubs/bash\nprintf "%s\\0" "${0##*/}" >>"$RAN"\n')
         stub.chmod(0o755)
     (out / "texts").write_bytes(b"".join(text.encode() + b"\0" for text in texts))
     command = [
@@ -79,7 +79,7 @@ def ran_by_bash(texts: list[str], folder: Path) -> list[list[str]]:
         timeout=60 + len(texts) / 2,
     )
     logs = [out / str(number) for number in range(len(texts))]
-    return [log.read_text("utf-8", "replace").split("\n") if log.exists() else [] for log in logs]
+    return [log.read_text("utf-8", "replace").split("\0") if log.exists() else [] for log in logs]
 
 
 def _bounded() -> list[str]:

@@ -100,6 +100,8 @@ def is_number(raw: syntax.Raw | None) -> bool:
     if not isinstance(last, syntax.Simple):
         return False
     texts = [word.literal for word in last.words]
+    if texts[:1] == ["seq"]:
+        return True
     counting = texts[:1] == ["wc"] and len(texts) == 2 and texts[1] in {"-l", "-c", "-w", "-m"}
     return counting or texts in (["nproc"], ["date", "+%s"]) or texts[:2] == ["grep", "-c"]
 

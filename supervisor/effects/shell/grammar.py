@@ -9,7 +9,7 @@ everything that could separate commands, so that each of them is still judged.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 
 from supervisor.effects.shell.syntax import (
@@ -41,9 +41,14 @@ from supervisor.effects.shell.syntax import (
 
 UNPLACED = -1  # among the starts: programs whose place in the text is not known
 MAX_TEXT = 65_536  # characters
-MAX_COMMANDS = 2_000
+MAX_COMMANDS = 500
+MAX_WORDS = 5_000
 MAX_DEPTH = 60
+_MAX_PARTS = 2_000  # of one word
 _MAX_PIECES = 300  # distinct ones of a text that is cut
+_MAX_CUT = 300_000  # characters of a text that is cut; of a longer one its begin and its end
+_MAX_DOCUMENTS = 64  # here-documents that wait for one newline
+_MAX_OPERANDS = 1_000  # of a [[ … ]]
 
 _BLANKS = re.compile(r"(?:[ \t]|\\\n)*")
 _SPACE = re.compile(r"[ \t\n]*")
@@ -89,6 +94,9 @@ _TEST_OPERATOR = re.compile(r"&&|\|\||[()<>](?!\()")
 _CUT = re.compile(r"[\n;&|(){}`]+|(?<![\w/.-])(?:then|do|else|elif|if|while|until|time|!)(?=\s)")
 
 
+First = Callable[[str], bool]
+
+
 class Doubt(Exception):
     """The text is not what this reader is sure of; the message says why."""
 
@@ -97,9 +105,13 @@ class TooMuch(Exception):
     """The text goes beyond a limit; the message says which."""
 
 
-def parse(text: str) -> Script:
-    """Read `text`, which holds no control characters. Never raises for what stands in it."""
-    parser = _Parser(text)
+def parse(text: str, first: First = lambda word: False) -> Script:
+    """Read `text`, which holds no control characters. Never raises for what stands in it.
+
+    `first` says of a piece's first word whether the piece is to be judged before others, where
+    not all can be.
+    """
+    parser = _Parser(text, first)
     try:
         if len(text) > MAX_TEXT:
             raise TooMuch("is longer than is read")
@@ -108,33 +120,43 @@ def parse(text: str) -> Script:
         reason = str(limit)
     except RecursionError:
         reason = "is nested deeper than is read"
-    return Script(tuple(parser.pieces(0)), (reason,), excessive=True)
+    return in_pieces(text, reason, first)
 
 
-def cut(text: str) -> Iterable[str]:
-    """Every piece of `text` that could be a simple command; the rarest first words first."""
+def in_pieces(text: str, reason: str, first: First) -> Script:
+    """A text that goes beyond a limit: what could be commands in it."""
+    return Script(tuple(_Parser(text, first).pieces(0)), (reason,), excessive=True)
+
+
+def cut(text: str, first: First) -> Iterable[str]:
+    """What could be simple commands in `text`; those with rare first words before others."""
+    if len(text) > _MAX_CUT:
+        text = text[: _MAX_CUT * 2 // 3] + "\n" + text[-_MAX_CUT // 3 :]
     families: dict[str, list[str]] = {}
     for piece in dict.fromkeys(_CUT.split(text)):
         stripped = piece.strip()
         if stripped:
             families.setdefault(stripped[:40].split()[0], []).append(stripped)
-    ordered = sorted(families.values(), key=len)
-    pieces = (piece for rank in range(_MAX_PIECES) for piece in _ranked(ordered, rank))
+    ordered = sorted(families, key=lambda word: (not first(word), len(families[word])))
+    pieces = (piece for rank in range(_MAX_PIECES) for piece in _ranked(families, ordered, rank))
     return islice(pieces, _MAX_PIECES)
 
 
-def _ranked(families: list[list[str]], rank: int) -> list[str]:
-    return [family[rank] for family in families if rank < len(family)]
+def _ranked(families: dict[str, list[str]], ordered: list[str], rank: int) -> list[str]:
+    return [families[word][rank] for word in ordered if rank < len(families[word])]
 
 
 class _Parser:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, first: First = lambda word: False) -> None:
         self.text = text
+        self.first = first
         self.at = 0
         self.depth = 0
         self.count = 0
+        self.words = 0
         self.starts: list[int] = []
         self.foreign = False  # inside text whose positions are not those of `text`
+        self.timed = False  # after `time`, which the other grammar takes for a program
         self.problems: list[str] = []
         # Here-documents whose lines come after the next newline: delimiter, literal, tabs.
         self.pending: list[tuple[str, bool, bool, Document]] = []
@@ -163,7 +185,7 @@ class _Parser:
     def pieces(self, start: int) -> list[Command]:
         """What could be commands in the text from `start` on."""
         found: list[Command] = []
-        for piece in cut(self.text[start:]):
+        for piece in cut(self.text[start:], self.first):
             parser = _Parser(piece)
             parser.foreign = True
             try:
@@ -262,9 +284,11 @@ class _Parser:
         while (word := self.reserved()) in {"!", "time"}:
             self.at += len(word)
             self.blanks()
-            if word == "time" and self.text.startswith("-p", self.at):
-                self.at += 2
-                self.blanks()
+            if word == "time":
+                self.timed = True
+                if self.text.startswith("-p", self.at):
+                    self.at += 2
+                    self.blanks()
         commands = [self.command()]
         while True:
             self.blanks()
@@ -289,6 +313,8 @@ class _Parser:
         word = self.reserved()
         if word == "coproc":
             return self.coprocess()
+        if word or self.text.startswith("(", self.at):
+            self.timed = False
         compound = self.compound(word)
         if compound is not None:
             redirects: list[Redirect] = []
@@ -482,7 +508,7 @@ class _Parser:
         while True:
             self.separators()
             text = self.text
-            if self.at >= len(text):
+            if self.at >= len(text) or len(words) > _MAX_OPERANDS:
                 raise Doubt("an end without ]]")
             if _TEST_END.match(text, self.at):
                 self.at += 2
@@ -509,8 +535,7 @@ class _Parser:
         words: list[Raw] = []
         arrays: list[Raw] = []
         redirects: list[Redirect] = []
-        first = start
-        end = start
+        begin = end = start
         while True:
             self.blanks()
             if self.at >= size:
@@ -530,7 +555,7 @@ class _Parser:
                 literal = words[0].literal if len(words) == 1 else None
                 if literal is None or assignments or redirects:
                     raise Doubt("an unexpected (")
-                if not self.foreign:
+                if begin in self.starts[-1:]:
                     self.starts.pop()
                 return self.function(literal)
             if not words or words[0].source in _DECLARING:
@@ -547,11 +572,11 @@ class _Parser:
             words.append(self.word())
             end = self.at
             if len(words) == 1:
-                first = begin
                 if "\\\n" in words[0].source and words[0].literal in _WORDS_RESERVED:
                     raise Doubt("a keyword in two lines")
-                if not self.foreign:
-                    self.starts.append(first)
+                if not self.foreign and not self.timed:
+                    self.starts.append(begin)
+                self.timed = False
         if not (words or assignments or redirects):
             raise Doubt(f"an unexpected {text[self.at : self.at + 1] or 'end'}")
         return Simple(
@@ -604,6 +629,8 @@ class _Parser:
         if "\n" in text:
             raise Doubt("a here-document with a strange end")
         document = Document()
+        if len(self.pending) > _MAX_DOCUMENTS:
+            raise TooMuch("has more here-documents than are read")
         self.pending.append((text, literal, op == "<<-", document))
         return Redirect(op, delimiter, document)
 
@@ -648,6 +675,9 @@ class _Parser:
         """A word that begins here. `pattern`: an operand of `[[`, where ( and | may stand."""
         text = self.text
         start = self.at
+        self.words += 1
+        if self.words > MAX_WORDS:
+            raise TooMuch("has more words than are read")
         plain = _PLAIN.match(text, start)
         if plain is not None:
             self.at = plain.end()
@@ -657,6 +687,8 @@ class _Parser:
         size = len(text)
         nested = 0
         while self.at < size:
+            if len(parts) > _MAX_PARTS:
+                raise TooMuch("has a word of more parts than are read")
             match = _ORDINARY.match(text, self.at)
             if match is not None:
                 self.at = match.end()
@@ -771,6 +803,7 @@ class _Parser:
         return Literal(plain, True)
 
     def backticks(self, *, quoted: bool) -> Part:
+        self.count_one()
         text = self.text
         at = self.at + 1
         while at < len(text) and text[at] != "`":
@@ -796,6 +829,7 @@ class _Parser:
 
     def substitution(self, kind: str, *, quoted: bool) -> Part:
         """`$( … )` and its kin, after the opening."""
+        self.count_one()
         pending, self.pending = self.pending, []
         start = self.at
         script = self.inner((")",))

@@ -7,8 +7,7 @@ import os
 from supervisor.effects.files import Place
 from supervisor.effects.programs.invocation import run_effect
 from supervisor.effects.reading import Reading, Word
-from supervisor.effects.shell.state import State
-from supervisor.effects.shell.walk import Around, Walker
+from supervisor.effects.shell.walk import BUDGET, Walker
 from supervisor.model import Effect
 
 
@@ -24,13 +23,8 @@ def shell_effects(command: str, cwd: str, place: Place) -> tuple[Effect, ...]:
     A text that nobody would write (unseen characters, beyond the limits) also has the effect
     `other` on "unreadable command", which no preset allows without asking.
     """
-    reading = Reading()
-    walker = Walker(place, reading)
-    try:
-        walker.text(command, State(place, (os.path.realpath(cwd),)), Around())
-        walker.remaining()
-    except RecursionError:
-        walker.unreadable("is nested deeper than is read")
+    reading = Reading(budget=BUDGET)
+    Walker(place, reading).whole(command, os.path.realpath(cwd))
     effects = reading.effects
     if not effects:
         return (run_effect([Word("true")]),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob as globbing
 import itertools
 import os
@@ -42,6 +43,8 @@ from supervisor.effects.shell.syntax import (
 from supervisor.model import Effect, Verb
 
 _MAX_DEPTH = 16
+BUDGET = 5_000  # steps, of a command a few
+_LAST_BUDGET = 1_000  # for the pieces of a text that has used it up
 _MAX_ROUNDS = 8  # of a loop over known words
 _MAX_FILE = 65_536  # bytes of a script that is followed
 _NETWORK_FILE = re.compile(r"/dev/(?:tcp|udp)/([^/]+)/([^/]+)")
@@ -68,6 +71,10 @@ class Around:
     depth: int = 0
     environment: tuple[tuple[str, str], ...] = ()  # exact variables a parent gave
     feed: tuple[Word, ...] = ()  # files that the command before names on its output
+
+
+class Exhausted(Exception):
+    """The text has more in it than is judged: loops in loops, functions that call functions."""
 
 
 class Walker:
@@ -115,6 +122,24 @@ class Walker:
 
     # ── Texts ───────────────────────────────────────────────────────────────────────────
 
+    def whole(self, text: str, cwd: str) -> None:
+        """Judge the text of a call."""
+        start = State(self.place, (cwd,))
+        try:
+            self.text(text, start.fork(), Around())
+            self.remaining()
+            return
+        except Exhausted:
+            reason = "has more in it than is judged"
+        except RecursionError:
+            reason = "is nested deeper than is read"
+        self.unreadable(reason)
+        self.functions.clear()
+        self.doubts.clear()
+        self.reading.budget = _LAST_BUDGET
+        with contextlib.suppress(Exhausted, RecursionError):
+            self.list(grammar.in_pieces(text, reason, _is_known), start, Around())
+
     def text(self, text: str, state: State, around: Around) -> None:
         """Judge a text that a shell reads."""
         if around.depth > _MAX_DEPTH:
@@ -124,7 +149,7 @@ class Walker:
             self.unreadable(fault)
             text = text.encode("utf-8", "replace").decode()
             text = _STRANGE.sub("", text)
-        script = grammar.parse(text)
+        script = grammar.parse(text, _is_known)
         reasons = list(script.problems)
         if script.excessive:
             self.unreadable(reasons[0])
@@ -137,6 +162,11 @@ class Walker:
         outer, self.around = self.around, around
         self.list(script, state, around)
         self.around = outer
+
+    def spend(self, steps: int = 1) -> None:
+        self.reading.budget -= steps
+        if self.reading.budget <= 0:
+            raise Exhausted
 
     def unreadable(self, why: str) -> None:
         """The text is nothing that anybody would write: it is not allowed without asking."""
@@ -267,8 +297,10 @@ class Walker:
         state.merge(before)
 
     def round(self, loop: Loop, value: str | None, state: State, around: Around) -> None:
+        self.spend()
         if loop.variable:
-            state.assign(loop.variable, value)
+            counts = loop.words is not None and all(map(builtins.is_number, loop.words))
+            state.assign(loop.variable, value, number=counts)
         if loop.condition is not None:
             self.list(loop.condition, state, around)
         self.list(loop.body, state, around)
@@ -333,11 +365,7 @@ class Walker:
 
     def simple(self, simple: Simple, state: State, around: Around) -> State | None:
         reading = self.reading
-        reading.budget -= 1
-        if reading.budget <= 0:
-            if reading.budget == 0:
-                self.unreadable("has more in it than is judged")
-            return None
+        self.spend()
         self.printed = None
         outer, self.fetched = self.fetched, False
         outer_around, self.around = self.around, around
@@ -423,6 +451,7 @@ class Walker:
 
     def call(self, name: str, found: Sequence[Word], state: State, around: Around) -> None:
         """A function of this text."""
+        self.spend()
         body = state.functions[name]
         self.functions.pop(name, None)
         if around.depth >= _MAX_DEPTH:
@@ -580,6 +609,7 @@ class Walker:
 
     def redirects(self, redirects: Sequence[Redirect], state: State, around: Around) -> Around:
         for redirect in redirects:
+            self.spend(4)
             if redirect.document is not None:
                 body = words.text(redirect.document.text, state, self)
                 around = replace(
@@ -603,16 +633,18 @@ class Walker:
                 if redirect.op == "<":
                     around = replace(around, stdin="pipe", downloaded=self.fetched)
                 continue
-            self.redirected(redirect, target, state)
+            self.redirected(redirect, target, state, around)
             if redirect.op in {"<", "<>"}:
                 fetched = target.text in self.downloads
                 around = replace(around, stdin="file", stdin_text="", downloaded=fetched)
         return around
 
-    def redirected(self, redirect: Redirect, target: Word, state: State) -> None:
+    def redirected(self, redirect: Redirect, target: Word, state: State, around: Around) -> None:
         """A file is opened."""
         if network := _NETWORK_FILE.fullmatch(target.text):
             self.reading.add(Effect(Verb.CONNECT, f"{network[1]}:{network[2]}", {}))
+            return
+        if around.elsewhere:
             return
         if redirect.target.special:
             target = replace(target, glob=bool(re.search(r"[*?\[]", target.text)))

@@ -21,6 +21,8 @@ from supervisor.effects.shell.syntax import (
 
 _MAX_BRACES = 64
 _MAX_VALUE = 65_536  # characters of a word
+_MAX_POSITIONAL = 256
+_MAX_TRIMMED = 100  # characters of a value that is cut by a pattern
 _WILD = re.compile(r"[*?\[]")
 _SEQUENCE = re.compile(
     r"(?:(-?\d{1,6})\.\.(-?\d{1,6})|([A-Za-z])\.\.([A-Za-z]))(?:\.\.-?(\d{1,6}))?"
@@ -112,9 +114,9 @@ class _Builder:
 
     def flush(self) -> None:
         if self.begun:
-            self.words.append(
-                Word("".join(self.pieces), self.exact, self.glob, self.quoted, self.begins)
-            )
+            text = "".join(self.pieces)
+            glob = self.glob and text != "["  # the program of that name
+            self.words.append(Word(text, self.exact, glob, self.quoted, self.begins))
         self.clear()
 
     def finish(self) -> list[Word]:
@@ -142,6 +144,11 @@ class _Builder:
             self.begins = "".join(self.pieces)
         self.begun = True
         self.exact = False
+
+    def number(self) -> None:
+        """Some number: as good as a wildcard to whoever asks which file is meant."""
+        self.add("*", quoted=True)
+        self.glob = True
 
     def value(self, value: str | None, *, quoted: bool) -> None:
         """A value that was expanded."""
@@ -172,13 +179,15 @@ class _Builder:
                 self.value(self.judge.substitute(part, self.state), quoted=part.quoted)
             case Arithmetic():
                 calculate(part, self.state, self.judge)
-                self.unknown()
+                self.number()
 
     def parameter(self, part: Parameter) -> None:
         name, operator = part.name, part.operator
         if not operator:
             if name in {"@", "*"} and self.splitting:
                 self.positionals(name, quoted=part.quoted)
+            elif self.state.value(name) is None and self.state.is_number(name):
+                self.number()
             else:
                 self.value(self.state.value(name), quoted=part.quoted)
             return
@@ -200,7 +209,7 @@ class _Builder:
                 self.aside(part.argument)
                 self.value(known or None, quoted=part.quoted)
             case "#name":
-                self.unknown()
+                self.number()
             case "%" | "%%" | "#" | "##":
                 self.value(self.trimmed(part, known), quoted=part.quoted)
             case _:
@@ -232,7 +241,7 @@ class _Builder:
     def trimmed(self, part: Parameter, known: str | None) -> str | None:
         """`${name%pattern}` and its kin."""
         pattern = self.aside(part.argument)
-        if known is None or not pattern.exact or len(known) > 1024:
+        if known is None or not pattern.exact or len(known) > _MAX_TRIMMED:
             return None
         lengths = range(len(known) + 1)
         if part.operator in {"%", "##"}:
@@ -247,7 +256,7 @@ class _Builder:
 
     def positionals(self, name: str, *, quoted: bool) -> None:
         values = self.state.positional
-        if values is None:
+        if values is None or len(values) > _MAX_POSITIONAL:
             self.unknown()
         elif quoted and name == "*":
             self.add(" ".join(values), quoted=True)
@@ -311,7 +320,7 @@ def _braces(parts: Sequence[Part]) -> list[tuple[Part, ...]]:
             atoms += part.text
         else:
             atoms.append(part)
-    expanded = _expand(atoms, [_MAX_BRACES])
+    expanded = _expand(atoms, [_MAX_BRACES]) if atoms.count("{") <= _MAX_BRACES else None
     if expanded is None:
         return [(*parts, Parameter("", True))]
     return [_together(one) for one in expanded]
@@ -375,7 +384,7 @@ def _sequence(atoms: list[Part | str]) -> list[list[Part | str]] | None:
     step = int(match[5] or 1) or 1
     values = range(low, high + 1, step) if low <= high else range(low, high - 1, -step)
     if len(values) > _MAX_BRACES:
-        return [[Parameter("", True)]]
+        return [[Parameter("RANDOM", True)]]  # one of many numbers
     width = max(len(match[1]), len(match[2])) if match[1] and _padded(match) else 0
     texts = [chr(v) if match[3] else str(v).zfill(width) for v in values]
     return [[*t] for t in texts]
