@@ -204,12 +204,17 @@ def _text(row: Mapping[str, Any], key: str) -> str:
 
 def _evaluation(id: Any, effects: Sequence[Effect], decision: Decision) -> Evaluation:
     runs = [effect for effect in effects if effect.verb is Verb.RUN]
+    unreadable = any(
+        effect.verb is Verb.OTHER and effect.attributes.get("kind") == ToolKind.SHELL.value
+        for effect in effects
+    )
     reasons = [decision.reason, decision.hint]
     reasons += dict.fromkeys(str(run.attributes.get("why", "")) for run in runs)
     return Evaluation(
         id=id,
         decision=decision.outcome,
-        inspectable=not any(run.attributes.get("uninspectable", True) for run in runs),
+        inspectable=not unreadable
+        and not any(run.attributes.get("uninspectable", True) for run in runs),
         known=all(run.attributes.get("known", False) for run in runs),
         lease=decision.lease and decision.outcome is not Outcome.DENY,
         effects=tuple(shown(effect) for effect in effects),

@@ -89,4 +89,6 @@ def test_what_cannot_be_read_runs_contained_and_without_a_lease(tmp_path: Path) 
 
 def test_a_command_that_is_not_text_is_not_allowed(tmp_path: Path) -> None:
     for text in ("ls \udc80", "ls \0", "\x1b[2Jls", "ls \u202e"):
-        assert evaluator(tmp_path).evaluate({"command": text}).decision is not Outcome.ALLOW
+        evaluation = evaluator(tmp_path).evaluate({"command": text})
+        assert evaluation.decision is not Outcome.ALLOW
+        assert not evaluation.inspectable
