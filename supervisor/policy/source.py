@@ -51,6 +51,8 @@ class Policy:
     body: dict[str, Any] = field(hash=False, compare=False, repr=False)  # Cedar's JSON form
 
 
+# A misspelt @ask would allow what it should ask about, so no other annotation is taken.
+_ANNOTATION = re.compile(r"id|description|hint|ask|itl|risk|(?:not_)?match\d*")
 _TOKEN = re.compile(r"""//[^\n]*|"(?:\\.|[^"\\])*"|;|[^\s/";]+|/""", re.DOTALL)
 
 
@@ -93,6 +95,9 @@ def _policy(source: PolicySource, offset: int, text: str, schema: cedarpy.Schema
         raise _error(source, offset, text, "templates (?principal, ?resource) are not used here")
     body: dict[str, Any] = static[0]
     notes: dict[str, str] = {k: v or "" for k, v in body.get("annotations", {}).items()}
+    for name in notes:
+        if not _ANNOTATION.fullmatch(name):
+            raise _error(source, offset, text, f"there is no annotation `{name}`")
     line, _ = _line_column(source.text, offset)
     permits = body["effect"] == "permit"
     ask = notes.get("ask", notes.get("itl"))

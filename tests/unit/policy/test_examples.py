@@ -83,6 +83,12 @@ def test_a_failing_example_is_named_by_file_and_line(note: str, says: str, tmp_p
         CedarEngine.load().tightened([PolicySource("mine.cedar", text, Layer.PROJECT)])
 
 
+@pytest.mark.parametrize("name", ["aks", "matches", "Ask", "deny"])
+def test_a_misspelt_annotation_is_an_error(name: str) -> None:
+    with pytest.raises(PolicyError, match=rf"mine\.cedar:2:2: there is no annotation `{name}`"):
+        policy(f'\n@{name}("x") permit (principal, action, resource);')
+
+
 def test_the_presets_uphold_their_own_examples() -> None:
     for preset in ("standard", "strict"):
         check(CedarEngine.load(preset).policies)
