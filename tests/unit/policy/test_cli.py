@@ -154,6 +154,22 @@ def test_explain_of_nothing_is_a_usage_error(run: Run, words: tuple[str, ...]) -
     assert err.startswith("taskpass: ")
 
 
+def test_explain_takes_a_call_from_the_history(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    call = {"kind": "call.opened", "tier": "A", "outcome": "allow", "reason": "ordinary programs"}
+    history = [
+        call | {"call": "c-1", "preview": "git status", "effects": ["run git"]},
+        call | {"call": "c-2", "preview": "Read read /x", "effects": ["read /x"]},
+    ]
+    monkeypatch.setattr("supervisor.cli.policy._history", lambda kinds: history)
+    code, out, _ = run("explain", "--call", "c-1")
+    assert code == 0
+    assert out.startswith("on record: allow: ordinary programs\nallow, contained: ")
+    assert run("explain", "--call", "c-3")[0] == 1
+    code, _, err = run("explain", "--call", "c-2")
+    assert code == 2
+    assert "read /x" in err
+
+
 # ── eval ────────────────────────────────────────────────────────────────────────────────────
 
 
