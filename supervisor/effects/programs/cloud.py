@@ -62,6 +62,7 @@ _REMOTE = re.compile(
 )
 _AWS_OUTPUTS = names("get-object invoke get-export synthesize-speech")
 _SERVICE_FIRST = names("aws gcloud az")  # their first word names a service, whatever it says
+_PAGED = names("aws gcloud az")  # their help opens in a pager
 _STORES = names("s3cmd s5cmd mc b2")
 _UPLOADS = names("put cp mv sync mirror upload upload-file")
 _BUCKET = re.compile(r"(?:s3|gs|azure|b2|oss|cos|r2)://", re.IGNORECASE)
@@ -113,6 +114,8 @@ def cloud(invocation: Invocation, words: Sequence[Word]) -> None:
     before = invocation.table.key[1:]
     text = " ".join([*before, *(word.text for word in operation)])
     if not text or any(word.text in {"help", "--help", "-h"} for word in words):
+        if system in _PAGED:
+            invocation.act = "interactive"
         return
     if all(word.text in {"--version", "version"} for word in words):
         return

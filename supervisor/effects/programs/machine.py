@@ -32,6 +32,8 @@ def sysctl(invocation: Invocation, words: Sequence[Word]) -> None:
     sets = any("=" in word.text or not word.exact for word in given.operands)
     if sets or given.has("-w", "--write", "-p", "--load", "--system", "-f"):
         invocation.act = "system"
+    if any(".." in word.text for word in given.operands):
+        invocation.opaque("is given a name that leaves its own directory")
 
 
 @reader
