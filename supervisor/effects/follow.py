@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 _MAX_FILE = 65_536  # bytes
 
@@ -29,3 +32,101 @@ def file_text(path: str) -> str | None:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         return None
+
+
+_RULE = re.compile(r"^@?([A-Za-z0-9_./%-][^:=#\n]*?):(?!=)([^=;#\n]*)(?:;([^\n]*))?(?:#.*)?$")
+_SETTING = re.compile(r"^(?:export\s+)?([A-Za-z_][\w-]*)\s*(?::{0,3}=|\?=)\s*(.*?)\s*$")
+_JUST_RULE = re.compile(r"^@?([A-Za-z_][\w-]*)([^:=\n]*):(?!=)([^#\n]*)(?:#.*)?$")
+_UNKNOWN = '"$TASKPASS_UNKNOWN"'  # a value that only the builder knows, as the shell sees it
+_MAX_TARGETS = 64
+
+
+@dataclass(slots=True)
+class Target:
+    """A target of a build file: what it needs first, and the lines that make it."""
+
+    needs: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+
+def make_text(text: str, goals: Sequence[str], given: Mapping[str, str]) -> str | None:
+    """The shell text that `make GOAL…` runs by the Makefile `text`, each line on its own.
+
+    Without goals it is that of the first target. `given` are variables from the command line.
+    Values that only make knows stand as a variable that is not set. None when a goal is not written out in the file.
+    """
+    targets: dict[str, Target] = {}
+    settings: dict[str, str] = {}
+    current: list[Target] = []
+    for line in re.sub(r"\\\n[ \t]*", " ", text).split("\n"):
+        if line.startswith("\t"):
+            for target in current:
+                target.lines.append(line.strip())
+            continue
+        setting, rule = _SETTING.match(line), _RULE.match(line)
+        if setting:
+            settings[setting[1]] = setting[2]
+        elif rule:
+            current = [targets.setdefault(name, Target()) for name in rule[1].split()]
+            for target in current:
+                target.needs += rule[2].replace("|", " ").split()
+                target.lines += [rule[3].strip()] if rule[3] else []
+        elif line.strip() and not line.startswith("#"):
+            current = []
+    settings.update(given)
+    first = next((name for name in targets if not name.startswith(".")), "")
+    lines = _lines(targets, [*goals] or [first])
+    if lines is None:
+        return None
+    return "\n".join(f"({_expanded(line.lstrip('@-+ '), settings)})" for line in lines if line)
+
+
+def just_text(text: str, goals: Sequence[str], given: Mapping[str, str]) -> str | None:
+    """As `make_text`, for a justfile, of whose values none is followed."""
+    del given
+    targets: dict[str, Target] = {}
+    current = Target()
+    for line in re.sub(r"\\\n[ \t]*", " ", text).split("\n"):
+        rule = _JUST_RULE.match(line)
+        if line[:1] in {" ", "\t"}:
+            current.lines.append(line.strip())
+        elif rule:
+            current = targets.setdefault(rule[1], Target())
+            current.needs += re.sub(r"[()&]", " ", rule[3]).split()
+        elif line.strip():
+            current = Target()
+    lines = _lines(targets, [*goals] or list(targets)[:1])
+    if lines is None or any(line.startswith("#!") for line in lines):
+        return None
+    lines = [re.sub(r"\{\{.*?\}\}", _UNKNOWN, line.lstrip("@-")) for line in lines]
+    return "\n".join(f"({line})" for line in lines if line)
+
+
+def _lines(targets: Mapping[str, Target], goals: Sequence[str]) -> list[str] | None:
+    """The lines of `goals` and of all that they need."""
+    if not all(goal in targets for goal in goals):
+        return None
+    lines: list[str] = []
+    waiting, done = list(goals), set[str]()
+    while waiting and len(done) < _MAX_TARGETS:
+        name = waiting.pop()
+        if name in done or name not in targets:
+            continue
+        done.add(name)
+        waiting += targets[name].needs
+        lines += targets[name].lines
+    return lines
+
+
+def _expanded(line: str, settings: Mapping[str, str], depth: int = 0) -> str:
+    """`line` with the values of make's variables, as far as the file writes them out."""
+
+    def value(match: re.Match[str]) -> str:
+        if match[0] == "$$":
+            return "$"
+        known = settings.get(match[1] or match[2] or match[3] or "")
+        if known is None or depth > 4:
+            return _UNKNOWN
+        return _expanded(known, settings, depth + 1)
+
+    return re.sub(r"\$\$|\$\(([^()]*)\)|\$\{([^{}]*)\}|\$([A-Za-z@<^?*%+])", value, line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from supervisor.effects.files import within
 from supervisor.effects.follow import file_text
@@ -79,7 +80,6 @@ def read_script(
     if word.text in {"-", "/dev/stdin"}:
         read_input(invocation, language, arguments)
         return
-    mark = len(invocation.reading.effects)
     if where.elsewhere or not invocation.read(word) or word.glob:
         invocation.opaque(f"runs the program in {word.text}")
         return
@@ -100,9 +100,13 @@ def read_script(
     mark = len(invocation.reading.effects)
     run_text(invocation, Word(text), language, arguments)
     if own:
-        # What cannot be told of it is what `project` says already.
-        kept = [effect for effect in invocation.reading.effects[mark:] if not _vague(effect)]
-        invocation.reading.effects[mark:] = kept
+        forget_vague(invocation, mark)
+
+
+def forget_vague(invocation: Invocation, mark: int) -> None:
+    """Of the project's own code, what cannot be told is what `project` says already."""
+    kept = [effect for effect in invocation.reading.effects[mark:] if not _vague(effect)]
+    invocation.reading.effects[mark:] = kept
 
 
 def _vague(effect: Effect) -> bool:
@@ -145,8 +149,6 @@ def run_text(
 
 def run_shell(invocation: Invocation, text: Word, arguments: Sequence[Word]) -> None:
     """A shell runs `text`; `arguments` are `$0`, `$1` and so on."""
-    from dataclasses import replace
-
     known = all(word.exact and not word.glob for word in arguments)
     positional = tuple(word.text for word in arguments[1:]) if known else None
     invocation.script(text, replace(invocation.deeper(), positional=positional))

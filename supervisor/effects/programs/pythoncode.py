@@ -317,7 +317,8 @@ class _Reader:
             if module in _PURE:
                 tail = qualified[len(module) + 1 :].split(".")
                 if not any(
-                    part in sys.stdlib_module_names or (part.startswith("_") and part not in _SEEN)
+                    (part in sys.stdlib_module_names and part != module.rpartition(".")[2])
+                    or (part.startswith("_") and part not in _SEEN)
                     for part in tail
                 ):
                     return

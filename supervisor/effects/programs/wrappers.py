@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -35,9 +36,7 @@ def environment(invocation: Invocation, words: Sequence[Word]) -> None:
         elif re.fullmatch(r"-[iv0]*S.+", text, re.DOTALL):
             split_text, length = text.partition("S")[2], 1
         if length:
-            if not word.exact or _SPLIT.search(split_text):
-                invocation.opaque("splits a text by rules of its own")
-            words[index : index + length] = [Word(part) for part in split_text.split()]
+            words[index : index + length] = _split_text(invocation, replace(word, text=split_text))
             break
     given = take(invocation, words)
     for option, value in given.options:
@@ -47,6 +46,19 @@ def environment(invocation: Invocation, words: Sequence[Word]) -> None:
     while operands and "=" in operands[0].text:  # any word that has one, says env
         apply(invocation, "assign", operands.pop(0))
     rest(invocation, "program", operands)
+
+
+def _split_text(invocation: Invocation, word: Word) -> list[Word]:
+    """The words of `env -S TEXT`; escapes and variables are not followed."""
+    parts = word.text.split()
+    if not word.exact or re.search(r"[\\$#]", word.text):
+        invocation.opaque("splits a text by rules of its own")
+    else:
+        try:
+            parts = shlex.split(word.text)
+        except ValueError:
+            invocation.opaque("splits a text by rules of its own")
+    return [Word(part) for part in parts]
 
 
 @reader
