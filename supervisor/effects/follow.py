@@ -53,7 +53,8 @@ def make_text(text: str, goals: Sequence[str], given: Mapping[str, str]) -> str 
     """The shell text that `make GOAL…` runs by the Makefile `text`, each line on its own.
 
     Without goals it is that of the first target. `given` are variables from the command line.
-    Values that only make knows stand as a variable that is not set. None when a goal is not written out in the file.
+    Values that only make knows stand as a variable that is not set. None when a goal is not
+    written out in the file.
     """
     targets: dict[str, Target] = {}
     settings: dict[str, str] = {}

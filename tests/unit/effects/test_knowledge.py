@@ -61,7 +61,8 @@ def test_a_second_table_of_a_program_is_a_fault_and_makes_it_unknown():
 
 def test_aliases_and_likeness_carry_subcommands():
     tables = _tables(
-        '["docker"]\nalso = ["dk"]\nflags = "-D"\n["docker ps"]\nflags = "-a"\n["podman"]\nlike = "docker"\n'
+        '["docker"]\nalso = ["dk"]\nflags = "-D"\n["docker ps"]\nflags = "-a"\n'
+        '["podman"]\nlike = "docker"\n'
     )
     for name in ("docker", "dk", "podman"):
         program = tables.table((name,))

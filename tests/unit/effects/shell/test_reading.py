@@ -95,25 +95,58 @@ def test_text_is_not_taken_for_a_program(command: str, tmp_path: Path) -> None:
     "command",
     [
         "$X",
-        "$(echo rm) -rf x",
-        "`echo rm` x",
-        "r{m,} x",
+        "$(cat name) -rf x",
+        "r$((0))m x",
+        "./*/x",
+        "${!X}",
+        "${X@P}",
         "echo 'open",
         'echo "$(',
-        "f() { :; }",
-        "case x in a) b;; esac",
+        "cat <<EOF\nno end",
+        "a() ( b",
+        "a=(x",
+        "echo $[1+1]",
+        "case x in a) b;; ",
+        "if true; then x",
+        "echo a(b)",
+        "coproc",
         "LD_PRELOAD=./x.so ls",
+        "env LD_PRELOAD=./x.so ls",
         "export PATH=/x",
-        "alias ls=rm",
-        "git -c core.pager=x log",
-        "rm -rf $DIR",
-        "ls | xargs rm",
+        "declare -x BASH_ENV=x",
+        "typeset -i n=$X",
+        "declare -n a=b",
+        "readonly PROMPT_COMMAND=x",
         "PATH=.:$PATH",
+        "read PATH < x",
+        "alias ls=rm",
+        "hash -p ./x ls",
+        "enable -f ./x.so y",
+        "shopt -s expand_aliases",
+        "set -k",
+        'trap "$X" EXIT',
+        'eval "$X"',
+        "source <(x)",
+        ". ~/.bashrc",
+        "git -c core.pager=x log",
+        "read X; echo $((X+1))",
+        "X=$Y; ((X))",
+        "X=$(y); [[ $X -eq 1 ]]",
+        "[ -v 'a[$(x)]' ]",
+        "printf -v 'a[$(x)]' y",
+        "unset 'a[$(x)]'",
+        "let 'a[$(x)]'",
+        "mapfile -C x a",
+        "fc -s",
+        "cat > $X",
+        "cat \u00a0x\u00a0 | $Y",
     ],
 )
-def test_what_cannot_be_read_says_so(command: str, tmp_path: Path) -> None:
+def test_what_cannot_be_read_says_so_and_why(command: str, tmp_path: Path) -> None:
     effects = shell_effects(command, str(tmp_path))
-    assert any(e.attributes.get("uninspectable") for e in effects)
+    opaque = [effect for effect in effects if effect.attributes.get("uninspectable")]
+    assert opaque
+    assert all(effect.attributes["why"] for effect in opaque)
 
 
 @pytest.mark.parametrize(
@@ -124,8 +157,32 @@ def test_what_cannot_be_read_says_so(command: str, tmp_path: Path) -> None:
         "echo $HOME",
         "cat 'a b.txt' > out",
         "pytest -q 2>&1 | tail -5",
-        "npm test -- checkout",
         "(cd sub && ls)",
+        "echo $$ $? $RANDOM",
+        "set -euo pipefail; ls",
+        "for f in a b; do cat $f; done",
+        "i=0; while [ $i -lt 3 ]; do i=$((i+1)); echo $i; done",
+        "n=$(ls | wc -l); echo $((n + 1))",
+        'while IFS= read -r line; do echo "$line"; done < a.txt',
+        'f() { echo "$1"; }; f x',
+        "diff <(sort a) <(sort b)",
+        "if [ -f a ]; then cat a; else echo none; fi",
+        "case $1 in a|b*) ls;; *) pwd;; esac",
+        "[[ -n $X && $X == a* ]] && echo y",
+        "trap 'rm -f /tmp/x' EXIT",
+        "cat > out <<'EOF'\n$(not run) `nor this`\nEOF",
+        "cat > out <<-EOF\n\t$X\n\tEOF",
+        "X=1 ls",
+        "GIT_PAGER=cat git log",
+        "export CI=1",
+        "exec 2>&1",
+        "echo a \\\n  b",
+        "{ echo a; echo b; } > out",
+        "ls 2>/dev/null || true",
+        "time ls",
+        "! ls",
+        "echo {a,b}{1..3}",
+        "coproc cat",
     ],
 )
 def test_plain_commands_are_read_completely(command: str, tmp_path: Path) -> None:
@@ -155,41 +212,6 @@ def test_where_an_interpreter_gets_its_program(
     command: str, program: str, source: str, tmp_path: Path
 ) -> None:
     assert attribute(shell_effects(command, str(tmp_path)), program, "source") == source
-
-
-@pytest.mark.parametrize(
-    ("command", "act"),
-    [
-        ("git push", "push"),
-        ("git -C sub push origin x", "push"),
-        ("git --unknown push", "push"),
-        ("git --unknown value push", "push"),
-        ("git --git-dir /x push", "push"),
-        ("gh -R a/b workflow run deploy.yml", "outward"),
-        ("npm --prefix x publish", "outward"),
-        ("terraform -chdir=x apply", "outward"),
-        ("kubectl -n api delete pod x", "outward"),
-        ("docker push x", "outward"),
-        ("gh auth token", "reveal"),
-        ("git credential fill", "reveal"),
-        ("gh api -X DELETE /repos/a/b", "outward"),
-        ("gh api repos/a/b/issues -f title=x", "post"),
-        ("gh pr list", ""),
-        ("gh api repos/a/b", ""),
-        ("git status", ""),
-        ("npm ci", ""),
-        ("npm install left-pad", "install"),
-        ("pip install -r requirements.txt", ""),
-        ("kubectl get pods", ""),
-        ("aws s3 ls", ""),
-        ("aws s3 rm s3://x", "outward"),
-    ],
-)
-def test_acts_of_subcommands(command: str, act: str, tmp_path: Path) -> None:
-    effects = shell_effects(command, str(tmp_path))
-    acts = {str(e.attributes["act"]) for e in effects if e.verb is Verb.RUN}
-    assert act in acts
-    assert act or acts == {""}
 
 
 def test_redirections_and_operands_are_files(tmp_path: Path) -> None:
@@ -248,9 +270,10 @@ def test_a_link_is_followed_and_its_own_name_counts_too(tmp_path: Path) -> None:
 
 
 def test_find_deletes_below_its_roots(tmp_path: Path) -> None:
-    for command in ("find /etc -delete", "find /etc -exec rm {} +"):
-        deleted = on_files(shell_effects(command, str(tmp_path)), Verb.DELETE)
-        assert deleted == {"/etc/{}"}
+    for command in (f"find {tmp_path} -delete", f"find {tmp_path} -exec rm {{}} +"):
+        deleted = on_files(shell_effects(command, "/"), Verb.DELETE)
+        assert deleted
+        assert all(path.startswith(str(tmp_path)) for path in deleted)
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
