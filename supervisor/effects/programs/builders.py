@@ -219,6 +219,20 @@ def go_install(invocation: Invocation, words: Sequence[Word]) -> None:
 
 
 @reader
+def debugger(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`gdb [OPTION…] [PROGRAM | --args PROGRAM WORD…]`: what follows the program is its own."""
+    texts = [word.text for word in words]
+    marks = [texts.index(mark) for mark in ("--args", "-args") if mark in texts]
+    given = split(words[: min(marks) + 2] if marks else words, 0, invocation.table)
+    for problem in given.problems:
+        invocation.opaque(problem)
+    invocation.given = given
+    if given.has("-p", "--pid"):
+        invocation.act = "debug"
+    apply_given(invocation, given)
+
+
+@reader
 def debugger_command(invocation: Invocation, words: Sequence[Word]) -> None:
     """A command of gdb or lldb: those that cannot run a shell or call functions are known."""
     (word,) = words

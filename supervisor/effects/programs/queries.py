@@ -16,7 +16,7 @@ _JQ_FLAGS = re.compile(
     r"stream-errors|seq|help|version|build-configuration|yaml-output|yaml-input|"
     r"yaml-roundtrip|toml-output|xml-output|raw|from|to)|-[yYVt]"
 )
-_JQ_IMPORTS = re.compile(r"\b(?:import|include)\b|\binput_filename\b\s*\|\s*import")
+_JQ_IMPORTS = re.compile(r"(?<![.\w$])(?:import|include)\s*\"")
 _YQ_FLAGS = re.compile(
     r"-[nrCMNPjeSvVUIh0]+|-[yY]|--(?:null-input|no-colors|colors|no-doc|prettyPrint|unwrapScalar|"
     r"exit-status|tojson|verbose|version|header-preprocess|nul-output|string-interpolation|"
@@ -25,7 +25,7 @@ _YQ_FLAGS = re.compile(
     r"(?:xml|csv|tsv|lua|properties|json|yaml)-[\w-]+|front-matter|security-[\w-]+)=\S*|-f=?\w+"
 )
 _YQ_VALUES = frozenset({"-o", "-p", "-I", "-f", "--output-format", "--input-format", "--indent"})
-_YQ_LOADS = re.compile(r"\bload(?:_\w+)?\s*\(|\bsystem\s*\(|\bimport\b|\binclude\b")
+_YQ_LOADS = re.compile(r"\bload(?:_\w+)?\s*\(|\bsystem\s*\(|(?<![.\w$])(?:import|include)\s*\"")
 _DATA = re.compile(
     r"(?!\.[^/])[^\s|(){}\[\]=\"']+\.(?:ya?ml|json|toml|xml|csv|tsv|properties|lua)|/\S+"
 )
