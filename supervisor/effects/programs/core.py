@@ -56,6 +56,9 @@ def copy(invocation: Invocation, words: Sequence[Word]) -> None:
     sources = list(given.operands)
     target = into or (sources.pop() if len(sources) > 1 else None)
     values(invocation, given, "-t")
+    mode = given.value("--mode") if invocation.program in {"install", "ginstall"} else None
+    if mode is not None and _sets_id(mode.text):
+        invocation.act = "privilege"
     moves = invocation.table.operands[0].role == "move"
     for source in sources:
         if invocation.read(source) and moves:
@@ -195,6 +198,7 @@ def permissions(invocation: Invocation, words: Sequence[Word]) -> None:
 
 
 def _sets_id(mode: str) -> bool:
+    """Whether a program of that mode runs as its owner or group."""
     if mode.lstrip("+-=").isdigit():
         return bool(int(mode.lstrip("+-="), 8) & 0o6000) and mode[:1] != "-"
     return any("s" in part.partition(sign)[2] for part in mode.split(",") for sign in "+=")

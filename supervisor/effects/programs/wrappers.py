@@ -16,6 +16,7 @@ from supervisor.effects.programs.registry import reader
 from supervisor.effects.reading import Reading, Where, Word
 
 _SPLIT = re.compile(r'[\\$"\'#]')
+_ENV_VALUED = frozenset({"-u", "--unset", "-C", "--chdir", "-P", "-a", "--argv0"})
 _UNKNOWN = Word("", exact=False)
 _MAX_INPUT = 200  # words from a known input that are handed on
 
@@ -24,8 +25,9 @@ _MAX_INPUT = 200  # words from a known input that are handed on
 def environment(invocation: Invocation, words: Sequence[Word]) -> None:
     """`env`: `-S TEXT` is split into words, then come settings and the program."""
     words = list(words)
+    before = ""
     for index, word in enumerate(words):
-        text = word.text
+        before, text = word.text, word.text if before not in _ENV_VALUED else "-"
         if not text.startswith("-"):
             break
         split_text, length = "", 0
