@@ -439,6 +439,8 @@ class _Builtin:
         if words and words[0].text == "-v" and len(words) > 1:
             if words[1].exact and _IDENTIFIER.fullmatch(words[1].text):
                 self.state.assign(words[1].text, None)
+                if loads_code(words[1].text):
+                    self.walker.setting(words[1].text, Word("", exact=False), self.state)
             else:
                 opaque = "names a variable that is only known when it runs"
         elif words and all(word.exact and not word.glob for word in words):

@@ -427,6 +427,8 @@ class Walker:
                 return None
         if builtins.is_builtin(name):
             return builtins.run(self, name, found, state, around)
+        if name == "cat" and len(found) == 1 and around.stdin == "text":
+            self.printed = around.stdin_text
         self.external(found, state, around)
         return None
 

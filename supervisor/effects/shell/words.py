@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Protocol
 
+from supervisor.effects.environment import loads_code
 from supervisor.effects.reading import Word
 from supervisor.effects.shell.state import State
 from supervisor.effects.shell.syntax import (
@@ -222,14 +223,20 @@ class _Builder:
             # It may be set or not: the default is judged, and stands for nothing.
             self.aside(part.argument)
             if assigns:
-                self.state.assign(part.name, None)
+                self.assign(part.name)
             self.unknown()
         elif known:
             self.value(known, quoted=part.quoted)
         else:
             self.all(part.argument)
             if assigns:
-                self.state.assign(part.name, None)
+                self.assign(part.name)
+
+    def assign(self, name: str) -> None:
+        """A word gives a variable its default value."""
+        self.state.assign(name, None)
+        if loads_code(name):
+            self.judge.doubt(f"sets {name}, by which programs find their code")
 
     def aside(self, parts: Sequence[Part]) -> Word:
         """Judge `parts`, which are no part of this word."""

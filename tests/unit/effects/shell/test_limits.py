@@ -1,0 +1,77 @@
+"""Texts that nobody would write in earnest: a decision in bounded time, and never allow."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from supervisor.effects.files import Place
+from supervisor.effects.shell import shell_effects
+from supervisor.model import Effect, Verb
+
+_PLACE = Place("/work", "/home/ana")
+_BOUND = 1.0  # seconds: the goal is 0.05, and a busy machine is slow
+
+EXCESSIVE = {
+    "a megabyte of one word": "a" * 1_000_000,
+    "a megabyte of pipes": "a b|" * 250_000,
+    "binary junk": "\x00\xff\x01(<" * 30_000,
+    "10,000 equal segments": "echo a; " * 10_000,
+    "10,000 segments": "".join(f"echo {number}; " for number in range(10_000)),
+    "10,000 programs": "".join(f"x{number} y; " for number in range(10_000)),
+    "1,000 subshells": "(" * 1000 + "a" + ")" * 1000,
+    "1,000 substitutions": "$(" * 1000 + "a" + ")" * 1000,
+    "1,000 groups": "{ " * 1000 + "a" + "; }" * 1000,
+    "10,000 words": "echo " + "a " * 10_000,
+    "10,000 redirections": ">a " * 10_000,
+    "loops in loops": "for a in 1 2 3 4 5 6 7 8; do " * 12 + "ls; " + "done; " * 12,
+    "functions without end": "f() { f; f; f; }; f; ",
+    "bytes that are no text": "echo \udcff; ",
+    "a character that turns the text around": "echo \u202e; ",
+    "a character without width": "echo \u200b; ",
+    "a carriage return": "echo a\r\n",
+    "an escape": "echo \x1b[2J; ",
+}
+UNREADABLE = {
+    "open arrays": "a=(" * 20_000,
+    "open tests": "[[ (" * 15_000,
+    "open documents": "<<a " * 15_000,
+    "open quotes": '"$(' * 20_000,
+    "quotes": "'" * 60_001,
+    "backticks": "`" * 60_001,
+    "backslashes": "\\" * 60_001,
+    "parentheses": "(( " * 20_000,
+}
+
+
+def judged(text: str) -> tuple[Effect, ...]:
+    start = time.perf_counter()
+    effects = shell_effects(text, "/work", _PLACE)
+    assert time.perf_counter() - start < _BOUND
+    return effects
+
+
+@pytest.mark.parametrize("text", EXCESSIVE.values(), ids=EXCESSIVE.keys())
+def test_what_is_beyond_reading_is_never_allowed(text: str) -> None:
+    effects = judged(text)
+    assert any(e.verb is Verb.OTHER for e in effects)
+    assert any(e.attributes.get("uninspectable") for e in effects)
+
+
+@pytest.mark.parametrize("text", UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_what_is_not_closed_is_not_inspectable(text: str) -> None:
+    assert any(e.attributes.get("uninspectable") for e in judged(text))
+
+
+@pytest.mark.parametrize("filler", [v for k, v in EXCESSIVE.items() if "megabyte" not in k])
+def test_a_deletion_shows_behind_anything(filler: str) -> None:
+    effects = judged(f"{filler}\nrm -rf /srv/x")
+    assert any(e.verb is Verb.DELETE and e.resource == "/srv/x" for e in effects)
+
+
+@pytest.mark.parametrize("count", [1, 50, 51, 400, 1_000, 10_000])
+def test_no_number_of_segments_hides_one(count: int) -> None:
+    for separator in ("; ", " && ", " | ", "\n", " & "):
+        effects = judged(separator.join(["echo a"] * count + ["rm -rf /srv/x"]))
+        assert any(e.verb is Verb.DELETE and e.resource == "/srv/x" for e in effects)
