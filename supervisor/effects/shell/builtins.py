@@ -424,13 +424,12 @@ class _Builtin:
 
     def echo(self) -> None:
         words = self.words
-        escapes = False
         while words and words[0].exact and re.fullmatch(r"-[neE]+", words[0].text):
-            escapes = escapes or "e" in words[0].text
             words = words[1:]
         text = " ".join(word.text for word in words)
         plain = all(word.exact and not word.glob for word in words)
-        self.walker.printed = text + "\n" if plain and not (escapes and "\\" in text) else None
+        # Shells do not agree on what a backslash prints.
+        self.walker.printed = text + "\n" if plain and "\\" not in text else None
         self.say()
 
     def printf(self) -> None:
