@@ -180,18 +180,16 @@ def _checked(file: Path) -> str:
 
 def _explain(options: argparse.Namespace) -> int:
     from profiles import all_profiles
+    from supervisor.cli.explanation import explanation
     from supervisor.policy.evaluate import Evaluator
 
+    row, contained = _row(options)
     engine = _in_force(options.workspace)
-    row, options.contained = _row(options)
-    home = options.home
     evaluator, other = (
-        Evaluator(engine, tier, options.workspace, home, all_profiles())
-        for tier in (options.contained, not options.contained)
+        Evaluator(engine, tier, options.workspace, options.home, all_profiles())
+        for tier in (contained, not contained)
     )
-    from supervisor.cli.explanation import explanation
-
-    for line in explanation(evaluator, other, row, options.contained):
+    for line in explanation(evaluator, other, row, contained):
         print(line)
     return 0
 
