@@ -62,6 +62,7 @@ _REMOTE = re.compile(
 )
 _AWS_OUTPUTS = names("get-object invoke get-export synthesize-speech")
 _SERVICE_FIRST = names("aws gcloud az")  # their first word names a service, whatever it says
+_DEPLOY_BARE = names("vercel now surge")  # told nothing, they deploy the working directory
 _PAGED = names("aws gcloud az")  # their help opens in a pager
 _STORES = names("s3cmd s5cmd mc b2")
 _UPLOADS = names("put cp mv sync mirror upload upload-file")
@@ -113,7 +114,11 @@ def cloud(invocation: Invocation, words: Sequence[Word]) -> None:
     operation, rest = _operation(invocation, words)
     before = invocation.table.key[1:]
     text = " ".join([*before, *(word.text for word in operation)])
-    if not text or any(word.text in {"help", "--help", "-h"} for word in words):
+    asks_help = any(word.text in {"help", "--help", "-h"} for word in words)
+    if not text and system in _DEPLOY_BARE and not asks_help:
+        invocation.operate(system, "deploy", "publish")
+        return
+    if not text or asks_help:
         if system in _PAGED:
             invocation.act = "interactive"
         return
