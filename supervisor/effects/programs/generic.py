@@ -312,8 +312,12 @@ def _text(invocation: Invocation, word: Word) -> None:
 
 
 def _read(invocation: Invocation, word: Word) -> None:
-    if word.text != "-":
-        invocation.read(word)
+    if word.text == "-":
+        return
+    invocation.read(word)
+    if word.text[:1] == "@" and len(word.text) > 1:
+        # Compilers and their like take more words from a file that is named so.
+        invocation.read(replace(word, text=word.text[1:]))
 
 
 def _write(invocation: Invocation, word: Word) -> None:

@@ -32,7 +32,7 @@ def reader(function: Reader) -> Reader:
 
 
 @cache
-def _load() -> None:
+def load_readers() -> None:
     """Import every module of this package: each registers its readers."""
     package = import_module("supervisor.effects.programs")
     for module in iter_modules(package.__path__):
@@ -41,5 +41,5 @@ def _load() -> None:
 
 def find_reader(name: str) -> Reader | None:
     if name not in _READERS:
-        _load()
+        load_readers()
     return _READERS.get(name)
