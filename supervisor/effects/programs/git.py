@@ -392,8 +392,10 @@ def git_config(invocation: Invocation, words: Sequence[Word]) -> None:
     value = operands[1] if len(operands) > 1 else Word("")
     if not (key.exact and value.exact):
         invocation.opaque("sets what is only known when it runs")
-    if given.has("--global", "--system") or not _is_harmless(key.text, value.text):
+    if given.has("--system") or not _is_harmless(key.text, value.text):
         invocation.act = "settings"
+    elif given.has("--global"):
+        invocation.write(Word(os.path.join(invocation.where.place.home, ".gitconfig")))
 
 
 @reader
