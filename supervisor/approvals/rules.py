@@ -111,20 +111,25 @@ class Rules:
     def covered(
         self, request: ApprovalRequest, effects: Sequence[Effect], now: float
     ) -> Approval | None:
-        """A standing approval that covers the request, or None."""
+        """A standing approval that covers the request, or None.
+
+        Several may cover it together, each some of its effects; the first to expire is told.
+        """
         wanted = classes_of(effects, request.risk)
         asking = frozenset(request.asking)
-        for standing in self._standing.get(request.task, ()):
-            if (
-                wanted
-                and standing.epoch == request.epoch
-                and now < standing.approval.expires
-                and standing.credential == request.credential
-                and asking <= standing.policies
-                and wanted <= standing.classes
-            ):
-                return standing.approval
-        return None
+        helping = [
+            standing
+            for standing in self._standing.get(request.task, ())
+            if standing.epoch == request.epoch
+            and now < standing.approval.expires
+            and standing.credential == request.credential
+            and standing.classes & wanted
+        ]
+        classes = frozenset().union(*(standing.classes for standing in helping))
+        policies = frozenset().union(*(standing.policies for standing in helping))
+        if not wanted or not wanted <= classes or not asking <= policies:
+            return None
+        return min((standing.approval for standing in helping), key=lambda each: each.expires)
 
     def redeem(self, key: Key, now: float) -> Approval | None:
         """The approved ticket for exactly this, once."""

@@ -170,6 +170,23 @@ async def test_an_approval_for_the_task_covers_its_class_and_no_more(
     assert ask(11)
 
 
+async def test_several_approvals_for_the_task_cover_together_what_each_covers_of_it(
+    queue: ApprovalQueue,
+) -> None:
+    def ask(number: int, *effects: Effect) -> bool:
+        asked = question(f"a-{number}", call_hash=f"sha256:{number}", effects=effects)
+        return queue.ask(asked).fresh
+
+    other, third = (
+        Effect(Verb.HTTP, f"{name}.test", {"method": "POST", "path": "/"}) for name in "ij"
+    )
+    for number, effect in enumerate((POST, other), 1):
+        assert ask(number, effect)
+        await approve(queue, id=f"a-{number}", scope=Scope.TASK, minutes=1)
+    assert not ask(3, POST, other)
+    assert ask(4, POST, other, third)
+
+
 async def test_an_approval_for_the_task_of_high_risk_is_for_exactly_this(
     queue: ApprovalQueue,
 ) -> None:
