@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from profiles import all_profiles
 from supervisor.approvals.call_hash import call_hash
 from supervisor.effects import effects_of
 from supervisor.errors import PolicyError
@@ -38,7 +39,9 @@ class House:
         (self.home / ".ssh").mkdir()
         (self.home / ".ssh" / "id_ed25519").write_text("key")
         self.contained = contained
-        self.evaluator = Evaluator(ENGINE, contained, str(self.workspace), str(self.home))
+        self.evaluator = Evaluator(
+            ENGINE, contained, str(self.workspace), str(self.home), all_profiles()
+        )
 
     def judge(self, command: str) -> Evaluation:
         return self.evaluator.evaluate({"command": command})
@@ -114,6 +117,27 @@ def test_a_missing_settings_file_is_not_created(house: House) -> None:
         "ln -s /dev/null .claude/settings.json",
     ):
         assert house.refused(command), command
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".claude/settings.json", ".CLAUDE/Settings.local.json", "sub/../.claude/settings.json",
+        "linked/settings.json", ".codex/config.toml", ".mcp.json", ".git/hooks/pre-commit",
+        "taskpass.toml", "../.bashrc", "../.config/taskpass/policy/mine.cedar",
+    ],
+)  # fmt: skip
+def test_no_tool_writes_what_decides_about_agents(house: House, path: str) -> None:
+    (house.workspace / "linked").symlink_to(house.workspace / ".claude")
+    absolute = str(house.workspace / path)
+    patch = f"*** Begin Patch\n*** Add File: {absolute}\n+x\n*** End Patch"
+    for row in (
+        {"tool": "Write", "input": {"file_path": absolute, "content": "{}"}},
+        {"tool": "Edit", "input": {"file_path": absolute, "old_string": "a", "new_string": "b"}},
+        {"tool": "MultiEdit", "input": {"file_path": absolute, "edits": []}},
+        {"tool": "apply_patch", "agent": "codex", "input": {"command": patch}},
+    ):
+        assert house.evaluator.evaluate(row).decision is Outcome.DENY, row
 
 
 # ── A symlink evades a deny (CVE-2026-25724) ────────────────────────────────────────────────
