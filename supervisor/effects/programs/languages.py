@@ -148,7 +148,10 @@ def run_text(
 
 
 def run_shell(invocation: Invocation, text: Word, arguments: Sequence[Word]) -> None:
-    """A shell runs `text`; `arguments` are `$0`, `$1` and so on."""
-    known = all(word.exact and not word.glob for word in arguments)
+    """A shell runs `text`; `arguments` are `$0`, `$1` and so on.
+
+    A name with wildcards stands for itself: what it may match is judged by its text.
+    """
+    known = all(word.exact for word in arguments)
     positional = tuple(word.text for word in arguments[1:]) if known else None
     invocation.script(text, replace(invocation.deeper(), positional=positional))

@@ -22,6 +22,7 @@ _MODES = {
     "extract": {"-x", "--extract", "--get"},
     "list": {"-t", "--list", "-d", "--diff", "--compare", "--test-label"},
 }
+_ACTIONS = frozenset({"dot", ".", "echo", "ttyout", "bell", "sleep", "totals", "wait"})
 _ENDINGS = {
     "gz": ("gzip", "gunzip", "pigz", "unpigz"),
     "bz2": ("bzip2", "bunzip2", "pbzip2", "lbzip2"),
@@ -61,8 +62,7 @@ def tar(invocation: Invocation, words: Sequence[Word]) -> None:
             elif "-C" in option.names:
                 invocation.where = _inside(invocation.where, value)
             elif "--checkpoint-action" in option.names:
-                if not value.text.startswith(("dot", "echo", "ttyout", "bell", "sleep", "totals")):
-                    apply(invocation, "opaque", value)
+                _at_checkpoint(invocation, value)
             elif option.role not in {None, "text"}:
                 apply(invocation, option.role or "", replace_where(invocation, start, value))
         index = before.next
@@ -79,6 +79,15 @@ def tar(invocation: Invocation, words: Sequence[Word]) -> None:
     elif not mode and not given.problems and words:
         invocation.unknown("does not say what to do with the archive")
     invocation.where = start
+
+
+def _at_checkpoint(invocation: Invocation, action: Word) -> None:
+    """`exec=COMMAND` runs a command, other actions only tell how far it is."""
+    name, _, command = action.text.partition("=")
+    if name == "exec":
+        invocation.script(Word(command, action.exact))
+    elif name not in _ACTIONS:
+        invocation.unknown(f"does not know the action {name}")
 
 
 def _dashed(words: Sequence[Word]) -> list[Word]:
