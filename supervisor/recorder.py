@@ -110,6 +110,7 @@ class Recorder:
             "evaluation",
             entry,
             evaluation=evaluation,
+            preview=self._preview(", ".join(effect.label for effect in effects)),
             effects=[self._preview(effect.label) for effect in effects],
             outcome=Outcome.ALLOW if allowed else decision.outcome,
             reason=self._preview(decision.reason),

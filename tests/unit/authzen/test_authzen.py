@@ -117,6 +117,7 @@ async def test_what_policy_allows_is_permitted_and_on_record(point: Point) -> No
     assert record["evaluation"] == decision["context"]["evaluation_id"]
     assert (record["task"], record["outcome"]) == (point.world.task, Outcome.ALLOW)
     assert record["effects"] == ["POST api.example/issues"]
+    assert record["preview"] == "POST api.example/issues"
 
 
 async def test_a_denial_is_a_good_answer_that_says_no(point: Point) -> None:
