@@ -73,6 +73,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]|[@*#?$!-]")
 _BRACED = re.compile(r"([#!]?)([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])(\[(?:[\w@*]+|\$\w+)\])?")
 _OPERATOR = re.compile(r":[-=?+]|[-=?+]|##?|%%?|//?|\^\^?|,,?|:|@")
+_NO_SUM = re.compile(r"[\w.]\s+[\w.]")  # two values with nothing between them
 _CALCULABLE = re.compile(r"[\sA-Za-z0-9_+\-*/%<>=!&|^~?:,#()\[\].\"]*")
 _WORD_END = re.compile(r"[ \t\n|&;()<>]|\Z")
 _DECLARING = frozenset({"declare", "typeset", "local", "export", "readonly"})
@@ -334,7 +335,7 @@ class _Parser:
             self.at += 2
             found = self.arithmetic(quoted=False)
             if found is not None:
-                return Calculation(found)
+                return Calculation(found, self.nested(mark + 2, self.at - 2))
             self.at = mark
         if text.startswith("(", self.at):
             self.at += 1
@@ -368,6 +369,13 @@ class _Parser:
                 return self.test()
             case _:
                 return None
+
+    def nested(self, start: int, end: int) -> Script | None:
+        """What stands in `((…))`, read as commands; None where it is none."""
+        inner = _Parser(self.text[start:end])
+        inner.depth, inner.count, inner.words = self.depth + 1, self.count, self.words
+        script = inner.whole()
+        return None if script.problems else script
 
     def done(self) -> Script:
         """`do … done`."""
@@ -934,7 +942,8 @@ class _Parser:
                         return None
                     self.at += 2
                     inside = "".join(plain)
-                    if not _CALCULABLE.fullmatch(inside.replace(";", "") if semicolons else inside):
+                    sums = inside.replace(";", ",") if semicolons else inside
+                    if not _CALCULABLE.fullmatch(sums) or _NO_SUM.search(sums):
                         raise Doubt("arithmetic that is not understood")
                     return Arithmetic(inside, tuple(parts), quoted)
                 level -= 1

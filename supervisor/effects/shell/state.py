@@ -32,7 +32,7 @@ class State:
     exported: frozenset[str] = frozenset()
     numbers: frozenset[str] = frozenset()  # variables that hold a number, whichever
     positional: tuple[str, ...] | None = ()
-    functions: dict[str, Command] = field(default_factory=dict)
+    functions: dict[str, tuple[Command, ...]] = field(default_factory=dict)  # all it may be
     uncertain: frozenset[str] = frozenset()  # functions that may not be defined
     stack: tuple[tuple[str, ...], ...] = ()  # of `pushd`
     splits: bool = True  # words are split at blanks: IFS is as it always was
@@ -74,7 +74,11 @@ class State:
         if self.functions != other.functions or self.uncertain != other.uncertain:
             apart = self.functions.keys() ^ other.functions.keys()
             self.uncertain |= other.uncertain | apart
-            self.functions = {**other.functions, **self.functions}
+            functions = dict(self.functions)
+            for name, bodies in other.functions.items():
+                own = functions.get(name, ())
+                functions[name] = own + tuple(body for body in bodies if body not in own)
+            self.functions = functions
         self.splits = self.splits and other.splits
         if self.positional != other.positional:
             self.positional = None

@@ -159,9 +159,10 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Calculation:
-    """`(( … ))`."""
+    """`(( … ))`. `nested` is what a shell without arithmetic commands runs: two subshells."""
 
     value: Arithmetic
+    nested: Script | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,7 @@ class Walker:
         self.names: tuple[Word, ...] = ()  # the files that the last program names on its output
         self.printed: str | None = None  # what the last simple command prints, where known
         self.fetched = False  # a substitution in the words being read fetches
+        self.sinks: list[tuple[int, int]] = []  # effects of `>(…)`, which is fed by its command
         self.doubts: list[str] = []
         self.around = Around()
         self.written: dict[str, str] = {}  # files whose text this call writes
@@ -224,8 +225,10 @@ class Walker:
             case Calculation():
                 words.calculate(command.value, state, self)
                 self.settle_doubts()
+                if command.nested is not None and _begins_with_program(command.nested):
+                    self.list(command.nested, state.fork(), around)
             case Coprocess():
-                self.command(command.command, state.fork(), around)
+                self.command(command.command, state.fork(), replace(around, stdin="pipe"))
         self.printed = None
         return None
 
@@ -337,7 +340,7 @@ class Walker:
             state.merge(end)
 
     def function(self, function: Function, state: State) -> None:
-        state.functions[function.name] = function.body
+        state.functions[function.name] = (function.body,)
         state.uncertain -= {function.name}
         self.functions[function.name] = (function.body, state.fork())
         if builtins.is_builtin(function.name) or _is_known(function.name):
@@ -368,6 +371,7 @@ class Walker:
         self.spend()
         self.printed = None
         outer, self.fetched = self.fetched, False
+        outer_sinks, self.sinks = self.sinks, []
         outer_around, self.around = self.around, around
         declares = bool(simple.words) and simple.words[0].source in builtins.DECLARING
         found: list[Word] = []
@@ -400,6 +404,7 @@ class Walker:
             failed = self.invoke(found, state, around)
         self.settle_doubts()
         self.afterwards(mark, found, simple.redirects, fetched=fetched)
+        self.sinks = outer_sinks
         self.fetched = outer or fetched
         self.around = outer_around
         return failed
@@ -454,7 +459,6 @@ class Walker:
     def call(self, name: str, found: Sequence[Word], state: State, around: Around) -> None:
         """A function of this text."""
         self.spend()
-        body = state.functions[name]
         self.functions.pop(name, None)
         if around.depth >= _MAX_DEPTH:
             self.opaque("is nested deeper than is read")
@@ -462,9 +466,13 @@ class Walker:
         outer = state.positional
         known = all(word.exact and not word.glob for word in found)
         state.positional = tuple(word.text for word in found[1:]) if known else None
-        failed = self.command(body, state, replace(around, depth=around.depth + 1))
-        if failed is not None:
-            state.merge(failed)
+        for body in state.functions[name]:
+            before = state.fork()
+            failed = self.command(body, state, replace(around, depth=around.depth + 1))
+            if failed is not None:
+                state.merge(failed)
+            if len(state.functions.get(name, ())) > 1:
+                state.merge(before)
         state.positional = outer
 
     # ── Programs ────────────────────────────────────────────────────────────────────────
@@ -571,12 +579,16 @@ class Walker:
         effects = self.reading.effects
         if len(effects) == mark:
             return
-        fetches = _fetches(effects[mark:])
+        fetches = _fetches(effects[mark:]) or self.around.downloaded
+        for start, end in self.sinks if fetches or fetched else ():
+            for index in range(start, end):
+                if effects[index].attributes.get("source") == "input":
+                    self.download(index)
         process = any(word.text.startswith("/dev/fd/") for word in found)
         for index in range(mark, len(effects)):
             effect = effects[index]
             if effect.verb is Verb.WRITE:
-                if fetches or fetched or self.around.downloaded:
+                if fetches or fetched:
                     self.downloads.add(effect.resource)
                 if self.printed is not None and any(r.op == ">" for r in redirects):
                     self.written[effect.resource] = self.printed
@@ -598,14 +610,18 @@ class Walker:
             download = download or any(path in self.downloads for path in read)
             texts = [self.written[path] for path in read if path in self.written]
         if download:
-            self.reading.effects[index] = replace(
-                effect, attributes={**effect.attributes, "source": "download"}
-            )
+            self.download(index)
         elif process and source == "file":
             self.opaque("runs what another command prints")
         if texts and effect.attributes["program"] in SHELLS and self.around.depth < _MAX_DEPTH:
             state = State(self.place, (self.place.workspace,), positional=None)
             self.text(texts[0], state, Around(depth=self.around.depth + 1))
+
+    def download(self, index: int) -> None:
+        """The run at `index` takes its program from what was fetched."""
+        effect = self.reading.effects[index]
+        attributes = {**effect.attributes, "source": "download"}
+        self.reading.effects[index] = replace(effect, attributes=attributes)
 
     # ── Redirections ────────────────────────────────────────────────────────────────────
 
@@ -635,10 +651,17 @@ class Walker:
                 if redirect.op == "<":
                     around = replace(around, stdin="pipe", downloaded=self.fetched)
                 continue
+            mark = len(self.reading.effects)
             self.redirected(redirect, target, state, around)
             if redirect.op in {"<", "<>"}:
-                fetched = target.text in self.downloads
-                around = replace(around, stdin="file", stdin_text="", downloaded=fetched)
+                files = [effect.resource for effect in self.reading.effects[mark:]]
+                texts = [self.written[file] for file in files if file in self.written]
+                around = replace(
+                    around,
+                    stdin="text" if texts else "file",
+                    stdin_text=texts[0] if texts else "",
+                    downloaded=not self.downloads.isdisjoint(files),
+                )
         return around
 
     def redirected(self, redirect: Redirect, target: Word, state: State, around: Around) -> None:
@@ -672,12 +695,16 @@ class Walker:
         doubts, self.doubts = self.doubts, []
         printed, self.printed = self.printed, None
         around = replace(self.around, stdin_text="", environment=())
+        if part.kind == ">(":
+            around = replace(around, stdin="pipe")
         commands = part.script.commands
         self.list(part.script, own, around)
         text = self.printed if len(commands) == 1 and isinstance(commands[0], Simple) else None
         self.printed = printed
         self.doubts = doubts
         self.fetched = self.fetched or _fetches(self.reading.effects[mark:])
+        if part.kind == ">(":
+            self.sinks.append((mark, len(self.reading.effects)))
         if part.kind in {"<(", ">("}:
             return "/dev/fd/63"
         return text.rstrip("\n") if text is not None else None
@@ -722,6 +749,21 @@ def _fetches(effects: Sequence[Effect]) -> bool:
         or (effect.verb is Verb.RUN and effect.resource in _FETCHERS)
         for effect in effects
     )
+
+
+def _begins_with_program(script: Script) -> bool:
+    """Whether the first word is the name of a program that is known, or a path."""
+    first = script.commands[0] if script.commands else None
+    while isinstance(first, Chain | Pipeline | Group):
+        inner = first.body.commands if isinstance(first, Group) else ()
+        if isinstance(first, Chain):
+            first = first.first
+        elif isinstance(first, Pipeline):
+            first = first.commands[0]
+        else:
+            first = inner[0] if inner else None
+    name = first.words[0].literal if isinstance(first, Simple) and first.words else None
+    return name is not None and ("/" in name or builtins.is_builtin(name) or _is_known(name))
 
 
 def _differ(one: State, other: State) -> bool:
