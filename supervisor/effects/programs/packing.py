@@ -82,9 +82,13 @@ def tar(invocation: Invocation, words: Sequence[Word]) -> None:
 
 
 def _at_checkpoint(invocation: Invocation, action: Word) -> None:
-    """`exec=COMMAND` runs a command, other actions only tell how far it is."""
+    """`exec=COMMAND` runs a command, other actions only tell how far it is.
+
+    Hardly anything but a disguise uses it, so the archiver itself is not taken for one then.
+    """
     name, _, command = action.text.partition("=")
     if name == "exec":
+        invocation.opaque("runs a command at a checkpoint")
         invocation.script(Word(command, action.exact))
     elif name not in _ACTIONS:
         invocation.unknown(f"does not know the action {name}")
