@@ -20,7 +20,8 @@ from supervisor.policy.engine import CedarEngine
 from supervisor.policy.evaluate import Evaluator
 from supervisor.vault.redact import MASK
 
-KINDS = ("task.started", "call.opened", "call.denied", "use.allowed", "use.denied", "use.intent")
+_CALLS = ("call.opened", "call.denied", "approval.asked")
+KINDS = ("task.started", *_CALLS, "use.allowed", "use.denied", "use.intent")
 
 _PREVIEW = 2000  # characters of a command that a record keeps
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
@@ -90,10 +91,14 @@ def _decide(engine: CedarEngine, past: Past) -> Any:
 def _past(records: Iterable[Mapping[str, Any]], home: str) -> Iterator[Past | None]:
     """One for each call and use; None for what cannot be read again."""
     workspaces: dict[str, str] = {}
+    records = list(records)
+    opened = {record.get("call") for record in records if record.get("kind") == "call.opened"}
     for record in records:
         kind, task = str(record.get("kind", "")), str(record.get("task", ""))
         if kind == "task.started":
             workspaces[task] = str(record.get("repository") or record.get("cwd") or "")
+        elif kind == "approval.asked" and record.get("call") in opened:
+            continue  # it was allowed, and is on record as a call of its own
         elif kind in KINDS:
             yield _read(record, workspaces.get(task, ""), home)
 
@@ -101,8 +106,8 @@ def _past(records: Iterable[Mapping[str, Any]], home: str) -> Iterator[Past | No
 def _read(record: Mapping[str, Any], workspace: str, home: str) -> Past | None:
     if not workspace or record.get("code"):
         return None  # a call that never came before policy
-    is_call = str(record["kind"]).startswith("call.")
-    title = str(record.get("preview" if is_call else "effect", ""))
+    is_call = record["kind"] in _CALLS
+    title = str(record.get("preview") or record.get("title") or record.get("effect") or "")
     labels = [str(each) for each in record.get("effects", ())] if is_call else [title]
     tool = str(record.get("tool", "")).lower()
     effects: tuple[Effect, ...]

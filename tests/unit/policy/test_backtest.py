@@ -63,6 +63,16 @@ def test_requests_and_files_are_read_again_from_their_labels() -> None:
     assert len(again(NO_READ, STARTED, read).changes) == 1
 
 
+def test_what_a_person_refused_is_judged_again_too() -> None:
+    asked = {
+        "kind": "approval.asked", "task": "t-1", "seq": 4, "time": 7.0, "tier": "A", "call": "c-9",
+        "title": "git status", "effects": ["run git"],
+    }  # fmt: skip
+    assert again(NO_STATUS, STARTED, asked).judged == 1
+    opened = command("git status", call="c-9")
+    assert again(NO_STATUS, STARTED, asked, opened).judged == 1
+
+
 def test_what_cannot_be_read_again_is_counted() -> None:
     records = [
         STARTED,
