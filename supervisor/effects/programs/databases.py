@@ -37,7 +37,7 @@ class _Database:
             return
         self.remote = True
         self.name = f"{host.text}/{name}".rstrip("/")
-        number = port.text if port is not None and port.exact else ""
+        number = port.text if port is not None and port.exact and port.text.isdigit() else ""
         for each in host.text.split(","):
             self.invocation.host(Word(each, host.exact), number)
 

@@ -191,4 +191,4 @@ def openssl_client(invocation: Invocation, words: Sequence[Word]) -> None:
     named = [given.value("-connect") or given.value("-host"), given.value("-proxy")]
     for word in (*named, *given.operands):
         if word is not None:
-            invocation.host(word, port.text if port is not None and port.exact else "")
+            invocation.host(word, port.text if port is not None and port.text.isdigit() else "")

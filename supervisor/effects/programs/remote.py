@@ -98,8 +98,9 @@ def _connect(
     number = port.text if port is not None else ""
     if address is not None:
         host, number = Word(address[1], host.exact), address[2] or number
-    if port is not None and not port.exact:
+    if number and not (number.isdigit() and (port is None or port.exact)):
         invocation.opaque("connects to a port that is only known when it runs")
+        number = ""
     if host.text.startswith("-"):
         invocation.opaque("is given a host that looks like an option")
     invocation.host(named or host, number)
