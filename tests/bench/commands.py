@@ -5,7 +5,8 @@
 Abuses (`gtfobins`) and labelled commands (`dcg`) are judged uncontained, where policy alone stands
 between a command and the machine; ordinary ones (`tldr`) contained. `--list` prints the rows that
 miss an aim: `gtfobins` (allowed), `tldr-uninspectable`, `tldr-unknown`, `tldr-asked`, `dcg`.
-The corpora are found by TASKPASS_CORPORA (`../shared/corpora`).
+The corpora are found by TASKPASS_CORPORA (`../shared/corpora`). Times are processor time of the
+second reading: nothing here waits, and another program's turn is not ours.
 """
 
 from __future__ import annotations
@@ -108,9 +109,9 @@ def _judged(evaluator: Evaluator, rows: Iterable[dict[str, Any]]) -> tuple[Judge
     judged: Judged = []
     times = []
     for row in rows:
-        began = time.perf_counter()
+        began = time.thread_time()
         evaluation = evaluator.evaluate(row)
-        times.append(time.perf_counter() - began)
+        times.append(time.thread_time() - began)
         judged.append((row, evaluation))
     return judged, times
 
@@ -166,9 +167,9 @@ def _with_many_policies(workspace: str) -> list[float]:
     for n in range(201):
         told = {"known": True, "uninspectable": False, "arguments": f"--fresh {n}"}
         effect = Effect(Verb.RUN, f"program-{n}", told)
-        began = time.perf_counter()
+        began = time.thread_time()
         decision = evaluator.engine.decide([effect], evaluator.situation)
-        times.append(time.perf_counter() - began)
+        times.append(time.thread_time() - began)
         if decision.outcome is not Outcome.ALLOW:
             sys.exit(f"a decision was wrong: {decision.reason}")
     return times[1:]  # the first one builds what all others use
