@@ -499,7 +499,7 @@ class Walker:
             self.named_files(found[1:], where)
 
     def named_files(self, found: Sequence[Word], where: Where) -> None:
-        """An existing file that an unknown program is given counts as read."""
+        """An existing file that a program nobody knows is given counts as read."""
         for word in found:
             for text in dict.fromkeys((word.text, re.split("[=@]", word.text)[-1])):
                 path = os.path.join(where.cwd or "/", text)
@@ -526,6 +526,7 @@ class Walker:
             read_program([replace(found[0], text=name), *found[1:]], where, self.reading, self)
         else:
             self.reading.add(run_effect(found))
+            self.named_files(found[1:], where)
         first = self.reading.effects[mark]
         source = "download" if real in self.downloads else first.attributes["source"]
         self.reading.effects[mark] = replace(
