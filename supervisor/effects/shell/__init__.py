@@ -1,8 +1,12 @@
-"""What a shell command would do, read conservatively.
+"""What a shell command would do.
 
-A plain reading: words, operators, redirections, wrappers, nested scripts and `cd` are
-followed; everything else runs as `uninspectable`. More effects are only ever stricter, so
-where two readings are possible both are given.
+`grammar` reads the text by bash's rules into `syntax`, `witness` asks tree-sitter's grammar
+whether it agrees, `walk` follows the commands with the `state` they share, `words` expands what
+they are given, `builtins` knows the shell's own commands. Programs are left to
+`supervisor.effects.programs`.
+
+Whatever is not certain is uninspectable, and judged besides as far as it can be: more effects
+are only ever stricter.
 """
 
 from supervisor.effects.shell.reader import shell_effects

@@ -42,7 +42,7 @@ from supervisor.effects.shell.syntax import (
 UNPLACED = -1  # among the starts: programs whose place in the text is not known
 MAX_TEXT = 65_536  # characters
 MAX_COMMANDS = 500
-MAX_WORDS = 5_000
+MAX_WORDS = 5_000  # and variables
 MAX_DEPTH = 60
 _MAX_PARTS = 2_000  # of one word
 _MAX_PIECES = 300  # distinct ones of a text that is cut
@@ -534,6 +534,11 @@ class _Parser:
         if self.count > MAX_COMMANDS:
             raise TooMuch("has more commands than are read")
 
+    def count_word(self) -> None:
+        self.words += 1
+        if self.words > MAX_WORDS:
+            raise TooMuch("has more words than are read")
+
     def simple(self) -> Command:
         self.count_one()
         start = self.at
@@ -659,10 +664,10 @@ class _Parser:
             document.text = Raw((Literal(body, True),), body, start)
             return
         inner = _Parser(body)
-        inner.depth, inner.count = self.depth, self.count
+        inner.depth, inner.count, inner.words = self.depth, self.count, self.words
         inner.foreign = self.foreign or not self.text.startswith(body, start)
         parts = inner.expanded(_IN_BODY, "")
-        self.count = inner.count
+        self.count, self.words = inner.count, inner.words
         document.text = Raw(parts, body, start)
         if inner.foreign and any(not isinstance(part, Literal) for part in parts):
             self.starts.append(UNPLACED)
@@ -683,9 +688,7 @@ class _Parser:
         """A word that begins here. `pattern`: an operand of `[[`, where ( and | may stand."""
         text = self.text
         start = self.at
-        self.words += 1
-        if self.words > MAX_WORDS:
-            raise TooMuch("has more words than are read")
+        self.count_word()
         plain = _PLAIN.match(text, start)
         if plain is not None:
             self.at = plain.end()
@@ -824,11 +827,11 @@ class _Parser:
         if escaped:
             inside = re.sub(r'\\([$`\\"])' if quoted else r"\\([$`\\])", r"\1", inside)
         inner = _Parser(inside)
-        inner.depth, inner.count = self.depth, self.count
+        inner.depth, inner.count, inner.words = self.depth, self.count, self.words
         inner.foreign = self.foreign or escaped
         inner.deeper()
         script = inner.whole()
-        self.count = inner.count
+        self.count, self.words = inner.count, inner.words
         if script.problems:
             raise Doubt(script.problems[0])
         if not self.foreign:
@@ -848,6 +851,7 @@ class _Parser:
         return Substitution(script, kind, quoted)
 
     def dollar(self, *, quoted: bool) -> Part:
+        self.count_word()
         text = self.text
         if text.startswith("$((", self.at):
             mark = self.at
