@@ -55,7 +55,9 @@ def read(text: str, file: Path, options: Options) -> Imported:
             allowed.append((condition, origin))
         else:
             notes.append(f"{origin}: {reason}")
-    security, ask = str(chosen.get("security", "deny")), str(chosen.get("ask", "on-miss"))
+    if "security" not in chosen:
+        notes.append(f"{file.name}: security is set elsewhere; taken as allowlist")
+    security, ask = str(chosen.get("security", "allowlist")), str(chosen.get("ask", "on-miss"))
     rules = _rules(security, ask, allowed, f"{file.name}: security {security}, ask {ask}")
     if security == "full" and ask != "always":
         notes.append(f"{file.name}: security full is not carried over; ordinary commands go on")
@@ -71,8 +73,7 @@ def _rules(security: str, ask: str, allowed: list[tuple[str, str]], origin: str)
     if security == "full":
         return [Rule(Outcome.ASK, ("run",), "", origin, words)] if ask == "always" else []
     if ask == "always":
-        refuse_nothing = Rule(Outcome.ASK, ("run",), "", origin, words)
-        return [refuse_nothing]
+        return [Rule(Outcome.ASK, ("run",), "", origin, words)]
     missing = f"!({listed}) || context.uninspectable"
     outcome = Outcome.DENY if ask == "off" else Outcome.ASK
     return [Rule(outcome, ("run",), missing, origin, words), *permits]

@@ -11,7 +11,6 @@ from supervisor.errors import PolicyError
 from supervisor.model import Outcome
 from supervisor.policy.writing import ANYTHING, Pattern, comment, either, like, pattern, quoted
 
-FILES = ("read", "write", "delete")
 CHANGES = ("write", "delete")
 NETWORK = ("http", "connect")
 

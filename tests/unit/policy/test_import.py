@@ -354,22 +354,22 @@ def openclaw(take: Import, security: str, ask: str, *patterns: str) -> Imported:
 def test_openclaw_combines_security_and_ask(
     take: Import, security: str, ask: str, listed: str, missing: str
 ) -> None:
-    rules = openclaw(take, security, ask, "/opt/tools/**/bin/sift")
-    assert rules.command("/opt/tools/a/b/bin/sift x") == listed
-    assert rules.command("/opt/other/sift x") == missing
-    chain = rules.command("/opt/tools/a/bin/sift x && /opt/other/sift x")
+    rules = openclaw(take, security, ask, "/opt/tools/**/bin/acme-scan")
+    assert rules.command("/opt/tools/a/b/bin/acme-scan x") == listed
+    assert rules.command("/opt/other/acme-scan x") == missing
+    chain = rules.command("/opt/tools/a/bin/acme-scan x && /opt/other/acme-scan x")
     assert chain == missing
 
 
 def test_openclaw_finds_bare_names_where_they_are(
     take: Import, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = tmp_path / "bin" / "sift"
+    program = tmp_path / "bin" / "acme-scan"
     program.parent.mkdir()
     program.touch(0o755)
     monkeypatch.setenv("PATH", str(program.parent))
     rules = openclaw(take, "allowlist", "on-miss", f"{tmp_path}/BIN/*")
-    assert rules.command("sift x") == "allow"
+    assert rules.command("acme-scan x") == "allow"
     assert rules.command("grep x y") == "ask"
 
 
@@ -382,6 +382,7 @@ def test_openclaw_tells_what_differs(take: Import) -> None:
         "agents": {"other": {"security": "full"}},
     }  # fmt: skip
     rules = take("openclaw", settings, "exec-approvals.json")
+    assert "security is set elsewhere" in take("openclaw", {}, "exec-approvals.json").notes
     for word in ("askFallback", "autoAllowSkills", "bare name", "python3", "argPattern", "other"):
         assert word in rules.notes, word
     assert rules.command("git status") == "ask"
@@ -552,7 +553,7 @@ def test_junk_is_refused_or_gives_no_permission(take: Import, tool: str, text: s
         rules = take(tool, text)
     except PolicyError:
         return  # refused in words, not with a traceback
-    assert rules.command("ls") in ("none", "deny")
+    assert rules.command("ls") != "allow"
 
 
 def test_what_is_imported_never_lifts_a_refusal(tmp_path: Path) -> None:
