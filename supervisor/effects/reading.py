@@ -50,6 +50,7 @@ class Reading:
     effects: list[Effect] = field(default_factory=list)
     budget: int = 20_000  # steps left; at 0 the rest is uninspectable
     links: dict[str, str] = field(default_factory=dict)  # made on the way: path → target
+    followed: set[tuple[str, ...]] = field(default_factory=set)  # files whose text was judged
     written: set[str] = field(default_factory=set)  # real paths that hold something new by now
 
     def add(self, *effects: Effect) -> None:

@@ -20,6 +20,7 @@ from supervisor.model import Effect, Verb
 
 _MAX_MATCHES = 64
 _MAX_DEPTH = 40
+_MAX_FOLLOWED = 24
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./~-]+")
 _HOST = re.compile(r"(?:[^@\s/]+@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::(\d+))?")
 _REMOTE = re.compile(r"(?:[^@/:]+@)?(\[[0-9A-Fa-f:.]+\]|[^/:]+):(.*)", re.DOTALL)
@@ -179,6 +180,18 @@ class Invocation:
             self.opaque("is nested too deep")
         else:
             self.shell.script(text, where, self.reading)
+
+    def follow(self, path: str, *arguments: str) -> bool:
+        """Whether the text in `path` is to be judged now: once for each use, and not too many."""
+        followed = self.reading.followed
+        use = (path, self.where.cwd, *arguments)
+        if use in followed:
+            return False
+        if len(followed) >= _MAX_FOLLOWED:
+            self.opaque("runs one of too many texts to judge")
+            return False
+        followed.add(use)
+        return True
 
     def effect(self) -> Effect:
         """The run itself."""

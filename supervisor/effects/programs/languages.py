@@ -97,6 +97,8 @@ def read_script(
         return
     if own and language != "sh":
         return
+    if not invocation.follow(path, *(word.text for word in arguments)):
+        return
     mark = len(invocation.reading.effects)
     run_text(invocation, Word(text), language, arguments)
     if own:

@@ -217,7 +217,7 @@ def _script(invocation: Invocation, name: Word, rest: Sequence[Word]) -> None:
     start = len(invocation.reading.effects)
     if name.text in scripts:
         for key in (f"pre{name.text}", name.text, f"post{name.text}"):
-            if key in scripts:
+            if key in scripts and invocation.follow("package.json", scripts[key]):
                 invocation.script(Word(scripts[key]))
     elif _CODE.fullmatch(name.text):
         own_file(invocation, name)

@@ -59,7 +59,7 @@ def _follow(
             return
         text = file_text(path)
         script = recipes(text, goals, values) if text is not None else None
-        if script:
+        if script and invocation.follow(path, *(word.text for word in operands)):
             mark = len(invocation.reading.effects)
             invocation.script(Word(script))
             forget_vague(invocation, mark)

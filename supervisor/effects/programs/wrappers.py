@@ -18,6 +18,8 @@ from supervisor.effects.reading import Reading, Where, Word
 _SPLIT = re.compile(r'[\\$"\'#]')
 _ENV_VALUED = frozenset({"-u", "--unset", "-C", "--chdir", "-P", "-a", "--argv0"})
 _UNKNOWN = Word("", exact=False)
+_MAX_RUNS = 32  # words that a command is run for one by one
+_COST = 40  # steps of the budget
 _MAX_INPUT = 200  # words from a known input that are handed on
 
 
@@ -133,8 +135,16 @@ def xargs(invocation: Invocation, words: Sequence[Word]) -> None:
         fed = [*command, *(found if found is not None else [_UNKNOWN])]
         invocation.run(fed)
         return
-    for item in found if found is not None else [_UNKNOWN]:
+    for item in _bounded(invocation, found) if found is not None else [_UNKNOWN]:
         invocation.run([put(word, mark.text, item) for word in command])
+
+
+def _bounded(invocation: Invocation, items: Sequence[Word]) -> Sequence[Word]:
+    """As many of `items` as are judged one by one; each costs, since they may multiply."""
+    if len(items) > _MAX_RUNS:
+        invocation.opaque("runs a command for too many words to judge")
+    invocation.reading.budget -= _COST * len(items[:_MAX_RUNS])
+    return items[:_MAX_RUNS]
 
 
 def _input_words(invocation: Invocation, *, null: bool) -> list[Word] | None:
@@ -305,7 +315,7 @@ def _run_on(
 ) -> None:
     """The command of an action, with what is found in the place of `{}`."""
     where = invocation.deeper()
-    for item in found:
+    for item in _bounded(invocation, found):
         if here and where.cwd:  # it runs where the file lies: `{}` is told from the top
             item = replace(item, text=os.path.join(where.cwd, item.text))
         invocation.run(

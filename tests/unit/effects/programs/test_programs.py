@@ -234,3 +234,24 @@ def test_recipes_of_a_justfile_are_followed(told):
 def test_a_glob_stands_for_its_matches_and_for_itself(told):
     (told.workspace / ".env").write_text("")
     assert told("cat .e*") == ["run cat", "read .e*", "read .env"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "command"),
+    [
+        ("Makefile", "a:\n\tmake a\n\tmake a\n\tmake a\n", "make"),
+        ("x.sh", "bash x.sh\nbash x.sh\nbash x.sh a$1\n", "bash x.sh"),
+        ("y.sh", "bash y.sh 1$1\nbash y.sh 2$1\nbash y.sh 3$1\n", "bash y.sh"),
+        ("package.json", '{"scripts": {"a": "npm run a; npm run a; npm run a"}}', "npm run a"),
+    ],
+)
+def test_texts_that_run_themselves_end(name, text, command, told):
+    (told.workspace / name).write_text(text)
+    assert len(told(command)) < 500
+
+
+def test_commands_that_multiply_are_bounded(told):
+    nested = "find a b c -exec " * 30 + "rm {} ';'"
+    assert len(told(nested)) < 2000
+    many = "find " + " ".join(f"d{index}" for index in range(100)) + " -exec rm {} ';'"
+    assert told(many)[-1] == "opaque"
