@@ -29,7 +29,7 @@ _HARMLESS = re.compile(
     r"-M[MDPG]{1,2}|-p[gi]?\w*|-pedantic\S*|-ansi|-static\S*|-shared|-no\w+\S*|-rdynamic|-pthread|-pipe|"
     r"-d[MDNIU]|-dump(?:version|machine|specs|fullversion)|-print-\S+|--print-\S+|-###|--help\S*|--version|"
     r"-ObjC\S*|-emit-llvm|-save-temps|-time|-traditional\S*|-trigraphs|-undef|-symbolic|-Bstatic|"
-    r"-Bdynamic|--(?:analyze|coverage|verbose|assemble|compile|preprocess)|-coverage|--target=.*|"
+    r"-Bdynamic|--(?:analyze|coverage|verbose|debug|optimize|pipe|shared|static|assemble|compile|preprocess)|-coverage|--target=.*|"
     r"-f(?:file|debug|macro|profile|coverage)-prefix-map=.*|-"
 )
 _RUNS = re.compile(
