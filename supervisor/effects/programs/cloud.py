@@ -131,7 +131,6 @@ def cloud(invocation: Invocation, words: Sequence[Word]) -> None:
     if operation and operation[0].text in local:
         return
     if _LOGS_IN.search(text):
-        invocation.act = "settings"
         invocation.operate(system, "login", "change")
         return
     if _REMOTE.search(text) and not _is_service(system, operation):

@@ -127,7 +127,7 @@ def _kubectl_config(invocation: Invocation, given: Given, operands: Sequence[Wor
     if what == "view" and given.has("--raw"):
         invocation.act = "reveal"
     elif what not in {"view", "current-context", "get-contexts", "get-clusters", "get-users", ""}:
-        invocation.act = "settings"
+        invocation.operate("kubernetes", "config", "change")
 
 
 def _manifests(invocation: Invocation, given: Given) -> None:

@@ -26,18 +26,22 @@ _MAKES = {
     "--clear-sign": ".asc", "--store": ".gpg",
 }  # fmt: skip
 _FETCHES = names("--recv-keys --receive-keys --refresh-keys --search-keys --send-keys --fetch-keys")
-_SETTINGS = names(
-    "--import --fast-import --import-ownertrust --delete-keys --delete-key "
-    "--delete-secret-keys --delete-secret-and-public-key --edit-key --sign-key --lsign-key "
-    "--quick-sign-key --quick-lsign-key --generate-key --gen-key --full-generate-key "
-    "--full-gen-key --quick-generate-key --quick-gen-key --quick-add-key --quick-add-uid "
-    "--quick-revoke-uid --quick-set-expire --quick-set-primary-uid --change-passphrase --passwd "
-    "--trust-model --update-trustdb --rebuild-keydb-caches --card-edit --generate-revocation "
-    "--gen-revoke --tofu-policy"
+_KEEPS = names(
+    "--import --fast-import --import-ownertrust --sign-key --lsign-key --quick-sign-key "
+    "--quick-lsign-key --generate-key --gen-key --full-generate-key --full-gen-key "
+    "--quick-generate-key --quick-gen-key --quick-add-key --quick-add-uid --quick-set-expire "
+    "--quick-set-primary-uid --update-trustdb --rebuild-keydb-caches --tofu-policy"
 )
+_LOSES = names(
+    "--delete-keys --delete-key --delete-secret-keys --delete-secret-key "
+    "--delete-secret-and-public-key --quick-revoke-uid --generate-revocation --gen-revoke"
+)
+_ASKS = names("--edit-key --card-edit --change-passphrase --passwd")
 _EXPORTS = names("--export --export-ssh-key --export-ownertrust")
 _SECRET_EXPORTS = names("--export-secret-keys --export-secret-subkeys")
-_COMMANDS = _LISTS | _READS | set(_MAKES) | _FETCHES | _SETTINGS | _EXPORTS | _SECRET_EXPORTS
+_COMMANDS = (
+    _LISTS | _READS | set(_MAKES) | _FETCHES | _KEEPS | _LOSES | _ASKS | _EXPORTS | _SECRET_EXPORTS
+)
 _LETTERS = "sebcdkK"  # commands of one letter
 
 
@@ -74,9 +78,12 @@ def gpg(invocation: Invocation, words: Sequence[Word]) -> None:
             _fetch(invocation, command, server, operands)
         elif command in _SECRET_EXPORTS:
             invocation.act = "reveal"
-        elif command in _SETTINGS:
-            invocation.act = invocation.act or "settings"
-            for word in operands if "import" in command else ():
+        elif command in _LOSES:
+            invocation.act = "discard"
+        elif command in _ASKS:
+            invocation.act = "interactive"
+        elif "import" in command:
+            for word in operands:
                 invocation.read(word)
         elif command in _READS or command in _MAKES:
             for word in operands:
@@ -103,7 +110,6 @@ def _letters(text: str) -> tuple[list[str], str]:
 def _fetch(
     invocation: Invocation, command: str, server: Word | None, operands: Sequence[Word]
 ) -> None:
-    invocation.act = "settings"
     if command == "--fetch-keys":
         for word in operands:
             invocation.url(word)
