@@ -14,6 +14,12 @@ _COUNTED = frozenset(
     {"?", "$", "!", "#", "RANDOM", "LINENO", "UID", "EUID", "PPID", "SECONDS", "BASHPID"}
     | {"EPOCHSECONDS", "SRANDOM", "SHLVL", "OPTIND", "COLUMNS", "LINES", "HISTCMD"}
 )
+_BASES = {  # XDG Base Directory Specification 0.8
+    "XDG_CONFIG_HOME": ".config",
+    "XDG_CACHE_HOME": ".cache",
+    "XDG_DATA_HOME": ".local/share",
+    "XDG_STATE_HOME": ".local/state",
+}
 _MAX_DIRECTORIES = 8
 
 
@@ -116,6 +122,10 @@ class State:
                 return os.environ.get("TMPDIR", "/tmp")  # noqa: S108  (a name, not used)
             case "PATH":
                 return self.path or os.environ.get("PATH", os.defpath)
+            case "XDG_RUNTIME_DIR":
+                return os.environ.get(name) or f"/run/user/{os.getuid()}"
+            case "XDG_CONFIG_HOME" | "XDG_CACHE_HOME" | "XDG_DATA_HOME" | "XDG_STATE_HOME":
+                return os.environ.get(name) or f"{self.place.home}/{_BASES[name]}"
             case "@" | "*":
                 return None if self.positional is None else " ".join(self.positional)
             case _:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from supervisor.effects.environment import loads_code
 from supervisor.effects.files import Place, file_effects, within
 from supervisor.effects.knowledge import KnowledgeError, knowledge
 from supervisor.effects.programs import read_program
@@ -304,6 +305,8 @@ class Walker:
         if loop.variable:
             counts = loop.words is not None and all(map(builtins.is_number, loop.words))
             state.assign(loop.variable, value, number=counts)
+            if loads_code(loop.variable):
+                self.setting(loop.variable, Word(value or "", exact=value is not None), state)
         if loop.condition is not None:
             self.list(loop.condition, state, around)
         self.list(loop.body, state, around)

@@ -108,6 +108,15 @@ def test_home_is_followed_also_where_a_quote_stands(tmp_path: Path) -> None:
     assert deleted('rm "~/a"', tmp_path) == {"~/a"}
 
 
+def test_directories_of_the_desktop_are_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/7")
+    command = 'rm "$XDG_CONFIG_HOME"/a "$XDG_RUNTIME_DIR/b"'
+    assert deleted(command, tmp_path) == {"/home/ana/.config/a", "/run/user/7/b"}
+
+
 def test_a_file_that_a_loop_finds_is_the_file(tmp_path: Path) -> None:
     (tmp_path / "a.log").touch()
     assert "a.log" in deleted('for f in *.log; do rm "$f"; done', tmp_path)
