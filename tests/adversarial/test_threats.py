@@ -219,6 +219,8 @@ def test_a_deny_is_kept_however_deep_it_stands(house: House, depth: int) -> None
         "printf -v PATH /tmp/evil; git status",
         "read -r PATH <<< /tmp/evil; git status",
         ": ${LD_PRELOAD:=/tmp/evil.so}; export LD_PRELOAD; ls",
+        "for PATH in /tmp/evil; do git status; done",
+        "select PATH in /tmp/evil; do git status; done",
         "declare -n name=PATH; name=/tmp/evil; ls",
         "GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=core.fsmonitor GIT_CONFIG_VALUE_0=evil git status",
         "PS4='$(sudo id)'; set -x; ls",
