@@ -43,6 +43,10 @@ class _Database:
 
     def url(self, word: Word) -> bool:
         """Whether `word` is an address such as `postgres://user@host/name`; then it is there."""
+        if not word.exact and "/" not in word.text:
+            # A name, or an address: where it leads is what cannot be told.
+            self.remote = True
+            self.invocation.opaque("speaks to a database that is only known when it runs")
         if not re.match(r"[a-z][a-z0-9+.-]*://", word.text, re.IGNORECASE):
             return False
         try:
