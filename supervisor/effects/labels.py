@@ -80,20 +80,29 @@ def _hints() -> tuple[tuple[str, ...], frozenset[str], tuple[str, ...], tuple[st
 
 
 def _may_be(pattern: str, kind: _Class) -> bool:
-    """Whether wildcards of a shell's pattern may stand for a hidden name of this class.
+    """Whether wildcards of a shell's pattern may well stand for a name of this class.
 
-    Names that are not hidden are left to what the pattern matches now: `*` may be anything.
+    A hidden name, or one that begins as the pattern does: `*` alone may be anything, and is left
+    to what it matches now.
     """
     parts = pattern.strip("/").split("/")
     for sample in kind.samples:
         pairs = list(zip(parts[-len(sample) :], sample, strict=False))
         if (
             len(pairs) == len(sample)
-            and any(name.startswith(".") and _GLOB.search(part) for part, name in pairs)
+            and any(_telling(part, name) for part, name in pairs)
             and all(part == name or _matches(part, name) for part, name in pairs)
         ):
             return True
     return False
+
+
+def _telling(pattern: str, name: str) -> bool:
+    """Whether the wildcards of `pattern` say enough to be taken for `name`."""
+    wild = _GLOB.search(pattern)
+    return wild is not None and (
+        name.startswith(".") or (wild.start() >= 3 and name.startswith(pattern[: wild.start()]))
+    )
 
 
 def _matches(pattern: str, text: str) -> bool:

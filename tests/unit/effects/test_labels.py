@@ -70,6 +70,8 @@ def test_a_path_has_its_class(path: str, expected: str) -> None:
         (".e*", True),
         (".en[uv]", True),
         (".g?t/hooks/*", "git-hooks"),
+        ("/home/ana/id_*", "keys"),
+        ("i*", ""),
         ("*", ""),
         ("*.json", ""),
         ("src/**/*.py", ""),
