@@ -284,6 +284,20 @@ def test_an_answer_for_good_never_holds_a_shell_interpreter_or_wrapper(
             assert allowed.attributes["arguments"] == effect.attributes["arguments"]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "git --git-dir=/tmp/evil status", "git --work-tree=/ checkout x",
+        "git -c core.fsmonitor=evil status", "git -c core.sshCommand=evil fetch",
+        "git -c alias.x='!sudo id' x", "git clone 'ext::sh -c id'", "git rebase --exec 'sudo id' x",
+        "git log --output=/home/ana/.bashrc", "git config core.hooksPath /tmp/evil",
+        "git grep x --open-files-in-pager=sh", "git init --template=/tmp/x",
+    ],
+)  # fmt: skip
+def test_git_does_not_run_what_its_arguments_smuggle_in(house: House, command: str) -> None:
+    assert house.held(command)
+
+
 # ── A pipe hides a second program (OpenClaw 128470) ─────────────────────────────────────────
 
 
