@@ -21,4 +21,5 @@ def warm() -> None:
 
     knowledge()
     load_readers()
-    sql_effects("select 1")
+    for dialect in ("", "postgres", "mysql", "sqlite", "duckdb", "clickhouse"):
+        sql_effects("select 1", dialect=dialect)

@@ -78,7 +78,8 @@ def read_program(
             _interpret(invocation, words, start)
     except KnowledgeError as error:
         invocation.opaque(f"is described wrongly: {error}")
-    reading.effects.insert(position, invocation.effect())
+    finally:  # a walker that has had enough raises through us
+        reading.effects.insert(position, invocation.effect())
 
 
 def _only_help(words: Sequence[Word], start: int) -> bool:
@@ -350,8 +351,11 @@ def _in(invocation: Invocation, word: Word) -> None:
 
 
 def resolve(path: str, cwd: str) -> str:
-    """The real path of `path` seen from `cwd`."""
-    return os.path.realpath(os.path.join(cwd, path))
+    """The real path of `path` seen from `cwd`; "" for what no file can be called."""
+    try:
+        return os.path.realpath(os.path.join(cwd, path))
+    except ValueError:
+        return ""
 
 
 def _at_read(invocation: Invocation, word: Word) -> None:

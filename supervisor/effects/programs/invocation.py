@@ -265,6 +265,18 @@ def path_effects(
         if not text.startswith("/"):
             return None
         cwd = "/"
+    try:
+        found = _existing_effects(verb, text, cwd, word, where, reading)
+    except ValueError:  # no name that a file system could have
+        return None
+    if verb is Verb.WRITE:
+        reading.written.update(effect.resource for effect in found)
+    return found
+
+
+def _existing_effects(
+    verb: Verb, text: str, cwd: str, word: Word, where: Where, reading: Reading
+) -> tuple[Effect, ...]:
     found = file_effects(verb, text, cwd, where.place)
     if word.glob:
         pattern = os.path.join(cwd, text)
@@ -273,8 +285,6 @@ def path_effects(
     if reading.links:
         for path in through_links(os.path.normpath(os.path.join(cwd, text)), reading.links):
             found += file_effects(verb, path, cwd, where.place)
-    if verb is Verb.WRITE:
-        reading.written.update(effect.resource for effect in found)
     return found
 
 

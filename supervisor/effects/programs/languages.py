@@ -25,6 +25,7 @@ _SHELLED = re.compile(
     re.VERBOSE,
 )
 _MAX_SHELLED = 8
+_MAX_SHELL_TEXT = 16_384  # characters of a script that is followed: some 20 ms
 _JQ_LOADS = re.compile(
     r"\b(?:import|include|input_filename|get_search_list|debug|\$__prog)\b|\binclude\b"
 )
@@ -96,6 +97,10 @@ def read_script(
             invocation.opaque(f"runs the program in {word.text}")
         return
     if own and language != "sh":
+        return
+    if language == "sh" and len(text) > _MAX_SHELL_TEXT:
+        if not own:
+            invocation.opaque("runs a text that is too long to read")
         return
     if not invocation.follow(path, *(word.text for word in arguments)):
         return
