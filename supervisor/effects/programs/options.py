@@ -118,6 +118,11 @@ def _long(word: Word, words: Sequence[Word], index: int, table: Table, given: Gi
     option = table.options.get(name)
     if option is None:
         if table.others:
+            # A short form of an option that matters must not pass as one of the harmless rest.
+            for listed, found in table.options.items():
+                if found.role not in {None, "text"} and listed.startswith(name):
+                    given.problems.append(f"has {name}, which may be short for {listed}")
+                    break
             return index
         given.problems.append(f"does not know option {name}")
         # A short form of a listed option still does what that does.

@@ -61,7 +61,7 @@ def packages(invocation: Invocation, words: Sequence[Word]) -> None:
     for word in given.operands:
         if word.exact and _LOCAL.fullmatch(word.text):
             path = re.sub(r"^(?:file|link|portal|workspace):|\[.*\]$", "", word.text)
-            invocation.read(replace(word, text=path or "."))
+            own_file(invocation, replace(word, text=path or "."))
         else:
             named.append(word)
     invocation.everywhere = invocation.everywhere or given.has(*_EVERYWHERE)
@@ -247,13 +247,13 @@ def _count_as_own(effects: list[Effect], index: int) -> None:
 
 
 def own_file(invocation: Invocation, word: Word) -> None:
-    """A program in a file: the project's own when it lies in the workspace."""
+    """Code in a file or directory: the project's own when it lies in the workspace."""
     if not invocation.read(word):
         return
     where = invocation.where
     inside = where.cwd and within(resolve(word.text, where.cwd), where.place.workspace)
     if not inside and not where.elsewhere:
-        invocation.opaque(f"runs the program in {word.text}")
+        invocation.opaque(f"runs the code in {word.text}")
 
 
 def package_scripts(cwd: str, workspace: str) -> Mapping[str, str]:

@@ -175,6 +175,14 @@ def graphviz(invocation: Invocation, words: Sequence[Word]) -> None:
 
 
 @reader
+def pandoc_format(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`pandoc -f FORMAT`: a name, or a program in Lua."""
+    (word,) = words
+    if not word.exact or "/" in word.text or ".lua" in word.text:
+        invocation.opaque(f"converts by the program {word.text}")
+
+
+@reader
 def paging(invocation: Invocation, words: Sequence[Word]) -> None:
     """`--paging=WHEN`: a pager that always waits lets a person run anything."""
     (word,) = words

@@ -262,6 +262,11 @@ def test_programs_that_git_would_run_do_not_pass_unseen(effects, command):
     assert len(found) > 1 or found[0]["uninspectable"]
 
 
+def test_a_shortened_option_is_not_overlooked(effects):
+    (run,) = runs(effects("git log --outpu=/etc/x"))
+    assert run["uninspectable"] or not run["known"]
+
+
 def test_diff_reads_files_outside_the_repository(effects):
     reads = [e.resource for e in effects("git diff /dev/null /etc/shadow") if e.verb is Verb.READ]
     assert reads == ["/etc/shadow"]

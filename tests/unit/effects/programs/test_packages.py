@@ -100,6 +100,11 @@ def test_a_directory_of_the_workspace_is_its_own_code(effects):
         assert all(effect.verb is not Verb.INSTALL for effect in found)
 
 
+def test_a_directory_elsewhere_is_not(effects):
+    for command in ("pip install /opt/x", "npm i ../x", "uv add /opt/x.whl"):
+        assert runs(effects(command))[0]["uninspectable"], command
+
+
 def test_everywhere_is_told_apart(effects):
     for command in ("npm install -g a", "uv tool install a", "cargo install a", "pipx install a"):
         (added,) = [effect for effect in effects(command) if effect.verb is Verb.INSTALL]
