@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 
@@ -24,6 +25,10 @@ _ALWAYS = frozenset(
 _HOST = frozenset({"--pid", "--ipc", "--uts", "--userns", "--cgroupns", "--network", "--net"})
 _JOINS = re.compile(r"host|container:|ns:|$")  # or a value that is only known when it runs
 _SAFE_SECURITY = re.compile(r"no-new-privileges(?:[:=]true)?")
+_WITHOUT_VALUES = (
+    *("-q", "--quiet", "--services", "--volumes", "--profiles", "--images", "--hash"),
+    *("--networks", "--models", "--no-interpolate"),
+)
 _INSIDE = re.compile(r"[A-Za-z0-9][\w.-]*:")
 _MAX_IMAGE_LOOKBACK = 200  # effects
 
@@ -155,6 +160,17 @@ def compose_run(invocation: Invocation, words: Sequence[Word]) -> None:
     """`docker compose run [options] SERVICE [COMMAND…]`."""
     given = _given(invocation, words)
     _inside(invocation, _with_entry_point(given, given.operands[1:]))
+
+
+@reader
+def compose_config(invocation: Invocation, words: Sequence[Word]) -> None:
+    """Prints the services with the values of `.env` put in, unless it is told what to print."""
+    given = described(invocation, words)
+    where = invocation.where
+    if given.has(*_WITHOUT_VALUES) or where.elsewhere:
+        return
+    if where.cwd and os.path.lexists(os.path.join(where.cwd, ".env")):
+        invocation.read(Word(".env"))
 
 
 @reader

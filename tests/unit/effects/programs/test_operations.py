@@ -174,6 +174,13 @@ def test_an_image_that_was_just_built_is_not_fetched(read, told):
     assert told(command) == [f"read {read.workspace}"]
 
 
+def test_what_compose_prints_with_the_values_of_dotenv(read, told):
+    assert told("docker compose config") == []
+    (read.workspace / ".env").write_text("KEY=x\n")
+    assert told("docker compose config") == ["read .env"]
+    assert told("docker compose config --services") == []
+
+
 def test_words_for_the_entry_point_are_no_programs(read):
     runs = [e for e in read("docker compose run --rm migrate up 2") if e.verb is Verb.RUN]
     assert [run.resource for run in runs] == ["docker"]
@@ -270,6 +277,20 @@ def test_what_stays_here_operates_nothing(read, command):
 )
 def test_what_prints_a_stored_credential(act, command):
     assert act(command) == "reveal"
+
+
+@pytest.mark.parametrize(
+    ("command", "wanted"),
+    [
+        ("gpg --import key.asc", ["read key.asc"]),
+        ("gpg -d a.gpg", ["read a.gpg"]),
+        ("gpg -seao b a", ["write b", "read a"]),
+        ("gpg --keyserver keys.example --recv-keys A", ["connect keys.example"]),
+        ("gpg --agent-program ./x -k", ["opaque"]),
+    ],
+)
+def test_commands_of_gnupg_among_its_options(told, command, wanted):
+    assert told(command) == wanted
 
 
 def test_listing_secrets_by_name_shows_none(act):
