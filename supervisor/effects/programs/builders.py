@@ -43,6 +43,7 @@ _LINKER = re.compile(
     r"subsystem\S*|wrap\S*|allow-multiple-definition|install_name|headerpad\S*|-enable-new-dtags)"
     r"(?:[=,](?!-)[^,]*)?,?)+"
 )
+_MAX_WORD = 1000  # characters of linker options that are looked at
 _OUTSIDE_LINKER = re.compile(r"-extld\b|-extldflags(?!\s*=?\s*[\"']?-static[\"']?(?:\s|$))")
 _CODEGEN = re.compile(
     r"(?:opt-level|debuginfo|target-cpu|target-feature|lto|codegen-units|panic|overflow-checks|"
@@ -90,7 +91,7 @@ def compiler(invocation: Invocation, words: Sequence[Word]) -> None:
                 invocation.write(following)
         elif text in _VALUES:
             position += 1
-        elif _RUNS.match(text) or (text.startswith("-Wl,") and not _LINKER.fullmatch(text)):
+        elif _RUNS.match(text) or (text.startswith("-Wl,") and not _links_plainly(text)):
             invocation.opaque(f"is told {text}, which can load or run code")
             position += 1 if text in {"-B", "-wrapper", "-specs", "-Xclang", "-Xlinker"} else 0
         elif text.startswith("-Wl,") or _HARMLESS.fullmatch(text):
@@ -101,6 +102,11 @@ def compiler(invocation: Invocation, words: Sequence[Word]) -> None:
             invocation.write(replace(word, text=text[len(name) :]))
         else:
             invocation.opaque(f"does not know option {text}")
+
+
+def _links_plainly(text: str) -> bool:
+    """Whether `-Wl,WORD…` only has words for the linker that load nothing."""
+    return len(text) <= _MAX_WORD and _LINKER.fullmatch(text) is not None
 
 
 def _attached(text: str, names: Sequence[str]) -> str | None:

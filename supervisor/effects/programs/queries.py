@@ -32,6 +32,7 @@ _DATA = re.compile(
 _MILLER_RUNS = re.compile(
     r"\b(?:system|exec|hostname|os_type|output_file)\b|\b(?:tee|emit\w*|print\w*|dump)\b[^;]*[>|]|\|"
 )
+_MAX_EXPRESSION = 2000  # characters of one that is looked at
 _MILLER_VALUES = frozenset(
     {
         "--ifs",
@@ -139,7 +140,11 @@ def miller(invocation: Invocation, words: Sequence[Word]) -> None:
                 invocation.opaque(f"is told {text}")
         elif not started:
             started = before not in _MILLER_VALUES
-        elif _MILLER_RUNS.search(text) or text in {"split", "tee", "case"}:
+        elif (
+            len(text) > _MAX_EXPRESSION
+            or _MILLER_RUNS.search(text)
+            or text in {"split", "tee", "case"}
+        ):
             invocation.opaque("has an expression that can run programs or write files")
         elif re.fullmatch(r"[\w.+-]*/[\w./+-]+|[\w+-]+\.[\w.+-]+", text):
             invocation.read(word)
