@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
-from supervisor.effects.programs.generic import apply, apply_given
+from supervisor.effects.follow import file_text
+from supervisor.effects.programs.generic import apply, apply_given, resolve
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.options import Given, split
 from supervisor.effects.programs.registry import reader
@@ -16,6 +19,9 @@ from supervisor.effects.reading import Word
 _MAX_ENTRIES = 64
 _MODE = re.compile(r"[0-7]{1,5}|[-+=][0-7]+|[ugoa]*[-+=][ugorwxXstlST]*(?:,.*)?")
 _PATTERN_OPTIONS = ("-e", "--regexp", "-f", "--file")
+_HEADER = re.compile(r"^(?:\+\+\+|---|\*\*\*|Index:|rename to|copy to) ([^\t\n]+)", re.MULTILINE)
+_ED = re.compile(r"^\d+(?:,\d+)?[acdi]$", re.MULTILINE)
+_MAX_HEADERS = 400
 _RECURSIVE = ("-r", "-R", "--recursive", "--dereference-recursive")
 
 
@@ -228,6 +234,49 @@ def split_file(invocation: Invocation, words: Sequence[Word]) -> None:
     for word in given.operands[2:]:
         invocation.unknown(f"does not know what the word {word.text} is for")
     values(invocation, given)
+
+
+@reader
+def patch_files(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`patch [FILE [PATCH]]`: the files that the patch names are written."""
+    given = take(invocation, words)
+    source = given.value("-i") or (given.operands[1] if len(given.operands) > 1 else None)
+    text: str | None = invocation.where.stdin_text or None
+    if source is not None and source.text != "-":
+        known = invocation.read(source) and not invocation.where.elsewhere
+        text = file_text(resolve(source.text, invocation.where.cwd)) if known else None
+    values(invocation, given, "-i", "-d")
+    if given.has("-d"):
+        apply(invocation, "in", given.value("-d") or Word("."))
+    if given.operands:
+        apply(invocation, "edit", given.operands[0])
+    elif text is None:
+        invocation.write(Word("."))
+    if given.has("-e", "--ed") or (text is not None and _ED.search(text)):
+        invocation.opaque("runs an editor's script")
+    strip = given.value("-p")
+    for name in patched_names(text or "", int(strip.text) if _digits(strip) else None):
+        if not given.operands:
+            invocation.write(Word(name))
+
+
+def _digits(word: Word | None) -> TypeGuard[Word]:
+    return word is not None and word.text.isdecimal() and len(word.text) < 4
+
+
+def patched_names(text: str, strip: int | None) -> list[str]:
+    """The files that a patch in the unified or context format changes.
+
+    `strip`: how many leading directories are cut off; None for all of them, as patch does.
+    """
+    names: dict[str, None] = {}
+    for match in itertools.islice(_HEADER.finditer(text), _MAX_HEADERS):
+        name = match[1].strip().strip('"')
+        if name == "/dev/null":
+            continue
+        parts = name.split("/")
+        names["/".join(parts[strip:]) if strip is not None else parts[-1]] = None
+    return [name for name in names if name]
 
 
 @reader

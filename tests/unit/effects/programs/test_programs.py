@@ -255,3 +255,12 @@ def test_commands_that_multiply_are_bounded(told):
     assert len(told(nested)) < 2000
     many = "find " + " ".join(f"d{index}" for index in range(100)) + " -exec rm {} ';'"
     assert told(many)[-1] == "opaque"
+
+
+def test_a_patch_writes_the_files_that_it_names(told):
+    diff = "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a\n+b\n--- /dev/null\n+++ b/.git/hooks/pre-push\n"
+    (told.workspace / "fix.diff").write_text(diff)
+    expected = ["run patch", "read fix.diff", "write x.py", "write .git/hooks/pre-push"]
+    assert told("patch -p1 -i fix.diff") == expected
+    assert told(f"patch -p1 <<'EOF'\n{diff}EOF")[1:] == expected[2:]
+    assert "opaque" in told("patch x.py <<'EOF'\n1d\n!id\nEOF")
