@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 from supervisor.effects.content import content_of, written
@@ -57,11 +58,18 @@ def _writes(call: ToolCall, place: Place) -> tuple[Effect, ...]:
     """A file tool's writes, each with what its text would do; of a patch also its deletions."""
     if not call.paths:  # a write of nobody-knows-what is not a write of nothing
         return _other(call)
-    texts = [value for value in call.arguments.values() if isinstance(value, str)]
-    patch = [change for text in texts for change in changes(text)]
-    planned = [(change.verb, change.path, change.added) for change in patch] or [
-        (Verb.WRITE, path, written(call.arguments)) for path in call.paths
+    text = written(call.arguments)
+    # What is written into a file may look like a patch without being one.
+    commands = (
+        [] if text is not None else [v for v in call.arguments.values() if isinstance(v, str)]
+    )
+    patch = [change for command in commands for change in changes(command)]
+    planned: list[tuple[Verb, str, str | None]] = [
+        (change.verb, change.path, change.added) for change in patch
     ]
+    patched = {os.path.normpath(os.path.join(call.cwd, change.path)) for change in patch}
+    # What its profile found counts as well, whatever we make of the patch.
+    planned += [(Verb.WRITE, path, text) for path in call.paths if path not in patched]
     effects: list[Effect] = []
     for verb, path, text in planned:
         content = content_of(text)

