@@ -418,6 +418,8 @@ class _Builtin:
                 opaque = "calculates with a text that is only known when it runs"
             for name in names:
                 self.state.assign(name, None, number=True)
+                if loads_code(name):
+                    opaque = f"sets {name}, by which programs find their code"
         self.say(why=opaque)
 
     # ── Text ────────────────────────────────────────────────────────────────────────────

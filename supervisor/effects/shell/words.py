@@ -84,7 +84,10 @@ def calculate(value: Arithmetic, state: State, judge: Judge) -> None:
     if not all(state.calculable(name) for name in names):
         judge.doubt("calculates with a text that is only known when it runs")
     for match in _ASSIGNS.finditer(value.text):
-        state.assign(match[1] or match[2], None, number=True)
+        name = match[1] or match[2]
+        state.assign(name, None, number=True)
+        if loads_code(name):
+            judge.doubt(f"sets {name}, by which programs find their code")
 
 
 def _is_quoted(parts: Sequence[Part]) -> bool:
