@@ -30,7 +30,7 @@ def any_files(invocation: Invocation, words: Sequence[Word]) -> None:
     for word in words:
         if not word.exact:
             invocation.opaque("has a word that is only known when it runs")
-            return
+            continue
         for address in _URL.findall(word.text):
             invocation.url(replace(word, text=address))
         text = _URL.sub("", word.text)
