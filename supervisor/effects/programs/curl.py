@@ -22,11 +22,13 @@ _LOCAL = re.compile(
     r"(?:[a-z]+://)?(?:localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?(?:[/?#].*)?", re.IGNORECASE
 )
 _OUTPUT = re.compile(r"%output\{(?:>>)?([^}]*)\}")
-# Their values leave with the request.
-_SENT = _names(
-    "-d --data -H --header --proxy-header -A --user-agent -e --referer -b --cookie -u --user "
-    "--url-query --request-target --oauth2-bearer"
+# Options whose values stay here: all others may leave with the request.
+_KEPT = _names(
+    "-o -O --output --output-document -P --directory-prefix --output-dir -D --dump-header -c "
+    "--cookie-jar -m --max-time -w --write-out --retry --connect-timeout -t --tries -T --timeout "
+    "-a --append-output --output-file"
 )
+_FETCHES = frozenset({"GET", "HEAD", "OPTIONS"})
 _DATA = _names("-d --data --data-ascii --data-binary --data-raw --data-urlencode")
 
 
@@ -46,6 +48,7 @@ class _Transfer:
     head: bool = False
     directory: Word | None = None
     anonymous: bool = True  # nothing that is only known when it runs is sent along
+    files: bool = False  # a file goes into the address or the headers
 
 
 @reader
@@ -84,12 +87,16 @@ def _flag(invocation: Invocation, transfer: _Transfer, name: str) -> None:
 def _option(
     invocation: Invocation, transfer: _Transfer, names: frozenset[str], value: Word
 ) -> None:
-    if names & _SENT and not value.exact:
+    if not value.exact and not names & _KEPT:
         transfer.anonymous = False
     if "--json" in names or names & _DATA:
-        # The names of one role share an option, so the role tells which sort of data it is.
         transfer.sends = transfer.sends or "POST"
-        _data(invocation, names, value)
+        transfer.files |= _data(invocation, names, value)
+    elif "--url-query" in names:
+        transfer.files |= _data(invocation, frozenset({"--data-urlencode"}), value)
+    elif "-H" in names:
+        transfer.files |= value.text.startswith("@")
+        _at(invocation, value)
     elif "--form-string" in names:
         transfer.sends = "POST"
     elif "-F" in names:
@@ -144,13 +151,15 @@ def _at(invocation: Invocation, value: Word) -> None:
         invocation.opaque("may send a file that is only known when it runs")
 
 
-def _data(invocation: Invocation, names: frozenset[str], value: Word) -> None:
+def _data(invocation: Invocation, names: frozenset[str], value: Word) -> bool:
+    """Whether the data comes from a file."""
     if "--data-raw" in names:
-        return
+        return False
     text = value.text
     if "--data-urlencode" in names and "=" not in text.partition("@")[0]:
         text = "@" + text.partition("@")[2] if "@" in text else ""
     _at(invocation, replace(value, text=text))
+    return text.startswith("@")
 
 
 def _form(invocation: Invocation, value: Word) -> None:
@@ -194,7 +203,11 @@ def _transfer(invocation: Invocation, transfer: _Transfer) -> None:
         method = "HEAD"
     if transfer.method is not None:
         method = transfer.method.text.upper() or "GET"
+    if transfer.sends and not transfer.query and method in _FETCHES:
+        method = transfer.sends  # a fetch that carries data is judged as what it does: it sends
     for url in transfer.urls:
+        if transfer.files and method in _FETCHES and not _LOCAL.fullmatch(url.text):
+            invocation.opaque("puts a file into the address or the headers")
         if not transfer.anonymous and not _LOCAL.fullmatch(url.text):
             invocation.opaque("sends along what is only known when it runs")
         _request(invocation, url, method)
@@ -247,18 +260,18 @@ def _file_name(url: Word) -> Word:
 def wget(invocation: Invocation, words: Sequence[Word]) -> None:
     """Without -O the file is called as the URL ends; a recursive fetch fills a directory."""
     given = take(invocation, words)
-    sent = ("--post-data", "--body-data", "-U", "--header", "--user", "--password")
     values(invocation, given, "-O", "-P", "-i")
     method = "HEAD" if given.has("--spider") else "GET"
-    if given.has("--post-file", "--post-data"):
+    sends = given.has("--post-file", "--post-data", "--body-file", "--body-data")
+    if sends:
         method = "POST"
     named = given.value("--method")
-    if named is not None:
+    if named is not None and not (sends and named.text.upper() in _FETCHES):
         method = named.text.upper()
-        if not named.exact:
-            invocation.opaque("uses a method that is only known when it runs")
+    if named is not None and not named.exact:
+        invocation.opaque("uses a method that is only known when it runs")
     inexact = any(
-        value is not None and not value.exact and set(option.names) & set(sent)
+        value is not None and not value.exact and not set(option.names) & _KEPT
         for option, value in given.options
     )
     for url in given.operands:
@@ -313,11 +326,14 @@ def httpie(invocation: Invocation, words: Sequence[Word]) -> None:
     if len(rest) > 1 and re.fullmatch(r"[A-Za-z]+", rest[0].text):
         method = rest.pop(0).text.upper()
     url = rest.pop(0)
+    for option, value in given.options:
+        if value is not None and not value.exact and not set(option.names) & _KEPT:
+            invocation.opaque("sends along what is only known when it runs")
     sends = given.has("--raw") or (
         invocation.where.stdin != "" and not given.has("-I", "--ignore-stdin")
     )
     for item, sent, path in _items(rest):
-        sends = sends or sent
+        sends = sends or sent or path != ""
         if not item.exact and not _LOCAL.fullmatch(url.text):
             invocation.opaque("sends along what is only known when it runs")
         if path:
@@ -327,7 +343,9 @@ def httpie(invocation: Invocation, words: Sequence[Word]) -> None:
             url, text=f"http://localhost{url.text if url.text[1:2].isdigit() else url.text[1:]}"
         )
     if not given.has("--offline"):
-        invocation.url(url, method or ("POST" if sends else "GET"))
+        if sends and method in {*_FETCHES, ""}:
+            method = "POST"
+        invocation.url(url, method or "GET")
     if given.has("-d", "--download") and not given.has("-o", "--output"):
         invocation.file(Verb.WRITE, _file_name(url))
 
