@@ -24,9 +24,8 @@ _LOCAL = re.compile(
 _OUTPUT = re.compile(r"%output\{(?:>>)?([^}]*)\}")
 # Options whose values stay here: all others may leave with the request.
 _KEPT = _names(
-    "-o -O --output --output-document -P --directory-prefix --output-dir -D --dump-header -c "
-    "--cookie-jar -m --max-time -w --write-out --retry --connect-timeout -t --tries -T --timeout "
-    "-a --append-output --output-file"
+    "--output --output-document --directory-prefix --output-dir --dump-header --cookie-jar "
+    "--max-time --write-out --tries --output-file"
 )
 _FETCHES = frozenset({"GET", "HEAD", "OPTIONS"})
 _DATA = _names("-d --data --data-ascii --data-binary --data-raw --data-urlencode")
