@@ -37,7 +37,7 @@ def effects_of(call: ToolCall, workspace: str, home: str = "") -> tuple[Effect, 
         case ToolKind.FETCH:
             return (http_effect(call.url),)
         case ToolKind.MCP:
-            return mcp_effects(call.tool, call.arguments)
+            return mcp_effects(call.tool, call.arguments, call.cwd, place)
         case ToolKind.AGENT:
             return (Effect(Verb.SPAWN, call.subagent or "subagent"),)
         case _:

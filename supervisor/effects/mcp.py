@@ -1,11 +1,12 @@
-"""The effects of an MCP tool: the call, and the page that it names."""
+"""The effects of an MCP tool: the call, and the pages and files that it names."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from supervisor.effects.files import Place, file_effects
 from supervisor.effects.http import http_effect
 from supervisor.model import Effect, Verb
 
@@ -29,6 +30,10 @@ _CHANGES = _words(
 # Servers that drive a browser, and what of it reaches past the pages.
 _BROWSERS = _words("playwright puppeteer chrome-devtools chromedevtools browser browsermcp")
 _PAST_PAGES = _words("upload install download pdf save file")
+_FILES = _words(
+    """path paths file files filepath file_path file_paths filename source destination directory dir
+    folder uri"""
+)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SQL = re.compile(r"\s*(?:select|explain|show|describe|values|table)\b", re.IGNORECASE)
 _SQL_CHANGES = re.compile(
@@ -39,11 +44,14 @@ _SQL_CHANGES = re.compile(
 )
 
 
-def mcp_effects(tool: str, arguments: Mapping[str, Any]) -> tuple[Effect, ...]:
+def mcp_effects(
+    tool: str, arguments: Mapping[str, Any], cwd: str, place: Place
+) -> tuple[Effect, ...]:
     """`mcp__server__tool` as the resource `server.tool`, with both as attributes.
 
     `reads`: its name says that it only looks; one that runs a statement reads when the statement
-    does. `browser`: it drives a browser. A page that it is to open is a GET as well.
+    does. `browser`: it drives a browser. A page that it is to open is a GET as well, and a file
+    that it names is read; unless it only looks, one that is surely of this machine is written.
     """
     server, _, name = tool.removeprefix("mcp__").partition("__")
     statement = next(
@@ -60,7 +68,23 @@ def mcp_effects(tool: str, arguments: Mapping[str, Any]) -> tuple[Effect, ...]:
     url = arguments.get("url")
     if isinstance(url, str) and url:
         effects.append(http_effect(url))
+    for path in _paths(arguments, place.home):
+        here = path.startswith("/")
+        for verb in (Verb.READ,) if reads or not here else (Verb.READ, Verb.WRITE):
+            effects += file_effects(verb, path, cwd, place)
     return tuple(effects)
+
+
+def _paths(arguments: Mapping[str, Any], home: str) -> Iterator[str]:
+    """Files that the arguments name, as far as the arguments' own names tell."""
+    for name, value in arguments.items():
+        for each in value if isinstance(value, list) else [value]:
+            if not isinstance(each, str) or not each.strip("/. "):
+                continue
+            if each.startswith("file://"):
+                yield each.removeprefix("file://").removeprefix("localhost")
+            elif name.lower() in _FILES and "://" not in each and "\0" not in each:
+                yield home + each[1:] if each == "~" or each.startswith("~/") else each
 
 
 def _reads_by_name(name: str) -> bool:

@@ -146,7 +146,9 @@ def _effects(label: str, place: Place) -> tuple[Effect, ...]:
         "write": lambda: file_effects(Verb.WRITE, rest, place.workspace, place),
         "delete": lambda: file_effects(Verb.DELETE, rest, place.workspace, place),
         "connect": lambda: (Effect(Verb.CONNECT, rest),),
-        "mcp": lambda: mcp_effects("mcp__" + rest.replace(".", "__", 1), {}),
+        "mcp": lambda: mcp_effects(
+            "mcp__" + rest.replace(".", "__", 1), {}, place.workspace, place
+        ),
         "spawn": lambda: (Effect(Verb.SPAWN, rest),),
         "other": lambda: (Effect(Verb.OTHER, rest, {"kind": "other"}),),
     }

@@ -132,6 +132,27 @@ def test_an_mcp_tool_reads_by_its_name_or_its_statement(
     assert effects_of(call, "/w")[0].attributes["reads"] is reads
 
 
+@pytest.mark.parametrize(
+    ("tool", "arguments", "expected"),
+    [
+        ("read_file", {"path": "/home/ana/.ssh/id"}, [(Verb.READ, "/home/ana/.ssh/id")]),
+        ("read_file", {"path": "~/.ssh/id"}, [(Verb.READ, "/home/ana/.ssh/id")]),
+        ("read_files", {"paths": ["a", ".env"]}, [(Verb.READ, "/w/a"), (Verb.READ, "/w/.env")]),
+        ("write_file", {"path": "/w/a", "content": "x"},
+         [(Verb.READ, "/w/a"), (Verb.WRITE, "/w/a")]),
+        ("get_x", {"uri": "file:///etc/shadow"}, [(Verb.READ, "/etc/shadow")]),
+        ("update_file", {"path": "docs/a.md"}, [(Verb.READ, "/w/docs/a.md")]),
+        ("get_x", {"uri": "https://x.test/a", "path": "/", "name": "/etc"}, []),
+    ],
+)  # fmt: skip
+def test_files_that_an_mcp_tool_names(
+    tool: str, arguments: dict[str, Any], expected: list[tuple[Verb, str]]
+) -> None:
+    call = ToolCall("", f"mcp__files__{tool}", ToolKind.MCP, arguments, "/w")
+    _, *files = effects_of(call, "/w", "/home/ana")
+    assert [(effect.verb, effect.resource) for effect in files] == expected
+
+
 def test_a_page_that_an_mcp_tool_opens_is_a_request() -> None:
     arguments = {"url": "http://169.254.169.254/latest"}
     call = ToolCall("", "mcp__playwright__browser_navigate", ToolKind.MCP, arguments, "/w")
