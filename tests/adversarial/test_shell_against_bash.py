@@ -143,13 +143,13 @@ def test_bash_runs_nothing_that_is_not_named_in_20_000_texts() -> None:
 
 
 def check_speed(count: int, seed: int) -> None:
-    """Every text is judged, within 50 ms (the best of three, on a busy machine)."""
+    """Every text is judged, within 50 ms of computing (the best of three: others compute too)."""
     for text in Texts(seed).any(count):
         best = 1.0
         for _ in range(3):
-            start = time.perf_counter()
+            start = time.process_time()
             assert shell_effects(text, "/work", _PLACE)
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.process_time() - start)
             if best < 0.05:
                 break
         assert best < 0.05, f"{best * 1000:.0f} ms for {text!r}"

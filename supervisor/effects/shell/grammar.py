@@ -500,6 +500,9 @@ class _Parser:
         return Function(name, body)
 
     def coprocess(self) -> Command:
+        if self.depth:
+            # Bash prints the inside of a substitution anew, and runs one there by its name.
+            raise Doubt("a coprocess inside something else")
         self.at += 6
         self.blanks()
         named = _COPROCESS.match(self.text, self.at)

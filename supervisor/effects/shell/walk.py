@@ -44,8 +44,9 @@ from supervisor.effects.shell.syntax import (
 from supervisor.model import Effect, Verb
 
 _MAX_DEPTH = 16
-BUDGET = 5_000  # steps, of a command a few
+BUDGET = 3_000  # steps, of a command a few
 _LAST_BUDGET = 1_000  # for the pieces of a text that has used it up
+_MAX_RECURSION = 2
 _MAX_ROUNDS = 8  # of a loop over known words
 _MAX_FILE = 65_536  # bytes of a script that is followed
 _NETWORK_FILE = re.compile(r"/dev/(?:tcp|udp)/([^/]+)/([^/]+)")
@@ -92,6 +93,7 @@ class Walker:
         self.around = Around()
         self.written: dict[str, str] = {}  # files whose text this call writes
         self.downloads: set[str] = set()  # files this call fetches
+        self.calls: list[Command] = []  # the functions that are being judged, innermost last
         self.functions: dict[str, tuple[Command, State]] = {}  # defined and not yet called
 
     # ── The Shell that readers know ─────────────────────────────────────────────────────
@@ -137,6 +139,7 @@ class Walker:
             reason = "is nested deeper than is read"
         self.unreadable(reason)
         self.functions.clear()
+        self.calls.clear()
         self.doubts.clear()
         self.reading.budget = _LAST_BUDGET
         with contextlib.suppress(Exhausted, RecursionError):
@@ -470,10 +473,15 @@ class Walker:
         known = all(word.exact and not word.glob for word in found)
         state.positional = tuple(word.text for word in found[1:]) if known else None
         for body in state.functions[name]:
+            if sum(other is body for other in self.calls) >= _MAX_RECURSION:
+                self.opaque(f"has a function {name} that calls itself")
+                continue
+            self.calls.append(body)
             before = state.fork()
             failed = self.command(body, state, replace(around, depth=around.depth + 1))
             if failed is not None:
                 state.merge(failed)
+            self.calls.pop()
             if len(state.functions.get(name, ())) > 1:
                 state.merge(before)
         state.positional = outer

@@ -11,7 +11,7 @@ from supervisor.effects.shell import shell_effects
 from supervisor.model import Effect, Verb
 
 _PLACE = Place("/work", "/home/ana")
-_BOUND = 1.0  # seconds: the goal is 0.05, and a busy machine is slow
+_BOUND = 0.5  # seconds of computing: the goal is 0.05, and a busy machine is slow
 
 EXCESSIVE = {
     "a megabyte of one word": "a" * 1_000_000,
@@ -26,7 +26,11 @@ EXCESSIVE = {
     "10,000 words": "echo " + "a " * 10_000,
     "10,000 redirections": ">a " * 10_000,
     "loops in loops": "for a in 1 2 3 4 5 6 7 8; do " * 12 + "ls; " + "done; " * 12,
-    "functions without end": "f() { f; f; f; }; f; ",
+    "functions of functions": "".join(
+        f"f{level}() {{ f{level + 1}; f{level + 1}; f{level + 1}; f{level + 1}; }}; "
+        for level in range(8)
+    )
+    + "f0; ",
     "bytes that are no text": "echo \udcff; ",
     "a character that turns the text around": "echo \u202e; ",
     "a character without width": "echo \u200b; ",
@@ -34,6 +38,7 @@ EXCESSIVE = {
     "an escape": "echo \x1b[2J; ",
 }
 UNREADABLE = {
+    "a function that calls itself": "f() { f; f; f; }; f; ",
     "open arrays": "a=(" * 20_000,
     "open tests": "[[ (" * 15_000,
     "open documents": "<<a " * 15_000,
@@ -46,9 +51,9 @@ UNREADABLE = {
 
 
 def judged(text: str) -> tuple[Effect, ...]:
-    start = time.perf_counter()
+    start = time.process_time()
     effects = shell_effects(text, "/work", _PLACE)
-    assert time.perf_counter() - start < _BOUND
+    assert time.process_time() - start < _BOUND
     return effects
 
 
