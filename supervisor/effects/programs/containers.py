@@ -159,7 +159,45 @@ def docker_exec(invocation: Invocation, words: Sequence[Word]) -> None:
 def compose_run(invocation: Invocation, words: Sequence[Word]) -> None:
     """`docker compose run [options] SERVICE [COMMAND…]`."""
     given = _given(invocation, words)
+    _services(invocation)
     _inside(invocation, _with_entry_point(given, given.operands[1:]))
+
+
+# What a file of services may ask for beyond the task's own reach.
+_ASKS_FOR_MORE = re.compile(
+    r"privileged:\s*[\"']?true|docker\.sock|(?:pid|ipc|uts|network_mode|userns_mode):\s*[\"']?host|"
+    r"cap_add:|devices:|security_opt:|"
+    r"(?:-\s*|source:\s*)[\"']?(?:/(?!tmp/)|~|\$\{?HOME|\.\./)[^:\n]*(?::|$)",
+    re.MULTILINE,
+)
+_FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+_MAX_FILE = 65_536  # bytes of a file of services that is looked into
+
+
+def _services(invocation: Invocation) -> None:
+    """The files that name the services: do they give them more than the task has?"""
+    where = invocation.where
+    if where.elsewhere or not where.cwd:
+        return
+    named = [value for option, value in invocation.given.options if value and "-f" in option.names]
+    for path in [word.text for word in named if word.exact] or _FILES:
+        full = os.path.join(where.cwd, path)
+        if not os.path.isfile(full):  # a pipe would keep us waiting
+            continue
+        try:
+            with open(full, "rb") as file:
+                text = file.read(_MAX_FILE).decode(errors="replace")
+        except OSError:
+            continue
+        if _ASKS_FOR_MORE.search(text):
+            invocation.act = _REACHES
+
+
+@reader
+def compose_services(invocation: Invocation, words: Sequence[Word]) -> None:
+    """Starts services as their file describes them."""
+    described(invocation, words)
+    _services(invocation)
 
 
 @reader

@@ -106,9 +106,9 @@ def _follow(database: _Database, word: Word, read: Callable[[_Database, str], No
         return
     path = resolve(word.text, invocation.where.cwd or "/")
     try:
+        if not os.path.isfile(path):  # a pipe would keep us waiting
+            raise OSError
         with open(path, "rb") as file:
-            if not os.path.isfile(path):
-                raise OSError
             content = file.read(_MAX_FILE + 1)
         text = content.decode()
     except (OSError, ValueError):

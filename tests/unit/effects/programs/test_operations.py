@@ -191,6 +191,19 @@ def test_what_compose_prints_with_the_values_of_dotenv(read, told):
     assert told("docker compose config --services") == []
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["    privileged: true", "      - /:/host", "      - ~/.ssh:/k:ro", "    pid: host"],
+)
+def test_a_file_of_services_that_asks_for_more(read, act, line):
+    file = read.workspace / "compose.yaml"
+    file.write_text("services:\n  web:\n    volumes:\n      - ./src:/src\n")
+    assert act("docker compose up -d") == "project"
+    file.write_text(file.read_text() + line + "\n")
+    assert act("docker compose up -d") == "containers"
+    assert act("docker compose run web") == "containers"
+
+
 def test_words_for_the_entry_point_are_no_programs(read):
     runs = [e for e in read("docker compose run --rm migrate up 2") if e.verb is Verb.RUN]
     assert [run.resource for run in runs] == ["docker"]
