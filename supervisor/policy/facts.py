@@ -17,6 +17,7 @@ _METADATA_TEXT = re.compile(
     re.IGNORECASE,
 )
 
+_SUPERVISOR = re.compile(r"taskpass|supervisor", re.IGNORECASE)
 # Names by which projects call what changes a live system.
 _PART = re.compile(r"[a-z]+")
 _DEPLOYMENTS = frozenset({"deploy", "deployment", "publish", "promote", "rollback", "rollout"})
@@ -131,6 +132,8 @@ def context_of(effect: Effect, call: Mapping[str, Any], protected: Sequence[str]
     elif effect.verb is Verb.RUN:
         context["program"] = context["program"] or effect.resource
         context["metadata"] = _METADATA_TEXT.search(context["text"]) is not None
+        if context["act"] == "signal" and _SUPERVISOR.search(context["arguments"]):
+            context["act"] = "supervisor"
         project = context["act"] == "project"
         context["deploys"] = project and _deploys(context["program"], context["arguments"])
     return context

@@ -54,6 +54,7 @@ def run(**told: Any) -> Effect:
         (run(act="interactive"), ALLOW, ASK),
         (run(act="listen"), ALLOW, ASK),
         (run(act="signal"), ALLOW, ASK),
+        (run(act="signal", arguments="-f taskpass"), DENY, DENY),
         (run(act="install"), ASK, ASK),
         (run(act="containers"), ASK, ASK),
         (run(act="device"), ASK, ASK),
