@@ -31,6 +31,7 @@ from supervisor.model import Verb
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
 _HARMLESS = frozenset({"--help", "--version"})
+_MILD = ("project", "update", "interactive")  # acts that add nothing to a doubt
 _TRUSTED = re.compile(
     r"(?:/usr(?:/local)?|/opt/homebrew|/opt/local|/snap)?/s?bin/[^/]+|/usr/lib(?:exec)?/[^/]+/[^/]+"
 )
@@ -80,6 +81,32 @@ def read_program(
         invocation.opaque(f"is described wrongly: {error}")
     finally:  # a walker that has had enough raises through us
         reading.effects.insert(position, invocation.effect())
+    if invocation.why:
+        _without_unknown(words, where, reading, shell, tables, position)
+
+
+def _without_unknown(
+    words: Sequence[Word],
+    where: Where,
+    reading: Reading,
+    shell: Shell,
+    tables: Knowledge,
+    position: int,
+) -> None:
+    """Words that are only known when it runs may be nothing, or options that change nothing.
+
+    So what the command does without them is said as well (`git $FLAGS push`).
+    """
+    rest = [word for word in words if word.exact]
+    if len(rest) in {1, len(words)}:
+        return
+    mark = len(reading.effects)
+    read_program(rest, where, reading, shell, tables=tables)
+    acts = {"", *_MILD, reading.effects[position].attributes["act"]}
+    said = reading.effects[position:mark]
+    more = reading.effects[mark:]
+    start = 1 if more[0].attributes["act"] in acts else 0
+    reading.effects[mark:] = [effect for effect in more[start:] if effect not in said]
 
 
 def _only_help(words: Sequence[Word], start: int) -> bool:
@@ -96,7 +123,10 @@ def _subcommand(tables: Knowledge, table: Table, words: Sequence[Word]) -> tuple
     given = Given(next=1)
     while table.subcommands:
         before = split(words, start, table, stop=True)
-        if before.next >= len(words) or not words[before.next].exact:
+        if before.next >= len(words):
+            break
+        if not words[before.next].exact:
+            given.problems.append("has a subcommand that is only known when it runs")
             break
         child = tables.child(table, words[before.next].text)
         if child is None:
