@@ -19,6 +19,7 @@ from supervisor.effects.programs.shapes import sql_effect
 from supervisor.effects.reading import Word
 
 _HERE = re.compile(r"|localhost|127(?:\.\d+){3}|\[?::1\]?|/.*|@.*|\.", re.DOTALL)
+_MAX_FILES = 16  # that are followed for one command
 _MAX_FILE = 65_536  # bytes of a file of SQL that is followed
 
 
@@ -30,6 +31,7 @@ class _Database:
     dialect: str
     name: str = ""  # "" for a local one
     remote: bool = False
+    followed: int = 0  # files of statements so far
 
     def at(self, host: Word | None, port: Word | None = None, name: str = "") -> None:
         """It is on `host`; a socket or this machine's own name is local."""
@@ -100,6 +102,10 @@ def _follow(database: _Database, word: Word, read: Callable[[_Database, str], No
     invocation = database.invocation
     if word.text in {"-", "/dev/stdin"}:
         _input(database, read)
+        return
+    database.followed += 1
+    if database.followed > _MAX_FILES:
+        database.unread("does what too many files say")
         return
     if invocation.where.elsewhere or not invocation.read(word) or word.glob:
         database.unread("does what a file says that cannot be read")

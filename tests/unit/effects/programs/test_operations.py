@@ -398,6 +398,11 @@ def test_a_file_of_statements_is_followed(read):
     assert _sql(read, "psql a -f a.sql") == [("drop", "t", False)]
 
 
+def test_a_file_that_includes_itself_is_doubted(read, told):
+    (read.workspace / "a.sql").write_text("\\i a.sql\n")
+    assert told("psql a -f a.sql")[-1] == "opaque"
+
+
 # ── The machine ─────────────────────────────────────────────────────────────────────────
 
 
