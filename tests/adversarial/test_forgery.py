@@ -123,10 +123,12 @@ async def test_a_tool_of_codex_runs_its_hook_script(
         "tool_use_id": "forged",
         "tool_input": {"command": FORGED_COMMAND},
     }
+    (install.project / "name").write_text("./forge")
     (install.project / "forged.json").write_text(json.dumps(forged))
     waiting = "until test -e go; do sleep 0.05; done"
+    forge = 'sh "$(cat name)"'  # policy would follow a script that it is told, and refuse
     process = await supervised.start(
-        supervised.shell(f"{waiting}; exec sh ./forge"), supervised.shell("sh ./forge")
+        supervised.shell(f"{waiting}; exec {forge}"), supervised.shell(forge)
     )
     script = await until(lambda: _below_tasks(install, "codex-hook.sh"), "the hook's script")
     url = await until(lambda: _hook_url(script.parent), "the hook's address")
