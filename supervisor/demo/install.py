@@ -94,16 +94,14 @@ def _enter(install: DemoInstall, approval_timeout: float) -> None:
 
 def _programs(install: DemoInstall) -> None:
     """The agent, and the tool it works with: both on the Python that runs us."""
-    folder = Path(install.agent).parent
-    folder.mkdir()
-    for name in ("agent.py", "desk.py"):
-        shutil.copy(Path(__file__).with_name(name), folder)
+    agent = Path(install.agent)
+    agent.parent.mkdir()
     tool = install.project / "desk"
     address = f"https://{install.api.host} "
-    for path, program, words in (
-        (Path(install.agent), "agent.py", ""),
-        (tool, "desk.py", address),
-    ):
+    for path, program, words in ((agent, "agent.py", ""), (tool, "desk.py", address)):
+        # Beside its program: what a tool runs is the project's own.
+        folder = path.parent
+        shutil.copy(Path(__file__).with_name(program), folder)
         path.write_text(
             _PROGRAM.format(
                 python=shlex.quote(os.path.realpath(sys.executable)),
