@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import json
 import os
 import shlex
 import shutil
@@ -28,6 +29,17 @@ from supervisor.wire import AddCredential
 _PATIENCE = 20.0  # seconds for the supervisor to end
 # Fixed, since a long TMPDIR would not leave room for a socket's path below it.
 _BASE = "/tmp"  # noqa: S108 - mkdtemp makes a directory that is ours alone
+# Without containment the standard preset asks once before the project's own code runs, and
+# before a program is read that lies in an unusual place.
+_PROJECT_TOOLS = """\
+@id("demo/project-tools")
+@description("the project's own tools, which the person has allowed for good")
+permit (principal, action == Action::"run", resource) when { context.act == "project" };
+
+@id("demo/python")
+@description("the Python that the project's tools run on")
+permit (principal, action == Action::"read", resource == Path::PYTHON);
+"""
 _PROGRAM = '#!/bin/sh\nexec {python} -I {program} {words}"$@"\n'
 _DOTENV = "API_TOKEN=an-old-token-somebody-left-here\n"
 
@@ -85,6 +97,11 @@ def _enter(install: DemoInstall, approval_timeout: float) -> None:
             del os.environ[name]
     os.environ |= {"HOME": str(home), "XDG_RUNTIME_DIR": str(run)}
     _programs(install)
+    policy = user_paths().config / "policy"
+    policy.mkdir()
+    (policy / "demo.cedar").write_text(
+        _PROJECT_TOOLS.replace("PYTHON", json.dumps(os.path.realpath(sys.executable)))
+    )
     roots = install.root / "roots.pem"
     roots.write_bytes(install.api.authority.pem())
     (user_paths().config / "config.toml").write_text(
