@@ -1,7 +1,8 @@
-"""Programs of many options whose words are files or numbers: each word may be a file.
+"""Readers that serve many tables: programs of many options, TeX, interpreters unread here.
 
-For converters and workbenches that only work on the files they are given, this is more than
-they do and never less.
+Where the words of a converter or workbench are files or numbers, each is taken for a file that
+is read and written: for a program that only works on the files it is given, that is more than
+it does and never less.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _URL = re.compile(r"(?:https?|ftp)://[^\s\"'<>]+", re.IGNORECASE)
 _INSIDE = re.compile(
     r"(?<![\w.~/])(?:~[\w-]*/|/|\.\./)[^=,;:@\"'<>|(){}\s]+|(?<=^-\w)[~/.][^=,;:]+"
 )
+_PROGRAMS = frozenset({"library", "script", "opaque", "command"})  # roles that are run
 _NUMBER = re.compile(r"[-+]?[\d.]+(?:[eE][-+]?\d+)?%?")
 
 
@@ -73,6 +75,3 @@ def interpreter(invocation: Invocation, words: Sequence[Word]) -> None:
             invocation.act = "interactive"
     invocation.given = given
     apply_given(invocation, given)
-
-
-_PROGRAMS = frozenset({"library", "script", "opaque", "command"})
