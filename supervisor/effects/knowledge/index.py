@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ class Knowledge:
     def keys(self) -> list[Key]:
         return list(self._pieces)
 
-    @property
+    @cached_property
     def programs(self) -> frozenset[str]:
         """Names of all programs that are known."""
         return frozenset(key[0] for key in (*self._pieces, *self._alias, *self._groups))

@@ -31,6 +31,7 @@ from supervisor.model import Verb
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
 _HARMLESS = frozenset({"--help", "--version"})
+_WRAPPED = Operand("program", many=True)
 _MILD = ("project", "update", "interactive")  # acts that add nothing to a doubt
 _TRUSTED = re.compile(
     r"(?:/usr(?:/local)?|/opt/homebrew|/opt/local|/snap)?/s?bin/[^/]+|/usr/lib(?:exec)?/[^/]+/[^/]+"
@@ -83,6 +84,8 @@ def read_program(
         reading.effects.insert(position, invocation.effect())
     if invocation.why:
         _without_unknown(words, where, reading, shell, tables, position)
+    if not invocation.known and invocation.table.operands[-1:] == (_WRAPPED,):
+        _wherever(invocation, words, tables)
 
 
 def _without_unknown(
@@ -107,6 +110,18 @@ def _without_unknown(
     more = reading.effects[mark:]
     start = 1 if more[0].attributes["act"] in acts else 0
     reading.effects[mark:] = [effect for effect in more[start:] if effect not in said]
+
+
+def _wherever(invocation: Invocation, words: Sequence[Word], tables: Knowledge) -> None:
+    """A wrapper with options that are not known: what it runs begins at a name that is."""
+    said = list(invocation.reading.effects)
+    for index in range(2, len(words)):
+        name = words[index].text
+        if words[index].exact and name[:1] != "-" and base_name(name) in tables.programs:
+            invocation.run(words[index:])
+            break
+    more = invocation.reading.effects[len(said) :]
+    invocation.reading.effects[len(said) :] = [effect for effect in more if effect not in said]
 
 
 def _only_help(words: Sequence[Word], start: int) -> bool:

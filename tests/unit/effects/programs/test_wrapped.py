@@ -88,3 +88,13 @@ def test_a_word_that_is_only_known_later_hides_nothing(command, effect, unknown,
     assert effect in {written(each) for each in found}
     runs = [each for each in found if each.verb is Verb.RUN]
     assert any(each.attributes["why"] for each in runs)
+
+
+@pytest.mark.parametrize(
+    "wrapper", ["nice --odd 5", "sudo --odd x", "timeout --odd 3 9", "env -q x"]
+)
+def test_an_option_that_is_not_known_hides_nothing(wrapper, tmp_path):
+    text = f"{wrapper} rm -rf /srv"
+    found = shell_effects(text, str(tmp_path), Place.of(str(tmp_path), "/home/ana"))
+    assert "delete /srv" in {written(each) for each in found}
+    assert not found[0].attributes["known"]
