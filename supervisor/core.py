@@ -137,7 +137,7 @@ class Engine(Authorize):
 
         digest = call_hash(tool_call, profile=entry.task.agent.profile)
         effects = effects_of(tool_call, entry.task.workspace)
-        situation = self._situation(entry, runtime, subagent=tool_call.subagent)
+        situation = self.situation(entry, runtime, tool=tool_call.name, subagent=tool_call.subagent)
         decision = runtime.policy.decide(effects, situation)
         self.step("open.decided")
         call = Call(
@@ -281,9 +281,10 @@ class Engine(Authorize):
         spec, surrogate = await self._credential_for(entry, effect, surrogates)
         self.step("use.attested")
 
-        situation = self._situation(
+        situation = self.situation(
             entry,
             runtime,
+            tool=call.call.tool_call.name,
             subagent=call.call.tool_call.subagent,
             credential=spec.name if spec else "",
             unread=not call.call.decision.lease,
@@ -513,15 +514,17 @@ class Engine(Authorize):
         with contextlib.suppress(TaskpassError):
             await self.records.write(f"incident.{kind}", self.book.task(task), detail=dict(detail))
 
-    def _situation(
+    def situation(
         self,
         entry: TaskEntry,
         runtime: TaskRuntime,
         *,
+        tool: str = "",
         subagent: str = "",
         credential: str = "",
         unread: bool = False,
     ) -> Situation:
+        """What policy is told besides the effects."""
         limits = entry.task.limits
         return Situation(
             task=entry.task,
@@ -539,6 +542,7 @@ class Engine(Authorize):
                 seconds=int(_end(entry.task) - self.clock()),
             ),
             unread=unread,
+            tool=tool,
         )
 
     def _count_denial(self, entry: TaskEntry) -> None:

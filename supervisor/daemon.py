@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import ctypes
 import fcntl
+import gc
 import logging
 import os
 import signal
@@ -34,6 +35,7 @@ from supervisor.channels.http.proxy import HttpProxyChannel
 from supervisor.config import Config, load_user_config
 from supervisor.core import Engine
 from supervisor.desk import Desk
+from supervisor.effects import programs
 from supervisor.errors import LaunchFailed, TaskpassError
 from supervisor.events import Events
 from supervisor.grants.book import Book
@@ -161,6 +163,7 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         bound = bind_socket(paths)
         await web.SockSite(runner, bound).start()
         _say(ready_fd, "ready\n")
+        warming = loop.run_in_executor(None, _warm_up)
 
         def busy() -> bool:
             return bool(events.subscribers or engine.desk.runtimes)
@@ -177,6 +180,7 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
             await stopped.wait()
             for chore in chores:
                 chore.cancel()
+        await warming
         await runner.cleanup()
         with contextlib.suppress(TaskpassError):
             await ledger.append("daemon.stopped", {"session": session})
@@ -186,6 +190,17 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         if bound is not None:
             with contextlib.suppress(OSError):
                 paths.socket.unlink()
+
+
+def _warm_up() -> None:
+    """Load what reading commands needs, so that no call waits for it; then spare the collector it.
+
+    What is loaded now stays as long as we do: looking through it again and again would hold up
+    calls for tens of milliseconds.
+    """
+    programs.warm()
+    gc.collect()
+    gc.freeze()
 
 
 def _engine(

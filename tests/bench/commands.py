@@ -65,8 +65,8 @@ def main() -> None:
 
         gtfobins, _ = judge("gtfobins", False)
         dcg, _ = judge("dcg", False)
-        judge("tldr", True)  # the first pass loads what is loaded when it is needed
-        tldr, times = judge("tldr", True)
+        tldr, times = judge("tldr", True)  # most programs are met for the first time
+        _, again = judge("tldr", True)
         thousand = _with_many_policies(workspace)
 
     _list(arguments.list, gtfobins, dcg, tldr)
@@ -74,6 +74,7 @@ def main() -> None:
     dcg_deny = _labelled(dcg, "deny")
     dcg_allow = _labelled(dcg, "allow")
     print(f"tldr, reading and decision: {summary(times)}")
+    print(f"tldr, once more, all knowledge in memory: {summary(again)}")
     print(f"decision with {_POLICIES} policies more: {summary(thousand)}")
     for row, evaluation in dcg_allow:
         if not _allowed(row, evaluation) and _passed(row, evaluation):
@@ -109,9 +110,9 @@ def _judged(evaluator: Evaluator, rows: Iterable[dict[str, Any]]) -> tuple[Judge
     judged: Judged = []
     times = []
     for row in rows:
-        began = time.thread_time()
+        began = time.perf_counter()
         evaluation = evaluator.evaluate(row)
-        times.append(time.thread_time() - began)
+        times.append(time.perf_counter() - began)
         judged.append((row, evaluation))
     return judged, times
 
@@ -167,9 +168,9 @@ def _with_many_policies(workspace: str) -> list[float]:
     for n in range(201):
         told = {"known": True, "uninspectable": False, "arguments": f"--fresh {n}"}
         effect = Effect(Verb.RUN, f"program-{n}", told)
-        began = time.thread_time()
+        began = time.perf_counter()
         decision = evaluator.engine.decide([effect], evaluator.situation)
-        times.append(time.thread_time() - began)
+        times.append(time.perf_counter() - began)
         if decision.outcome is not Outcome.ALLOW:
             sys.exit(f"a decision was wrong: {decision.reason}")
     return times[1:]  # the first one builds what all others use
