@@ -287,6 +287,10 @@ def _picture(invocation: Invocation, role: str, word: Word) -> None:
     if name.text.startswith("@"):
         apply(invocation, "read", replace(name, text=name.text[1:]))
         invocation.opaque("takes the names of its pictures from a file")
+    elif name.text.startswith("|"):
+        invocation.opaque("takes a picture from a command")
+    elif name.text.lower().endswith((".msl", ".mvg", ".msvg")):
+        invocation.opaque(f"is given {name.text}, which may name further files")
     elif match is None:
         apply(invocation, role, name)
     elif match[1].lower() in _MADE:
