@@ -201,7 +201,7 @@ def test_a_preset_that_does_not_exist(install: Install) -> None:
 
 def test_a_malformed_policy(install: Install) -> None:
     folder = install.paths.config / "policy"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     policy = folder / "mine.cedar"
     policy.write_text('@id("mine")\npermit (principal, action,\n  resourc);\n')
     done = install.cli(*HEADLESS, "--", "true")
