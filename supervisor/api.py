@@ -24,6 +24,7 @@ import msgspec
 from aiohttp import web
 
 from supervisor import handshake, procfs, views, wire
+from supervisor.approvals.rules import MAX_MINUTES
 from supervisor.authzen.routes import Routes
 from supervisor.authzen.service import Service
 from supervisor.core import Engine
@@ -31,6 +32,7 @@ from supervisor.errors import Denied, NotAttested, NotFound, TaskpassError, Usag
 from supervisor.events import Events
 from supervisor.identity.attest_linux import peer_process, tree_of
 from supervisor.identity.evidence import current_user
+from supervisor.keeping import Keeper
 from supervisor.launch import Launcher
 from supervisor.ledger.verify import verify
 from supervisor.lifecycle import Lifecycle
@@ -59,6 +61,7 @@ class Api:
     session: str
     jwks: dict[str, Any]
     stop: Callable[[], None]
+    keeper: Keeper
     # Attested peers, kept for as long as their connection.
     _peers: WeakKeyDictionary[asyncio.BaseTransport, Process] = field(
         default_factory=WeakKeyDictionary
@@ -89,6 +92,7 @@ class Api:
         add("POST", "/v1/grants/{id}/revoke", self._revoke_grant)
         add("POST", "/v1/pair", self._pair)
         add("POST", "/v1/approvals/{id}", self._answer)
+        add("GET", "/v1/approvals/{id}/always", self._always)
         add("GET", "/v1/history", self._history)
         add("POST", "/v1/verify", self._verify)
         add("GET", "/v1/jwks", self._jwks)
@@ -295,11 +299,15 @@ class Api:
         pending = self.engine.approvals.pending(approval)
         if pending is None:
             raise NotFound("This question is not open any more.", hint="See `taskpass history`.")
+        for_good = body.approve and body.scope == "always"
+        if for_good:
+            await self.keeper.keep(approval, self._by())
         await self.engine.approvals.answer(
             approval,
             answer=Answer.APPROVED if body.approve else Answer.DENIED,
-            scope=Scope(body.scope),
-            minutes=body.minutes,
+            # The task that asks keeps the policy it started with: for it, the answer stands.
+            scope=Scope.TASK if for_good else Scope(body.scope),
+            minutes=MAX_MINUTES if for_good else body.minutes,
             code=body.code,
             note=body.note,
             by=self._by(),
@@ -307,6 +315,21 @@ class Api:
         if body.freeze and not body.approve:
             await self.lifecycle.freeze(pending.task, self._by())
         return _json({})
+
+    async def _always(self, request: web.Request) -> web.Response:
+        proposal = await self.keeper.propose(_id(request))
+        report = proposal.report
+        return _json(
+            wire.AlwaysView(
+                rule=proposal.text,
+                judged=report.judged,
+                unreadable=report.unreadable,
+                changed=tuple(
+                    f"{change.before} → {change.after}  {change.past.title}"
+                    for change in report.changes
+                ),
+            )
+        )
 
     async def _history(self, request: web.Request) -> web.Response:
         query = request.query

@@ -219,6 +219,9 @@ class AsyncClient:
     async def answer(self, approval: str, answer: wire.AnswerApproval) -> None:
         await self._call("POST", f"/v1/approvals/{approval}", answer, answer=dict, screen=True)
 
+    async def always(self, approval: str) -> wire.AlwaysView:
+        return await self._call("GET", f"/v1/approvals/{approval}/always", answer=wire.AlwaysView)
+
     async def revoke_task(self, task: str) -> wire.RevokedView:
         return await self._call("POST", f"/v1/tasks/{task}/revoke", answer=wire.RevokedView)
 

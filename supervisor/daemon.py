@@ -42,6 +42,7 @@ from supervisor.grants.book import Book
 from supervisor.grants.recovery import recover
 from supervisor.identity.evidence import Digests
 from supervisor.issuers import build_issuers
+from supervisor.keeping import Keeper
 from supervisor.launch import Launcher
 from supervisor.ledger.store import SqliteLedger
 from supervisor.lifecycle import Lifecycle
@@ -146,7 +147,10 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         engine = _engine(paths, config, events, ledger, keys, step)
         lifecycle = Lifecycle(engine)
         launcher = _launcher(paths, config, engine, lifecycle, zygote, session)
-        api = Api(paths, engine, lifecycle, launcher, events, session, keys.jwks(), stopped.set)
+        keeper = Keeper(engine, launcher.policies, paths.config / "rules.toml")
+        api = Api(
+            paths, engine, lifecycle, launcher, events, session, keys.jwks(), stopped.set, keeper
+        )
         ledger.subscribe(lambda records: _publish(events, records))
         recovered = recover(ledger, engine.clock())
         await ledger.append(

@@ -161,11 +161,20 @@ class AnswerApproval(Wire, frozen=True, kw_only=True):
     """POST /v1/approvals/{id}, with the header `Taskpass-Screen: <pairing token>`."""
 
     approve: bool
-    scope: str = "once"  # "once" | "task"
+    scope: str = "once"  # "once" | "task" | "always": kept in the person's own rules
     minutes: int = 15  # for "task"
     code: str = ""  # required when the request carries one
     note: str = ""  # goes to the agent with a denial
     freeze: bool = False  # deny and freeze the task
+
+
+class AlwaysView(Wire, frozen=True, kw_only=True):
+    """GET /v1/approvals/{id}/always: what an answer for good would write."""
+
+    rule: str  # Cedar
+    judged: int  # past calls and uses
+    unreadable: int  # of them, those that could not be read again
+    changed: tuple[str, ...]  # what would have been decided otherwise: "ask → allow  git push …"
 
 
 class Paired(Wire, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from tui import keys, lines, palette
 from tui.gate import TASK_MINUTES
 from tui.keymap import BY_KEY, COMMANDS, LEADER_SHOWN, LEADERS, PANIC_SECONDS
 from tui.lines import View
+from tui.screens.always import AlwaysScreen
 from tui.screens.dialog import Dialog, HelpPage, IdentityPage
 from tui.screens.grants import GrantsDialog
 from tui.screens.history import HistoryScreen
@@ -474,6 +475,21 @@ class TaskpassApp(App[int], inherit_bindings=False):
         )
         done = "approved" if reply.approve else "denied"
         self._answer(message.batch.ids, answer, done)
+
+    @work(group="always")
+    async def on_approval_dock_always_wanted(self, message: ApprovalDock.AlwaysWanted) -> None:
+        """Show what would be kept; nothing is answered before the person has seen it."""
+        batch = message.batch
+        try:
+            proposed = await self.client.always(batch.first.id)
+        except TaskpassError as error:
+            self._say(str(error), bad=True)
+            return
+        if await self.push_screen_wait(AlwaysScreen(proposed)):
+            always = wire.AnswerApproval(approve=True, scope="always")
+            self._answer(batch.ids[:1], always, "approved for good")
+            same = wire.AnswerApproval(approve=True, scope="task", minutes=TASK_MINUTES)
+            self._answer(batch.ids[1:], same, "approved")
 
     def on_approval_dock_left(self) -> None:
         if self.screen is self.main:

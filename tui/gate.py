@@ -25,6 +25,7 @@ class Move(Enum):
 
     NOTE = auto()  # write a note, then deny with it
     LEAVE = auto()  # back to the pane
+    ALWAYS = auto()  # see the rule that would answer this for good
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,8 @@ class Gate:
                     return Reply(approve=True)
                 case "T":
                     return Reply(approve=True, scope=Scope.TASK)
+                case "A":
+                    return Move.ALWAYS
         return None
 
     def _type(self, character: str | None) -> None:

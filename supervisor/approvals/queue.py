@@ -125,6 +125,11 @@ class ApprovalQueue:
         question = self._rules.open.get(id)
         return question.request if question and id not in self._deciding else None
 
+    def about(self, id: str) -> tuple[Effect, ...]:
+        """The effects that an open question asks about, () when it is not open."""
+        question = self._rules.open.get(id)
+        return question.effects if question and id not in self._deciding else ()
+
     def all_pending(self) -> list[ApprovalRequest]:
         """Open questions, oldest first."""
         return [q.request for id, q in self._rules.open.items() if id not in self._deciding]

@@ -39,6 +39,15 @@ class Policies:
             engine = self._engines[key] = self._load(*key)
         return engine
 
+    def reload(self) -> None:
+        """Read the person's files again, for tasks that start from now on.
+
+        Raises PolicyError: they cannot be used; what was in force stays so.
+        """
+        fresh = self._load(self.preset, ())
+        self._engines.clear()
+        self._engines[self.preset, ()] = fresh
+
     def _load(self, preset: str, project: tuple[PolicySource, ...]) -> CedarEngine:
         if project:
             return self.for_task(preset).tightened(project)

@@ -148,6 +148,13 @@ class FakeClient:
         word = "approved" if answer.approve else "denied"
         self.send(wire.ApprovalAnswered(id=approval, answer=word, by="ana"))
 
+    async def always(self, approval: str) -> wire.AlwaysView:
+        self._ask("always", approval)
+        return wire.AlwaysView(
+            rule='permit (principal, action == Action::"push", resource == Ref::"origin x");',
+            judged=42, unreadable=1, changed=("ask → allow  git push origin x",),
+        )  # fmt: skip
+
     async def revoke_task(self, task: str) -> wire.RevokedView:
         self._ask("revoke_task", task)
         self._change(task, "revoked")

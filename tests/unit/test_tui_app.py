@@ -20,6 +20,7 @@ from supervisor.model import Risk
 from tests.support.fake_app import fake_app
 from tests.support.fake_client import NOW, FakeClient, approval, story, task_view
 from tui.app import TaskpassApp
+from tui.screens.always import AlwaysScreen
 from tui.screens.grants import GrantsDialog
 from tui.screens.history import HistoryScreen
 from tui.screens.new_task import NewTaskDialog
@@ -175,6 +176,32 @@ async def test_for_this_task_is_a_quarter_of_an_hour() -> None:
         await d.press("T")
         await d.until(lambda: d.answers)
         assert d.answers[0][1] == wire.AnswerApproval(approve=True, scope="task", minutes=15)
+
+
+async def test_an_answer_for_good_is_shown_before_it_is_given() -> None:
+    async with running(asking(approval(1))) as d:
+        await d.approvable()
+        await d.press("A")
+        await d.until(lambda: isinstance(d.app.screen, AlwaysScreen))
+        shown = d.app.screen.query_one("#page", Line).said
+        assert 'resource == Ref::"origin x"' in shown
+        assert "1 of 42 calls would have been decided otherwise" in shown
+        await d.press("enter", "escape")
+        await d.until(lambda: not isinstance(d.app.screen, AlwaysScreen))
+        assert d.answers == []
+        await d.until(lambda: d.dock.gate.may_approve(time.monotonic()))
+        await d.press("A")
+        await d.until(lambda: isinstance(d.app.screen, AlwaysScreen))
+        await d.press("W")
+        await d.until(lambda: d.answers)
+        assert d.answers == [("a-1", wire.AnswerApproval(approve=True, scope="always"))]
+
+
+async def test_high_risk_is_never_approved_for_good() -> None:
+    async with running() as d:
+        await d.open_dock()
+        await d.press("K", "7", "A")
+        assert d.client.requests("always") == []
 
 
 async def test_a_high_risk_request_wants_its_code() -> None:

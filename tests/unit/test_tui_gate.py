@@ -61,7 +61,7 @@ def test_nothing_is_approved_before_the_end_was_shown(keys: list[str]) -> None:
         assert not (isinstance(answer, Reply) and answer.approve)
 
 
-@pytest.mark.parametrize("key", ["enter", "space", "y", "Y", *string.digits, "A", "o", "t"])
+@pytest.mark.parametrize("key", ["enter", "space", "y", "Y", *string.digits, "a", "o", "t"])
 def test_the_keys_of_habit_do_nothing(key: str) -> None:
     assert press(armed(), key, 1.0) is None
 
@@ -74,6 +74,7 @@ def test_the_keys_of_habit_do_nothing(key: str) -> None:
         ("d", Reply(approve=False)),
         ("f", Reply(approve=False, freeze=True)),
         ("n", Move.NOTE),
+        ("A", Move.ALWAYS),
         ("escape", Move.LEAVE),
     ],
 )

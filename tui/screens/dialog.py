@@ -98,6 +98,7 @@ class HelpPage(Page):
 _DOCK_KEYS = (
     ("O", "Approve once", ""),
     ("T", "Approve for this task", f"The same again passes for {TASK_MINUTES} minutes."),
+    ("A", "Approve for good", "Shows the rule first, and what it would have decided."),
     ("d", "Deny", ""),
     ("n", "Deny with a note", "The agent reads it."),
     ("f", "Deny and freeze", "The task stops where it is."),

@@ -46,6 +46,13 @@ class ApprovalDock(Vertical, can_focus=True):
             self.reply = reply
             self.note = note
 
+    class AlwaysWanted(Message):
+        """The person wants to see the rule that would answer this for good."""
+
+        def __init__(self, batch: Batch) -> None:
+            super().__init__()
+            self.batch = batch
+
     class Left(Message):
         """Back to the pane; nothing was decided."""
 
@@ -203,9 +210,10 @@ class ApprovalDock(Vertical, can_focus=True):
         allowed = self.gate.may_approve(now) and not self._sending
         if code:
             self._code(text, code)
-        self._keys(
-            text, [("O", "once"), ("T", f"this task {TASK_MINUTES} min")], palette.GREEN, allowed
-        )
+        approvals = [("O", "once"), ("T", f"this task {TASK_MINUTES} min")]
+        if batch.first.risk is not Risk.HIGH:  # high risk is never kept for good
+            approvals.append(("A", "always…"))
+        self._keys(text, approvals, palette.GREEN, allowed)
         text.append("\n")
         refusals = [("d", "deny"), ("n", "deny with a note"), ("f", "deny and freeze"),
                     ("esc", "back")]  # fmt: skip
@@ -268,6 +276,8 @@ class ApprovalDock(Vertical, can_focus=True):
                 self._send(reply)
             case Move.NOTE:
                 self._open_note()
+            case Move.ALWAYS if self._current.first.risk is not Risk.HIGH:
+                self.post_message(self.AlwaysWanted(self._current))
             case Move.LEAVE:
                 self.close()
                 self.post_message(self.Left())
