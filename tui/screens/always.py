@@ -52,8 +52,9 @@ class AlwaysScreen(Dialog[bool]):
         text.append(
             "Written to your own rules, for every task that starts later:\n\n", palette.MUTED
         )
-        text.append_text(visible(proposed.rule.strip(), palette.TEXT))
-        text.append("\n\nOver the past: ", f"bold {palette.TEAL}")
+        for line in proposed.rule.strip().splitlines():
+            text.append_text(visible(line, palette.TEXT)).append("\n")
+        text.append("\nOver the past: ", f"bold {palette.TEAL}")
         count = len(proposed.changed)
         text.append(
             f"{count} of {proposed.judged} calls would have been decided otherwise", palette.TEXT
