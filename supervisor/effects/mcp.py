@@ -19,7 +19,7 @@ def _words(text: str) -> frozenset[str]:
 _READS = _words(
     """get list search read describe explain view find show count check status fetch lookup analyze
     inspect query browse snapshot screenshot resolve validate diff compare preview summarize
-    download retrieve wait help whoami ping"""
+    download retrieve wait help whoami ping sequentialthinking"""
 )
 # Words that make one more than that, wherever they stand. Nouns of reading tools ("get_run",
 # "list_posts") are not among them.
@@ -35,6 +35,17 @@ _FILES = _words(
     folder uri"""
 )
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+# Last words of tools that only look, whose names begin with what they look at.
+_LOOKS_LAST = _words("read get list search history tree")
+# First words that do something to the noun behind them.
+_ACTS_FIRST = _words(
+    """add set edit save mark move merge close open start stop run put post patch clear purge reset
+    restore import export append invite join leave subscribe unsubscribe archive star pin mute
+    reply react forward draft make build trigger schedule cancel enable disable grant register do
+    submit push sync clean drop truncate kill restart copy clone fork rebuild toggle change modify
+    rewrite store record log track tag label share link unlink attach detach lock unlock"""
+)
+_CLIENTS = _words("kubectl")
 _SQL = re.compile(r"\s*(?:select|explain|show|describe|values|table)\b", re.IGNORECASE)
 _SQL_CHANGES = re.compile(
     r"\b(?:insert|update|delete|drop|alter|create|truncate|grant|revoke|merge|copy|call|do|set|into|"
@@ -57,7 +68,7 @@ def mcp_effects(
     statement = next(
         (arguments[key] for key in ("sql", "statement") if isinstance(arguments.get(key), str)), ""
     )
-    reads = _selects(statement) if statement else _reads_by_name(name)
+    reads = _selects(statement) if statement else _reads_by_name(server, name)
     effects = [
         Effect(
             Verb.MCP,
@@ -87,9 +98,20 @@ def _paths(arguments: Mapping[str, Any], home: str) -> Iterator[str]:
                 yield home + each[1:] if each == "~" or each.startswith("~/") else each
 
 
-def _reads_by_name(name: str) -> bool:
+def _reads_by_name(server: str, name: str) -> bool:
+    """`list_issues`, `issue_read`, `slack_get_thread` of the server `slack`."""
     words = [word.lower() for word in _WORD.findall(name)]
-    return bool(words) and words[0] in _READS and not _CHANGES.intersection(words)
+    if len(words) > 1 and (words[0] == "api" or words[0] in _tokens(server) | _CLIENTS):
+        del words[0]
+    if len(words) > 1 and words[:2] == ["post", "search"]:  # named after the request it makes
+        del words[0]
+    if not words or _CHANGES.intersection(words):
+        return False
+    return words[0] in _READS or (words[-1] in _LOOKS_LAST and words[0] not in _ACTS_FIRST)
+
+
+def _tokens(server: str) -> frozenset[str]:
+    return frozenset(word.lower() for word in _WORD.findall(server))
 
 
 def _browses(server: str, name: str) -> bool:

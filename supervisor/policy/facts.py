@@ -27,6 +27,11 @@ _CHANGES = frozenset(
     | {"push", "update", "upgrade", "provision", "destroy"}
 )
 _SCRIPTS = frozenset({"", "sh", "bash", "py", "js", "mjs", "cjs", "ts", "mts", "rb", "pl", "php"})
+# Names that mean less: output to a directory, and a step back of the database of this checkout.
+_LOCAL = frozenset(
+    {("dotnet", "publish"), ("php", "migrate:rollback"), ("artisan", "migrate:rollback")}
+    | {("rails", "db:rollback"), ("rake", "db:rollback")}
+)
 _TESTS = frozenset({"test", "tests", "spec", "specs", "md", "rst", "lint", "check", "dry", "plan"})
 
 _FILE: dict[str, str | int | bool] = {
@@ -147,7 +152,7 @@ def _deploys(program: str, arguments: str) -> bool:
     for word in words:
         name, _, kind = word.rpartition("/")[2].casefold().partition(".")
         parts = set(_PART.findall(name))
-        if kind not in _SCRIPTS or parts & _TESTS:
+        if kind not in _SCRIPTS or parts & _TESTS or (program, name) in _LOCAL:
             continue
         if parts & _DEPLOYMENTS or (parts & _LIVE and parts & _CHANGES):
             return True

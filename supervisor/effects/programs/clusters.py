@@ -151,6 +151,14 @@ _HELM_CHANGES = names("install upgrade rollback test")
 
 
 @reader
+def cluster_logs(invocation: Invocation, words: Sequence[Word]) -> None:
+    """Logs of many pods at once, of the cluster that `--context` names."""
+    _operate(
+        invocation, described(invocation, words).value("--context"), "kubernetes", "logs", "read"
+    )
+
+
+@reader
 def helm_local(invocation: Invocation, words: Sequence[Word]) -> None:
     """What is done to a chart here: `[NAME] CHART`."""
     given = _helm(invocation, words)
@@ -283,6 +291,24 @@ def terraform_console(invocation: Invocation, words: Sequence[Word]) -> None:
 _ONLY_LISTS = ("--syntax-check", "--list-hosts", "--list-tasks", "--list-tags")
 
 
+def _only_here(invocation: Invocation, given: Given) -> bool:
+    """Whether hosts, connection and user are surely those of this command itself."""
+    connection, inventory, module = (given.value(name) for name in ("-c", "-i", "-m"))
+    if given.has("-b", "--become", "-K", "-J", "-u"):
+        return False
+    if inventory is not None:
+        local = inventory.exact and inventory.text in {"localhost,", "127.0.0.1,"}
+        if not local or connection is None or connection.text != "local":
+            return False
+    if invocation.program == "ansible-playbook":
+        return inventory is not None
+    names = {word.text for word in given.operands}
+    looks = {"setup", "ping", "debug", "command", "shell"}
+    return names == {"localhost"} and (
+        module is None or module.text.removeprefix("ansible.builtin.") in looks
+    )
+
+
 @reader
 def ansible_hosts(invocation: Invocation, words: Sequence[Word]) -> None:
     """A play, or one module, for the hosts of an inventory."""
@@ -299,9 +325,11 @@ def ansible_hosts(invocation: Invocation, words: Sequence[Word]) -> None:
             invocation.read(word)
     if given.has(*_ONLY_LISTS):
         return
-    invocation.operate("ansible", "run", "read" if given.has("-C", "--check") else "change")
+    here = _only_here(invocation, given)
+    if not here:  # otherwise it is code of the project, on this machine
+        invocation.operate("ansible", "run", "read" if given.has("-C", "--check") else "change")
     module, text = given.value("-m"), given.value("-a")
     if text is not None and (
         module is None or module.text.rpartition(".")[2] in {"command", "shell"}
     ):
-        invocation.script(text, invocation.deeper(elsewhere=True))
+        invocation.script(text, invocation.deeper(elsewhere=not here))

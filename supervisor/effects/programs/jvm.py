@@ -147,3 +147,33 @@ def _goals(invocation: Invocation, words: Sequence[Word]) -> None:
             name = "deploy" if invocation.program.startswith("mvn") else goal.rpartition(":")[2]
             invocation.operate("maven", name, "publish")
             return
+
+
+# What `jcmd` prints without a value that the process holds.
+_LOOKS = frozenset(
+    {
+        "Thread.print",
+        "GC.class_histogram",
+        "GC.heap_info",
+        "GC.finalizer_info",
+        "GC.run",
+        "VM.flags",
+    }
+    | {
+        "VM.version",
+        "VM.uptime",
+        "VM.native_memory",
+        "VM.metaspace",
+        "VM.classloader_stats",
+        "help",
+    }
+    | {"VM.classloaders", "VM.class_hierarchy", "Compiler.codecache"}
+)
+
+
+@reader
+def java_command(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`jcmd PID COMMAND`: without one it lists; some only look, the others reach into it."""
+    texts = [word.text for word in words if word.exact]
+    if len(texts) == len(words) and (texts in ([], ["-l"]) or (texts[1:2] and texts[1] in _LOOKS)):
+        invocation.act = ""
