@@ -134,6 +134,8 @@ def archiver(invocation: Invocation, words: Sequence[Word]) -> None:
             invocation.read(file)
     if operation[0] == "x":
         invocation.write(Word("."))
+        if any(not file.exact or file.text.startswith("--") for file in files):
+            invocation.opaque("may unpack elsewhere")
 
 
 # ── make, cargo, go ─────────────────────────────────────────────────────────────────────
@@ -180,6 +182,16 @@ def rustc_setting(invocation: Invocation, words: Sequence[Word]) -> None:
     (word,) = words
     if not word.exact or not _CODEGEN.fullmatch(word.text):
         invocation.opaque(f"is told {word.text}, which can load or run code")
+
+
+@reader
+def rustc_source(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`rustc FILE`; `@FILE` holds options, which may name a linker or a plug-in."""
+    (word,) = words
+    if word.text.startswith("@"):
+        invocation.opaque("takes options from a file")
+    elif word.text != "-":
+        invocation.read(word)
 
 
 @reader

@@ -214,6 +214,8 @@ def _transfer(invocation: Invocation, transfer: _Transfer) -> None:
     for output in outputs:
         if output.text != "-":
             invocation.write(_below(transfer.directory, output))
+        if re.search(r"#\d", output.text):
+            invocation.opaque("names files by what it fetches")
     if transfer.named:
         for url in transfer.urls[len(outputs) :]:
             invocation.write(_below(transfer.directory, _file_name(url)))

@@ -20,6 +20,9 @@ _POSTS = re.compile(
 _PUBLISHES = re.compile(
     r".*/(?:merge|releases|dispatches|deployments|forks|pages|transfer|generate|trigger/pipeline)/?"
 )
+_CLONES = re.compile(
+    r"-q|-b|-v|--depth(=\d+)?|--branch(=[\w./-]+)?|--single-branch|--quiet|--bare|--mirror"
+)
 _MUTATION = re.compile(r"\bmutation\b")
 
 
@@ -79,3 +82,13 @@ def _mutates(given: Given) -> bool:
         not query.exact or query.text.startswith("query=@") or _MUTATION.search(query.text)
         for query in queries
     )
+
+
+@reader
+def clone_directory(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`gh repo clone REPOSITORY [DIRECTORY] [-- OPTION…]`: git's options may name programs."""
+    (word,) = words
+    if word.exact and not word.text.startswith("-"):
+        invocation.write(word)
+    elif not _CLONES.fullmatch(word.text):
+        invocation.opaque("gives options to git clone")

@@ -98,6 +98,14 @@ class Invocation:
         self.file(Verb.DELETE, word)
         self._mark(start, clear=True)
 
+    def all_below(self, start: int) -> None:
+        """What the effects from `start` on delete is everything below their directory."""
+        for index in range(start, len(self.reading.effects)):
+            effect = self.reading.effects[index]
+            if effect.verb is Verb.DELETE:
+                attributes = {**effect.attributes, "clear": True}
+                self.reading.effects[index] = replace(effect, attributes=attributes)
+
     def _mark(self, start: int, **told: str | bool) -> None:
         """Tell more of the effects from `start` on."""
         for index in range(start, len(self.reading.effects)):

@@ -49,6 +49,8 @@ def tar(invocation: Invocation, words: Sequence[Word]) -> None:
     for problem in given.problems:
         invocation.unknown(problem)
     mode = next((name for name, names in _MODES.items() if given.has(*names)), "")
+    if given.has("-T", "--files-from") and mode in {"create", "append"}:
+        invocation.opaque("takes names, and options with them, from a list")
     archive = given.value("-f")
     if archive is not None and archive.text != "-":
         _archive(invocation, archive, given, writes=mode in {"create", "append"})

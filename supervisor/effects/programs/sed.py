@@ -181,6 +181,9 @@ def sed_program(invocation: Invocation, words: Sequence[Word]) -> None:
     operands = list(given.operands)
     if in_place and operands and operands[0].text == "" and operands[0].exact:
         operands.pop(0)  # BSD's `-i ''`: no backup
+    suffix = given.value("-i")
+    if suffix is not None and "/" in suffix.text:
+        invocation.opaque("keeps a copy in another directory")
     scripts = [
         (option.names, value)
         for option, value in given.options

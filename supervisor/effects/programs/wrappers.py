@@ -211,6 +211,10 @@ _VALUED = _set(
 _RUNS = _set("-exec -execdir -ok -okdir")
 _NEWER = re.compile(r"-newer[aBcmt]{2}")
 _NAMES = _set("-name -iname")
+_KINDS = _set(
+    "-type -xtype -maxdepth -mindepth -regextype -printf -fprint -fprint0 -fls -files0-from"
+)
+_PICKS = _set("-empty -nouser -nogroup -sparse")
 _ALTERNATIVE = _set("-o -or ,")
 
 
@@ -226,6 +230,7 @@ def find(invocation: Invocation, words: Sequence[Word]) -> None:
     roots, predicates = _parsed(invocation, words)
     found = _found(roots, predicates)
     acts = any(p.name in _RUNS or p.name == "-delete" for p in predicates)
+    start = len(invocation.reading.effects)
     for predicate in predicates:
         match predicate.name, predicate.words:
             case "-delete", _:
@@ -240,6 +245,21 @@ def find(invocation: Invocation, words: Sequence[Word]) -> None:
                     invocation.opaque("takes where it starts from a list")
             case ("-exec" | "-execdir" | "-ok" | "-okdir") as name, command:
                 _run_on(invocation, command, found, here=name.endswith("dir"))
+    if not _selects(predicates):
+        invocation.all_below(start)
+
+
+def _selects(predicates: Sequence[Predicate]) -> bool:
+    """Whether a test picks some of what is there: not by kind, by depth, or by what it is not."""
+    edge = Predicate("")
+    around = zip([edge, *predicates], predicates, [*predicates[1:], edge], strict=False)
+    return any(
+        (predicate.name in (_VALUED - _KINDS) | _PICKS or _NEWER.fullmatch(predicate.name))
+        and before.name not in {"!", "-not"}
+        and after.name != "-prune"
+        and not any(word.exact and word.text == "*" for word in predicate.words)
+        for before, predicate, after in around
+    )
 
 
 def _parsed(invocation: Invocation, words: Sequence[Word]) -> tuple[list[Word], list[Predicate]]:

@@ -9,7 +9,7 @@ import pytest
 from supervisor.effects.files import Place
 from supervisor.effects.knowledge.check import written
 from supervisor.effects.shell import shell_effects
-from supervisor.model import Verb
+from supervisor.model import Effect, Verb
 
 _COMMANDS = [
     "rm -rf /srv/data",
@@ -98,3 +98,38 @@ def test_an_option_that_is_not_known_hides_nothing(wrapper, tmp_path):
     found = shell_effects(text, str(tmp_path), Place.of(str(tmp_path), "/home/ana"))
     assert "delete /srv" in {written(each) for each in found}
     assert not found[0].attributes["known"]
+
+
+def _effects(command: str) -> list[Effect]:
+    place = Place.of("/work/project", "/home/ana")
+    return list(shell_effects(command, "/work/project", place))
+
+
+def _cleared(command: str) -> bool:
+    effects = _effects(command)
+    return any(e.verb is Verb.DELETE and e.attributes["clear"] for e in effects)
+
+
+@pytest.mark.parametrize(
+    "tests",
+    ["", "-type f", "-mindepth 1", "-name '*'", "! -name keep", "-path ./.git -prune -o -type f"],
+)
+@pytest.mark.parametrize("action", ["-delete", "-exec rm {} +"])
+def test_a_find_that_picks_nothing_deletes_the_whole_tree(tests: str, action: str) -> None:
+    assert _cleared(f"find src {tests} {action}")
+
+
+@pytest.mark.parametrize("tests", ["-name '*.pyc'", "-empty -type d", "-type f -mtime +7"])
+def test_a_find_that_picks_deletes_what_it_picks(tests: str) -> None:
+    assert not _cleared(f"find src {tests} -delete")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["RIPGREP_CONFIG_PATH=./x rg a", "HGRCPATH=./x hg status", "KUBE_EDITOR=./x true"],
+)
+def test_a_variable_that_names_programs_or_their_settings_makes_a_run_unreadable(
+    setting: str,
+) -> None:
+    effects = _effects(setting)
+    assert any(e.attributes.get("uninspectable") for e in effects)
