@@ -154,6 +154,10 @@ def _deploys(program: str, arguments: str) -> bool:
         parts = set(_PART.findall(name))
         if kind not in _SCRIPTS or parts & _TESTS or (program, name) in _LOCAL:
             continue
+        task = name.rpartition(":")[2]
+        outward = program == "gradlew" and task.startswith(("publish", "closeandrelease"))
+        if outward and "local" not in task:
+            return True
         if parts & _DEPLOYMENTS or (parts & _LIVE and parts & _CHANGES):
             return True
     return False

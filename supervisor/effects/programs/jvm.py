@@ -177,3 +177,10 @@ def java_command(invocation: Invocation, words: Sequence[Word]) -> None:
     texts = [word.text for word in words if word.exact]
     if len(texts) == len(words) and (texts in ([], ["-l"]) or (texts[1:2] and texts[1] in _LOOKS)):
         invocation.act = ""
+
+
+@reader
+def java_memory(invocation: Invocation, words: Sequence[Word]) -> None:
+    """`jmap -histo PID` counts objects by class; whatever else `jmap` does shows what they hold."""
+    if len(words) == 2 and words[0].exact and words[0].text in {"-histo", "-histo:live"}:
+        invocation.act = ""
