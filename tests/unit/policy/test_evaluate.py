@@ -92,3 +92,56 @@ def test_a_command_that_is_not_text_is_not_allowed(tmp_path: Path) -> None:
         evaluation = evaluator(tmp_path).evaluate({"command": text})
         assert evaluation.decision is not Outcome.ALLOW
         assert not evaluation.inspectable
+
+
+@pytest.mark.parametrize(
+    ("command", "outcome"),
+    [
+        ("jstack 42", Outcome.ALLOW),
+        ("jcmd 42 Thread.print", Outcome.ALLOW),
+        ("jcmd 42 GC.heap_dump a.hprof", Outcome.DENY),
+        ("jmap -histo 42", Outcome.ALLOW),
+        ("jmap -histo -dump:file=a.hprof 42", Outcome.DENY),
+        ("py-spy record -o a.svg -- python a.py", Outcome.ALLOW),
+        ("py-spy record -o a.svg --pid 42", Outcome.DENY),
+        ("swift test --filter Cache", Outcome.ALLOW),
+        ("swift upload box a.txt", Outcome.ASK),
+        ("ansible-playbook -i localhost, -c local site.yml", Outcome.ALLOW),
+        ("ansible-playbook -i localhost, -c local -b site.yml", Outcome.ASK),
+        ("ansible-playbook -i hosts -c local site.yml", Outcome.ASK),
+        ("ansible localhost -m setup", Outcome.ALLOW),
+        ("ansible localhost -m shell -a 'cat ~/.ssh/id_rsa'", Outcome.DENY),
+        ("stern --context kind-a web", Outcome.ALLOW),
+        ("stern --context prod web", Outcome.ASK),
+        ("dotnet publish -c Release -o out", Outcome.ALLOW),
+        ("php artisan migrate:rollback", Outcome.ALLOW),
+        ("./gradlew publishToMavenLocal", Outcome.ALLOW),
+        ("./gradlew publishToMavenCentral", Outcome.ASK),
+        ("./gradlew :core:publish", Outcome.ASK),
+        ("cat config/master.key", Outcome.DENY),
+    ],
+)
+def test_looking_and_local_work_go_on_and_what_reaches_further_does_not(
+    command: str, outcome: Outcome, tmp_path: Path
+) -> None:
+    row = {"id": "x", "agent": "claude-code", "tool": "Bash", "input": {"command": command}}
+    assert evaluator(tmp_path).evaluate({**row, "cwd": "$WS"}).decision is outcome
+
+
+@pytest.mark.parametrize(
+    ("tool", "outcome"),
+    [
+        ("mcp__slack__slack_get_thread", Outcome.ALLOW),
+        ("mcp__notion__notion-search", Outcome.ALLOW),
+        ("mcp__github__issue_read", Outcome.ALLOW),
+        ("mcp__slack__conversations_history", Outcome.ALLOW),
+        ("mcp__github__issue_write", Outcome.ASK),
+        ("mcp__slack__slack_post_message", Outcome.ASK),
+        ("mcp__notion__API-post-page", Outcome.ASK),
+        ("mcp__mail__mark_read", Outcome.ASK),
+        ("mcp__kubernetes__kubectl_apply", Outcome.ASK),
+    ],
+)
+def test_mcp_tools_read_by_their_names(tool: str, outcome: Outcome, tmp_path: Path) -> None:
+    row = {"id": "x", "agent": "claude-code", "tool": tool, "input": {}, "cwd": "$WS"}
+    assert evaluator(tmp_path).evaluate(row).decision is outcome
