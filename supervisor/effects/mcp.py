@@ -41,9 +41,10 @@ _LOOKS_LAST = _words("read get list search history tree")
 _ACTS_FIRST = _words(
     """add set edit save mark move merge close open start stop run put post patch clear purge reset
     restore import export append invite join leave subscribe unsubscribe archive star pin mute
-    reply react forward draft make build trigger schedule cancel enable disable grant register do
+    reply react forward draft make build trigger cancel enable disable grant register do
     submit push sync clean drop truncate kill restart copy clone fork rebuild toggle change modify
-    rewrite store record log track tag label share link unlink attach detach lock unlock"""
+    rewrite store record log track tag label share link unlink attach detach lock unlock
+    wipe erase flush prune forget fill sort order rotate reorder schedule transfer migrate confirm"""
 )
 _CLIENTS = _words("kubectl")
 _SQL = re.compile(r"\s*(?:select|explain|show|describe|values|table)\b", re.IGNORECASE)
