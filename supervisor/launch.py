@@ -46,7 +46,7 @@ from supervisor.lifecycle import Lifecycle
 from supervisor.model import CallIdentity, Limits, Process, Runtime, Task, Tier, new_id
 from supervisor.paths import Paths, private_dir
 from supervisor.policy.in_force import Policies
-from supervisor.policy.project import read_project
+from supervisor.policy.project import asks_for_something, read_project
 from supervisor.policy.source import PolicySource
 from supervisor.ports import (
     Channel,
@@ -192,11 +192,7 @@ class Launcher:
             ),
         )
         task = await self._identify(request, profile, plan, executable, contained, task_id)
-        # Read once: what changes in the workspace later changes nothing for this task.
-        project = await asyncio.to_thread(read_project, task.workspace)
-        task = replace(task, limits=project.tightened(task.limits))
-        tightening = project.sources_for(task.preset)
-        policy = await asyncio.to_thread(self.policies.for_task, task.preset, tightening)
+        task, tightening, policy = await self._policy(task)
         for port in _loopback_ports(plan) if contained else ():
             ports[f"relay:{port}"] = port
         entry = self.engine.book.add_task(task)
@@ -247,6 +243,19 @@ class Launcher:
             await self.lifecycle.fail(entry, reason)
             raise
         return Launched(entry, spawn.socket, screen_token(token))
+
+    async def _policy(self, task: Task) -> tuple[Task, tuple[PolicySource, ...], PolicyEngine]:
+        """The task with its limits, and its policy, by what its project asks for.
+
+        Read once: what changes in the workspace later changes nothing for this task.
+        """
+        if task.preset == self.policies.preset and not asks_for_something(task.workspace):
+            return task, (), self.policies.for_task()  # in memory: no thread for that
+        project = await asyncio.to_thread(read_project, task.workspace)
+        task = replace(task, limits=project.tightened(task.limits))
+        tightening = project.sources_for(task.preset)
+        policy = await asyncio.to_thread(self.policies.for_task, task.preset, tightening)
+        return task, tightening, policy
 
     async def _identify(
         self,

@@ -75,6 +75,11 @@ class Project:
         )
 
 
+def asks_for_something(workspace: str) -> bool:
+    """Whether there is a `taskpass.toml`, readable or not."""
+    return os.path.lexists(Path(workspace) / NAME)
+
+
 def read_project(workspace: str) -> Project:
     """What `taskpass.toml` at the top of `workspace` asks for; nothing where there is none.
 
@@ -82,7 +87,7 @@ def read_project(workspace: str) -> Project:
         PolicyError: it cannot be read or used; the message names the file, and the place in it.
     """
     path = Path(workspace) / NAME
-    if not os.path.lexists(path):
+    if not asks_for_something(workspace):
         return Project()
     text = read_policy(path)
     tables = _checked(_parse(text, path), path)
