@@ -44,7 +44,7 @@ _ACTS_FIRST = _words(
     reply react forward draft make build trigger cancel enable disable grant register do
     submit push sync clean drop truncate kill restart copy clone fork rebuild toggle change modify
     rewrite store record log track tag label share link unlink attach detach lock unlock
-    wipe erase flush prune forget fill sort order rotate reorder schedule transfer migrate confirm"""
+    wipe erase flush prune forget fill sort order rotate reorder schedule transfer confirm"""
 )
 _CLIENTS = _words("kubectl")
 _SQL = re.compile(r"\s*(?:select|explain|show|describe|values|table)\b", re.IGNORECASE)
