@@ -392,6 +392,12 @@ class _Reader:
         if set("wax+") & set(letters):
             self.invocation.write(path)
 
+    def mode(self, given: Sequence[ast.expr]) -> None:
+        """Permissions that are set: with those of setuid or setgid, rights are given away."""
+        value = given[0].value if given and isinstance(given[0], ast.Constant) else None
+        if not isinstance(value, int) or value & 0o6000:
+            self.opaque("sets permissions that may give rights away")
+
     def function(self, node: ast.Call, qualified: str) -> None:
         """A function of a module is called."""
         first = node.args[0] if node.args else None
@@ -406,6 +412,8 @@ class _Reader:
             path = self.needed(first)
             if path is not None:
                 invocation.write(path)
+            if qualified == "os.chmod":
+                self.mode(node.args[1:2])
         elif qualified in _COPIES | _MOVES:
             source, target = self.needed(first), self.needed(node.args[1:2] and node.args[1])
             if source is not None:
@@ -475,6 +483,8 @@ class _Reader:
                 return
             if name in _WRITING:
                 invocation.write(path)
+                if name == "chmod":
+                    self.mode(node.args[:1])
             else:
                 invocation.delete(path)
             if name in {"rename", "replace"}:

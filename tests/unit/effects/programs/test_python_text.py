@@ -126,3 +126,8 @@ def test_a_module_of_the_workspace_hides_one_of_the_language(tmp_path):
     command = "python3 -m json.tool a.json"
     run, *_ = shell_effects(command, str(tmp_path), Place.of(str(tmp_path)))
     assert run.attributes["act"] == "project"
+
+
+def test_permissions_that_give_rights_away_cannot_be_read_beforehand(tmp_path):
+    assert read("import os; os.chmod('a', 0o755)", tmp_path) == (["write a"], True)
+    assert read("import os; os.chmod('a', 0o4755)", tmp_path) == (["write a"], False)
