@@ -283,7 +283,10 @@ def _assign(invocation: Invocation, words: list[Word], roles: tuple[Operand, ...
             spare -= 1
         for word in words[:count]:
             executes = executes or _is_code(role.role)
-            apply(invocation, role.role, word)
+            if role.role == "opaque":  # its options are described, what its words do is not
+                invocation.unknown(f"does not know what {word.text} makes it do")
+            else:
+                apply(invocation, role.role, word)
         del words[:count]
     for word in words:
         invocation.unknown(f"does not know what the word {word.text} is for")
