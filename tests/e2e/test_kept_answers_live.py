@@ -25,20 +25,17 @@ def test_what_is_approved_for_good_is_not_asked_again(install: Install) -> None:
         assert agent.announce(COMMAND).allowed
     assert len(install.records("approval.asked")) == 1
     with running(install, name="other") as agent:
-        other = agent.begin_soon("npm install right-pad@1.3.0")
-        wait_for(lambda: len(install.records("approval.asked")) == 2, "the other package's question")
+        agent.begin_soon("npm install right-pad@1.3.0")
+        wait_for(lambda: len(install.records("approval.asked")) == 2, "another package's question")
         install.cli("revoke", "--all")
-        del other
 
 
 def test_what_could_be_anything_is_not_kept(install: Install) -> None:
     with Person(install) as person, running(install, "--contain", "off") as agent:
         person.answers("python3", scope="always")
         person.answers("", approve=False)
-        asked = agent.begin_soon('python3 -c "import os; os.system(input())"')
-        refused = wait_for(lambda: install.records("approval.asked"), "the question")
-        assert refused
+        agent.begin_soon('python3 -c "import os; os.system(input())"')
+        wait_for(lambda: install.records("approval.asked"), "the question")
         install.cli("revoke", "--all")
-        del asked
     assert not (install.paths.config / "rules.toml").exists()
     assert not install.records("rule.kept")
