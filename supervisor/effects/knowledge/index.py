@@ -32,11 +32,13 @@ class Knowledge:
         self.faults: list[str] = []  # keys that two tables have
         self._pieces: dict[Key, list[tuple[str, str]]] = {}
         self._alias: dict[Key, Key] = {}
+        self._given: set[Key] = set()  # of the pieces, those that no file holds
         self._groups: dict[Key, str] = {}
         self._children: dict[Key, set[str]] = {}
         self._tables: dict[Key, Table] = {}
         for file, text in sources:
             self._read(file, text)
+        self._give_own_subcommands()
         for alias, key in self._alias.items():
             if alias in self._pieces:
                 self.faults.append(f"{' '.join(alias)!r} is a table and also {' '.join(key)!r}")
@@ -52,6 +54,19 @@ class Knowledge:
     def load(cls) -> Knowledge:
         """The knowledge beside this file."""
         return cls((file.name, file.read_text("utf-8")) for file in sorted(FOLDER.glob("*.toml")))
+
+    def _give_own_subcommands(self) -> None:
+        """Another name with subcommands of its own is a table of its own, like the one it names."""
+        keys = (*self._pieces, *self._alias)
+        longer = {key[:length] for key in keys for length in range(1, len(key))}
+        for alias in longer & self._alias.keys() - self._pieces.keys():
+            key = self._alias.pop(alias)
+            if key[: len(alias)] == alias:  # it groups what it names
+                continue
+            name, other = " ".join(alias), " ".join(key)
+            file = self._pieces[key][0][0]
+            self._pieces[alias] = [(file, f'["{name}"]\nlike = "{other}"\n')]
+            self._given.add(alias)
 
     def _read(self, file: str, text: str) -> None:
         headers = list(_HEADER.finditer(text))
@@ -70,7 +85,8 @@ class Knowledge:
 
     @property
     def keys(self) -> list[Key]:
-        return list(self._pieces)
+        """Of all tables, as files write them."""
+        return [key for key in self._pieces if key not in self._given]
 
     @cached_property
     def programs(self) -> frozenset[str]:

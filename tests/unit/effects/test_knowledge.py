@@ -59,6 +59,23 @@ def test_a_second_table_of_a_program_is_a_fault_and_makes_it_unknown():
         tables.table(("x",))
 
 
+def test_another_name_keeps_the_subcommands_that_are_its_own() -> None:
+    tables = _tables(
+        '["docker"]\nalso = ["podman"]\nflags = "-D"\n["docker ps"]\nflags = "-a"\n'
+        '["podman generate"]\nact = "containers"\noperands = "text..."\n'
+    )
+    own = tables.table(("podman", "generate"))
+    assert own is not None
+    assert own.act == "containers"
+    listing = tables.table(("podman", "ps"))
+    assert listing is not None
+    assert "-a" in listing.options
+    assert tables.table(("docker", "generate")) is None
+    podman = tables.table(("podman",))
+    assert podman is not None
+    assert podman.subcommands == {"ps", "generate"}
+
+
 def test_aliases_and_likeness_carry_subcommands():
     tables = _tables(
         '["docker"]\nalso = ["dk"]\nflags = "-D"\n["docker ps"]\nflags = "-a"\n'
