@@ -62,12 +62,19 @@ def file_effects(verb: Verb, path: str, cwd: str, place: Place) -> tuple[Effect,
     home = not inside and within(real, place.home)
     where: dict[str, str | bool] = {
         "inside": inside,
-        "temporary": not (inside or home) and any(within(real, root) for root in _TEMPORARY),
+        "temporary": not (inside or home) and _temporary(real, verb),
         "home": home,
         "root": within(place.workspace, real),
         "clear": False,
     }
     return tuple(Effect(verb, name, _named(name, place) | where) for name in names)
+
+
+def _temporary(real: str, verb: Verb) -> bool:
+    """What lies in a directory for temporary files; the directory itself is not to be removed."""
+    if verb is Verb.DELETE and real in _TEMPORARY:
+        return False
+    return any(within(real, root) for root in _TEMPORARY)
 
 
 def _named(path: str, place: Place) -> dict[str, str | bool]:

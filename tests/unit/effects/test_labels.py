@@ -98,6 +98,18 @@ def test_a_link_has_the_class_of_what_it_points_to_and_of_its_own_name(tmp_path:
         assert expected in labels
 
 
+def test_the_temporary_directory_itself_is_nobodys_to_remove(tmp_path: Path) -> None:
+    place = Place(str(tmp_path / "ws"), "/home/ana")
+
+    def temporary(verb: Verb, path: str) -> object:
+        (effect,) = file_effects(verb, path, "/", place)
+        return effect.attributes["temporary"]
+
+    assert temporary(Verb.DELETE, "/tmp/build") is True
+    assert temporary(Verb.DELETE, "/tmp") is False
+    assert temporary(Verb.READ, "/tmp") is True
+
+
 def test_a_home_below_the_temporary_directory_is_a_home(tmp_path: Path) -> None:
     place = Place(str(tmp_path / "work"), str(tmp_path / "home"))
     (effect,) = file_effects(Verb.READ, str(tmp_path / "home" / "notes"), "/", place)
