@@ -554,7 +554,7 @@ async def test_a_server_that_does_not_verify_is_refused(rig: Rig) -> None:
 
 
 async def test_silent_clients_are_let_go(tmp_path: Path) -> None:
-    quick = Timeouts(head=0.1, idle=0.1, sweep=0.02)
+    quick = Timeouts(head=0.5, idle=0.5, sweep=0.02)
     async with proxy_rig(tmp_path, timeouts=quick) as rig:
         reader, _writer = await rig.dial()
         assert await asyncio.wait_for(reader.read(), 5) == b""
