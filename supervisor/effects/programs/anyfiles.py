@@ -11,9 +11,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from supervisor.effects.programs.described import take
 from supervisor.effects.programs.generic import apply_given
 from supervisor.effects.programs.invocation import Invocation
-from supervisor.effects.programs.options import Given, split
+from supervisor.effects.programs.options import Given
 from supervisor.effects.programs.registry import reader
 from supervisor.effects.reading import Word
 
@@ -51,9 +52,7 @@ def any_files(invocation: Invocation, words: Sequence[Word]) -> None:
 @reader
 def tex(invocation: Invocation, words: Sequence[Word]) -> None:
     """TeX engines take the name of a file, or TeX code itself, which may read any file."""
-    given = split(words, 0, invocation.table)
-    for problem in given.problems:
-        invocation.unknown(problem)
+    given = take(invocation, words)
     if any(mark in word.text for word in given.operands for mark in "\\&"):
         invocation.opaque("is given TeX code, which may read any file")
     invocation.given = given
@@ -63,9 +62,7 @@ def tex(invocation: Invocation, words: Sequence[Word]) -> None:
 @reader
 def interpreter(invocation: Invocation, words: Sequence[Word]) -> None:
     """Interpreters of languages that nobody reads here: with no program they wait for one."""
-    given = split(words, 0, invocation.table)
-    for problem in given.problems:
-        invocation.unknown(problem)
+    given = take(invocation, words)
     told = [word for word in given.operands if word.text != "-"]
     told += [word for option, word in given.options if word and option.role in _PROGRAMS]
     if not told:

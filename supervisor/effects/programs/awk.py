@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 
 from supervisor.effects.follow import file_text
-from supervisor.effects.programs.core import take, values
-from supervisor.effects.programs.generic import resolve
+from supervisor.effects.programs.described import take
+from supervisor.effects.programs.generic import apply_options, resolve
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.registry import reader
 from supervisor.effects.reading import Word
@@ -150,7 +150,7 @@ def awk_program(invocation: Invocation, words: Sequence[Word]) -> None:
     given = take(invocation, words)
     texts = [value for option, value in given.options if "-e" in option.names and value]
     files = [value for option, value in given.options if "-f" in option.names and value]
-    values(invocation, given, "-e", "-f", "-i")
+    apply_options(invocation, given, "-e", "-f", "-i")
     operands = list(given.operands)
     if not texts and not files and operands:
         texts.append(operands.pop(0))

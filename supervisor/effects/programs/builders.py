@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from supervisor.effects.programs.described import take
 from supervisor.effects.programs.generic import apply_given, library
 from supervisor.effects.programs.invocation import Invocation
-from supervisor.effects.programs.options import Given, split
+from supervisor.effects.programs.options import Given
 from supervisor.effects.programs.packages import own_file
 from supervisor.effects.programs.registry import reader
 from supervisor.effects.reading import Word
@@ -168,9 +169,7 @@ def cargo(invocation: Invocation, words: Sequence[Word]) -> None:
     if words and words[0].exact and re.fullmatch(r"\+[\w.-]+", words[0].text):
         invocation.run([invocation.words[0], *words[1:]])
         return
-    before = split(words, 0, invocation.table, stop=True)
-    for problem in before.problems:
-        invocation.opaque(problem)
+    before = take(invocation, words, stop=True)
     apply_given(invocation, Given(before.options))
     if before.next < len(words):
         invocation.opaque(f"does not know the subcommand {words[before.next].text}")
@@ -205,9 +204,7 @@ def go_linker(invocation: Invocation, words: Sequence[Word]) -> None:
 @reader
 def go_run(invocation: Invocation, words: Sequence[Word]) -> None:
     """`go run PACKAGE [WORD…]`: a package of the workspace, or one that is fetched."""
-    before = split(words, 0, invocation.table, stop=True)
-    for problem in before.problems:
-        invocation.opaque(problem)
+    before = take(invocation, words, stop=True)
     apply_given(invocation, Given(before.options))
     if before.next >= len(words):
         return
@@ -225,9 +222,7 @@ def go_run(invocation: Invocation, words: Sequence[Word]) -> None:
 @reader
 def go_install(invocation: Invocation, words: Sequence[Word]) -> None:
     """`go install PACKAGE@VERSION…` adds programs; a path is the workspace's own."""
-    given = split(words, 0, invocation.table)
-    for problem in given.problems:
-        invocation.opaque(problem)
+    given = take(invocation, words)
     apply_given(invocation, Given(given.options))
     for word in given.operands:
         if "@" in word.text or not word.exact:
@@ -241,9 +236,7 @@ def debugger(invocation: Invocation, words: Sequence[Word]) -> None:
     """`gdb [OPTION…] [PROGRAM | --args PROGRAM WORD…]`: what follows the program is its own."""
     texts = [word.text for word in words]
     marks = [texts.index(mark) for mark in ("--args", "-args") if mark in texts]
-    given = split(words[: min(marks) + 2] if marks else words, 0, invocation.table)
-    for problem in given.problems:
-        invocation.opaque(problem)
+    given = take(invocation, words[: min(marks) + 2] if marks else words)
     invocation.given = given
     if given.has("-p", "--pid"):
         invocation.act = "debug"
@@ -261,9 +254,7 @@ def debugger_command(invocation: Invocation, words: Sequence[Word]) -> None:
 @reader
 def published(invocation: Invocation, words: Sequence[Word]) -> None:
     """The effects of the table, unless it is a rehearsal (`--dry-run`)."""
-    given = split(words, 0, invocation.table)
-    for problem in (*invocation.given.problems, *given.problems):
-        invocation.opaque(problem)
+    given = take(invocation, words)
     invocation.given.options += given.options
     invocation.given.operands = given.operands
     if given.has("-n", "--dry-run"):

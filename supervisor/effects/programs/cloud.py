@@ -271,28 +271,27 @@ _COPIES = names("cp mv sync rsync")
 @reader
 def aws_s3(invocation: Invocation, words: Sequence[Word]) -> None:
     """`aws s3 cp SOURCE TARGET` and its like, in either direction."""
-    given = described(invocation, words)
-    public = given.value("--acl")
-    _objects(
-        invocation,
-        given.operands,
-        deletes=given.has("--delete"),
-        public=public is not None and public.text.startswith("public"),
-        dry=given.has("--dryrun"),
-    )
+    _store(invocation, words, public="--acl", deletes="--delete", dry="--dryrun")
 
 
 @reader
 def gsutil(invocation: Invocation, words: Sequence[Word]) -> None:
     """The same for Google's store."""
+    _store(invocation, words, public="-a", deletes="-d", dry="-n")
+
+
+def _store(
+    invocation: Invocation, words: Sequence[Word], *, public: str, deletes: str, dry: str
+) -> None:
+    """By what the store calls its options."""
     given = described(invocation, words)
-    public = given.value("-a")
+    access = given.value(public)
     _objects(
         invocation,
         given.operands,
-        deletes=given.has("-d"),
-        public=public is not None and public.text.startswith("public"),
-        dry=given.has("-n"),
+        deletes=given.has(deletes),
+        public=access is not None and access.text.startswith("public"),
+        dry=given.has(dry),
     )
 
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import TypeGuard
 
 from supervisor.effects.follow import file_text
-from supervisor.effects.programs.generic import apply, apply_given, resolve
+from supervisor.effects.programs.described import take
+from supervisor.effects.programs.generic import apply, apply_given, apply_options, resolve
 from supervisor.effects.programs.invocation import Invocation
-from supervisor.effects.programs.options import Given, split
 from supervisor.effects.programs.registry import reader
 from supervisor.effects.reading import Word
 
@@ -23,21 +23,6 @@ _HEADER = re.compile(r"^(?:\+\+\+|---|\*\*\*|Index:|rename to|copy to) ([^\t\n]+
 _ED = re.compile(r"^\d+(?:,\d+)?[acdi]$", re.MULTILINE)
 _MAX_HEADERS = 400
 _RECURSIVE = ("-r", "-R", "--recursive", "--dereference-recursive")
-
-
-def take(invocation: Invocation, words: Sequence[Word]) -> Given:
-    """Options and operands by the invocation's table, what is unknown said as a reason."""
-    given = split(words, 0, invocation.table)
-    for problem in given.problems:
-        invocation.unknown(problem)
-    return given
-
-
-def values(invocation: Invocation, given: Given, *but: str) -> None:
-    """What the values of options mean, but for the options `but`."""
-    for option, value in given.options:
-        if option.role is not None and value is not None and not set(option.names) & set(but):
-            apply(invocation, option.role, value)
 
 
 @reader
@@ -61,7 +46,7 @@ def copy(invocation: Invocation, words: Sequence[Word]) -> None:
     into = given.value("-t")
     sources = list(given.operands)
     target = into or (sources.pop() if len(sources) > 1 else None)
-    values(invocation, given, "-t")
+    apply_options(invocation, given, "-t")
     mode = given.value("--mode") if invocation.program in {"install", "ginstall"} else None
     if mode is not None and _sets_id(mode.text):
         invocation.act = "privilege"
@@ -127,7 +112,7 @@ def _is_directory(invocation: Invocation, word: Word) -> bool:
 def made_directories(invocation: Invocation, words: Sequence[Word]) -> None:
     """`install -d`: every operand is a directory to make."""
     given = take(invocation, words)
-    values(invocation, given)
+    apply_options(invocation, given)
     for word in given.operands:
         invocation.write(word)
 
@@ -137,7 +122,7 @@ def links(invocation: Invocation, words: Sequence[Word]) -> None:
     """`ln`: the link is written; a hard link gives the target another name to be changed by."""
     given = take(invocation, words)
     into = given.value("-t")
-    values(invocation, given, "-t")
+    apply_options(invocation, given, "-t")
     targets = list(given.operands)
     if into is not None:
         place = into
@@ -233,7 +218,7 @@ def split_file(invocation: Invocation, words: Sequence[Word]) -> None:
     invocation.write(given.operands[1] if len(given.operands) > 1 else Word("."))
     for word in given.operands[2:]:
         invocation.unknown(f"does not know what the word {word.text} is for")
-    values(invocation, given)
+    apply_options(invocation, given)
 
 
 @reader
@@ -245,7 +230,7 @@ def patch_files(invocation: Invocation, words: Sequence[Word]) -> None:
     if source is not None and source.text != "-":
         known = invocation.read(source) and not invocation.where.elsewhere
         text = file_text(resolve(source.text, invocation.where.cwd)) if known else None
-    values(invocation, given, "-i", "-d")
+    apply_options(invocation, given, "-i", "-d")
     if given.has("-d"):
         apply(invocation, "in", given.value("-d") or Word("."))
     if given.operands:
@@ -283,7 +268,7 @@ def patched_names(text: str, strip: int | None) -> list[str]:
 def pattern_first(invocation: Invocation, words: Sequence[Word]) -> None:
     """`grep`: the first operand is a pattern unless an option gives one."""
     given = take(invocation, words)
-    values(invocation, given)
+    apply_options(invocation, given)
     files = given.operands if given.has(*_PATTERN_OPTIONS) else given.operands[1:]
     for word in files:
         if word.text != "-":

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from supervisor.effects.programs.core import take, values
-from supervisor.effects.programs.generic import apply
+from supervisor.effects.programs.described import take
+from supervisor.effects.programs.generic import apply, apply_options
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.options import Given
 from supervisor.effects.programs.registry import reader
@@ -261,7 +261,7 @@ def _file_name(url: Word) -> Word:
 def wget(invocation: Invocation, words: Sequence[Word]) -> None:
     """Without -O the file is called as the URL ends; a recursive fetch fills a directory."""
     given = take(invocation, words)
-    values(invocation, given, "-O", "-P", "-i")
+    apply_options(invocation, given, "-O", "-P", "-i")
     method = "HEAD" if given.has("--spider") else "GET"
     sends = given.has("--post-file", "--post-data", "--body-file", "--body-data")
     if sends:
@@ -314,7 +314,7 @@ _ITEM = re.compile(r"((?:\\.|[^:=@\\])*)(:=@|:=|==@|==|=@|=|:@|:|@)(.*)", re.DOT
 def httpie(invocation: Invocation, words: Sequence[Word]) -> None:
     """`[METHOD] URL ITEM…`: items are headers, parameters of the query, or data."""
     given = take(invocation, words)
-    values(invocation, given, "--proxy", "--verify")
+    apply_options(invocation, given, "--proxy", "--verify")
     for option, value in given.options:
         if "--proxy" in option.names and value is not None:
             _proxy(invocation, replace(value, text=value.text.partition(":")[2]))

@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from supervisor.effects.programs.core import take
-from supervisor.effects.programs.described import described
-from supervisor.effects.programs.generic import apply, resolve
+from supervisor.effects.programs.described import described, take
+from supervisor.effects.programs.generic import apply, apply_options, resolve
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.options import Given
 from supervisor.effects.programs.registry import reader
@@ -529,13 +528,9 @@ def redis(invocation: Invocation, words: Sequence[Word]) -> None:
 
 def _leading(invocation: Invocation, words: Sequence[Word]) -> Given:
     """Options end where the command begins."""
-    from supervisor.effects.programs.core import values
-    from supervisor.effects.programs.options import split
-
-    before = split(words, 0, invocation.table, stop=True)
-    given = take(invocation, words[: before.next])
-    values(invocation, given)
-    given.operands = list(words[before.next :])
+    given = take(invocation, words, stop=True)
+    apply_options(invocation, given)
+    given.operands = list(words[given.next :])
     return given
 
 

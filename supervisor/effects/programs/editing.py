@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from supervisor.effects.programs.core import take, values
+from supervisor.effects.programs.described import take
+from supervisor.effects.programs.generic import apply_options
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.registry import reader
 from supervisor.effects.reading import Word
@@ -31,7 +32,7 @@ def editor(invocation: Invocation, words: Sequence[Word]) -> None:
                 _command(invocation, value.text)
     start = given.value("-u")
     plain = start is not None and start.text in {"NONE", "NORC", "DEFAULTS"}
-    values(invocation, given, "-c", "--cmd", *(["-u"] if plain else []))
+    apply_options(invocation, given, "-c", "--cmd", *(["-u"] if plain else []))
     for word in given.operands:
         if word.text != "-" and invocation.read(word):
             invocation.write(word)
@@ -52,7 +53,7 @@ def _command(invocation: Invocation, command: str) -> None:
 def line_editor(invocation: Invocation, words: Sequence[Word]) -> None:
     """`ed FILE`: its input is a script that may run commands."""
     given = take(invocation, words)
-    values(invocation, given)
+    apply_options(invocation, given)
     for word in given.operands:
         if word.text.startswith("!"):
             invocation.script(Word(word.text[1:], word.exact))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from supervisor.effects.programs.generic import apply_given
+from supervisor.effects.programs.described import all_given
 from supervisor.effects.programs.invocation import Invocation
-from supervisor.effects.programs.options import Given, split
+from supervisor.effects.programs.options import Given
 from supervisor.effects.programs.registry import reader
 from supervisor.effects.reading import Word
 
@@ -39,10 +39,7 @@ def glab_api(invocation: Invocation, words: Sequence[Word]) -> None:
 
 
 def _api(invocation: Invocation, words: Sequence[Word], system: str) -> None:
-    given = split(words, 0, invocation.table)
-    for problem in (*invocation.given.problems, *given.problems):
-        invocation.unknown(problem)
-    apply_given(invocation, Given([*invocation.given.options, *given.options]))
+    given = all_given(invocation, words)
     if len(given.operands) != 1 or not given.operands[0].exact:
         invocation.opaque("asks for what is only known when it runs")
         return

@@ -193,15 +193,28 @@ def _interpret(invocation: Invocation, words: Sequence[Word], start: int) -> Non
 
 def apply_given(invocation: Invocation, given: Given) -> None:
     """The effects of options and operands by the invocation's table; for readers as well."""
-    table = invocation.table
-    for option, value in given.options:
-        if option.role == "in" and value is not None:
-            apply(invocation, "in", value)
-    for option, value in given.options:
-        if option.role is not None and value is not None and option.role not in {"in", "text"}:
-            apply(invocation, option.role, value)
+    apply_options(invocation, given)
     operands(invocation, given.operands)
-    for written in table.effects:
+    apply_effects(invocation)
+
+
+def apply_options(invocation: Invocation, given: Given, *but: str) -> None:
+    """What the values of options mean, but for the options `but`.
+
+    The directory to work in comes first: the paths of other options are told from there.
+    """
+    told = [
+        (option.role, value)
+        for option, value in given.options
+        if option.role is not None and value is not None and not set(option.names) & set(but)
+    ]
+    for role, value in sorted(told, key=lambda each: each[0] != "in"):
+        apply(invocation, role, value)
+
+
+def apply_effects(invocation: Invocation) -> None:
+    """The effects that the invocation's table always has."""
+    for written in invocation.table.effects:
         _written(invocation, written)
 
 

@@ -8,9 +8,10 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
+from supervisor.effects.programs.described import all_given, take
 from supervisor.effects.programs.generic import apply_given, resolve
 from supervisor.effects.programs.invocation import Invocation
-from supervisor.effects.programs.options import Given, split
+from supervisor.effects.programs.options import Given
 from supervisor.effects.programs.registry import reader
 from supervisor.effects.programs.repository import Repository, find_repository, settings_of
 from supervisor.effects.programs.shapes import push_effect
@@ -77,7 +78,7 @@ _TELLS_SECRET = re.compile(r"extraheader|password|passwd|token|secret|cookie", r
 @reader
 def git_clone(invocation: Invocation, words: Sequence[Word]) -> None:
     """`git clone [OPTION…] SOURCE [DIRECTORY]`."""
-    operands = _options(invocation, words).operands
+    operands = all_given(invocation, words).operands
     if not operands:
         return
     _reach(invocation, operands[0], path=True)
@@ -95,7 +96,7 @@ def git_clone(invocation: Invocation, words: Sequence[Word]) -> None:
 @reader
 def git_fetch(invocation: Invocation, words: Sequence[Word]) -> None:
     """`git fetch|pull|ls-remote [OPTION…] [REMOTE [REF…]]`."""
-    given = _options(invocation, words)
+    given = all_given(invocation, words)
     remotes = given.operands if given.has("--multiple") else given.operands[:1]
     for remote in remotes:
         _reach(invocation, remote)
@@ -104,7 +105,7 @@ def git_fetch(invocation: Invocation, words: Sequence[Word]) -> None:
 @reader
 def git_remote_add(invocation: Invocation, words: Sequence[Word]) -> None:
     """`git remote add [-f] NAME URL`: nothing goes out before a fetch or push."""
-    given = _options(invocation, words)
+    given = all_given(invocation, words)
     if len(given.operands) != 2:
         invocation.opaque("adds a remote in a form that is not known")
     elif given.has("-f", "--fetch") or _HELPER.match(given.operands[1].text):
@@ -141,7 +142,7 @@ def _reach(invocation: Invocation, word: Word, *, path: bool = False) -> None:
 @reader
 def git_push(invocation: Invocation, words: Sequence[Word]) -> None:
     """`git push [OPTION…] [REMOTE [REFSPEC…]]`: one push for each ref that is named."""
-    given = _options(invocation, words)
+    given = all_given(invocation, words)
     if given.has("-n", "--dry-run"):
         return
     operands = given.operands
@@ -270,7 +271,7 @@ def _repository(invocation: Invocation) -> Repository | None:
 @reader
 def git_checkout(invocation: Invocation, words: Sequence[Word]) -> None:
     """Changing branches loses nothing; files that are checked out replace what was changed."""
-    given = _options(invocation, words)
+    given = all_given(invocation, words)
     if given.has("-f", "--force"):
         invocation.act = "discard"
     if given.has("-b", "-B", "--orphan", "-d", "--detach", "-t", "--track"):
@@ -293,7 +294,7 @@ def git_checkout(invocation: Invocation, words: Sequence[Word]) -> None:
 @reader
 def git_restore(invocation: Invocation, words: Sequence[Word]) -> None:
     """Files are replaced, unless only the index is."""
-    given = _options(invocation, words)
+    given = all_given(invocation, words)
     if given.has("-S", "--staged") and not given.has("-W", "--worktree"):
         return
     if given.has("--pathspec-from-file"):
@@ -333,7 +334,7 @@ def _is_root(invocation: Invocation, word: Word) -> bool:
 @reader
 def git_diff(invocation: Invocation, words: Sequence[Word]) -> None:
     """Revisions and paths of the repository; outside of it, or when told so, any two files."""
-    given = _options(invocation, words)
+    given = all_given(invocation, words)
     plain = any(word.text == "--no-index" for word in words)
     for word in given.operands:
         if plain or word.text.startswith("/") or ".." in word.text.split("/"):
@@ -366,7 +367,7 @@ def _is_harmless(key: str, value: str) -> bool:
 @reader
 def git_config(invocation: Invocation, words: Sequence[Word]) -> None:
     """Reads or changes settings; one that can run or redirect things has the act `settings`."""
-    given = _options(invocation, words)
+    given = all_given(invocation, words)
     operands = list(given.operands)
     form = operands.pop(0).text if operands and operands[0].text in _CONFIG_WORDS else ""
     file = given.value("--file")
@@ -401,10 +402,8 @@ def git_config(invocation: Invocation, words: Sequence[Word]) -> None:
 @reader
 def git_alias(invocation: Invocation, words: Sequence[Word]) -> None:
     """A subcommand that is in no table: an alias of the repository or the account, or unknown."""
-    before = split(words, 0, invocation.table, stop=True)
+    before = take(invocation, words, stop=True)
     invocation.given = before
-    for problem in before.problems:
-        invocation.unknown(problem)
     apply_given(invocation, Given(before.options))
     if before.next >= len(words):
         return
@@ -431,15 +430,3 @@ def git_alias(invocation: Invocation, words: Sequence[Word]) -> None:
         invocation.opaque(f"has an alias {name.text} that cannot be read")
         return
     invocation.run([invocation.words[0], *alias_words, *rest])
-
-
-def _options(invocation: Invocation, words: Sequence[Word]) -> Given:
-    """All that was given, with the effects of the options added."""
-    given = invocation.given
-    own = split(words, 0, invocation.table)
-    given.options += own.options
-    given.operands = own.operands
-    for problem in (*given.problems, *own.problems):
-        invocation.unknown(problem)
-    apply_given(invocation, Given(given.options))
-    return given

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from supervisor.effects.programs.core import values
+from supervisor.effects.programs.described import take
+from supervisor.effects.programs.generic import apply_options
 from supervisor.effects.programs.invocation import Invocation
-from supervisor.effects.programs.options import split
 from supervisor.effects.programs.registry import reader
 from supervisor.effects.programs.sets import names
 from supervisor.effects.reading import Word
@@ -61,10 +61,8 @@ def gpg(invocation: Invocation, words: Sequence[Word]) -> None:
                 rest.append(Word(f"-{letters}"))
         else:
             rest.append(word)
-    given = split(rest, 0, invocation.table)
-    for problem in given.problems:
-        invocation.unknown(problem)
-    values(invocation, given, "--keyserver")
+    given = take(invocation, rest)
+    apply_options(invocation, given, "--keyserver")
     output = given.value("-o")
     server = given.value("--keyserver")
     operands = given.operands

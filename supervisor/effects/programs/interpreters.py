@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from supervisor.effects.files import within
 from supervisor.effects.knowledge import knowledge
-from supervisor.effects.programs.core import take, values
-from supervisor.effects.programs.generic import interpret, resolve
+from supervisor.effects.programs.described import take
+from supervisor.effects.programs.generic import apply_options, interpret, resolve
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.languages import (
     read_code,
@@ -19,7 +19,6 @@ from supervisor.effects.programs.languages import (
     run_text,
     shelled,
 )
-from supervisor.effects.programs.options import split
 from supervisor.effects.programs.registry import reader
 from supervisor.effects.reading import Word
 
@@ -157,7 +156,7 @@ def module(invocation: Invocation, name: str, words: Sequence[Word]) -> None:
 def profiled_module(invocation: Invocation, words: Sequence[Word]) -> None:
     """`python -m cProfile -m NAME …`"""
     given = take(invocation, words)
-    values(invocation, given)
+    apply_options(invocation, given)
     if given.operands:
         module(invocation, given.operands[0].text, given.operands[1:])
 
@@ -214,7 +213,7 @@ def _in_workspace(invocation: Invocation, word: Word) -> bool:
 @reader
 def evaluating(invocation: Invocation, words: Sequence[Word]) -> None:
     """`node -e TEXT`, `ruby -e TEXT`, `php -r TEXT`, `lua -e TEXT`, or a script and its words."""
-    given = split(words, 0, invocation.table)
+    given = take(invocation, words)
     language = invocation.table.input
     codes = {
         name
@@ -223,9 +222,7 @@ def evaluating(invocation: Invocation, words: Sequence[Word]) -> None:
         for name in option.names
     }
     texts = [value for option, value in given.options if value and codes & set(option.names)]
-    for problem in given.problems:
-        invocation.unknown(problem)
-    values(invocation, given, *codes)
+    apply_options(invocation, given, *codes)
     if texts:
         invocation.source = "arguments"
         for text in texts:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from supervisor.effects.programs.described import take
 from supervisor.effects.programs.generic import apply_given, library
 from supervisor.effects.programs.invocation import Invocation
-from supervisor.effects.programs.options import Given, split
+from supervisor.effects.programs.options import Given
 from supervisor.effects.programs.registry import reader
 from supervisor.effects.reading import Word
 
@@ -135,9 +136,7 @@ def gradle(invocation: Invocation, words: Sequence[Word]) -> None:
 
 
 def _goals(invocation: Invocation, words: Sequence[Word]) -> None:
-    given = split(words, 0, invocation.table)
-    for problem in given.problems:
-        invocation.opaque(problem)
+    given = take(invocation, words)
     apply_given(invocation, Given(given.options))
     for word in given.operands:
         goal = word.text

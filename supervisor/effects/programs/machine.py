@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from supervisor.effects.programs.core import take, values
+from supervisor.effects.programs.described import take
+from supervisor.effects.programs.generic import apply_options
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.registry import reader
 from supervisor.effects.programs.sets import names
@@ -19,7 +20,7 @@ _IP_VALUED = frozenset({"-f", "-family", "-n", "-netns", "-rc", "-rcvbuf", "-l",
 def ps(invocation: Invocation, words: Sequence[Word]) -> None:
     """Lists processes; the letter e without a dash shows their environment as well."""
     given = take(invocation, words)
-    values(invocation, given)
+    apply_options(invocation, given)
     if any(re.fullmatch(r"[A-Za-z]*e[A-Za-z]*", word.text) for word in given.operands):
         invocation.act = "reveal"
 
@@ -28,7 +29,7 @@ def ps(invocation: Invocation, words: Sequence[Word]) -> None:
 def sysctl(invocation: Invocation, words: Sequence[Word]) -> None:
     """Reads settings of the kernel, or sets them."""
     given = take(invocation, words)
-    values(invocation, given)
+    apply_options(invocation, given)
     sets = any("=" in word.text or not word.exact for word in given.operands)
     if sets or given.has("-w", "--write", "-p", "--load", "--system", "-f"):
         invocation.act = "system"
@@ -64,7 +65,7 @@ def ip(invocation: Invocation, words: Sequence[Word]) -> None:
 def local_packages(invocation: Invocation, words: Sequence[Word]) -> None:
     """Packages that are installed from files or addresses."""
     given = take(invocation, words)
-    values(invocation, given)
+    apply_options(invocation, given)
     invocation.everywhere = True
     for word in given.operands:
         _package(invocation, word)

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from supervisor.effects.knowledge import Option
+from supervisor.effects.programs.described import take
 from supervisor.effects.programs.generic import apply, apply_given
 from supervisor.effects.programs.invocation import Invocation
-from supervisor.effects.programs.options import split
 from supervisor.effects.programs.registry import reader
 from supervisor.effects.reading import Word
 
@@ -51,9 +51,7 @@ def _address(invocation: Invocation, role: str, word: Word) -> None:
 @reader
 def addresses(invocation: Invocation, words: Sequence[Word]) -> None:
     """As the table says, but each file may be an address that is fetched."""
-    given = split(words, 0, invocation.table)
-    for problem in given.problems:
-        invocation.unknown(problem)
+    given = take(invocation, words)
     kept: list[tuple[Option, Word | None]] = []
     for option, value in given.options:
         if value is not None and option.role in {"read", "write"}:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from supervisor.effects.programs.core import take, values
+from supervisor.effects.programs.described import take
+from supervisor.effects.programs.generic import apply_options
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.registry import reader
 from supervisor.effects.programs.sets import names
@@ -18,7 +19,7 @@ _HANDS = "hands a program to the network"
 def netcat(invocation: Invocation, words: Sequence[Word]) -> None:
     """`nc HOST PORT` or `nc -l PORT`; what -e and -c name is run for whoever is there."""
     given = take(invocation, words)
-    values(invocation, given)
+    apply_options(invocation, given)
     if given.has("-e", "-c", "--exec", "--sh-exec", "--lua-exec"):
         invocation.opaque(_HANDS)
     proxy = given.value("-x")
@@ -165,7 +166,7 @@ def nslookup(invocation: Invocation, words: Sequence[Word]) -> None:
 def nmap(invocation: Invocation, words: Sequence[Word]) -> None:
     """Scans the hosts that its operands name, nets and ranges as well."""
     given = take(invocation, words)
-    values(invocation, given, "-iL", "-oA", "--script")
+    apply_options(invocation, given, "-iL", "-oA", "--script")
     listed, outputs = given.value("-iL"), given.value("-oA")
     if listed is not None:
         invocation.opaque("scans the hosts that a file lists")
@@ -186,7 +187,7 @@ def nmap(invocation: Invocation, words: Sequence[Word]) -> None:
 def openssl_client(invocation: Invocation, words: Sequence[Word]) -> None:
     """`openssl s_client`: a connection that carries what it is given on its input."""
     given = take(invocation, words)
-    values(invocation, given)
+    apply_options(invocation, given)
     port = given.value("-port")
     named = [given.value("-connect") or given.value("-host"), given.value("-proxy")]
     for word in (*named, *given.operands):

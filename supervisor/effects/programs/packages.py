@@ -11,9 +11,10 @@ from functools import lru_cache
 
 from supervisor.effects.files import within
 from supervisor.effects.knowledge import knowledge
+from supervisor.effects.programs.described import all_given, take
 from supervisor.effects.programs.generic import apply_given, resolve
 from supervisor.effects.programs.invocation import Invocation
-from supervisor.effects.programs.options import Given, split
+from supervisor.effects.programs.options import Given
 from supervisor.effects.programs.registry import reader
 from supervisor.effects.reading import Word
 from supervisor.model import Effect, Verb
@@ -56,7 +57,7 @@ def packages(invocation: Invocation, words: Sequence[Word]) -> None:
 
     A path is the project's own code; so is what is taken from a directory (`--no-index`).
     """
-    given = _options(invocation, words)
+    given = all_given(invocation, words)
     named = []
     for word in given.operands:
         if word.exact and _LOCAL.fullmatch(word.text):
@@ -80,7 +81,7 @@ def packages(invocation: Invocation, words: Sequence[Word]) -> None:
 @reader
 def initializer(invocation: Invocation, words: Sequence[Word]) -> None:
     """`npm init [INITIALIZER]`: the initializer is the package `create-INITIALIZER`."""
-    given = _options(invocation, words)
+    given = all_given(invocation, words)
     if not given.operands:
         invocation.write(Word("package.json"))
         return
@@ -103,7 +104,7 @@ def package_runner(invocation: Invocation, words: Sequence[Word]) -> None:
     A name that stands alone is taken for the program of that name, which is judged as such; one
     with a version, an address, or a leave to fetch (`--yes`, `--package`) is an installation.
     """
-    given = _options(invocation, words)
+    given = all_given(invocation, words)
     program = invocation.program
     invocation.manager = _MANAGERS.get(program, program)
     named = [
@@ -142,7 +143,7 @@ def package_runner(invocation: Invocation, words: Sequence[Word]) -> None:
 @reader
 def script_or_address(invocation: Invocation, words: Sequence[Word]) -> None:
     """A program text in a file of the workspace, or at an address."""
-    given = _options(invocation, words)
+    given = all_given(invocation, words)
     if not given.operands:
         return
     word = given.operands[0]
@@ -157,7 +158,7 @@ def script_or_address(invocation: Invocation, words: Sequence[Word]) -> None:
 @reader
 def environment_run(invocation: Invocation, words: Sequence[Word]) -> None:
     """`uv run PROGRAM WORD…`: a program that we do not know is one of the project's environment."""
-    given = _options(invocation, words)
+    given = all_given(invocation, words)
     if given.value("--with") is not None:
         invocation.act = "install"
     rest = list(given.operands)
@@ -181,7 +182,7 @@ def environment_run(invocation: Invocation, words: Sequence[Word]) -> None:
 @reader
 def package_script(invocation: Invocation, words: Sequence[Word]) -> None:
     """`npm run NAME`: the text in package.json is judged; without one it is the project's code."""
-    given = _options(invocation, words)
+    given = all_given(invocation, words)
     if given.operands:
         _script(invocation, given.operands[0], given.operands[1:])
 
@@ -189,7 +190,7 @@ def package_script(invocation: Invocation, words: Sequence[Word]) -> None:
 @reader
 def lifecycle_script(invocation: Invocation, words: Sequence[Word]) -> None:
     """`npm test`: the script of that name."""
-    given = _options(invocation, words)
+    given = all_given(invocation, words)
     name = {"t": "test", "tst": "test"}.get(invocation.table.key[-1], invocation.table.key[-1])
     _script(invocation, Word(name), given.operands)
 
@@ -197,10 +198,8 @@ def lifecycle_script(invocation: Invocation, words: Sequence[Word]) -> None:
 @reader
 def package_manager(invocation: Invocation, words: Sequence[Word]) -> None:
     """`pnpm NAME`, `yarn NAME`, `bun NAME`: a script, a program of the packages, or a file."""
-    before = split(words, 0, invocation.table, stop=True)
+    before = take(invocation, words, stop=True)
     invocation.given.options += before.options
-    for problem in before.problems:
-        invocation.unknown(problem)
     apply_given(invocation, Given(before.options))
     if before.next < len(words):
         _script(invocation, words[before.next], words[before.next + 1 :])
@@ -284,15 +283,3 @@ def _scripts(path: str, changed: int, size: int) -> Mapping[str, str]:
     if not isinstance(scripts, dict):
         return {}
     return {str(name): text for name, text in scripts.items() if isinstance(text, str)}
-
-
-def _options(invocation: Invocation, words: Sequence[Word]) -> Given:
-    """All that was given, with the effects of the options added."""
-    given = invocation.given
-    own = split(words, 0, invocation.table)
-    given.options += own.options
-    given.operands = own.operands
-    for problem in (*given.problems, *own.problems):
-        invocation.unknown(problem)
-    apply_given(invocation, Given(given.options))
-    return given

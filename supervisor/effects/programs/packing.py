@@ -9,8 +9,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-from supervisor.effects.programs.core import take, values
-from supervisor.effects.programs.generic import apply, resolve
+from supervisor.effects.programs.described import take
+from supervisor.effects.programs.generic import apply, apply_options, resolve
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.options import Given, split
 from supervisor.effects.programs.registry import reader
@@ -45,9 +45,7 @@ def tar(invocation: Invocation, words: Sequence[Word]) -> None:
     words = _dashed(words)
     table = invocation.table
     start = invocation.where
-    given = split(words, 0, table)
-    for problem in given.problems:
-        invocation.unknown(problem)
+    given = take(invocation, words)
     mode = next((name for name, names in _MODES.items() if given.has(*names)), "")
     if given.has("-T", "--files-from") and mode in {"create", "append"}:
         invocation.opaque("takes names, and options with them, from a list")
@@ -137,7 +135,7 @@ def _archive(invocation: Invocation, archive: Word, given: Given, *, writes: boo
 def zip(invocation: Invocation, words: Sequence[Word]) -> None:
     """`zip ARCHIVE FILE…`; `-m` removes what was packed."""
     given = take(invocation, words)
-    values(invocation, given)
+    apply_options(invocation, given)
     if given.operands and given.operands[0].text != "-":
         invocation.write(given.operands[0])
     if given.has("-d", "--delete"):
@@ -151,7 +149,7 @@ def zip(invocation: Invocation, words: Sequence[Word]) -> None:
 def unzip(invocation: Invocation, words: Sequence[Word]) -> None:
     """`unzip ARCHIVE [MEMBER…] [-d DIRECTORY]`; some options only look."""
     given = take(invocation, words)
-    values(invocation, given)
+    apply_options(invocation, given)
     if given.operands:
         invocation.read(given.operands[0])
     looks = given.has("-l", "-v", "-t", "-p", "-c", "-z", "-Z", "-T")
@@ -163,7 +161,7 @@ def unzip(invocation: Invocation, words: Sequence[Word]) -> None:
 def compressor(invocation: Invocation, words: Sequence[Word]) -> None:
     """`gzip` and its kin: each file is replaced by a packed or unpacked one."""
     given = take(invocation, words)
-    values(invocation, given)
+    apply_options(invocation, given)
     name = invocation.program
     ending = "." + _ENDING.get(name, "gz")
     unpacks = name.startswith("un") or name in {"gunzip", "bunzip2", "lunzip"}
@@ -192,7 +190,7 @@ def compressor(invocation: Invocation, words: Sequence[Word]) -> None:
 def seven_zip(invocation: Invocation, words: Sequence[Word]) -> None:
     """`7z COMMAND ARCHIVE FILE…`; `@LIST` names files in a list and prints what is none."""
     given = take(invocation, words)
-    values(invocation, given)
+    apply_options(invocation, given)
     operands = list(given.operands)
     if not operands:
         return

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from supervisor.effects.programs.core import take, values
-from supervisor.effects.programs.generic import apply, joined
+from supervisor.effects.programs.described import take
+from supervisor.effects.programs.generic import apply, apply_options, joined
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.options import Given
 from supervisor.effects.programs.registry import reader
@@ -79,7 +79,7 @@ def _jump(invocation: Invocation, word: Word) -> None:
 def _common(invocation: Invocation, words: Sequence[Word]) -> tuple[Given, dict[str, Word]]:
     """Options that ssh, scp and sftp share, and the settings among them."""
     given = take(invocation, words)
-    values(invocation, given, "-J", "-F", "-o", "-W")
+    apply_options(invocation, given, "-J", "-F", "-o", "-W")
     jump, config = given.value("-J"), given.value("-F")
     if jump is not None:
         _jump(invocation, jump)
@@ -170,7 +170,7 @@ def sftp(invocation: Invocation, words: Sequence[Word]) -> None:
 def rsync(invocation: Invocation, words: Sequence[Word]) -> None:
     """Sources, then the target; the one operand is a place that is only listed."""
     given = take(invocation, words)
-    values(invocation, given, "--rsync-path")
+    apply_options(invocation, given, "--rsync-path")
     path = given.value("--rsync-path")
     if path is not None and not re.fullmatch(r"(?:sudo )?rsync", path.text):
         invocation.opaque("runs another program over there")

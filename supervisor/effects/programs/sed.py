@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 
 from supervisor.effects.follow import file_text
-from supervisor.effects.programs.core import take, values
-from supervisor.effects.programs.generic import resolve
+from supervisor.effects.programs.described import take
+from supervisor.effects.programs.generic import apply_options, resolve
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.registry import reader
 from supervisor.effects.reading import Word
@@ -191,7 +191,7 @@ def sed_program(invocation: Invocation, words: Sequence[Word]) -> None:
     ]
     if not scripts and operands:
         scripts.append((("-e",), operands.pop(0)))
-    values(invocation, given, "-e", "-f", "-i")
+    apply_options(invocation, given, "-e", "-f", "-i")
     texts: list[str] = []
     for names, value in scripts:
         source = value.text if value.exact else None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from supervisor.effects.files import within
 from supervisor.effects.follow import file_text, just_text, make_text
-from supervisor.effects.programs.core import take
+from supervisor.effects.programs.described import take
 from supervisor.effects.programs.generic import apply_given, resolve
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.languages import forget_vague

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from supervisor.effects.knowledge import Table
-from supervisor.effects.programs.core import take, values
-from supervisor.effects.programs.generic import apply, joined, rest
+from supervisor.effects.programs.described import take
+from supervisor.effects.programs.generic import apply, apply_options, joined, rest
 from supervisor.effects.programs.invocation import Invocation, base_name
 from supervisor.effects.programs.registry import reader
 from supervisor.effects.reading import Reading, Where, Word
@@ -87,9 +87,9 @@ def traced(invocation: Invocation, words: Sequence[Word]) -> None:
     output = given.value("-o")
     if output is not None and output.text[:1] in {"|", "!"}:
         invocation.opaque("writes its output to a command")
-        values(invocation, given, "-o")
+        apply_options(invocation, given, "-o")
     else:
-        values(invocation, given)
+        apply_options(invocation, given)
     rest(invocation, "program", given.operands)
 
 
@@ -123,7 +123,7 @@ def loader(invocation: Invocation, words: Sequence[Word]) -> None:
 def xargs(invocation: Invocation, words: Sequence[Word]) -> None:
     """`xargs PROGRAM …`: words from the input come last, or where `-I` says."""
     given = take(invocation, words)
-    values(invocation, given, "-I", "-i")
+    apply_options(invocation, given, "-I", "-i")
     command = list(given.operands) or [Word("echo")]
     found = _input_words(invocation, null=given.has("-0", "--null"))
     if given.has("-a", "--arg-file"):
@@ -353,7 +353,7 @@ def fd(invocation: Invocation, words: Sequence[Word]) -> None:
             own, command = list(words[:index]), list(words[index + 1 :])
             break
     given = take(invocation, own)
-    values(invocation, given)
+    apply_options(invocation, given)
     if not command:
         return
     if not any("{" in word.text for word in command):
