@@ -16,7 +16,7 @@ from textual.widgets import Input
 
 from supervisor import wire
 from supervisor.errors import AgentNotFound, Denied, VersionMismatch
-from supervisor.model import Risk
+from supervisor.model import Effect, Risk, Verb
 from tests.support.fake_app import fake_app
 from tests.support.fake_client import NOW, FakeClient, approval, story, task_view
 from tui.app import TaskpassApp
@@ -66,6 +66,12 @@ class Driver:
 
     def said(self, name: str) -> str:
         return self.app.main.query_one(f"#{name}", Line).said
+
+    @property
+    def paper(self) -> str:
+        """What the dock shows of a request."""
+        paper = self.dock.query_one(Paper)
+        return "\n".join(paper.render_line(row).text for row in range(paper.size.height))
 
     def tile(self, task: str) -> Tile:
         return self.app.main.query_one(f"#tile-{task}", Tile)
@@ -178,6 +184,19 @@ async def test_for_this_task_is_a_quarter_of_an_hour() -> None:
         assert d.answers[0][1] == wire.AnswerApproval(approve=True, scope="task", minutes=15)
 
 
+async def test_an_effect_is_told_in_words_that_a_person_decides_by() -> None:
+    told = {"remote": "origin", "url": "", "ref": "main", "force": True, "delete": False,
+            "protected": True, "several": False, "foreign": False}  # fmt: skip
+    push = Effect(Verb.PUSH, "origin main", told)
+    package = Effect(Verb.INSTALL, "npm", {"manager": "npm", "package": "left-pad"})
+    async with running(asking(approval(1, effects=(push, package)))) as d:
+        await d.open_dock()
+        shown = d.paper
+        assert "push origin main  by force  a protected branch" in shown
+        assert "install npm  package left-pad" in shown
+        assert "remote" not in shown
+
+
 async def test_an_answer_for_good_is_shown_before_it_is_given() -> None:
     async with running(asking(approval(1))) as d:
         await d.approvable()
@@ -260,11 +279,7 @@ async def test_the_dock_spells_out_what_is_hidden_and_marks_the_agents_words() -
     request = approval(1, title="ls \u202e[bold]x", agent_note="trust me\x1b[2J")
     async with running(asking(request)) as d:
         await d.open_dock()
-        paper = d.dock.query_one(Paper)
-        shown = "\n".join(
-            "".join(segment.text for segment in paper.render_line(y))
-            for y in range(paper.size.height)
-        )
+        shown = d.paper
         assert "ls ⟨U+202E⟩[bold]x" in shown
         assert "(untrusted) trust me⟨U+001B⟩[2J" in shown
 

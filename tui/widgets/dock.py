@@ -336,6 +336,14 @@ _NOTES: dict[tuple[str, object], str] = {
     ("root", True): "the workspace itself, or above it",
     ("home", True): "the home directory",
     ("ours", True): "taskpass's own files",
+    ("clear", True): "with all that is below it",
+    ("force", True): "by force",
+    ("delete", True): "removes it there",
+    ("protected", True): "a protected branch",
+    ("several", True): "more than one ref",
+    ("foreign", True): "a remote that is not the project's",
+    ("remote", True): "on another machine",
+    ("everywhere", True): "for more than this workspace",
 }
 # Said by the effect itself, or of use to policy only.
 _SILENT = frozenset(
@@ -345,12 +353,22 @@ _SILENT = frozenset(
 
 
 def _effect(effect: Effect) -> Text:
-    """An effect in words; an attribute that has none is shown as it is."""
+    """An effect in words; an attribute that has none is shown by its name, if it tells more."""
     attributes = effect.attributes
     command = attributes.get("text") if effect.verb is Verb.RUN else ""
     text = visible(f"run {command}" if command else effect.label)
     notes = [words for (name, value), words in _NOTES.items() if attributes.get(name) is value]
-    notes += [f"{n}={v}" for n, v in attributes.items() if v and n not in _SILENT]
+    notes += [
+        _note(name, value)
+        for name, value in attributes.items()
+        if value and name not in _SILENT and str(value) not in text.plain
+    ]
     for note in notes:
         text.append("  ").append_text(visible(note, palette.MUTED))
     return text
+
+
+def _note(name: str, value: object) -> str:
+    if value is True:
+        return name
+    return str(value) if name == "why" else f"{name} {value}"  # a reason speaks for itself
