@@ -18,6 +18,7 @@ from supervisor.effects.programs.invocation import base_name, path_effects, run_
 from supervisor.effects.programs.wrappers import feeds
 from supervisor.effects.reading import Reading, Where, Word
 from supervisor.effects.shell import builtins, grammar, witness, words
+from supervisor.effects.shell.scanner import UNPLACED
 from supervisor.effects.shell.state import State
 from supervisor.effects.shell.syntax import (
     Assignment,
@@ -160,7 +161,7 @@ class Walker:
             self.unreadable(reasons[0])
             reasons.clear()
         if not script.problems:
-            reasons = [witness.contradicts(text, script.starts, grammar.UNPLACED)]
+            reasons = [witness.contradicts(text, script.starts, UNPLACED)]
         for reason in reasons:
             if reason:
                 self.opaque(f"has {reason}" if script.problems else reason)
