@@ -51,6 +51,7 @@ def _run(request: dict[str, object]) -> int:
 
     started = exchange.receive(daemon)
     task = started["task"]["id"]
+    _warn(started["task"])
 
     def end(number: int, frame: FrameType | None) -> NoReturn:
         other = exchange.connect(places.socket())
@@ -69,6 +70,22 @@ def _run(request: dict[str, object]) -> int:
         except ConnectionError:
             # The supervisor went away; the task waits for the next one.
             daemon = _reconnected()
+
+
+def _warn(task: dict[str, object]) -> None:
+    """Say in words that nothing contains a task; a screen would show it all the time."""
+    if task["tier"] != "uncontained":
+        return
+    exposed = task.get("exposed") or ()
+    assert isinstance(exposed, list | tuple)
+    among = f", {', '.join(exposed[:3])} too" if exposed else ""
+    more = f" (and {len(exposed) - 3} more)" if len(exposed) > 3 else ""
+    detail = f" ({task['tier_detail']})" if task.get("tier_detail") else ""
+    print(
+        f"taskpass: uncontained{detail}: this program can read what you can read{among}{more}.",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _reconnected() -> socket:

@@ -25,3 +25,16 @@ def test_a_variable_that_is_no_text_does_not_keep_a_task_from_starting(
     )
     assert done.returncode == 7, done.stderr
     assert done.stdout.decode().strip() == "grün \U0001f600 \"'\\"
+
+
+def test_that_nothing_contains_a_program_is_said_in_words(install: Install) -> None:
+    (install.home / ".ssh").mkdir()
+    done = install.cli("run", "--headless", "--contain", "off", "--", "echo", "hello")
+    assert done.stdout == "hello\n"
+    assert "uncontained (switched off by --contain off)" in done.stderr
+    assert "can read what you can read, ~/.ssh too" in done.stderr
+
+
+def test_a_contained_program_says_nothing_of_the_kind(install: Install) -> None:
+    done = install.cli("run", "--headless", "--", "echo", "hello")
+    assert (done.stdout, done.stderr) == ("hello\n", "")
