@@ -20,7 +20,8 @@ from supervisor.effects.shell.state import State
 from supervisor.model import Effect, Verb
 
 if TYPE_CHECKING:
-    from supervisor.effects.shell.walk import Around, Walker
+    from supervisor.effects.shell.runner import Around
+    from supervisor.effects.shell.simplewalk import SimpleWalker
 
 DECLARING = frozenset({"declare", "typeset", "local", "export", "readonly"})
 ASSIGNED = re.compile(r"[A-Za-z_]\w*\+?=")
@@ -47,9 +48,9 @@ def is_builtin(name: str) -> bool:
 
 
 def run(
-    walker: Walker, name: str, found: Sequence[Word], state: State, around: Around
+    walker: SimpleWalker, name: str, found: Sequence[Word], state: State, around: Around
 ) -> State | None:
-    """Do what the builtin `name` does. Returns as `Walker.command`."""
+    """Do what the builtin `name` does. Returns as `SimpleWalker.command`."""
     return _Builtin(walker, name, found, state, around).run()
 
 
@@ -110,7 +111,7 @@ class _Builtin:
     """One call of a builtin."""
 
     def __init__(
-        self, walker: Walker, name: str, found: Sequence[Word], state: State, around: Around
+        self, walker: SimpleWalker, name: str, found: Sequence[Word], state: State, around: Around
     ) -> None:
         self.walker = walker
         self.name = name
