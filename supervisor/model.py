@@ -36,8 +36,14 @@ class CallIdentity(StrEnum):
 class Tier(StrEnum):
     """Containment tier (reference: attack matrix in SECURITY.md)."""
 
-    A = "A"
+    A = "A"  # namespaces: what the task must not reach is not there
+    B = "B"  # Landlock and a gate on connections: what it must not reach is refused
     UNCONTAINED = "uncontained"
+
+    @property
+    def contained(self) -> bool:
+        """Whether files and network are held, so that what a command does stays in the task."""
+        return self is not Tier.UNCONTAINED
 
 
 class Evidence(StrEnum):
@@ -86,6 +92,8 @@ class Runtime:
     tier: Tier
     detail: str = ""  # why not a better tier, or what the evidence is
     sandbox_profile: str = ""  # "sha256:<hex>" of the containment plan
+    holes: tuple[str, ...] = ()  # ways out as good as root that are open to the task, in words
+    agent_sandbox: str = ""  # what became of a sandbox of the agent's own; "" where it has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,9 @@ class Limits:
     max_call_age: float = 900.0  # seconds one call may stay open
     max_calls: int = 10_000
     max_changes: int = -1  # files, rows, refs and requests it may change; -1: any number
+    memory: int = 0  # bytes its processes may use together; 0: any
+    cpus: float = 0.0  # processors they may keep busy together; 0: any
+    processes: int = 0  # how many there may be, threads counted; 0: any
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from supervisor import wire
 from supervisor.grants.book import TaskEntry
-from supervisor.model import Agent, CredentialSpec, Tier
+from supervisor.model import Agent, CredentialSpec
 from supervisor.ports import Issuer
 
 
@@ -16,7 +16,7 @@ def task_viewer(exposed: Callable[[], tuple[str, ...]]) -> Callable[[TaskEntry],
 
     def view(entry: TaskEntry) -> wire.TaskView:
         task = entry.task
-        contained = task.runtime.tier is not Tier.UNCONTAINED
+        contained = task.runtime.tier.contained
         return wire.TaskView(
             id=task.id,
             number=entry.number,
@@ -29,6 +29,8 @@ def task_viewer(exposed: Callable[[], tuple[str, ...]]) -> Callable[[TaskEntry],
             tier=task.runtime.tier,
             tier_detail=task.runtime.detail,
             exposed=() if contained else exposed(),
+            holes=task.runtime.holes,
+            agent_sandbox=task.runtime.agent_sandbox,
             call_identity=task.agent.call_identity,
             preset=task.preset,
             cwd=task.cwd,

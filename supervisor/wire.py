@@ -55,9 +55,11 @@ class TaskView(Wire, frozen=True, kw_only=True):
     agent: str  # "claude-code 2.1.330"
     profile: str
     runtime: str  # "laptop"
-    tier: str  # "A" | "uncontained"
+    tier: str  # model.Tier value
     tier_detail: str = ""
     exposed: tuple[str, ...] = ()  # uncontained: what stays readable by the agent
+    holes: tuple[str, ...] = ()  # ways out as good as root that are open to it
+    agent_sandbox: str = ""  # what became of the agent's own; "" where it has none
     call_identity: str = "call"
     preset: str = "standard"
     cwd: str

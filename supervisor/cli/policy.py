@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from supervisor import places
 from supervisor.errors import PolicyError, UsageError
+from supervisor.model import Tier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -234,7 +235,7 @@ def _recorded(call: str) -> tuple[dict[str, Any], bool]:
             + ", ".join(map(str, record.get("effects", ()))),
             hint="Try the tool's input with --json.",
         )
-    return {"command": record["preview"]}, record.get("tier") == "A"
+    return {"command": record["preview"]}, record.get("tier") in (Tier.A, Tier.B)
 
 
 def _history(kinds: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from supervisor.client import AsyncClient
 from supervisor.demo.agent import SHOWN, STREAMING
 from supervisor.demo.install import DemoInstall
 from supervisor.errors import LaunchFailed, TimedOut
+from supervisor.model import Tier
 from supervisor.wire import Recorded, Snapshot, TaskView
 
 _PATIENCE = 60.0  # seconds for one step, on a slow machine
@@ -106,7 +107,7 @@ class Story:
 
     def _identity(self, task: TaskView) -> None:
         self.say("\nThe identity of every call")
-        contained = f"contained, tier {task.tier}" if task.tier == "A" else task.tier
+        contained = f"contained, tier {task.tier}" if Tier(task.tier).contained else task.tier
         why = f" ({task.tier_detail})" if task.tier_detail else ""
         self._line("user", task.user)
         self._line("agent", f"{task.agent} (it follows a script in place of a model)")

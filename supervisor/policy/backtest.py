@@ -15,7 +15,7 @@ from supervisor.effects import effects_of
 from supervisor.effects.files import Place, file_effects
 from supervisor.effects.http import http_effect
 from supervisor.effects.mcp import mcp_effects
-from supervisor.model import Effect, Outcome, ToolCall, ToolKind, Verb
+from supervisor.model import Effect, Outcome, Tier, ToolCall, ToolKind, Verb
 from supervisor.policy.engine import CedarEngine
 from supervisor.policy.evaluate import Evaluator
 from supervisor.vault.redact import MASK
@@ -128,7 +128,7 @@ def _read(record: Mapping[str, Any], workspace: str, home: str) -> Past | None:
         at=float(record.get("time", 0.0)),
         task=str(record.get("task", "")),
         title=title,
-        contained=record.get("tier") == "A",
+        contained=record.get("tier") in (Tier.A, Tier.B),
         workspace=workspace,
         credential=str(record.get("credential", "")),
         tool=tool,

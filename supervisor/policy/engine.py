@@ -27,7 +27,7 @@ from typing import Any, cast
 import cedarpy
 
 from supervisor.errors import PolicyError, UsageError
-from supervisor.model import Decision, Effect, Outcome, Risk, Task, Tier, Verb
+from supervisor.model import Decision, Effect, Outcome, Risk, Task, Verb
 from supervisor.policy.facts import RESOURCE_TYPE, call_of, context_of, entities_of
 from supervisor.policy.memory import Memory, reads, verbs_of
 from supervisor.policy.source import Layer, Policy, PolicySource, load
@@ -305,7 +305,7 @@ def _lease(decision: Decision, effects: Sequence[Effect], situation: Situation) 
 
     What cannot be read beforehand runs contained, without network or credential.
     """
-    if decision.outcome is not Outcome.ALLOW or situation.task.runtime.tier is not Tier.A:
+    if decision.outcome is not Outcome.ALLOW or not situation.task.runtime.tier.contained:
         return True
     return not any(
         effect.verb is Verb.RUN

@@ -71,7 +71,7 @@ class Evaluator:
         """
         Args:
             preset: name of a preset, or an engine with the policies to use.
-            contained: whether the task would run in tier A.
+            contained: whether the task would run contained.
             workspace: directory the task works in; rows without `cwd` stand there.
             home: the person's home directory; "" for that of this process.
             profiles: who can read rows of agents' tools; without them such rows are denied.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from supervisor.model import Effect, Tier, Verb
+from supervisor.model import Effect, Verb
 from supervisor.policy.hosts import nature, split_host
 from supervisor.ports import Situation
 
@@ -186,8 +186,9 @@ def entities_of(situation: Situation) -> list[dict[str, Any]]:
         {"type": "Runtime", "id": task.runtime.kind},
     ]
     attributes = {
-        "contained": task.runtime.tier is Tier.A,
+        "contained": task.runtime.tier.contained,
         "evidence": task.runtime.evidence.value,
+        "holes": len(task.runtime.holes),
         "workspace": situation.workspace,
         "repository": task.repository,
         "branch": task.branch,

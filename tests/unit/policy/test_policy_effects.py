@@ -239,7 +239,7 @@ def test_strict_only_tightens() -> None:
 
 def test_strict_releases_no_stored_credential_uncontained() -> None:
     get = Effect(Verb.HTTP, "h.test", {"method": "GET", "path": "/"})
-    for tier, expected in ((Tier.A, ASK), (Tier.UNCONTAINED, DENY)):
+    for tier, expected in ((Tier.A, ASK), (Tier.B, ASK), (Tier.UNCONTAINED, DENY)):
         where = situation(PLACE.workspace, tier, credential="api")
         assert engine("strict").decide([get], where).outcome is expected
 
@@ -251,4 +251,5 @@ def test_only_what_is_read_and_known_has_a_lease_of_its_own() -> None:
     assert lease(run())
     assert not lease(run(), run(known=False))
     assert not lease(run(uninspectable=True))
+    assert not lease(run(uninspectable=True), tier=Tier.B)
     assert lease(run(uninspectable=True), tier=Tier.UNCONTAINED)  # a person was asked
