@@ -27,7 +27,7 @@ _FETCHERS = frozenset(
     {"curl", "wget", "wget2", "http", "https", "xh", "aria2c", "fetch", "lynx", "w3m", "nc"}
     | {"ncat", "netcat", "socat", "ftp", "tftp", "links", "elinks", "lwp-request", "GET"}
 )
-SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "rbash"})
+_SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "rbash"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +239,7 @@ class Runner(ABC):
             self.download(index)
         elif process and source == "file":
             self.opaque("runs what another command prints")
-        if texts and effect.attributes["program"] in SHELLS and self.around.depth < MAX_DEPTH:
+        if texts and effect.attributes["program"] in _SHELLS and self.around.depth < MAX_DEPTH:
             state = State(self.place, (self.place.workspace,), positional=None)
             self.text(texts[0], state, Around(depth=self.around.depth + 1))
 
@@ -290,6 +290,6 @@ def _script_text(path: str) -> str | None:
         return None
     text = data.decode("utf-8", "replace")
     shebang = _SHEBANG.match(text)
-    if shebang is not None and base_name(shebang[1]) not in SHELLS:
+    if shebang is not None and base_name(shebang[1]) not in _SHELLS:
         return None
     return text
