@@ -27,6 +27,7 @@ from supervisor.approvals.call_hash import call_hash
 from supervisor.approvals.queue import ApprovalQueue
 from supervisor.desk import Desk, TaskRuntime
 from supervisor.effects import effects_of
+from supervisor.egress import Egress
 from supervisor.errors import (
     Denied,
     NotAttested,
@@ -95,7 +96,9 @@ class Engine(Authorize):
     clock: Callable[[], float] = time.time
     step: Callable[[str], None] = lambda name: None
     questions: Questions = field(init=False)
+    _recording: bool = field(default=True, init=False)  # False: the last record failed
     settlement: Settlement = field(init=False)
+    egress: Egress = field(init=False)
 
     def __post_init__(self) -> None:
         self.questions = Questions(
@@ -104,6 +107,9 @@ class Engine(Authorize):
         )  # fmt: skip
         self.settlement = Settlement(
             self.book, self.records, self.desk, self.bind_grace, self.clock, self.step
+        )
+        self.egress = Egress(
+            self.book, self.records, self.desk, self.questions, self.situation, agent_handle
         )
 
     # ── open_call ───────────────────────────────────────────────────────────────────────

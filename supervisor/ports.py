@@ -298,6 +298,36 @@ class Authorize(Protocol):
         """Whether this is the agent itself, talking to its model."""
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A way out of a contained task that was refused before a connection came about."""
+
+    protocol: str  # "tcp", "udp", or the number of another one as text
+    address: str  # IPv4 or IPv6, as it was dialled
+    port: int  # 0 where the protocol has none
+    name: str = ""  # the host's name, where our name service gave out the address
+
+
+class Egress(Protocol):
+    """What a task's network asks about connections that are not the proxy's."""
+
+    def handle_of(self, task: str, ancestry: Sequence[Process]) -> str:
+        """Handle of the call whose process tree this is, "" for none.
+
+        The agent's own process has the handle by which it shows itself on the proxy.
+        """
+
+    async def refused(self, task: str, attempt: Attempt, times: int = 1) -> None:
+        """Put refused attempts on record. Never raises: they are refused whatever comes of it."""
+
+    async def opens(self, task: str, effect: Effect) -> bool:
+        """Whether a connection that was refused may be tried again, by policy or a person.
+
+        Holds while a person is asked; that approval is good for the attempt that follows. False
+        where it cannot be told which call it belongs to. Never raises for a denial.
+        """
+
+
 class TaskControl(ABC):
     """A task's processes, as its holder controls them."""
 
@@ -494,7 +524,7 @@ class SpawnRequest:
     task_dir: str
     tier: str  # model.Tier value
     bwrap: str  # path of bubblewrap, "" uncontained
-    listeners: tuple[str, ...]  # names, in order: "proxy", "hooks", "relay:8099"
+    listeners: tuple[str, ...]  # names, in order, by kind (process/netns.py): "relay:8099"
     ports: tuple[int, ...]  # wanted ports inside the task; 0: any
     pty: bool
     cols: int = 120

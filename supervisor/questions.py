@@ -23,6 +23,7 @@ from supervisor.model import (
     Decision,
     Effect,
     TaskState,
+    Verb,
     new_id,
 )
 from supervisor.recorder import Recorder, title_of
@@ -67,13 +68,7 @@ class Questions:
             Denied, TimedOut, Revoked: by the answer.
         """
         credential = spec.name if spec else ""
-        digest = hashlib.sha256(
-            f"{call.call.call_hash}\0{effect.label}\0{credential}".encode()
-        ).hexdigest()
-        request = self._request(
-            entry, call.call, f"sha256:{digest}", f"{effect.label}\n{call.call.tool_call.command}",
-            (effect,), decision, credential,
-        )  # fmt: skip
+        request = self._about_effect(entry, call, effect, credential, decision)
         frozen = call.call.root if call.call.identity is CallIdentity.CALL else None
         if frozen is not None:
             with contextlib.suppress(LaunchFailed):
@@ -91,12 +86,46 @@ class Questions:
             raise Denied(refusal(approval, decision))
         return approval
 
+    async def about_next(
+        self, entry: TaskEntry, call: CallEntry, effect: Effect, decision: Decision
+    ) -> None:
+        """Ask about a connection that was refused. A yes for once is kept for the next attempt.
+
+        Raises:
+            Denied, TimedOut: by the answer.
+        """
+        request = self._about_effect(entry, call, effect, "", decision)
+        approval, _ = await self._ask(entry, request, (effect,), deadline=0.0, ahead=True)
+        assert approval is not None
+        if approval.answer is Answer.EXPIRED:
+            raise TimedOut(refusal(approval, decision))
+        if approval.answer is not Answer.APPROVED:
+            raise Denied(refusal(approval, decision))
+
+    def _about_effect(
+        self,
+        entry: TaskEntry,
+        call: CallEntry,
+        effect: Effect,
+        credential: str,
+        decision: Decision,
+    ) -> ApprovalRequest:
+        # A connection that was refused is tried again by a later call: the same question.
+        bound_to = "" if effect.verb is Verb.CONNECT else call.call.call_hash
+        digest = hashlib.sha256(f"{bound_to}\0{effect.label}\0{credential}".encode()).hexdigest()
+        title = f"{effect.label}\n{call.call.tool_call.command}"
+        return self._request(
+            entry, call.call, f"sha256:{digest}", title, (effect,), decision, credential
+        )
+
     async def _ask(
         self,
         entry: TaskEntry,
         request: ApprovalRequest,
         effects: Sequence[Effect],
         deadline: float,
+        *,
+        ahead: bool = False,  # nobody waits: what it is about comes later
     ) -> tuple[Approval | None, str]:
         task = entry.task.id
         redeemed = self.approvals.redeem(task, entry.epoch, request.call_hash)
@@ -108,7 +137,9 @@ class Questions:
             # The question itself is on record before anybody sees it.
             await self.records.asked(entry, pending.request)
             self.desk.publish(ApprovalAsked(approval=pending.request))
-        if not pending.answer.done():
+        if ahead:
+            self.approvals.ticket(pending.request.id)
+        elif not pending.answer.done():
             self.desk.set_activity(entry, TaskState.WAITING_APPROVAL)
         self.step("ask.waiting")
         timeout = deadline - self.clock() if deadline else None
@@ -125,7 +156,8 @@ class Questions:
                 self.desk.spawn(self.answered(*withdrawn))
             raise
         finally:
-            self.desk.set_activity(entry, TaskState.WORKING)
+            if not ahead:
+                self.desk.set_activity(entry, TaskState.WORKING)
         return approval, approval.id
 
     async def answered(self, request: ApprovalRequest, approval: Approval) -> None:

@@ -23,7 +23,7 @@ from supervisor.model import (
     Outcome,
     ToolCall,
 )
-from supervisor.ports import LedgerStore
+from supervisor.ports import Attempt, LedgerStore
 
 _PREVIEW = 2000  # characters of a command that are kept
 
@@ -170,6 +170,24 @@ class Recorder:
             outcome=Outcome.DENY,
             code=error.code,
             reason=self._preview(error.message),
+        )
+
+    async def refused_egress(
+        self, entry: TaskEntry, attempt: Attempt, times: int, call: CallEntry | None
+    ) -> None:
+        """Attempts of one kind at one target; `call`: the one they can only belong to."""
+        target = attempt.name or attempt.address
+        await self.write(
+            "egress.refused",
+            entry,
+            call=call.call.id if call else "",
+            protocol=attempt.protocol,
+            address=attempt.address,
+            port=attempt.port,
+            name=self._preview(attempt.name),
+            times=times,
+            preview=self._preview(f"{attempt.protocol} {target} port {attempt.port}"),
+            outcome=Outcome.DENY,
         )
 
     async def asked(self, entry: TaskEntry, request: ApprovalRequest) -> None:
