@@ -57,6 +57,7 @@ from supervisor.ports import (
     SpawnRequest,
     TaskControl,
 )
+from supervisor.process import root_equivalents
 from supervisor.process.holder import screen_token
 from supervisor.process.probe import Probe
 from supervisor.process.watch import watch
@@ -293,12 +294,26 @@ class Launcher:
             argv=request.argv,
             user=evidence.current_user(),
             agent=agent,
-            runtime=self._runtime(request, contained, plan),
+            runtime=await self._with_holes(self._runtime(request, contained, plan), request, plan),
             limits=limits,
             created=time.time(),
             repository=repository,
             branch=branch,
             preset=request.preset or self.policies.preset,
+        )
+
+    async def _with_holes(
+        self, runtime: Runtime, request: wire.StartTask, plan: LaunchPlan
+    ) -> Runtime:
+        """The runtime, with what stays open in it and what became of the agent's own sandbox."""
+        account = root_equivalents.account_now(request.environ)
+        shown = (request.cwd, *(mount.path for mount in plan.mounts))
+        every = await asyncio.to_thread(root_equivalents.found, account)
+        holes = root_equivalents.reachable(every, runtime.tier, shown)
+        return replace(
+            runtime,
+            holes=tuple(hole.label for hole in holes),
+            agent_sandbox=plan.agent_sandbox,
         )
 
     def _runtime(self, request: wire.StartTask, contained: bool, plan: LaunchPlan) -> Runtime:

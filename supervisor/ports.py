@@ -393,6 +393,8 @@ class LaunchPlan:
     env: Mapping[str, str]  # complete environment of the agent, before ours is laid over it
     mounts: tuple[Mount, ...] = ()
     model_hosts: tuple[str, ...] = ()  # "host:port" the agent itself may talk to untouched
+    agent_sandbox: str = ""  # what became of a sandbox of its own, in words; "": it has none
+    tools_online: bool = True  # False: its own sandbox keeps its shell from reaching our proxy
 
 
 class Profile(ABC):

@@ -66,6 +66,8 @@ class Recorder:
             executable=task.agent.executable,
             tier_detail=task.runtime.detail,
             sandbox_profile=task.runtime.sandbox_profile,
+            holes=list(task.runtime.holes),
+            agent_sandbox=task.runtime.agent_sandbox,
             call_identity=task.agent.call_identity,
             preset=task.preset,
             policy=entry.policy,
