@@ -17,7 +17,7 @@ from supervisor.identity.attest_linux import peer_process
 from supervisor.model import Process
 from supervisor.ports import TaskControl
 
-_MAX_DESCRIPTORS = 16
+_MAX_DESCRIPTORS = 64
 _decoder = msgspec.msgpack.Decoder(wire.FromHolder)
 
 

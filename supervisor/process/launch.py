@@ -149,12 +149,12 @@ def _child(
     contained = request.tier == Tier.A
     if contained:
         netns.enter()
-    listeners, diag = netns.listen(request.ports)
-    ports = [listener.getsockname()[1] for listener in listeners]
+    sockets, diag = netns.open_sockets(request.listeners, request.ports)
+    ports = [netns.port_of(*pair) for pair in zip(request.listeners, sockets, strict=True)]
     socket.send_fds(
         control,
         [b"L" + json.dumps(ports).encode()],
-        [*(s.fileno() for s in listeners), diag.fileno()],
+        [*(s.fileno() for s in sockets), diag.fileno()],
     )
     _, stdio, _, _ = socket.recv_fds(control, 1, 3, socket.MSG_CMSG_CLOEXEC)
     if len(stdio) != 3:
@@ -191,7 +191,7 @@ def _become_bwrap(
     for at, option in enumerate(options):
         if option == "--file":  # bubblewrap copies from a descriptor
             descriptor, path = options[at + 1 : at + 3]
-            wanted[int(descriptor)] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            wanted[int(descriptor)] = _copied(path)
     _arrange(wanted)
     os.set_blocking(2, True)
     # Empty: the agent's environment is among the options, where no other process sees it.
@@ -232,6 +232,13 @@ def _arrange(wanted: dict[int, int]) -> None:
 def _close_from(first: int) -> None:
     """The agent inherits nothing that whoever started us left open."""
     os.closerange(first, os.sysconf("SC_OPEN_MAX"))
+
+
+def _copied(path: str) -> int:
+    """A descriptor of what the container is to have as `path`."""
+    if path == "/etc/resolv.conf":
+        return _memory("resolver", netns.RESOLVER)
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _memory(name: str, content: bytes) -> int:

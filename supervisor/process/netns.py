@@ -1,8 +1,17 @@
-"""The netns listener: TCP listeners of ours that live inside a task's network namespace.
+"""A task's network: a namespace of its own, whose only openings are sockets of ours.
 
-The task has a network of its own that holds only these listeners, so a connection on one comes
-from that task and from nowhere else; nothing in between carries bytes. The netlink socket made
-there answers which socket is at a connection's other end (sock_diag(7)).
+Every address is local there, so a connection to anywhere is answered at once (refused, where
+nothing listens) and ends inside. The sockets are made here, stay in that namespace for good, and
+are handed to the daemon, so that a connection on one comes from that task and from nowhere else;
+nothing in between carries bytes. What each is for, its name tells, by the part before the colon:
+
+    proxy, hooks, relay:PORT, listed:PORT   TCP listeners on 127.0.0.1
+    direct:PORT    a TCP listener on every address: takes connections that name no proxy
+    dns-tcp, dns-udp    the name service, on 127.0.0.1
+    spare:N        a TCP socket that is bound and listens later, when a person opens a way out
+    watch          sees the kernel's refusals of everything else (`refusals`)
+
+Ports below 1024 are ours alone: nothing in a container can bind one.
 """
 
 from __future__ import annotations
@@ -14,15 +23,30 @@ import struct
 from collections.abc import Sequence
 
 from supervisor.process import linux
+from supervisor.process.refusals import watching_socket
+
+RESOLVER = b"nameserver 127.0.0.1\noptions timeout:2 attempts:2\n"
+"""/etc/resolv.conf of a contained task: names are asked for here, and nowhere outside."""
 
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP_RUNNING = 0x1 | 0x40
-_NETLINK_SOCK_DIAG = 4
+_NETLINK_ROUTE, _NETLINK_SOCK_DIAG = 0, 4
 _BACKLOG = 512
+_LOOPBACK, _ANYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 - of a namespace with no way out
+
+# linux/netlink.h, linux/rtnetlink.h
+_HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port id
+_ROUTE = struct.Struct("=BBBBBBBBI")  # struct rtmsg
+_ATTRIBUTE = struct.Struct("=HHI")
+_RTM_NEWROUTE, _NLMSG_ERROR = 24, 2
+_REQUEST_ACK_CREATE = 0x1 | 0x4 | 0x400
+_TABLE_LOCAL, _PROTOCOL_BOOT, _SCOPE_HOST, _TYPE_LOCAL = 255, 3, 254, 2
+_OUTPUT_INTERFACE = 4
+_LOOPBACK_INDEX = 1  # the first interface of every namespace
 
 
 def enter() -> None:
-    """Move this process into a fresh network namespace with its loopback up.
+    """Move this process into a fresh network namespace where every address is local.
 
     An unprivileged account needs a user namespace for that (it keeps its own ids in it); root
     does without where it may, since a container's root often may not.
@@ -39,6 +63,10 @@ def enter() -> None:
         _enter_with_user_namespace()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", _IFF_UP_RUNNING))
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_ROUTE) as netlink:
+        _make_local(netlink, socket.AF_INET)
+        if os.path.exists("/proc/sys/net/ipv6"):
+            _make_local(netlink, socket.AF_INET6)
 
 
 def _enter_with_user_namespace() -> None:
@@ -56,18 +84,51 @@ def _enter_with_user_namespace() -> None:
     linux.prctl(linux.PR_SET_DUMPABLE, 0)
 
 
-def listen(ports: Sequence[int]) -> tuple[list[socket.socket], socket.socket]:
-    """One TCP listener on 127.0.0.1 per wanted port (0: any), and one sock_diag netlink socket.
+def _make_local(netlink: socket.socket, family: int) -> None:
+    """`ip route add local default dev lo`."""
+    route = _ROUTE.pack(
+        family, 0, 0, 0, _TABLE_LOCAL, _PROTOCOL_BOOT, _SCOPE_HOST, _TYPE_LOCAL, 0
+    ) + _ATTRIBUTE.pack(_ATTRIBUTE.size, _OUTPUT_INTERFACE, _LOOPBACK_INDEX)
+    header = _HEADER.pack(_HEADER.size + len(route), _RTM_NEWROUTE, _REQUEST_ACK_CREATE, 1, 0)
+    netlink.send(header + route)
+    answer = netlink.recv(4096)
+    kind, (error,) = _HEADER.unpack_from(answer)[1], struct.unpack_from("=i", answer, _HEADER.size)
+    if kind != _NLMSG_ERROR or error:
+        raise OSError(-error, os.strerror(-error))
 
-    They belong to the network namespace of the calling process for good.
+
+def open_sockets(
+    names: Sequence[str], ports: Sequence[int]
+) -> tuple[list[socket.socket], socket.socket]:
+    """The sockets of these names (see the module), and one sock_diag netlink socket.
+
+    `ports` go with the names; 0 takes any. They belong to the network namespace of the calling
+    process for good.
+
+    Raises:
+        OSError: a port is taken, or the kernel has no such socket.
     """
-    listeners = []
-    for port in ports:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-        listener.listen(_BACKLOG)
-        listeners.append(listener)
+    sockets = [_open(name.partition(":")[0], port) for name, port in zip(names, ports, strict=True)]
     diag = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG)
     diag.bind((0, 0))
-    return listeners, diag
+    return sockets, diag
+
+
+def port_of(name: str, made: socket.socket) -> int:
+    """The port a socket of `open_sockets` has, 0 for none."""
+    return 0 if name == "watch" else int(made.getsockname()[1])
+
+
+def _open(kind: str, port: int) -> socket.socket:
+    if kind == "watch":
+        return watching_socket()
+    datagrams = kind == "dns-udp"
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM)
+    if datagrams:
+        made.bind((_LOOPBACK, port))
+        return made
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if kind != "spare":
+        made.bind((_ANYWHERE if kind == "direct" else _LOOPBACK, port))
+        made.listen(_BACKLOG)
+    return made
