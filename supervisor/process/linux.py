@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+from typing import NoReturn
 
+CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
 
@@ -28,6 +30,91 @@ def unshare(flags: int) -> None:
         _fail("unshare")
 
 
-def _fail(call: str) -> None:
+# Numbers that x86_64 and aarch64 share.
+_OPEN_TREE, _MOVE_MOUNT, _OPENAT2, _MOUNT_SETATTR = 428, 429, 437, 442
+
+MS_NOSUID, MS_NODEV, MS_REC = 0x2, 0x4, 0x4000
+MS_PRIVATE, MS_SLAVE, MS_SHARED = 1 << 18, 1 << 19, 1 << 20
+MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV = 0x1, 0x2, 0x4
+MNT_DETACH = 0x2
+RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_BENEATH = 0x2, 0x4, 0x8
+_AT_EMPTY_PATH = 0x1000
+_OPEN_TREE_CLONE, _MOVE_FROM_EMPTY, _MOVE_TO_EMPTY = 0x1, 0x4, 0x40
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = (
+        ("flags", ctypes.c_uint64),
+        ("mode", ctypes.c_uint64),
+        ("resolve", ctypes.c_uint64),
+    )
+
+
+class _MountAttr(ctypes.Structure):
+    _fields_ = (
+        ("attr_set", ctypes.c_uint64),
+        ("attr_clr", ctypes.c_uint64),
+        ("propagation", ctypes.c_uint64),
+        ("userns_fd", ctypes.c_uint64),
+    )
+
+
+def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
+    """mount(2); "" stands for NULL. Raises OSError."""
+    words = [os.fsencode(word) or None for word in (source, target, kind)]
+    options = data.encode() or None
+    if _libc.mount(*words, ctypes.c_ulong(flags), options) != 0:
+        _fail("mount")
+
+
+def unmount(target: str, flags: int) -> None:
+    """umount2(2). Raises OSError."""
+    if _libc.umount2(os.fsencode(target), flags) != 0:
+        _fail("umount")
+
+
+def setns(descriptor: int, kind: int) -> None:
+    """setns(2). Raises OSError."""
+    if _libc.setns(descriptor, kind) != 0:
+        _fail("setns")
+
+
+def openat2(directory: int, path: str, flags: int, resolve: int, mode: int = 0) -> int:
+    """openat2(2), close-on-exec. Raises OSError, ELOOP or EXDEV where `resolve` forbids the way."""
+    how = _OpenHow(flags | os.O_CLOEXEC, mode, resolve)
+    made: int = _libc.syscall(
+        _OPENAT2, directory, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how)
+    )
+    if made < 0:
+        _fail("openat2")
+    return made
+
+
+def clone_mount(directory: int, attributes: int, propagation: int = 0) -> int:
+    """What `directory` shows, as a mount that is nowhere yet, with these attributes.
+
+    open_tree(2) and mount_setattr(2). Raises OSError.
+    """
+    made: int = _libc.syscall(
+        _OPEN_TREE, directory, b"", _OPEN_TREE_CLONE | _AT_EMPTY_PATH | os.O_CLOEXEC
+    )
+    if made < 0:
+        _fail("open_tree")
+    wanted = _MountAttr(attributes, 0, propagation, 0)
+    size = ctypes.sizeof(wanted)
+    if _libc.syscall(_MOUNT_SETATTR, made, b"", _AT_EMPTY_PATH, ctypes.byref(wanted), size) != 0:
+        os.close(made)
+        _fail("mount_setattr")
+    return made
+
+
+def attach_mount(mounted: int, target: int) -> None:
+    """Put a mount that `clone_mount` made on top of what `target` names. Raises OSError."""
+    flags = _MOVE_FROM_EMPTY | _MOVE_TO_EMPTY
+    if _libc.syscall(_MOVE_MOUNT, mounted, b"", target, b"", flags) != 0:
+        _fail("move_mount")
+
+
+def _fail(call: str) -> NoReturn:
     code = ctypes.get_errno()
     raise OSError(code, f"{call}: {os.strerror(code)}")
