@@ -21,13 +21,14 @@ _OTHERS = (
     "true", "ls -la", "echo 'a;b' \"c\"", "git status", "(pwd)", "X=1", "cd src", ":",
     "for i in 1 2; do echo $i; done", "cat <<'E'\nx\nE\n", "if true; then ls; fi",
 )  # fmt: skip
+# A blank after `$(`: before another parenthesis `$((` would calculate and run nothing.
 _AROUND = (
     "({})", "{{ {}; }}", "if true; then {}; fi", "for i in a; do {}; done", "! {}", "time {}",
-    "while {}; do break; done", "f() {{ {}; }}; f", "echo $({})", "X=$({})", "cat <({})",
+    "while {}; do break; done", "f() {{ {}; }}; f", "echo $( {})", "X=$( {})", "cat <({})",
     "case a in a) {};; esac", "true && {}", "{} &", 'echo "`{}`"', "trap {quoted} EXIT",
     "bash -c {quoted}", "sh -c {quoted}", "eval {quoted}", "env X=1 bash -c {quoted}",
     "timeout 5 sh -c {quoted}", "nice -n 5 nohup bash -c {quoted}", "command eval {quoted}",
-    "bash <<'E'\n{}\nE", "[[ -n $({}) ]]", "echo a | xargs -I% sh -c {quoted}",
+    "bash <<'E'\n{}\nE", "[[ -n $( {}) ]]", "echo a | xargs -I% sh -c {quoted}",
     "find . -exec sh -c {quoted} \\;", "setsid sh -c {quoted}",
 )  # fmt: skip
 
