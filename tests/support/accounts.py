@@ -23,6 +23,7 @@ import supervisor
 
 Drive = Callable[..., dict[str, Any]]  # run a scenario of `task_driver` with these settings
 
+_PACKAGES = ("supervisor", "tui", "profiles", "tests")
 _NEEDED = ("msgspec", "platformdirs", "pyghostty", "cffi", "pycparser", "rich")
 
 
@@ -62,6 +63,37 @@ def unprivileged_account() -> Iterator[Account]:
             yield Account(name, entry.pw_uid, Path(entry.pw_dir), python, prefix)
     finally:
         subprocess.run(["userdel", "--remove", name], check=False, capture_output=True)
+
+
+@contextlib.contextmanager
+def whole_install() -> Iterator[Account]:
+    """An unprivileged account that has all of the project installed, tests included.
+
+    Its interpreter's directory holds `taskpass`, as an install of a person's own would.
+    """
+    with contextlib.contextmanager(unprivileged_account)() as account:
+        venv = Path(account.python).parents[1]
+        target = next(venv.glob("lib/python*/site-packages"))
+        root = Path(supervisor.__file__).parents[1]
+        shutil.rmtree(target)
+        # Links to the clone would not be readable; what only checks the project is large.
+        leave = shutil.ignore_patterns("*.pth", "mypy*", "*__mypyc*", "ruff*", "grimp*")
+        shutil.copytree(sysconfig.get_path("purelib"), target, ignore=leave, symlinks=True)
+        for package in _PACKAGES:
+            shutil.copytree(root / package, target / package)
+        subprocess.run(
+            [account.python, "-m", "compileall", "-q", *(target / p for p in _PACKAGES)],
+            check=False,  # a test's file may be broken on purpose
+            stdout=subprocess.DEVNULL,
+        )
+        script = venv / "bin" / "taskpass"
+        script.write_text(
+            f"#!{account.python}\nimport sys\nfrom supervisor.cli.main import main\n"
+            "sys.exit(main())\n"
+        )
+        script.chmod(0o755)
+        subprocess.run(["chmod", "-R", "a+rX", str(venv)], check=True)
+        yield account
 
 
 def _public_python(base: Path, uid: int) -> tuple[str, str]:
