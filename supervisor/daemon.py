@@ -49,6 +49,7 @@ from supervisor.lifecycle import Lifecycle
 from supervisor.model import new_id
 from supervisor.paths import Paths, private_dir, user_paths
 from supervisor.policy.in_force import Policies
+from supervisor.process.placeholders import Placeholders
 from supervisor.process.probe import exposed, probe
 from supervisor.process.zygote import Zygote
 from supervisor.recorder import Recorder
@@ -258,6 +259,7 @@ def _launcher(
         ),
         digests=Digests(),
         hide=tuple(str(path) for path in paths.all()),
+        placeholders=Placeholders(paths.state / "placeholders.json"),
         policies=Policies(
             config.preset,
             paths.config / "policy",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import os
 import secrets
@@ -50,6 +49,7 @@ from supervisor.policy.project import asks_for_something, read_project
 from supervisor.policy.source import PolicySource
 from supervisor.ports import (
     Channel,
+    Containment,
     LaunchPlan,
     LaunchRequest,
     PolicyEngine,
@@ -58,7 +58,10 @@ from supervisor.ports import (
     TaskControl,
 )
 from supervisor.process import root_equivalents
+from supervisor.process.containment import digest
 from supervisor.process.holder import screen_token
+from supervisor.process.placeholders import Placeholders, write_notice
+from supervisor.process.plan import Wanted, make_plan
 from supervisor.process.probe import Probe
 from supervisor.process.watch import watch
 
@@ -89,6 +92,7 @@ class TaskFile(msgspec.Struct, frozen=True):
     process_handle: str
     pane: bool
     tightening: tuple[PolicySource, ...] = ()  # what its project asked for when it began
+    guarded: tuple[str, ...] = ()  # `ports.Containment.guarded`
 
 
 @dataclass(slots=True)
@@ -115,6 +119,7 @@ class Launcher:
     make_channel: Callable[..., HttpProxyChannel]
     digests: evidence.Digests
     hide: tuple[str, ...]
+    placeholders: Placeholders
     policies: Policies
     holders: dict[str, Process] = field(default_factory=dict)  # task → its holder
 
@@ -133,6 +138,7 @@ class Launcher:
             return await self._start(request, profile, executable, contained, task_id, folder)
         except BaseException as error:
             self.engine.desk.runtimes.pop(task_id, None)
+            self.placeholders.release(task_id)
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, OSError):
                 raise LaunchFailed(
@@ -194,6 +200,12 @@ class Launcher:
         )
         task = await self._identify(request, profile, plan, executable, contained, task_id)
         task, tightening, policy = await self._policy(task)
+        containment = await asyncio.to_thread(self._plan, request, task, plan, contained)
+        if contained:
+            profile_digest = digest(containment, str(task_dir))
+            runtime = replace(task.runtime, sandbox_profile=profile_digest)
+            task = replace(task, runtime=runtime)
+            write_notice(str(task_dir))
         for port in _loopback_ports(plan) if contained else ():
             ports[f"relay:{port}"] = port
         entry = self.engine.book.add_task(task)
@@ -208,8 +220,7 @@ class Launcher:
                 argv=plan.argv,
                 env=env,
                 cwd=request.cwd,
-                workspace=task.workspace,
-                mounts=plan.mounts,
+                containment=containment,
                 task_dir=str(task_dir),
                 tier=task.runtime.tier,
                 bwrap=self.probe.bwrap if contained else "",
@@ -219,7 +230,6 @@ class Launcher:
                 cols=request.cols,
                 rows=request.rows,
                 socket=str(folder / "holder.sock"),
-                hide=self.hide,
             )
             saved = TaskFile(
                 task=task,
@@ -231,6 +241,7 @@ class Launcher:
                 process_handle=handle,
                 pane=request.interactive,
                 tightening=tightening,
+                guarded=containment.guarded,
             )
             _write_private(folder / "task.json", msgspec.json.encode(saved))
             # No record, no task. The holder may be made meanwhile: it starts nothing of the agent
@@ -316,12 +327,26 @@ class Launcher:
             agent_sandbox=plan.agent_sandbox,
         )
 
+    def _plan(
+        self, request: wire.StartTask, task: Task, plan: LaunchPlan, contained: bool
+    ) -> Containment:
+        """What the task will see; with everything on the disk that this rests on."""
+        if not contained:
+            return Containment("off", task.workspace)
+        wanted = Wanted(
+            task=task.id,
+            mode="standard",
+            workspace=task.workspace,
+            cwd=request.cwd,
+            home=request.environ.get("HOME", "/"),
+            mounts=plan.mounts,
+            absent=self.hide,
+        )
+        return make_plan(wanted, self.placeholders)
+
     def _runtime(self, request: wire.StartTask, contained: bool, plan: LaunchPlan) -> Runtime:
         if contained:
-            described = repr((plan.mounts, self.hide)).encode()
-            return evidence.runtime_evidence(
-                Tier.A, self.probe.detail, f"sha256:{hashlib.sha256(described).hexdigest()}"
-            )
+            return evidence.runtime_evidence(self.probe.tier, self.probe.detail, "")
         detail = "switched off by --contain off" if request.contain == "off" else self.probe.detail
         return evidence.runtime_evidence(Tier.UNCONTAINED, detail, "")
 
@@ -420,6 +445,7 @@ class Launcher:
         async def finish(code: int) -> None:
             async with finishing:
                 await self.lifecycle.ended(task, code)
+                await asyncio.to_thread(self.placeholders.release, task)
                 for service in services:
                     await service.close()
                 shutil.rmtree(folder / "agent", ignore_errors=True)
@@ -469,11 +495,13 @@ class Launcher:
                 profile = self.find_profile(saved.task.argv, saved.task.agent.profile)
                 policy = self.policies.for_task(saved.task.preset, saved.tightening)
                 entry = self._remember(saved, policy, recovered)
+                self.placeholders.adopt(saved.task.id, saved.guarded)
                 await self._restore_stand_ins(saved.task.id)
                 await self._adopt(entry, profile, policy, saved, folder, saved.process_handle)
             except (OSError, msgspec.MsgspecError, TaskpassError) as error:
                 log.info("task %s is gone: %s", folder.name, error)
                 shutil.rmtree(folder, ignore_errors=True)
+                self.placeholders.release(folder.name)
                 with contextlib.suppress(TaskpassError):
                     await self.lifecycle.ended(folder.name, 125)
                 continue
@@ -486,6 +514,7 @@ class Launcher:
             elif not (entry.frozen or entry.ended):
                 # A call that stood still while its request was asked about runs on, refused.
                 await control.thaw()
+        self.placeholders.sweep()
 
     def _remember(self, saved: TaskFile, policy: PolicyEngine, recovered: Recovered) -> TaskEntry:
         task = saved.task.id

@@ -7,7 +7,7 @@ Each family has one contract test class in `tests/contract/`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -302,7 +302,7 @@ class Authorize(Protocol):
 class Attempt:
     """A way out of a contained task that was refused before a connection came about."""
 
-    protocol: str  # "tcp", "udp", or the number of another one as text
+    protocol: str  # "tcp", "udp", the number of another one as text, or "any" of several
     address: str  # IPv4 or IPv6, as it was dialled
     port: int  # 0 where the protocol has none
     name: str = ""  # the host's name, where our name service gave out the address
@@ -320,11 +320,14 @@ class Egress(Protocol):
     async def refused(self, task: str, attempt: Attempt, times: int = 1) -> None:
         """Put refused attempts on record. Never raises: they are refused whatever comes of it."""
 
-    async def opens(self, task: str, effect: Effect) -> bool:
+    async def opens(
+        self, task: str, effect: Effect, asking: Callable[[], object] = lambda: None
+    ) -> bool:
         """Whether a connection that was refused may be tried again, by policy or a person.
 
-        Holds while a person is asked; that approval is good for the attempt that follows. False
-        where it cannot be told which call it belongs to. Never raises for a denial.
+        Holds while a person is asked, once for a target; that approval is good for the attempt
+        that follows, and `asking` is called before, so that one made meanwhile can be held too.
+        False where it cannot be told which call it belongs to. Never raises for a denial.
         """
 
 
@@ -514,6 +517,37 @@ class Emulator(ABC):
 
 
 @dataclass(frozen=True, slots=True)
+class Containment:
+    """What a contained task sees and may change: one plan, whatever enforces it.
+
+    Paths are absolute and real. A deeper path has the last word over those around it.
+
+    Attributes:
+        mode: "standard" or "strict" (`process.containment` has the table).
+        workspace: writable, and where the task works.
+        mounts: what else is visible, each readable or writable.
+        guarded: inside something writable, and stays as it is; every one exists when the task
+            starts (`process.placeholders`).
+        masked: its name is visible, its content is not.
+        absent: not there, whatever a mount would show.
+        sockets: of other programs, let in because the person said so.
+    """
+
+    mode: str
+    workspace: str
+    mounts: tuple[Mount, ...] = ()
+    guarded: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    sockets: tuple[str, ...] = ()
+
+    @property
+    def writable(self) -> tuple[str, ...]:
+        """Everything the task may write to, but for what is guarded or masked in it."""
+        return (self.workspace, *(mount.path for mount in self.mounts if mount.writable))
+
+
+@dataclass(frozen=True, slots=True)
 class SpawnRequest:
     """What a holder needs to start one task. Holds no secret; sent to it as msgpack."""
 
@@ -521,8 +555,7 @@ class SpawnRequest:
     argv: tuple[str, ...]
     env: dict[str, str]
     cwd: str
-    workspace: str
-    mounts: tuple[Mount, ...]
+    containment: Containment  # uncontained, only its workspace counts
     task_dir: str
     tier: str  # model.Tier value
     bwrap: str  # path of bubblewrap, "" uncontained
@@ -532,5 +565,4 @@ class SpawnRequest:
     cols: int = 120
     rows: int = 40
     socket: str = ""  # where the holder listens for screens and the daemon
-    hide: tuple[str, ...] = ()  # paths that must be absent
     stdio: bool = True  # without a PTY: wait for a client's Stdio frame; False: /dev/null

@@ -1,192 +1,67 @@
-"""What a contained task sees: the plan of its mounts as bubblewrap arguments.
-
-Pure but for looking at which paths exist. The plan starts from nothing and adds: system
-programs read-only, fresh /tmp, /run and home, then the workspace, the task's own directory and
-what the profile names. What must not be there is therefore absent, not merely forbidden: our
-state, credential files, D-Bus, sockets of tmux, screen and zellij, X11.
-"""
+"""What a contained task's plan (`ports.Containment`) means, whatever enforces it. Pure."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from dataclasses import dataclass
-from pathlib import Path
+
+import msgspec
 
 from supervisor.errors import LaunchFailed
-from supervisor.ports import SpawnRequest
+from supervisor.ports import Containment
 
-# File descriptors as the launcher arranges them before it becomes bubblewrap.
-CONTROL_FD = 3  # the holder's channel: proof of who the agent's process is, then the start signal
-STDERR_FD = 4  # the agent's real standard error; bubblewrap's own goes to the holder
-ARGS_FD = 5
-FILTER_FD = 6
-_FIRST_COPY_FD = 7
-
-_MERGED = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-_SYSTEM = ("/usr", "/opt", "/nix/store")
-
-_FRESH = ("/tmp", "/var/tmp", "/run", "/home")  # noqa: S108 - mounted empty, not written to
-
-# The parts of /etc that programs need to run, resolve names and trust certificates. The rest
-# (shadow, ssh host keys, network-manager secrets, sudoers …) is absent. Every mount costs: the
-# list is kept to what something was seen to need, and files are copied (3 ms less for a start).
-_ETC = (
-    "alternatives", "bash.bashrc", "crypto-policies", "fonts", "gai.conf", "gitconfig", "group",
-    "host.conf", "hostname", "hosts", "ld.so.cache", "localtime", "mime.types", "nsswitch.conf",
-    "os-release", "passwd", "pki", "profile", "profile.d", "protocols", "resolv.conf", "services",
-    "shells", "ssl",
-)  # fmt: skip
-
-# The first program in the container. It shows the holder which process it is (the kernel stamps
-# the sender's pid on the message), waits for the start signal, and becomes the agent. So nothing
-# of the agent runs before the supervisor knows its root process. If the holder is gone, the read
-# fails and the agent is never started.
-_HANDSHAKE = f"printf . >&{CONTROL_FD} && read -r _ <&{CONTROL_FD} && "
-# bubblewrap binds the pane's terminal at /dev/console. The agent gets a session of its own with
-# that as its controlling terminal, so that job control works and ctrl+c reaches the agent's
-# foreground job and not bubblewrap.
-_EXEC_TERMINAL = (
-    "exec 0<>/dev/console 1>&0 2>&0 && "
-    f'exec /usr/bin/setsid --ctty "$@" {CONTROL_FD}<&- {STDERR_FD}<&-'
-)
-_EXEC_HEADLESS = f'exec "$@" 2>&{STDERR_FD} {CONTROL_FD}<&- {STDERR_FD}<&-'
+# In the task's directory: what stands in the place of a masked directory, and in it, of a file.
+NOTICE = "kept"
+NOTICE_FILE = "README"
 
 
-@dataclass(frozen=True, slots=True)
-class _Bind:
-    path: str
-    writable: bool
-    required: bool
+def within(path: str, directory: str) -> bool:
+    """Whether `path` is `directory` or lies below it; by their names alone."""
+    return path == directory or path.startswith(directory.rstrip("/") + "/")
 
 
-def bwrap_argv(request: SpawnRequest) -> list[str]:
-    """The command line of bubblewrap: where its options come from, and what it starts."""
-    shim = _HANDSHAKE + (_EXEC_TERMINAL if request.pty else _EXEC_HEADLESS)
-    return ["bwrap", "--args", str(ARGS_FD), "--", "/bin/sh", "-c", shim, "taskpass", *request.argv]
+def anchors(plan: Containment, guard: str) -> list[str]:
+    """Directories between a guarded path and the writable place that it lies in, outermost first.
+
+    Each of them could be moved away with the guard in it, unless it is held in its place.
+    """
+    roots = [path for path in plan.writable if path != guard and within(guard, path)]
+    if not roots:
+        return []
+    found = []
+    parent = os.path.dirname(guard)
+    while parent != max(roots, key=len):
+        found.append(parent)
+        parent = os.path.dirname(parent)
+    return found[::-1]
 
 
-def bwrap_options(request: SpawnRequest, home: str) -> list[str]:
-    """The options of bubblewrap, to be read from `ARGS_FD`.
+def digest(plan: Containment, task_dir: str) -> str:
+    """`sha256:<hex>` of the whole plan, the same for every task that has it."""
+    text = msgspec.json.encode(plan).replace(task_dir.encode(), b"TASK")
+    return f"sha256:{hashlib.sha256(text).hexdigest()}"
 
-    They carry the agent's environment, so they travel on a file descriptor: a command line can
-    be read by every account. `home` is the account's real home directory: it stays as a path,
-    empty.
+
+def check_workspace(plan: Containment, cwd: str, home: str) -> None:
+    """Refuse a workspace that would bring in what containment keeps out.
 
     Raises:
-        LaunchFailed: the workspace would bring in what containment keeps out.
+        LaunchFailed: it holds the home, lies in something kept out, or does not hold `cwd`.
     """
-    _check_workspace(request, home)
-    arguments = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
-    arguments += ["--unshare-cgroup-try", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
-    arguments += ["--seccomp", str(FILTER_FD)]
-    arguments += _system()
-    arguments += ["--proc", "/proc", "--dev", "/dev"]
-    for path in (*_FRESH, home):
-        arguments += ["--tmpfs", path]
-    binds = _binds(request)
-    for bind in binds:
-        arguments += [_option(bind), bind.path, bind.path]
-    arguments += _git_guards(request.workspace)
-    for path in _visible(request.hide, binds):
-        arguments += _mask(path)
-    # What is not a mount of its own lies in the container's root: no tool plants anything there
-    # (/etc/ld.so.preload, say) for the agent to run.
-    arguments += ["--remount-ro", "/", "--clearenv"]
-    for name, value in request.env.items():
-        arguments += ["--setenv", name, value]
-    return [*arguments, "--chdir", request.cwd]
-
-
-def _check_workspace(request: SpawnRequest, home: str) -> None:
-    workspace = request.workspace
-    if _within(home, workspace):
+    workspace = plan.workspace
+    if within(home, workspace):
         raise LaunchFailed(
             f"{workspace} holds your home directory, so nothing could be kept from the agent.",
-            hint="Start in a project directory, or pass --no-contain.",
+            hint="Start in a project directory, or pass --contain off.",
         )
-    for path in request.hide:
-        if _within(workspace, path):
+    for path in plan.absent:
+        if within(workspace, path):
             raise LaunchFailed(
                 f"{workspace} lies inside {path}, which is kept from every task.",
                 hint="Start in a project directory.",
             )
-    if not _within(request.cwd, workspace):
+    if not within(cwd, workspace):
         raise LaunchFailed(
-            f"{request.cwd} is not inside the workspace {workspace}.",
+            f"{cwd} is not inside the workspace {workspace}.",
             hint="Start inside the workspace.",
         )
-
-
-def _system() -> list[str]:
-    arguments: list[str] = []
-    for path in _SYSTEM:
-        if os.path.isdir(path):
-            arguments += ["--ro-bind", path, path]
-    for path in _MERGED:
-        if os.path.islink(path):
-            arguments += ["--symlink", os.readlink(path), path]
-        elif os.path.isdir(path):
-            arguments += ["--ro-bind", path, path]
-    arguments += ["--perms", "0755", "--dir", "/etc"]
-    copied = _FIRST_COPY_FD
-    for name in _ETC:
-        path = f"/etc/{name}"
-        target = os.path.realpath(path)
-        if target.startswith("/usr/"):
-            arguments += ["--symlink", target, path]
-        elif os.path.isdir(target):
-            arguments += ["--ro-bind-try", target, path]
-        elif os.access(target, os.R_OK):
-            # The launcher opens `path` as this descriptor. A copy, since each mount takes
-            # bubblewrap longer than the one before it.
-            arguments += ["--perms", "0644", "--file", str(copied), path]
-            copied += 1
-    return arguments
-
-
-def _binds(request: SpawnRequest) -> list[_Bind]:
-    """Shallow paths first, so that none covers a deeper one; one entry a path."""
-    binds = {m.path: _Bind(m.path, m.writable, required=False) for m in request.mounts}
-    binds[request.task_dir] = _Bind(request.task_dir, writable=False, required=True)
-    binds[request.workspace] = _Bind(request.workspace, writable=True, required=True)
-    return sorted(binds.values(), key=lambda bind: len(Path(bind.path).parts))
-
-
-def _option(bind: _Bind) -> str:
-    option = "--bind" if bind.writable else "--ro-bind"
-    return option if bind.required else option + "-try"
-
-
-def _git_guards(workspace: str) -> list[str]:
-    """Hooks and config of a repository run programs outside later: the task may not plant any."""
-    git = os.path.join(workspace, ".git")
-    if not os.path.isdir(git) or os.path.islink(git):
-        return []
-    # A mount of its own, since a directory that merely holds mounts could be moved away and
-    # another put into its place.
-    arguments = ["--bind", git, git]
-    for name in ("config", "hooks"):
-        path = os.path.join(git, name)
-        if os.path.exists(path):
-            arguments += ["--ro-bind", path, path]
-    return arguments
-
-
-def _visible(hide: tuple[str, ...], binds: list[_Bind]) -> list[str]:
-    """Hidden paths that a mount would show."""
-    shown = []
-    for path in hide:
-        inside = any(path != bind.path and _within(path, bind.path) for bind in binds)
-        if inside and os.path.lexists(path):
-            shown.append(path)
-    return shown
-
-
-def _mask(path: str) -> list[str]:
-    if os.path.isdir(path):
-        return ["--perms", "0000", "--tmpfs", path, "--remount-ro", path]
-    return ["--ro-bind", "/dev/null", path]
-
-
-def _within(path: str, directory: str) -> bool:
-    return path == directory or path.startswith(directory.rstrip("/") + "/")

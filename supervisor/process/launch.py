@@ -27,7 +27,7 @@ from supervisor.errors import AgentNotExecutable, AgentNotFound, LaunchFailed, T
 from supervisor.model import Tier
 from supervisor.ports import SpawnRequest
 from supervisor.process import linux, netns
-from supervisor.process.containment import (
+from supervisor.process.bubblewrap import (
     ARGS_FD,
     CONTROL_FD,
     FILTER_FD,

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from supervisor.errors import LaunchFailed, TaskpassError
 from supervisor.model import Tier
-from supervisor.ports import SpawnRequest
+from supervisor.ports import Containment, SpawnRequest
 from supervisor.process.launch import launch
 
 _PATIENCE = 10.0  # seconds a probe may take on a loaded machine
@@ -97,8 +97,7 @@ def try_container(bwrap: str) -> str:
             argv=("/bin/true",),
             env={},
             cwd=workspace,
-            workspace=workspace,
-            mounts=(),
+            containment=Containment("standard", workspace),
             task_dir=task_dir,
             tier=Tier.A,
             bwrap=bwrap,

@@ -117,7 +117,11 @@ def test_hidden_paths_and_git_hooks_are_out_of_reach(drive: Drive) -> None:
         mv .git old || echo guarded
         echo x > new && echo written
     """
-    result = drive("run", argv=shell(script), tier="A", files=files, hide=[".env", "state"])
+    guarded = [".git/config", ".git/hooks"]
+    result = drive(
+        "run", argv=shell(script), tier="A", files=files, guarded=guarded, masked=[".env"],
+        absent=["state"],
+    )  # fmt: skip
     assert "SECRET" not in result["output"]
     lines = result["output"].splitlines()
     assert "no key" in lines

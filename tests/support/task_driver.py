@@ -28,8 +28,9 @@ from supervisor import procfs, wire
 from supervisor.errors import TaskpassError
 from supervisor.identity.attest_linux import SockDiagOwner, peer_process, tree_of
 from supervisor.model import Process
-from supervisor.ports import Mount, SpawnRequest
+from supervisor.ports import Containment, Mount, SpawnRequest
 from supervisor.process.holder import screen_token
+from supervisor.process.placeholders import write_notice
 from supervisor.process.zygote import Zygote
 
 _DECODER = msgspec.msgpack.Decoder(wire.FromHolder)
@@ -65,18 +66,25 @@ class Driver:
             "argv": argv,
             "env": {"PATH": "/usr/bin:/bin", "HOME": home, "CANARY_ENV": "in-the-task"},
             "cwd": str(self.workspace),
-            "workspace": str(self.workspace),
-            "mounts": tuple(Mount(path) for path in self.settings.get("mounts", ())),
+            "containment": self.containment(),
             "task_dir": str(self.task_dir),
             "tier": tier,
             "bwrap": self.settings["bwrap"] if tier == "A" else "",
             "listeners": ("proxy",),
             "ports": (3128 if tier == "A" else 0,),
             "pty": False,
-            "hide": tuple(str(self.workspace / n) for n in self.settings.get("hide", ())),
             "socket": self.socket,
         }
         return SpawnRequest(**(fields | changes))
+
+    def containment(self) -> Containment:
+        inside = {
+            name: tuple(str(self.workspace / path) for path in self.settings.get(name, ()))
+            for name in ("guarded", "masked", "absent")
+        }
+        write_notice(str(self.task_dir))
+        mounts = tuple(Mount(path) for path in self.settings.get("mounts", ()))
+        return Containment("standard", str(self.workspace), mounts, **inside)
 
     async def spawn(self, argv: tuple[str, ...], **changes: Any) -> None:
         await self.zygote.start()

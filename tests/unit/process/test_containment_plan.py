@@ -1,4 +1,4 @@
-"""The plan of mounts, as arguments."""
+"""The plan of what a task sees, as arguments of bubblewrap."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.errors import LaunchFailed
-from supervisor.ports import Mount, SpawnRequest
-from supervisor.process.containment import bwrap_argv, bwrap_options
+from supervisor.ports import Containment, Mount, SpawnRequest
+from supervisor.process.bubblewrap import bwrap_argv, bwrap_options
 
 HOME = "/home/ana"
 
 
-def request(workspace: str, **changes: object) -> SpawnRequest:
+def request(workspace: str, cwd: str = "", **plan: tuple[object, ...]) -> SpawnRequest:
     fields: dict[str, object] = {
         "task": "t-1",
         "argv": ("/usr/bin/agent", "--flag"),
         "env": {"PATH": "/usr/bin", "API_KEY": "surrogate-value"},
-        "cwd": workspace,
-        "workspace": workspace,
-        "mounts": (),
+        "cwd": cwd or workspace,
+        "containment": Containment("standard", workspace, **plan),  # type: ignore[arg-type]
         "task_dir": "/run/user/1000/taskpass/tasks/t-1",
         "tier": "A",
         "bwrap": "/usr/bin/bwrap",
@@ -32,7 +31,7 @@ def request(workspace: str, **changes: object) -> SpawnRequest:
         "ports": (3128,),
         "pty": False,
     }
-    return SpawnRequest(**(fields | changes))  # type: ignore[arg-type]
+    return SpawnRequest(**fields)  # type: ignore[arg-type]
 
 
 def mounts(options: list[str]) -> Iterator[tuple[str, str]]:
@@ -95,7 +94,7 @@ def test_home_as_workspace_is_refused(workspace: str) -> None:
 def test_workspace_inside_a_hidden_path_is_refused() -> None:
     hidden = f"{HOME}/.local/state/taskpass"
     with pytest.raises(LaunchFailed, match="kept from every task"):
-        bwrap_options(request(f"{hidden}/x", hide=(hidden,)), HOME)
+        bwrap_options(request(f"{hidden}/x", absent=(hidden,)), HOME)
 
 
 def test_cwd_outside_the_workspace_is_refused() -> None:
@@ -103,26 +102,39 @@ def test_cwd_outside_the_workspace_is_refused() -> None:
         bwrap_options(request("/srv/project", cwd="/srv/project-2"), HOME)
 
 
-def test_hidden_paths_inside_the_workspace_are_masked(tmp_path: Path) -> None:
+def test_what_must_be_absent_is_empty_wherever_a_mount_would_show_it(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
-    (tmp_path / ".env").write_text("SECRET=1")
-    hide = (str(tmp_path / "state"), str(tmp_path / ".env"), "/not/in/any/mount")
-    options = bwrap_options(request(str(tmp_path), hide=hide), HOME)
+    (tmp_path / "key").write_text("SECRET=1")
+    absent = (str(tmp_path / "state"), str(tmp_path / "key"), "/not/in/any/mount")
+    options = bwrap_options(request(str(tmp_path), absent=absent), HOME)
     pairs = list(pairwise(options))
-    assert ("--tmpfs", hide[0]) in pairs
-    assert ("/dev/null", hide[1]) in pairs
-    assert hide[2] not in options
-    assert options.index("--bind") < options.index(hide[0])
+    assert ("--tmpfs", absent[0]) in pairs
+    assert ("/dev/null", absent[1]) in pairs
+    assert absent[2] not in options
+    assert options.index("--bind") < options.index(absent[0])
 
 
-def test_git_hooks_and_config_are_read_only(tmp_path: Path) -> None:
-    (tmp_path / ".git/hooks").mkdir(parents=True)
-    (tmp_path / ".git/config").write_text("")
-    found = dict(
-        (path, option) for option, path in mounts(bwrap_options(request(str(tmp_path)), HOME))
-    )
-    assert found[str(tmp_path / ".git/hooks")] == "--ro-bind"
-    assert found[str(tmp_path / ".git/config")] == "--ro-bind"
+def test_masked_paths_show_a_notice_instead_of_their_content(tmp_path: Path) -> None:
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".env").write_text("SECRET=1")
+    asked = request(str(tmp_path), masked=(str(tmp_path / ".aws"), str(tmp_path / ".env")))
+    pairs = list(pairwise(bwrap_options(asked, HOME)))
+    assert (f"{asked.task_dir}/kept", str(tmp_path / ".aws")) in pairs
+    assert (f"{asked.task_dir}/kept/README", str(tmp_path / ".env")) in pairs
+
+
+def test_the_way_to_what_is_guarded_cannot_be_moved() -> None:
+    guarded = ("/w/.git/hooks", "/w/.git/modules/a/hooks", "/w/.mcp.json")
+    order = list(mounts(bwrap_options(request("/w", guarded=guarded), HOME)))
+    ours = [(option, path) for option, path in order if path.startswith("/w/")]
+    assert ours == [
+        ("--bind", "/w/.git"),
+        ("--ro-bind", "/w/.git/hooks"),
+        ("--bind", "/w/.git/modules"),
+        ("--bind", "/w/.git/modules/a"),
+        ("--ro-bind", "/w/.git/modules/a/hooks"),
+        ("--ro-bind", "/w/.mcp.json"),
+    ]
 
 
 def test_shadow_and_host_keys_are_not_among_the_mounts() -> None:

@@ -1,0 +1,120 @@
+"""What lies where a task may write, and must stay as the person left it.
+
+All of it runs, or decides what may run, outside the task: hooks and configuration of git, settings
+and MCP servers of agents, editors and shells. What is missing is guarded too where it would be
+picked up without a question: then a placeholder stands there.
+
+| | standard | strict |
+|---|---|---|
+| hooks and configuration of git | as they are, also when missing | the same |
+| `.git` where there is none | may be made | stays missing |
+| settings of agents | as they are, also when missing | the same |
+| editors, `.envrc`, `taskpass.toml`, shell start files | as they are | also when missing |
+| CI, dev containers, hooks of package managers | as policy says | as they are, also when missing |
+| a guarded name that is a link | what it leads to is guarded | the task is not started |
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from supervisor.process.containment import within
+from supervisor.process.git_places import git_places
+
+# Read by agents on their own when they start in a directory; each a directory, or a file that no
+# agent minds to find as one.
+_AGENTS = (".claude", ".codex", ".cursor", ".gemini", ".mcp.json")
+_AGENTS_IF_THERE = (
+    ".opencode", "opencode.json", "opencode.jsonc", ".kiro", ".qwen", ".windsurf", ".roo",
+    ".continue", ".amp", ".factory", ".aider.conf.yml", "mcp.json", ".openclaw",
+)  # fmt: skip
+_EDITORS = (".vscode", ".idea", ".zed", ".envrc", "taskpass.toml")
+_HOOKS = (".husky", ".githooks", "lefthook.yml", "lefthook.yaml", ".lefthook.yml")
+_CI = (
+    ".github/workflows", ".gitlab-ci.yml", ".circleci", ".devcontainer", ".pre-commit-config.yaml",
+    ".cargo/config.toml", ".mise.toml", ".npmrc", ".yarnrc.yml",
+)  # fmt: skip
+_SHELLS = (
+    ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".profile", ".zshrc", ".zshenv",
+    ".zprofile", ".zlogin", ".zlogout", ".inputrc", ".gitconfig",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """Stands where nothing is. `content`: of a file; None for a directory."""
+
+    path: str
+    content: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """What to guard. Paths are real.
+
+    Attributes:
+        paths: all of it, whether it exists or not.
+        missing: what has to be put where nothing is, outermost first.
+        loose: names that are links: the task could put something else into their place.
+        outside: repositories outside the workspace that git has to write to.
+    """
+
+    paths: tuple[str, ...]
+    missing: tuple[Placeholder, ...]
+    loose: tuple[str, ...]
+    outside: tuple[str, ...]
+
+
+def guards(workspace: str, cwd: str, home: str, writable: Iterable[str], *, strict: bool) -> Guards:
+    """The guards of one task.
+
+    Args:
+        writable: what the task may write besides the workspace.
+    """
+    git = git_places(workspace, home)
+    roots = (workspace, *writable, *git.outside)
+    wanted: dict[str, bool] = {}  # as it is named → whether it is guarded when missing
+    wanted |= dict.fromkeys((*git.files, *git.hooks), True)
+    for base in dict.fromkeys((workspace, cwd)):
+        for name in _AGENTS:
+            wanted[os.path.join(base, name)] = True
+        for name in (*_AGENTS_IF_THERE, *_HOOKS):
+            wanted[os.path.join(base, name)] = False
+        for name in _EDITORS:
+            wanted[os.path.join(base, name)] = strict
+    if strict:
+        wanted |= {os.path.join(workspace, name): True for name in _CI}
+        if not os.path.lexists(os.path.join(workspace, ".git")):
+            wanted[os.path.join(workspace, ".git")] = True
+    for root in roots:
+        wanted |= {os.path.join(root, name): strict for name in _SHELLS}
+    files = frozenset(git.files)
+    paths: list[str] = []
+    missing: list[Placeholder] = []
+    loose: list[str] = []
+    for name, always in wanted.items():
+        real = os.path.realpath(name)
+        if not any(within(real, root) for root in roots):
+            continue
+        if real != name and within(name, workspace):
+            loose.append(name)
+        if not os.path.lexists(real):
+            if not always:
+                continue
+            missing += _parents(real)
+            missing.append(Placeholder(real, "" if name in files else None))
+        paths.append(real)
+    return Guards(
+        tuple(sorted(set(paths))), tuple(dict.fromkeys(missing)), tuple(loose), git.outside
+    )
+
+
+def _parents(path: str) -> list[Placeholder]:
+    found = []
+    parent = os.path.dirname(path)
+    while not os.path.lexists(parent):
+        found.append(Placeholder(parent))
+        parent = os.path.dirname(parent)
+    return found[::-1]

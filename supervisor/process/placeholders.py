@@ -1,0 +1,155 @@
+"""What a plan needs on the disk: something at each guarded place, and the notice behind masks.
+
+A missing file cannot be guarded: only what exists can be mounted over. So an empty directory, which
+git does not list, or a file of a few bytes stands there while a task runs, and goes with the last
+task that needs it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from supervisor.errors import LaunchFailed
+from supervisor.paths import replace_file
+from supervisor.process.containment import NOTICE, NOTICE_FILE, within
+from supervisor.process.guards import Guards, Placeholder
+
+_SENTENCE = (
+    "# taskpass keeps this from tasks. The variables of your environment hold stand-ins that\n"
+    "# work; if the task needs this file, ask the person to start it with --show and its path.\n"
+)
+# Nothing can be made there, so the task, which has the same rights, cannot either.
+_CANNOT = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+
+
+def write_notice(task_dir: str) -> None:
+    """Write what a task finds in the place of something masked."""
+    folder = os.path.join(task_dir, NOTICE)
+    os.mkdir(folder, 0o755)
+    with open(os.path.join(folder, NOTICE_FILE), "w", encoding="utf-8") as file:
+        file.write(_SENTENCE)
+
+
+class Placeholders:
+    """The placeholders of all tasks of one supervisor, and who needs them.
+
+    Which ones were made is written down before they are: whatever happens, a later supervisor
+    takes away what nobody needs any more. May be used from several threads.
+    """
+
+    def __init__(self, book: Path) -> None:
+        """`book`: the file that remembers them."""
+        self._book = book
+        self._lock = threading.Lock()
+        self._made: dict[str, str | None] = {}  # path → content of a file, None: a directory
+        self._needed: dict[str, frozenset[str]] = {}  # task → its guarded paths
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            self._made = msgspec.json.decode(book.read_bytes(), type=dict[str, str | None])
+
+    def hold(self, task: str, plan: Callable[[], Guards]) -> Guards:
+        """Make what the guards of a task need, and keep it until `release`.
+
+        Args:
+            plan: finds the guards; called where no other task can take away what it sees.
+
+        Returns:
+            The guards, without those where nobody with our rights can make anything.
+
+        Raises:
+            LaunchFailed: one cannot be made although the task could make it.
+        """
+        with self._lock:
+            found = plan()
+            new = {each.path: each.content for each in found.missing}
+            if new:
+                self._made |= new
+                self._remember()
+            try:
+                impossible = [each.path for each in found.missing if not _make(each)]
+            except OSError as error:
+                self._clean()
+                raise LaunchFailed(
+                    f"Cannot keep {error.filename} as it is: {error.strerror}.",
+                    hint="Check the disk, or start with --contain off.",
+                ) from error
+            paths = tuple(path for path in found.paths if path not in impossible)
+            self._needed[task] = frozenset(paths)
+            return replace(found, paths=paths)
+
+    def adopt(self, task: str, guarded: Iterable[str]) -> None:
+        """A running task of an earlier supervisor needs these."""
+        with self._lock:
+            self._needed[task] = frozenset(guarded)
+
+    def release(self, task: str) -> None:
+        """The task is over. What no other task needs goes, if it still is as it was made."""
+        with self._lock:
+            if self._needed.pop(task, None):
+                self._clean()
+
+    def sweep(self) -> None:
+        """Take away what nobody needs: after all running tasks were adopted."""
+        with self._lock:
+            self._clean()
+
+    def _clean(self) -> None:
+        needed = [path for paths in self._needed.values() for path in paths]
+        left = {
+            path: content
+            for path, content in self._made.items()
+            if any(within(guard, path) for guard in needed)
+        }
+        if left == self._made:
+            return
+        # The deepest first. To remove one takes the guard away from every task that has it: the
+        # kernel unmounts what was mounted there.
+        for path in sorted(self._made.keys() - left.keys(), key=len, reverse=True):
+            _take_away(path, self._made[path])
+        self._made = left
+        self._remember()
+
+    def _remember(self) -> None:
+        replace_file(self._book, msgspec.json.encode(self._made))
+
+
+def _make(wanted: Placeholder) -> bool:
+    """False where the task could not make it either."""
+    try:
+        if wanted.content is None:
+            os.mkdir(wanted.path, 0o755)
+        else:
+            _write(wanted.path, wanted.content)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        if error.errno not in _CANNOT:
+            raise
+        return False
+    return True
+
+
+def _take_away(path: str, content: str | None) -> None:
+    with contextlib.suppress(OSError):
+        if content is None:
+            os.rmdir(path)  # only an empty one goes
+        elif _read(path) == content:
+            os.unlink(path)
+
+
+def _write(path: str, content: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(content)
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read(4096)
