@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -159,10 +158,6 @@ class World:
 def is_gone(task: wire.TaskView) -> bool:
     """Whether nothing of the task runs any more."""
     return bool(task.ended) or task_state(task.state) in _GONE
-
-
-def count_states(tasks: Iterable[wire.TaskView], test: Callable[[TaskState], bool]) -> int:
-    return sum(1 for task in tasks if test(task_state(task.state)))
 
 
 def _sameness(request: ApprovalRequest) -> object:

@@ -77,11 +77,6 @@ class ApprovalDock(Vertical, can_focus=True):
         # Arming and countdowns are seen within a tenth of a second, and only while it is open.
         self.set_interval(0.1, self._foot)
 
-    @property
-    def shown_batch(self) -> Batch | None:
-        """What is on show."""
-        return self._current
-
     # ── Opening and closing ─────────────────────────────────────────────────────────────
 
     def open(self, view: View) -> bool:
