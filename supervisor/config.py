@@ -9,8 +9,20 @@
     [network]
     extra_roots = "~/corp-ca.pem"             # PEM, beside the system's roots
     allow_private = ["gitlab.corp:443"]       # loopback and private services tasks may reach
+    loopback = ["5432"]      # ports of this machine's loopback that contained tasks may reach
 
-A credential's own hosts may always be reached. What a project says can only tighten this.
+    [containment]
+    mode = "standard"                         # or "strict", "off"
+    show = ["~/.config/tool", ".env"]         # let be read, though it lies outside or is a secret
+    write = ["~/.cache/pip"]                  # let be written
+    deny_read = ["secrets/**", "~/notes"]     # kept from every task; wins over the two above
+    x11 = false                               # let in the socket of the screen,
+    wayland = false
+    dbus = false                              # of the session's bus
+    tier = "B"                                # use no better one
+
+A credential's own hosts may always be reached. What a project says can only tighten this. In mode
+"strict" nothing is let in by this file.
 """
 
 from __future__ import annotations
@@ -22,7 +34,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from supervisor.errors import ConfigError
+from supervisor.errors import ConfigError, UsageError
+from supervisor.places import listed_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +47,15 @@ class Config:
     approval_hold: float = 300.0
     extra_roots: str = ""
     allow_private: tuple[str, ...] = ()
+    loopback: tuple[int, ...] = ()
+    contain: str = "standard"
+    show: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+    deny_read: tuple[str, ...] = ()
+    x11: bool = False
+    wayland: bool = False
+    dbus: bool = False
+    tier: str = ""  # "" for the best to be had
 
 
 # (table, key) → (attribute of Config, kind)
@@ -43,8 +65,18 @@ _KEYS: dict[tuple[str, str], tuple[str, str]] = {
     ("approvals", "hold"): ("approval_hold", "seconds"),
     ("network", "extra_roots"): ("extra_roots", "path"),
     ("network", "allow_private"): ("allow_private", "texts"),
+    ("network", "loopback"): ("loopback", "ports"),
+    ("containment", "mode"): ("contain", "mode"),
+    ("containment", "show"): ("show", "texts"),
+    ("containment", "write"): ("write", "texts"),
+    ("containment", "deny_read"): ("deny_read", "texts"),
+    ("containment", "x11"): ("x11", "switch"),
+    ("containment", "wayland"): ("wayland", "switch"),
+    ("containment", "dbus"): ("dbus", "switch"),
+    ("containment", "tier"): ("tier", "tier"),
 }
 _SYNTAX = re.compile(r"^(?P<what>.*?)\s*\(at (?:line (?P<line>\d+), column (?P<column>\d+)|.*)\)$")
+_CHOICES = {"mode": ("off", "standard", "strict"), "tier": ("A", "B", "uncontained")}
 _MAX_SECONDS = 24 * 3600
 
 
@@ -105,6 +137,19 @@ def _checked(kind: str, value: object) -> object:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ValueError("must be a list of texts")
         return tuple(value)
+    if kind == "switch":
+        if not isinstance(value, bool):
+            raise ValueError("must be true or false")
+        return value
+    if kind in _CHOICES and value not in _CHOICES[kind]:
+        raise ValueError(f"must be one of {', '.join(_CHOICES[kind])}")
+    if kind == "ports":
+        if not isinstance(value, list) or not all(isinstance(item, str | int) for item in value):
+            raise ValueError('must be a list of ports, such as ["5432"]')
+        try:
+            return tuple(listed_port(str(item)) for item in value)
+        except UsageError as error:
+            raise ValueError(f"is not usable: {error.message}") from None
     if not isinstance(value, str) or not value:
         raise ValueError("must be a text")
     if kind == "path":

@@ -11,6 +11,10 @@
     max_age = 120                      # minutes
     max_call_age = 10                  # minutes
 
+    [containment]
+    mode = "strict"                    # at least this one
+    deny_read = ["secrets/**"]         # in the workspace
+
 It is read once, when a task is made, and known by its digest from then on: what changes in the
 workspace while the task runs changes nothing for it. A file that cannot be used starts no task.
 """
@@ -41,6 +45,7 @@ _TABLES: Mapping[str, Mapping[str, str]] = {
         "max_age": "minutes",
         "max_call_age": "minutes",
     },
+    "containment": {"mode": "mode", "deny_read": "texts"},
 }
 _SYNTAX = re.compile(r"^(?P<what>.*?)\s*\(at line (?P<line>\d+), column (?P<column>\d+)\)$")
 
@@ -55,6 +60,8 @@ class Project:
     max_changes: int = 0
     max_age: float = 0.0  # seconds
     max_call_age: float = 0.0  # seconds
+    contain: str = "off"  # the least containment: "off", "standard", "strict"
+    deny_read: tuple[str, ...] = ()  # patterns below the workspace
     digest: str = ""  # "sha256:<hex>" over all that was read, "" where there is nothing
 
     def sources_for(self, preset: str) -> tuple[PolicySource, ...]:
@@ -92,6 +99,7 @@ def read_project(workspace: str) -> Project:
     text = read_policy(path)
     tables = _checked(_parse(text, path), path)
     policy, limits = tables.get("policy", {}), tables.get("limits", {})
+    containment = tables.get("containment", {})
     sources = [_file(name, workspace, path) for name in policy.get("files", ())]
     if "cedar" in policy:
         sources.append(PolicySource(f"{path}[policy.cedar]", policy["cedar"], Layer.PROJECT))
@@ -105,6 +113,8 @@ def read_project(workspace: str) -> Project:
         max_changes=limits.get("max_changes", 0),
         max_age=limits.get("max_age", 0) * 60.0,
         max_call_age=limits.get("max_call_age", 0) * 60.0,
+        contain=containment.get("mode", "off"),
+        deny_read=tuple(containment.get("deny_read", ())),
         digest=f"sha256:{state.hexdigest()}",
     )
 
@@ -136,6 +146,12 @@ def _checked(tables: dict[str, Any], path: Path) -> dict[str, Any]:
             problem = _problem(_TABLES[table][key], value)
             if problem:
                 raise PolicyError(f"{path}: {table}.{key} {problem}.", hint="Correct the value.")
+    for pattern in tables.get("containment", {}).get("deny_read", ()):
+        if pattern.startswith(("/", "~")) or ".." in pattern.split("/"):
+            raise PolicyError(
+                f"{path}: containment.deny_read names {pattern}, which is outside the workspace.",
+                hint="A project keeps what is its own; the person's config.toml keeps the rest.",
+            )
     preset = tables.get("policy", {}).get("preset", "")
     if preset and preset not in PRESETS:
         raise PolicyError(
@@ -151,6 +167,8 @@ def _problem(kind: str, value: object) -> str:
     if kind == "texts":
         good = isinstance(value, list) and all(isinstance(each, str) for each in value)
         return "" if good else "must be a list of texts"
+    if kind == "mode":
+        return "" if value in ("standard", "strict") else "must be standard or strict"
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind == "count":
         number = number and isinstance(value, int)

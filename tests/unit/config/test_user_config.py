@@ -33,9 +33,26 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
     assert config == Config("standard", 60.0, 5.5, str(roots), ("gitlab.corp:443",))
 
 
+def test_containment_can_be_said(tmp_path: Path) -> None:
+    config = load_user_config(
+        write(
+            tmp_path,
+            '[containment]\nmode = "strict"\nshow = ["~/a"]\nwrite = ["/b"]\n'
+            'deny_read = ["c/**"]\nx11 = true\nwayland = true\ndbus = true\ntier = "B"\n',
+        )
+    )
+    assert (config.contain, config.tier) == ("strict", "B")
+    assert (config.show, config.write, config.deny_read) == (("~/a",), ("/b",), ("c/**",))
+    assert (config.x11, config.wayland, config.dbus) == (True, True, True)
+
+
 @pytest.mark.parametrize(
     ("text", "place", "what"),
     [
+        ('[containment]\nmode = "lax"', "2:1", "must be one of off, standard, strict"),
+        ('[containment]\ntier = "Z"', "2:1", "must be one of A, B, uncontained"),
+        ("[containment]\nx11 = 1", "2:1", "must be true or false"),
+        ('[containment]\nshow = "~"', "2:1", "must be a list of texts"),
         ("preset = \n", "1:10", "Invalid value"),
         ("preset = 3", "1:1", "preset must be a text"),
         ("[approvals]\n\n  timeout = true", "3:3", "must be a number of seconds"),

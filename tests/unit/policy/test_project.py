@@ -59,6 +59,12 @@ def test_limits_are_only_lowered(tmp_path: Path) -> None:
     assert higher.tightened(limits) == limits
 
 
+def test_containment_is_only_tightened(tmp_path: Path) -> None:
+    assert project(tmp_path, "").contain == "off"
+    found = project(tmp_path, '[containment]\nmode = "strict"\ndeny_read = ["secrets/**"]')
+    assert (found.contain, found.deny_read) == ("strict", ("secrets/**",))
+
+
 def test_a_permit_is_no_tightening(tmp_path: Path) -> None:
     found = project(tmp_path, "[policy]\ncedar = 'permit (principal, action, resource);'")
     with pytest.raises(PolicyError, match=r"taskpass\.toml.*only tighten"):
@@ -82,6 +88,11 @@ def test_a_permit_is_no_tightening(tmp_path: Path) -> None:
         ("[limits]\nmax_calls = 1.5", "limits.max_calls"),
         ("[limits]\nmax_age = true", "limits.max_age"),
         ("[limits]\nmax_age = nan", "limits.max_age"),
+        ('[containment]\nmode = "off"', "containment.mode must be standard or strict"),
+        ('[containment]\nshow = [".env"]', "there is no containment.show"),
+        ('[containment]\ndeny_read = ["/etc"]', "outside the workspace"),
+        ('[containment]\ndeny_read = ["~/x"]', "outside the workspace"),
+        ('[containment]\ndeny_read = ["a/../../x"]', "outside the workspace"),
     ],
 )
 def test_a_wrong_file_starts_nothing(tmp_path: Path, text: str, says: str) -> None:
