@@ -565,4 +565,5 @@ class SpawnRequest:
     cols: int = 120
     rows: int = 40
     socket: str = ""  # where the holder listens for screens and the daemon
+    overlay: str = ""  # directory of an overlay over the workspace (`changes.shelf`), "" for none
     stdio: bool = True  # without a PTY: wait for a client's Stdio frame; False: /dev/null

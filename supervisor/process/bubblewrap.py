@@ -14,6 +14,7 @@ from pathlib import Path
 
 from supervisor.ports import Containment, SpawnRequest
 from supervisor.process.containment import NOTICE, NOTICE_FILE, anchors, check_workspace, within
+from supervisor.process.staging import skeleton
 
 # File descriptors as the launcher arranges them before it becomes bubblewrap.
 CONTROL_FD = 3  # the holder's channel: proof of who the agent's process is, then the start signal
@@ -25,7 +26,7 @@ _FIRST_COPY_FD = 7
 MERGED = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 SYSTEM = ("/usr", "/opt", "/nix/store")
 
-_FRESH = ("/tmp", "/var/tmp", "/run", "/home")  # noqa: S108 - mounted empty, not written to
+_FRESH = ("/tmp", "/var/tmp", "/run")  # noqa: S108 - mounted empty, not written to
 
 # The parts of /etc that programs need to run, resolve names and trust certificates. The rest
 # (shadow, ssh host keys, network-manager secrets, sudoers …) is absent. Every mount costs: the
@@ -69,8 +70,8 @@ def bwrap_options(request: SpawnRequest, home: str) -> list[str]:
     """The options of bubblewrap, to be read from `ARGS_FD`.
 
     They carry the agent's environment, so they travel on a file descriptor: a command line can
-    be read by every account. `home` is the account's real home directory: it stays as a path,
-    empty.
+    be read by every account. `home` is the account's real home directory, which must not be the
+    workspace.
 
     Raises:
         LaunchFailed: the workspace would bring in what containment keeps out.
@@ -80,9 +81,11 @@ def bwrap_options(request: SpawnRequest, home: str) -> list[str]:
     arguments = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
     arguments += ["--unshare-cgroup-try", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
     arguments += ["--seccomp", str(FILTER_FD)]
+    # The container's root, with an empty home in it; the launcher has made it (`staging`).
+    arguments += ["--bind", skeleton(request.task_dir), "/"]
     arguments += _system()
     arguments += ["--proc", "/proc", "--dev", "/dev"]
-    for path in (*_FRESH, home):
+    for path in _FRESH:
         arguments += ["--tmpfs", path]
     binds = _binds(request)
     for bind in binds:

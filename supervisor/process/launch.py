@@ -1,8 +1,8 @@
 """The launcher: a fork of the holder that enters the namespaces, waits, and becomes the agent.
 
 One SOCK_SEQPACKET channel carries everything, in this order:
-  launcher → holder   `L` + ports as JSON, with the listeners' and the sock_diag descriptor;
-                      or `!` + JSON of an error
+  launcher → holder   `L` + ports as JSON, with the listeners' and the sock_diag descriptor, and
+                      those of its staging namespace; or `!` + JSON of an error
   holder → launcher   `G`, with the agent's three standard descriptors
   agent → holder      `.`; the kernel stamps it with the pid of the process that becomes the agent
   holder → agent      a newline: start
@@ -26,7 +26,7 @@ from typing import NoReturn
 from supervisor.errors import AgentNotExecutable, AgentNotFound, LaunchFailed, TaskpassError
 from supervisor.model import Tier
 from supervisor.ports import SpawnRequest
-from supervisor.process import linux, netns
+from supervisor.process import linux, netns, staging
 from supervisor.process.bubblewrap import (
     ARGS_FD,
     CONTROL_FD,
@@ -52,6 +52,7 @@ class Launcher:
     ports: tuple[int, ...]
     sock_diag: int
     errors: int  # read end of what bubblewrap itself complains about, -1 uncontained
+    staging: staging.Staging | None  # where its mounts were made, None uncontained
 
     def start(self, stdin: int, stdout: int, stderr: int) -> None:
         """Tell it to go on; the agent's process will announce itself (`announced`)."""
@@ -105,13 +106,15 @@ def launch(request: SpawnRequest, home: str, slave: int = -1) -> Launcher:
     # Plan before forking: what is wrong with the request is told without a process to clean up.
     options = bwrap_options(request, home) if contained else []
     program = filter_bytes() if contained else b""
+    if contained:
+        os.makedirs(staging.skeleton(request.task_dir), mode=0o700, exist_ok=True)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     errors, complaints = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if contained else (-1, -1)
     pid = os.fork()
     if pid == 0:
         try:
             ours.close()
-            _child(request, theirs, options, program, complaints, slave)
+            _child(request, home, theirs, options, program, complaints, slave)
         except BaseException as error:
             with contextlib.suppress(OSError):
                 theirs.send(b"!" + _encode_error(error))
@@ -119,9 +122,8 @@ def launch(request: SpawnRequest, home: str, slave: int = -1) -> Launcher:
     theirs.close()
     if complaints >= 0:
         os.close(complaints)
-    data, fds, _, _ = socket.recv_fds(
-        ours, _PACKET, len(request.ports) + 1, socket.MSG_CMSG_CLOEXEC
-    )
+    sockets = len(request.listeners)
+    data, fds, _, _ = socket.recv_fds(ours, _PACKET, sockets + 1 + 3, socket.MSG_CMSG_CLOEXEC)
     if not data.startswith(b"L"):
         os.waitpid(pid, 0)
         ours.close()
@@ -133,11 +135,13 @@ def launch(request: SpawnRequest, home: str, slave: int = -1) -> Launcher:
     # From here on messages carry their sender's credentials (which would crowd out descriptors).
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
     ports = tuple(json.loads(data[1:]))
-    return Launcher(pid, ours, fds[:-1], ports, fds[-1], errors)
+    stage = staging.Staging(*fds[sockets + 1 :]) if contained else None
+    return Launcher(pid, ours, fds[:sockets], ports, fds[sockets], errors, stage)
 
 
 def _child(
     request: SpawnRequest,
+    home: str,
     control: socket.socket,
     options: list[str],
     program: bytes,
@@ -149,12 +153,13 @@ def _child(
     contained = request.tier == Tier.A
     if contained:
         netns.enter()
+    stage = _stage(request, home) if contained else []
     sockets, diag = netns.open_sockets(request.listeners, request.ports)
     ports = [netns.port_of(*pair) for pair in zip(request.listeners, sockets, strict=True)]
     socket.send_fds(
         control,
         [b"L" + json.dumps(ports).encode()],
-        [*(s.fileno() for s in sockets), diag.fileno()],
+        [*(s.fileno() for s in sockets), diag.fileno(), *stage],
     )
     _, stdio, _, _ = socket.recv_fds(control, 1, 3, socket.MSG_CMSG_CLOEXEC)
     if len(stdio) != 3:
@@ -163,6 +168,12 @@ def _child(
     if contained:
         _become_bwrap(request, control, stdio, options, program, complaints)
     _become_agent(request, control, stdio, slave)
+
+
+def _stage(request: SpawnRequest, home: str) -> list[int]:
+    root = staging.skeleton(request.task_dir)
+    made = staging.enter(root, home, request.containment.workspace, request.overlay)
+    return [made.user, made.mounts, made.skeleton]
 
 
 def _reset_signals() -> None:
