@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import Any
 
 from supervisor.errors import ConfigError, UsageError
-from supervisor.places import listed_port
+from supervisor.loopback import listed_port
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,6 +239,11 @@ def _launcher(
     session: str,
 ) -> Launcher:
     authority = CertificateAuthority(load_key(paths.state))
+
+    def allow_private() -> frozenset[str]:
+        specs = engine.vault.specs()
+        return frozenset(config.allow_private).union(*(spec.hosts for spec in specs))
+
     return Launcher(
         paths=paths,
         engine=engine,
@@ -253,10 +258,10 @@ def _launcher(
         make_channel=partial(
             HttpProxyChannel,
             upstream_tls=upstream_context(config.extra_roots or None),
-            allow_private=lambda: frozenset(config.allow_private).union(
-                *(spec.hosts for spec in engine.vault.specs())
-            ),
+            allow_private=allow_private,
         ),
+        loopback=config.loopback,
+        allow_private=allow_private,
         digests=Digests(),
         hide=tuple(str(path) for path in paths.all()),
         placeholders=Placeholders(paths.state / "placeholders.json"),

@@ -58,7 +58,9 @@ class Egress(EgressPort):
             await self.records.refused_egress(entry, attempt, times, call)
             self.desk.changed(entry)
 
-    async def opens(self, task: str, effect: Effect) -> bool:
+    async def opens(
+        self, task: str, effect: Effect, asking: Callable[[], object] = lambda: None
+    ) -> bool:
         entry, call = self.book.task(task), self._only_call(task)
         asked = entry.asked_targets
         if call is None or effect.resource in asked or len(asked) >= _MOST_ASKED:
@@ -78,6 +80,7 @@ class Egress(EgressPort):
             if decision.outcome is Outcome.DENY:
                 raise Denied(decision.reason, hint=decision.hint)
             if decision.outcome is Outcome.ASK:
+                asking()
                 await self.questions.about_next(entry, call, effect, decision)
             self.book.require_live(task, call.call.epoch)
         except TaskpassError as error:

@@ -21,7 +21,7 @@ from typing import Protocol
 
 import msgspec
 
-from supervisor import procfs, wire
+from supervisor import network, procfs, wire
 from supervisor.channels.http.ca import CertificateAuthority
 from supervisor.channels.http.environment import (
     bind_script,
@@ -31,7 +31,6 @@ from supervisor.channels.http.environment import (
     sourced,
 )
 from supervisor.channels.http.proxy import HttpProxyChannel
-from supervisor.channels.relay import LoopbackRelay
 from supervisor.core import Engine, agent_handle
 from supervisor.desk import TaskRuntime
 from supervisor.errors import LaunchFailed, TaskpassError, UsageError
@@ -67,11 +66,7 @@ from supervisor.process.watch import watch
 
 log = logging.getLogger("supervisor")
 
-# Ports inside a contained task; its network namespace is its own, so they are always free.
-_PROXY_PORT = 3128
-_HOOK_PORT = 3129
 _TOKEN_BYTES = 24
-_LOOPBACK = ("127.0.0.1", "localhost")
 
 
 class Spawner(Protocol):
@@ -120,6 +115,8 @@ class Launcher:
     digests: evidence.Digests
     hide: tuple[str, ...]
     placeholders: Placeholders
+    loopback: tuple[int, ...]  # ports of the machine's loopback that contained tasks may reach
+    allow_private: Callable[[], frozenset[str]]  # hosts that may be private addresses
     policies: Policies
     holders: dict[str, Process] = field(default_factory=dict)  # task → its holder
 
@@ -206,8 +203,9 @@ class Launcher:
             runtime = replace(task.runtime, sandbox_profile=profile_digest)
             task = replace(task, runtime=runtime)
             write_notice(str(task_dir))
-        for port in _loopback_ports(plan) if contained else ():
-            ports[f"relay:{port}"] = port
+        if contained:
+            models = network.loopback_ports(plan.model_hosts)
+            ports = network.sockets_of(models, (*self.loopback, *request.loopback))
         entry = self.engine.book.add_task(task)
         entry.policy = policy.digest
         entry.pane = request.interactive
@@ -366,13 +364,28 @@ class Launcher:
         env = dict(plan.env) | environment(
             str(bundle),
             proxy_url(handle or agent_handle(entry.task.id), ports["proxy"]),
-            no_proxy="" if handle else "127.0.0.1,localhost",
+            no_proxy=self._exceptions(entry.task) if handle else "127.0.0.1,localhost",
         )
         env["TASKPASS_TASK"] = entry.task.id
         for spec in self.engine.vault.specs():
             if spec.env:
                 env[spec.env] = await self.engine.vault.surrogate(spec.name, entry.task.id)
         return env
+
+    def _exceptions(self, task: Task) -> str:
+        """NO_PROXY of the task's tools."""
+        if task.runtime.tier is not Tier.A:
+            return ""
+        return network.proxy_exceptions(self.allow_private())
+
+    def _shell_prefix(self, task: Task, task_dir: Path, port: int) -> Callable[[str], str]:
+        """What binds a shell to its call: short where the task cannot alter the file it names."""
+        exceptions = self._exceptions(task)
+        if task.runtime.tier is not Tier.A:
+            return lambda handle: shell_prefix(handle, port, exceptions)
+        file = task_dir / "bind"
+        file.write_text(bind_script(port, exceptions))
+        return lambda handle: sourced(str(file), handle)
 
     async def _record(self, entry: TaskEntry, handle: str) -> None:
         """The task, and the one call of an agent that announces none, in one commit."""
@@ -406,11 +419,18 @@ class Launcher:
             ca=self.authority,
             model_hosts=frozenset(saved.model_hosts),
         )
-        channels: list[Channel] = [channel]
-        for name, listener in adoption.listeners.items():
-            kind, _, port = name.partition(":")
-            if kind == "relay":
-                channels.append(LoopbackRelay(task, listener, int(port), self.engine, owner))
+        channels: list[Channel] = [
+            channel,
+            *network.serving(
+                task,
+                adoption.listeners,
+                self.engine,
+                self.engine.egress,
+                owner,
+                channel,
+                self.allow_private,
+            ),
+        ]
         intake = HookIntake(
             task=task,
             listener=adoption.listeners["hooks"],
@@ -426,7 +446,7 @@ class Launcher:
             control=adoption.link,
             owner=owner,
             channels=channels,
-            shell_prefix=_shell_prefix(entry.task, folder / "agent", saved.ports["proxy"]),
+            shell_prefix=self._shell_prefix(entry.task, folder / "agent", saved.ports["proxy"]),
             model_hosts=frozenset(saved.model_hosts),
             watch=watch,
         )
@@ -565,27 +585,13 @@ async def _kill(control: TaskControl) -> None:
 def _ports(contained: bool) -> dict[str, int]:
     """Ports of a task's listeners, by name."""
     if contained:
-        return {"proxy": _PROXY_PORT, "hooks": _HOOK_PORT}
+        return network.sockets_of((), ())
     # Bound together so that they differ; the holder binds them again a moment later and
     # reports a clash, which ends the launch.
     with socket.socket() as first, socket.socket() as second:
         for sock in (first, second):
             sock.bind(("127.0.0.1", 0))
         return {"proxy": first.getsockname()[1], "hooks": second.getsockname()[1]}
-
-
-def _shell_prefix(task: Task, task_dir: Path, port: int) -> Callable[[str], str]:
-    """What binds a shell to its call: short where the task cannot alter the file it names."""
-    if task.runtime.tier is not Tier.A:
-        return lambda handle: shell_prefix(handle, port)
-    file = task_dir / "bind"
-    file.write_text(bind_script(port))
-    return lambda handle: sourced(str(file), handle)
-
-
-def _loopback_ports(plan: LaunchPlan) -> list[int]:
-    pairs = (host.rpartition(":") for host in plan.model_hosts)
-    return [int(port) for host, _, port in pairs if host in _LOOPBACK]
 
 
 def _write_private(path: Path, data: bytes) -> None:

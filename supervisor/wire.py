@@ -75,6 +75,8 @@ class TaskView(Wire, frozen=True, kw_only=True):
     allowed: int = 0
     asked: int = 0
     denied: int = 0
+    overlay: bool = False  # its changes wait in an overlay
+    to_review: int = 0
 
 
 class Snapshot(Wire, frozen=True, kw_only=True, tag="snapshot"):
@@ -143,7 +145,9 @@ class StartTask(Wire, frozen=True, kw_only=True):
     max_call_age: float = 0.0  # seconds one call may stay open, 0 for the default
     max_calls: int = 0  # 0 for the default
     max_changes: int = -1  # see `model.Limits`
+    overlay: bool = False  # work on an overlay of the workspace, to be reviewed at the end
     preset: str = ""  # "" for the person's
+    loopback: tuple[int, ...] = ()  # ports of the machine's loopback that it may reach
 
 
 class Started(Wire, frozen=True, kw_only=True):
@@ -193,6 +197,49 @@ class RevokedView(Wire, frozen=True, kw_only=True):
     leases_unconfirmed: int = 0
     connections_cut: int = 0
     took_ms: float = 0.0  # from the request to refusal, cut and durable tombstone
+
+
+class ChangeView(Wire, frozen=True, kw_only=True):
+    """One path that a task changed in its overlay."""
+
+    path: str  # below the workspace; nothing in it acts on a screen
+    kind: str  # "added" | "modified" | "deleted"
+    before: str = ""  # "file" | "link" | "directory" | "special" | "" for nothing
+    after: str = ""
+    mode: int = 0
+    mode_before: int = 0
+    size: int = 0
+    risk: str = ""  # why to look twice
+    conflict: str = ""  # why it cannot be applied as it is
+
+
+class ChangeSetView(Wire, frozen=True, kw_only=True):
+    """GET /v1/changes (a list, without `changes`) and GET /v1/changes/{task}?diff=1."""
+
+    task: str
+    number: int
+    purpose: str
+    workspace: str
+    running: bool = False
+    added: int = 0
+    modified: int = 0
+    deleted: int = 0
+    size: int = 0  # bytes of its files
+    digest: str = ""
+    changes: tuple[ChangeView, ...] = ()
+    diff: str = ""  # as the files have it: make control characters visible
+
+
+class ApplyChanges(Wire, frozen=True, kw_only=True):
+    """POST /v1/changes/{task}/apply"""
+
+    paths: tuple[str, ...] = ()  # those at and below; () for all
+    risky: bool = False  # also those with a `risk`
+
+
+class AppliedView(Wire, frozen=True, kw_only=True):
+    applied: int
+    left: int = 0
 
 
 class VerifyView(Wire, frozen=True, kw_only=True):

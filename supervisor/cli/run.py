@@ -21,6 +21,8 @@ def _wanted(words: list[str]) -> tuple[dict[str, object], list[str]]:
 def _parsed(words: list[str]) -> tuple[dict[str, object], list[str]]:
     import argparse
 
+    from supervisor.loopback import listed_port
+
     parser = argparse.ArgumentParser(
         prog="taskpass run", description="Run an agent, or any program, as a supervised task."
     )
@@ -49,6 +51,13 @@ def _parsed(words: list[str]) -> tuple[dict[str, object], list[str]]:
         metavar="N",
         help="refuse more than N changes: files, rows, refs, requests that write",
     )
+    parser.add_argument(
+        "--loopback",
+        action="append",
+        default=[],
+        metavar="PORT",
+        help="let it reach this service of the machine's loopback (may be given again)",
+    )
     parser.add_argument("--preset", default="", help="policy: standard or strict")
     parser.add_argument(
         "--headless", action="store_true", help="no screen: input and output are the program's"
@@ -64,6 +73,7 @@ def _parsed(words: list[str]) -> tuple[dict[str, object], list[str]]:
         "max_calls": options.max_calls,
         "max_changes": options.max_changes,
         "preset": options.preset,
+        "loopback": [listed_port(each) for each in options.loopback],
         "interactive": not options.headless,
     }
     return wanted, options.argv[1:] if options.argv[:1] == ["--"] else options.argv

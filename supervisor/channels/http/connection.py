@@ -86,18 +86,16 @@ class Connection:
         self._looked = float("-inf")  # loop time
         self._unread = False  # the client may still be sending a body that nobody reads
 
+    @property
+    def client(self) -> Endpoint:
+        return self._client
+
     async def run(self) -> None:
         """Serve until the connection ends. Raises nothing but cancellation."""
         client = self._client
         client.wait_up_to(self._services.head_timeout)
         try:
-            if await self._starts_with(BIND_WORD):
-                await self._bind()
-            elif (head := await self._next_head()) is not None:
-                if head.method == "CONNECT":
-                    await self._tunnel(head)
-                else:
-                    await self._plain(head)
+            await self._serve()
         except TaskpassError as error:
             client.write(refusal.render(error, body=True, close=True))
         except OSError:
@@ -111,6 +109,15 @@ class Connection:
                 await client.linger(_DISCARD_LIMIT, _DISCARD_TIME)
         finally:
             client.close()
+
+    async def _serve(self) -> None:
+        if await self._starts_with(BIND_WORD):
+            await self._bind()
+        elif (head := await self._next_head()) is not None:
+            if head.method == "CONNECT":
+                await self._tunnel(head)
+            else:
+                await self._plain(head)
 
     # ── who is there ────────────────────────────────────────────────────────────────────
 
@@ -221,11 +228,15 @@ class Connection:
             return
         client.write(_ESTABLISHED)
         await client.start_tls(services.ca.context(origin.host), services.head_timeout)
+        await self._requests(origin, handle)
+
+    async def _requests(self, origin: Origin, handle: str) -> None:
+        """Serve requests to one origin until the client ends."""
         while True:
             request = await self._next_head()
             if request is None or not await self._request(request, request.target, origin, handle):
                 return
-            client.wait_up_to(services.idle_timeout)
+            self._client.wait_up_to(self._services.idle_timeout)
 
     def _challenge(self) -> None:
         error = NotAttested(

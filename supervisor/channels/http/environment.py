@@ -57,7 +57,7 @@ _UNBOUND = (
 )
 
 
-def shell_prefix(handle: str, port: int) -> str:
+def shell_prefix(handle: str, port: int, no_proxy: str = "") -> str:
     """Text to put before a bash command (4.0 or later), ending with a line break.
 
     It ties the shell to its call and leads its programs to the proxy with the call's handle. The
@@ -65,12 +65,12 @@ def shell_prefix(handle: str, port: int) -> str:
     start and the shell exits with 125. The shell itself connects, not a child, because the
     process tree that may use the call's credentials begins at the process that binds.
     """
-    return _script(shlex.quote(handle), shlex.quote(proxy_url(handle, port)), port)
+    return _script(shlex.quote(handle), shlex.quote(proxy_url(handle, port)), port, no_proxy)
 
 
-def bind_script(port: int) -> str:
+def bind_script(port: int, no_proxy: str = "") -> str:
     """`shell_prefix` as a file that is given the handle: what an agent shows stays short."""
-    return _script('"$1"', f'"http://$1@127.0.0.1:{port}"', port)
+    return _script('"$1"', f'"http://$1@127.0.0.1:{port}"', port, no_proxy)
 
 
 def sourced(path: str, handle: str) -> str:
@@ -78,9 +78,9 @@ def sourced(path: str, handle: str) -> str:
     return f". {shlex.quote(path)} {shlex.quote(handle)} || exit 125\n"
 
 
-def _script(handle: str, url: str, port: int) -> str:
+def _script(handle: str, url: str, port: int, no_proxy: str) -> str:
     """`handle` and `url` as bash words."""
-    plain = proxy_variables("")
+    plain = proxy_variables("", no_proxy=no_proxy)
     leading = " ".join(f"{name}={url}" for name in _PROXY)
     others = " ".join(f"{n}={shlex.quote(v)}" for n, v in plain.items() if n not in _PROXY)
     return (

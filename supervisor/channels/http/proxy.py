@@ -12,11 +12,12 @@ from typing import Any
 
 from supervisor.channels.http.ca import CertificateAuthority
 from supervisor.channels.http.connection import Connection, Services
+from supervisor.channels.http.direct import DirectConnection, DirectListener
 from supervisor.channels.http.endpoint import Endpoint
 from supervisor.channels.http.exchange import Exchange
 from supervisor.channels.http.message import Origin
 from supervisor.channels.http.pool import Pool
-from supervisor.ports import Authorize, Channel, ConnectionOwner, Release
+from supervisor.ports import Authorize, Channel, ConnectionOwner, Egress, Release
 
 _BACKLOG = 512
 _SETTLE_AFTER = 0.02  # seconds
@@ -95,6 +96,7 @@ class HttpProxyChannel(Channel):
         )
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
+        self._direct: list[DirectListener] = []
 
     @property
     def port(self) -> int:
@@ -116,6 +118,32 @@ class HttpProxyChannel(Channel):
         )
         self._sweeper = asyncio.create_task(self._sweep())
 
+    def serve_direct(
+        self,
+        listener: socket.socket,
+        *,
+        tls: bool,
+        host_of: Callable[[str], str],
+        egress: Egress,
+    ) -> None:
+        """Take connections that programs make without asking for a proxy; returns at once.
+
+        Args:
+            listener: a listening TCP socket on every address of the task. Owned from here.
+            tls: whether its port speaks TLS.
+            host_of: the name that an address stands for, or the address itself.
+            egress: tells which call a process belongs to, and records what fails.
+        """
+
+        def accepted(endpoint: Endpoint, origin: Origin) -> None:
+            self._start(DirectConnection(endpoint, self._services, origin, egress))
+
+        direct = DirectListener(
+            self._services, listener, tls, host_of, egress, self._endpoints, accepted
+        )
+        direct.start()
+        self._direct.append(direct)
+
     def cut(self, lease: str = "") -> int:
         """Abort what carries `lease`, or everything; returns how many connections.
 
@@ -136,6 +164,8 @@ class HttpProxyChannel(Channel):
             self._server.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
+        for direct in self._direct:
+            await direct.close()
         self.cut()
         for task in self._tasks:
             task.cancel()
@@ -151,10 +181,13 @@ class HttpProxyChannel(Channel):
         self._listener.close()
 
     def _accepted(self, endpoint: Endpoint) -> None:
+        self._start(Connection(endpoint, self._services))
+
+    def _start(self, connection: Connection) -> None:
+        endpoint = connection.client
         if len(self._endpoints) > _CONNECTIONS:
             endpoint.abort()
             return
-        connection = Connection(endpoint, self._services)
         task = asyncio.get_running_loop().create_task(connection.run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,1 @@
+"""The network inside a contained task: its name service, what it was refused, and its doors."""

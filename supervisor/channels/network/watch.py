@@ -1,0 +1,128 @@
+"""What a contained task was refused: recorded, and sometimes asked about.
+
+Nothing depends on it: while no supervisor reads, the kernel refuses all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import time
+from dataclasses import replace
+
+from supervisor.channels.network.doors import Doors
+from supervisor.channels.network.names import Names
+from supervisor.channels.network.packets import is_loopback, refused
+from supervisor.channels.network.tally import Tally
+from supervisor.ports import Attempt, Channel, Egress
+
+_PACKET = 256  # bytes looked at: the headers
+_AT_ONCE = 64  # packets read before others get their turn
+_SOL_PACKET, _PACKET_STATISTICS = 263, 6
+_STATISTICS = struct.Struct("=II")  # struct tpacket_stats: packets, drops
+_FIRST_SUMMARY, _LAST_SUMMARY = 5.0, 300.0  # seconds between summaries, doubled each time
+_SETTLE = 0.3  # seconds until a new target is asked about: a scan shows itself by then
+
+
+class EgressWatch(Channel):
+    """Reads one task's watching socket, which it owns from here."""
+
+    def __init__(
+        self, task: str, watch: socket.socket, egress: Egress, names: Names, doors: Doors
+    ) -> None:
+        self._task = task
+        self._watch = watch
+        self._egress = egress
+        self._names = names
+        self._doors = doors
+        self._tally = Tally()
+        self._pause = _FIRST_SUMMARY
+        self._timer: asyncio.TimerHandle | None = None
+        self._jobs: set[asyncio.Task[None]] = set()
+
+    async def serve(self) -> None:
+        self._watch.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._watch.fileno(), self._read)
+
+    def _read(self) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                packet = self._watch.recv(_PACKET)
+            except OSError:  # no more for now, or the namespace is going away
+                return
+            attempt = refused(packet)
+            if attempt is not None:
+                self._note(attempt)
+
+    def _note(self, attempt: Attempt) -> None:
+        if is_loopback(attempt.address):
+            # The task's own loopback, where a server of its own may just not be up yet: that
+            # concerns nobody, unless the machine has a service there.
+            if attempt.protocol == "tcp":
+                self._run(self._loopback(attempt))
+            return
+        attempt = replace(attempt, name=self._names.name(attempt.address))
+        now = time.monotonic()
+        tell, fresh = self._tally.add(attempt, now)
+        if tell:
+            self._run(self._egress.refused(self._task, attempt))
+        else:
+            self._summarise_later()
+        if fresh and attempt.protocol == "tcp" and not self._tally.scanning(now):
+            self._run(self._outside(attempt))
+
+    async def _outside(self, attempt: Attempt) -> None:
+        await asyncio.sleep(_SETTLE)
+        if not self._tally.scanning(time.monotonic()):
+            await self._doors.ask_outside(attempt)
+
+    async def _loopback(self, attempt: Attempt) -> None:
+        if not await self._doors.machine_serves(attempt.port):
+            return
+        tell, fresh = self._tally.add(
+            replace(attempt, address="127.0.0.1", name="localhost"), time.monotonic()
+        )
+        if tell:
+            await self._egress.refused(self._task, replace(attempt, name="localhost"))
+        else:
+            self._summarise_later()
+        if fresh:
+            await self._doors.ask_loopback(attempt.port)
+
+    def _summarise_later(self) -> None:
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._pause, self._summarise)
+            self._pause = min(self._pause * 2, _LAST_SUMMARY)
+
+    def _summarise(self) -> None:
+        self._timer = None
+        for attempt, times in self._summary():
+            self._run(self._egress.refused(self._task, attempt, times))
+
+    def _summary(self) -> list[tuple[Attempt, int]]:
+        counters = self._watch.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, _STATISTICS.size)
+        self._tally.lost(_STATISTICS.unpack(counters)[1])
+        return self._tally.summary()
+
+    def _run(self, work: object) -> None:
+        assert asyncio.iscoroutine(work)
+        job = asyncio.get_running_loop().create_task(work)
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
+
+    def cut(self, lease: str = "") -> int:
+        return 0  # it carries nothing
+
+    async def close(self) -> None:
+        """Put the last attempts on record, and stop."""
+        asyncio.get_running_loop().remove_reader(self._watch.fileno())
+        if self._timer is not None:
+            self._timer.cancel()
+        self._read()
+        for job in set(self._jobs):
+            job.cancel()
+        last = [self._egress.refused(self._task, *counted) for counted in self._summary()]
+        await asyncio.gather(*last)
+        self._watch.close()
