@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.support.agents",
     "tests.support.live",
     "tests.support.failing_daemon",
+    "tests.support.npm_registry",
     "tests.support.scripted_model",
     "tests.support.supervised",
 ]

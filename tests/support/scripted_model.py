@@ -299,9 +299,10 @@ def _openai_message(text: str) -> dict[str, Any]:
 
 
 def _openai_call(call: dict[str, Any]) -> dict[str, Any]:
+    namespace, _, name = call["tool"].rpartition(".")
     return {"type": "function_call", "id": _fresh("fc"), "call_id": _fresh("call"),
-            "status": "completed", "name": call["tool"],
-            "arguments": json.dumps(call["input"])}  # fmt: skip
+            "status": "completed", "name": name, "arguments": json.dumps(call["input"]),
+            **({"namespace": namespace} if namespace else {})}  # fmt: skip
 
 
 def _openai_events(response: dict[str, Any]) -> Iterator[dict[str, Any]]:
