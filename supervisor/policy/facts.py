@@ -64,7 +64,7 @@ _TOLD: Mapping[Verb, Mapping[str, str | int | bool]] = {
     Verb.WRITE: _FILE,
     Verb.DELETE: _FILE,
     Verb.HTTP: {"method": "", "path": ""},
-    Verb.CONNECT: {},
+    Verb.CONNECT: {"unlisted": False},  # announced, it is the task's own loopback
     Verb.PUSH: {
         "remote": "",
         "url": "",
