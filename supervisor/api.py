@@ -39,6 +39,7 @@ from supervisor.lifecycle import Lifecycle
 from supervisor.model import Answer, CredentialSpec, Process, Scope
 from supervisor.paths import Paths
 from supervisor.ports import Secret
+from supervisor.reviewing import Reviews
 
 log = logging.getLogger("supervisor")
 
@@ -62,6 +63,7 @@ class Api:
     jwks: dict[str, Any]
     stop: Callable[[], None]
     keeper: Keeper
+    reviews: Reviews
     # Attested peers, kept for as long as their connection.
     _peers: WeakKeyDictionary[asyncio.BaseTransport, Process] = field(
         default_factory=WeakKeyDictionary
@@ -93,6 +95,10 @@ class Api:
         add("POST", "/v1/pair", self._pair)
         add("POST", "/v1/approvals/{id}", self._answer)
         add("GET", "/v1/approvals/{id}/always", self._always)
+        add("GET", "/v1/changes", self._change_sets)
+        add("GET", "/v1/changes/{id}", self._change_set)
+        add("POST", "/v1/changes/{id}/apply", self._apply_changes)
+        add("POST", "/v1/changes/{id}/drop", self._drop_changes)
         add("GET", "/v1/history", self._history)
         add("POST", "/v1/verify", self._verify)
         add("GET", "/v1/jwks", self._jwks)
@@ -330,6 +336,22 @@ class Api:
                 ),
             )
         )
+
+    async def _change_sets(self, request: web.Request) -> web.Response:
+        return _json(await self.reviews.listing())
+
+    async def _change_set(self, request: web.Request) -> web.Response:
+        with_diff = request.query.get("diff") == "1"
+        return _json(await self.reviews.show(_id(request), diff=with_diff))
+
+    async def _apply_changes(self, request: web.Request) -> web.Response:
+        wanted = await _body(request, wire.ApplyChanges)
+        return _json(
+            await self.reviews.apply(_id(request), wanted.paths, risky=wanted.risky, by=self._by())
+        )
+
+    async def _drop_changes(self, request: web.Request) -> web.Response:
+        return _json({"dropped": await self.reviews.drop(_id(request), by=self._by())})
 
     async def _history(self, request: web.Request) -> web.Response:
         query = request.query

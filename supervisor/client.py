@@ -262,6 +262,21 @@ class AsyncClient:
         query = urlencode({"after": after, "limit": limit, "task": task, "kinds": ",".join(kinds)})
         return await self._call("GET", f"/v1/history?{query}", answer=list[dict[str, Any]])
 
+    async def changes(self) -> list[wire.ChangeSetView]:
+        """Change sets that nobody has decided about."""
+        return await self._call("GET", "/v1/changes", answer=list[wire.ChangeSetView])
+
+    async def change_set(self, task: str, *, diff: bool = False) -> wire.ChangeSetView:
+        target = f"/v1/changes/{task}?diff={int(diff)}"
+        return await self._call("GET", target, answer=wire.ChangeSetView)
+
+    async def apply_changes(self, task: str, request: wire.ApplyChanges) -> wire.AppliedView:
+        target = f"/v1/changes/{task}/apply"
+        return await self._call("POST", target, request, answer=wire.AppliedView)
+
+    async def drop_changes(self, task: str) -> None:
+        await self._call("POST", f"/v1/changes/{task}/drop", answer=dict)
+
     async def verify(self) -> wire.VerifyView:
         return await self._call("POST", "/v1/verify", answer=wire.VerifyView)
 

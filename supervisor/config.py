@@ -19,6 +19,7 @@
     x11 = false                               # let in the socket of the screen,
     wayland = false
     dbus = false                              # of the session's bus
+    overlay = false                           # true: work on overlays, `taskpass changes`
     tier = "B"                                # use no better one
 
 A credential's own hosts may always be reached. What a project says can only tighten this. In mode
@@ -55,6 +56,7 @@ class Config:
     x11: bool = False
     wayland: bool = False
     dbus: bool = False
+    overlay: bool = False  # every task works on an overlay, to be reviewed
     tier: str = ""  # "" for the best to be had
 
 
@@ -73,6 +75,7 @@ _KEYS: dict[tuple[str, str], tuple[str, str]] = {
     ("containment", "x11"): ("x11", "switch"),
     ("containment", "wayland"): ("wayland", "switch"),
     ("containment", "dbus"): ("dbus", "switch"),
+    ("containment", "overlay"): ("overlay", "switch"),
     ("containment", "tier"): ("tier", "tier"),
 }
 _SYNTAX = re.compile(r"^(?P<what>.*?)\s*\(at (?:line (?P<line>\d+), column (?P<column>\d+)|.*)\)$")

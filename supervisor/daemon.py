@@ -29,6 +29,7 @@ import profiles
 from supervisor import handshake
 from supervisor.api import Api
 from supervisor.approvals.queue import ApprovalQueue
+from supervisor.changes.shelf import Shelf
 from supervisor.channels.http.ca import CertificateAuthority, bundle, load_key, system_roots
 from supervisor.channels.http.pool import upstream_context
 from supervisor.channels.http.proxy import HttpProxyChannel
@@ -53,6 +54,7 @@ from supervisor.process.placeholders import Placeholders
 from supervisor.process.probe import exposed, probe
 from supervisor.process.zygote import Zygote
 from supervisor.recorder import Recorder
+from supervisor.reviewing import Reviews
 from supervisor.tokens.keys import SigningKey, load_keys
 from supervisor.vault import open_vault
 from supervisor.views import task_viewer
@@ -150,8 +152,9 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         launcher = _launcher(paths, config, engine, lifecycle, zygote, session)
         keeper = Keeper(engine, launcher.policies, paths.config / "rules.toml")
         api = Api(
-            paths, engine, lifecycle, launcher, events, session, keys.jwks(), stopped.set, keeper
-        )
+            paths, engine, lifecycle, launcher, events, session, keys.jwks(), stopped.set, keeper,
+            launcher.reviews,
+        )  # fmt: skip
         ledger.subscribe(lambda records: _publish(events, records))
         recovered = recover(ledger, engine.clock())
         await ledger.append(
@@ -265,6 +268,8 @@ def _launcher(
         digests=Digests(),
         hide=tuple(str(path) for path in paths.all()),
         placeholders=Placeholders(paths.state / "placeholders.json"),
+        overlay=config.overlay,
+        reviews=Reviews(Shelf(paths.state / "changes"), engine),
         policies=Policies(
             config.preset,
             paths.config / "policy",

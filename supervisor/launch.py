@@ -63,6 +63,7 @@ from supervisor.process.placeholders import Placeholders, write_notice
 from supervisor.process.plan import Wanted, make_plan
 from supervisor.process.probe import Probe
 from supervisor.process.watch import watch
+from supervisor.reviewing import Reviews
 
 log = logging.getLogger("supervisor")
 
@@ -118,6 +119,8 @@ class Launcher:
     loopback: tuple[int, ...]  # ports of the machine's loopback that contained tasks may reach
     allow_private: Callable[[], frozenset[str]]  # hosts that may be private addresses
     policies: Policies
+    overlay: bool  # every task works on an overlay
+    reviews: Reviews
     holders: dict[str, Process] = field(default_factory=dict)  # task → its holder
 
     async def start(self, request: wire.StartTask) -> Launched:
@@ -136,6 +139,7 @@ class Launcher:
         except BaseException as error:
             self.engine.desk.runtimes.pop(task_id, None)
             self.placeholders.release(task_id)
+            await self.reviews.discard(task_id)
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, OSError):
                 raise LaunchFailed(
@@ -197,6 +201,7 @@ class Launcher:
         )
         task = await self._identify(request, profile, plan, executable, contained, task_id)
         task, tightening, policy = await self._policy(task)
+        _check_overlay(task)
         containment = await asyncio.to_thread(self._plan, request, task, plan, contained)
         if contained:
             profile_digest = digest(containment, str(task_dir))
@@ -228,6 +233,7 @@ class Launcher:
                 cols=request.cols,
                 rows=request.rows,
                 socket=str(folder / "holder.sock"),
+                overlay=await self.reviews.make_room(entry) if task.overlay else "",
             )
             saved = TaskFile(
                 task=task,
@@ -263,6 +269,7 @@ class Launcher:
             return task, (), self.policies.for_task()  # in memory: no thread for that
         project = await asyncio.to_thread(read_project, task.workspace)
         task = replace(task, limits=project.tightened(task.limits))
+        task = replace(task, overlay=task.overlay or project.overlay)
         tightening = project.sources_for(task.preset)
         policy = await asyncio.to_thread(self.policies.for_task, task.preset, tightening)
         return task, tightening, policy
@@ -309,6 +316,7 @@ class Launcher:
             repository=repository,
             branch=branch,
             preset=request.preset or self.policies.preset,
+            overlay=request.overlay or self.overlay,
         )
 
     async def _with_holes(
@@ -466,6 +474,8 @@ class Launcher:
             async with finishing:
                 await self.lifecycle.ended(task, code)
                 await asyncio.to_thread(self.placeholders.release, task)
+                if entry.task.overlay:
+                    await self.reviews.keep(task)
                 for service in services:
                     await service.close()
                 shutil.rmtree(folder / "agent", ignore_errors=True)
@@ -535,6 +545,7 @@ class Launcher:
                 # A call that stood still while its request was asked about runs on, refused.
                 await control.thaw()
         self.placeholders.sweep()
+        self.engine.desk.spawn(self.reviews.keep_left())
 
     def _remember(self, saved: TaskFile, policy: PolicyEngine, recovered: Recovered) -> TaskEntry:
         task = saved.task.id
@@ -576,6 +587,14 @@ async def _all(*work: Awaitable[None]) -> None:
     for outcome in await asyncio.gather(*work, return_exceptions=True):
         if outcome is not None:
             raise outcome
+
+
+def _check_overlay(task: Task) -> None:
+    if task.overlay and task.runtime.tier is not Tier.A:
+        raise LaunchFailed(
+            f"Working on an overlay needs containment of tier A: {task.runtime.detail}.",
+            hint="Start without --overlay; where the project asks for it, see taskpass.toml.",
+        )
 
 
 async def _kill(control: TaskControl) -> None:

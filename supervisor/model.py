@@ -127,6 +127,7 @@ class Task:
     branch: str = ""
     parent: str = ""  # id of the parent task, for subagents and resumed tasks
     preset: str = "standard"
+    overlay: bool = False  # works on a copy of its workspace, to be reviewed
 
     @property
     def workspace(self) -> str:

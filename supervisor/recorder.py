@@ -70,6 +70,7 @@ class Recorder:
             agent_sandbox=task.runtime.agent_sandbox,
             call_identity=task.agent.call_identity,
             preset=task.preset,
+            overlay=task.overlay,
             policy=entry.policy,
         )
 

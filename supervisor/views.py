@@ -45,6 +45,8 @@ def task_viewer(exposed: Callable[[], tuple[str, ...]]) -> Callable[[TaskEntry],
             allowed=entry.allowed,
             asked=entry.asked,
             denied=entry.denied,
+            overlay=task.overlay,
+            to_review=entry.to_review,
         )
 
     return view

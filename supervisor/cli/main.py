@@ -16,6 +16,7 @@ usage: taskpass [command] [options]
   taskpass revoke TASK|--all   take a task's access away, now
   taskpass freeze TASK         stop a task until `taskpass thaw TASK`
   taskpass history [TASK]      what was asked, allowed, denied, used, revoked
+  taskpass changes [TASK]      what a task changed in its overlay; apply it or drop it
   taskpass verify              check that the history has not been altered
   taskpass credential …        add, list, remove what tasks may be lent
   taskpass policy …            check, explain, try, back-test and import rules
@@ -35,6 +36,7 @@ _COMMANDS = {
     "thaw": "tasks",
     "history": "history",
     "verify": "history",
+    "changes": "changes",
     "credential": "credential",
     "policy": "policy",
     "stop": "tasks",

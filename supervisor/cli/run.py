@@ -58,6 +58,11 @@ def _parsed(words: list[str]) -> tuple[dict[str, object], list[str]]:
         metavar="PORT",
         help="let it reach this service of the machine's loopback (may be given again)",
     )
+    parser.add_argument(
+        "--overlay",
+        action="store_true",
+        help="leave the workspace as it is: review what was changed with `taskpass changes`",
+    )
     parser.add_argument("--preset", default="", help="policy: standard or strict")
     parser.add_argument(
         "--headless", action="store_true", help="no screen: input and output are the program's"
@@ -73,6 +78,7 @@ def _parsed(words: list[str]) -> tuple[dict[str, object], list[str]]:
         "max_calls": options.max_calls,
         "max_changes": options.max_changes,
         "preset": options.preset,
+        "overlay": options.overlay,
         "loopback": [listed_port(each) for each in options.loopback],
         "interactive": not options.headless,
     }

@@ -49,6 +49,7 @@ class TaskEntry:
     changes: int = 0  # effects of opened calls and uses that change something
     pane: bool = True  # has a terminal
     policy: str = ""  # digest of the policies it is under
+    to_review: int = 0  # changes in its overlay that nobody has decided about
     asked_targets: set[str] = field(default_factory=set)  # of refused connections asked about
     revoked_grants: set[tuple[str, str]] = field(default_factory=set)  # (credential, resource)
 

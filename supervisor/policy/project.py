@@ -14,6 +14,7 @@
     [containment]
     mode = "strict"                    # at least this one
     deny_read = ["secrets/**"]         # in the workspace
+    overlay = true                     # work on an overlay, to be reviewed: `taskpass changes`
 
 It is read once, when a task is made, and known by its digest from then on: what changes in the
 workspace while the task runs changes nothing for it. A file that cannot be used starts no task.
@@ -45,7 +46,7 @@ _TABLES: Mapping[str, Mapping[str, str]] = {
         "max_age": "minutes",
         "max_call_age": "minutes",
     },
-    "containment": {"mode": "mode", "deny_read": "texts"},
+    "containment": {"mode": "mode", "deny_read": "texts", "overlay": "switch"},
 }
 _SYNTAX = re.compile(r"^(?P<what>.*?)\s*\(at line (?P<line>\d+), column (?P<column>\d+)\)$")
 
@@ -61,6 +62,7 @@ class Project:
     max_age: float = 0.0  # seconds
     max_call_age: float = 0.0  # seconds
     contain: str = "off"  # the least containment: "off", "standard", "strict"
+    overlay: bool = False  # its tasks work on an overlay, to be reviewed
     deny_read: tuple[str, ...] = ()  # patterns below the workspace
     digest: str = ""  # "sha256:<hex>" over all that was read, "" where there is nothing
 
@@ -115,6 +117,7 @@ def read_project(workspace: str) -> Project:
         max_call_age=limits.get("max_call_age", 0) * 60.0,
         contain=containment.get("mode", "off"),
         deny_read=tuple(containment.get("deny_read", ())),
+        overlay=containment.get("overlay", False),
         digest=f"sha256:{state.hexdigest()}",
     )
 
@@ -169,6 +172,8 @@ def _problem(kind: str, value: object) -> str:
         return "" if good else "must be a list of texts"
     if kind == "mode":
         return "" if value in ("standard", "strict") else "must be standard or strict"
+    if kind == "switch":
+        return "" if isinstance(value, bool) else "must be true or false"
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind == "count":
         number = number and isinstance(value, int)
