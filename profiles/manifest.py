@@ -34,6 +34,8 @@ class Manifest:
         model_secrets: variables with the model log-in; its tools do not get them.
         model_hosts: "host:port" of its model and log-in, where it does not say otherwise.
         writable, readable: paths below the home that it needs inside the container.
+        own_sandbox: what becomes of a sandbox of its own inside ours, in words; "" where it has
+            none.
         hooked, unhooked: which tools announce their calls.
         bypasses: known ways around the hooks.
     """
@@ -51,6 +53,7 @@ class Manifest:
     model_hosts: tuple[str, ...]
     writable: tuple[str, ...]
     readable: tuple[str, ...]
+    own_sandbox: str
     hooked: tuple[str, ...]
     unhooked: tuple[str, ...]
     bypasses: tuple[Bypass, ...]
@@ -76,6 +79,7 @@ def load(folder: str) -> Manifest:
         model_hosts=tuple(model["hosts"]),
         writable=tuple(mounts["writable"]),
         readable=tuple(mounts["readable"]),
+        own_sandbox=data.get("sandbox", {}).get("contained", ""),
         hooked=tuple(coverage["hooked"]),
         unhooked=tuple(coverage["unhooked"]),
         bypasses=tuple(Bypass(b["what"], b["answer"]) for b in data["bypass"]),

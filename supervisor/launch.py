@@ -87,6 +87,7 @@ class TaskFile(msgspec.Struct, frozen=True):
     model_hosts: tuple[str, ...]
     process_handle: str
     pane: bool
+    tools_online: bool = True  # see `ports.LaunchPlan`
     tightening: tuple[PolicySource, ...] = ()  # what its project asked for when it began
     guarded: tuple[str, ...] = ()  # `ports.Containment.guarded`
 
@@ -244,6 +245,7 @@ class Launcher:
                 model_hosts=plan.model_hosts,
                 process_handle=handle,
                 pane=request.interactive,
+                tools_online=plan.tools_online,
                 tightening=tightening,
                 guarded=containment.guarded,
             )
@@ -454,7 +456,12 @@ class Launcher:
             control=adoption.link,
             owner=owner,
             channels=channels,
-            shell_prefix=self._shell_prefix(entry.task, folder / "agent", saved.ports["proxy"]),
+            shell_prefix=(
+                self._shell_prefix(entry.task, folder / "agent", saved.ports["proxy"])
+                if saved.tools_online
+                # Nothing it starts could be tied to its call, so nothing is lent to it.
+                else lambda handle: ""
+            ),
             model_hosts=frozenset(saved.model_hosts),
             watch=watch,
         )

@@ -12,7 +12,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from profiles.claude_code.settings import read_settings, supervised, take_settings
+from profiles.claude_code.settings import (
+    read_settings,
+    sandbox_setting,
+    supervised,
+    take_settings,
+)
 from profiles.environment import HARMLESS, keep
 from profiles.files import existing, host_port, install_dir, write_private
 from profiles.manifest import load, older, refuse_options
@@ -53,6 +58,8 @@ _TOOLS: Mapping[str, tuple[ToolKind, str]] = {
 _DEFAULT_TO_CWD = frozenset({"Glob", "Grep", "LS"})
 
 _WILDCARD = re.compile(r"[*?\[{]")
+
+_MANAGED = Path("/etc/claude-code/managed-settings.json")
 
 # The native installer keeps each version as one file named by its version.
 _VERSIONED = re.compile(r"/claude/versions/(\d+(?:\.\d+)+)$")
@@ -98,11 +105,15 @@ class ClaudeCode(Profile):
         refuse_options(self.manifest, arguments)
         arguments, value = take_settings(arguments)
         own = read_settings(value, request.cwd)
+        if not request.contained:
+            _refuse_own_sandbox(request)
         task_dir = Path(request.task_dir)
         wrapper = task_dir / "tool-shell"
         # Also in the settings, where it wins over `env` in project and user settings.
         guard = {"CLAUDE_CODE_SHELL_PREFIX": str(wrapper)}
-        settings = supervised(own, request.hook_url, request.hook_timeout, guard)
+        settings = supervised(
+            own, request.hook_url, request.hook_timeout, guard, contained=request.contained
+        )
         file = task_dir / "claude-settings.json"
         write_private(wrapper, self._tool_shell(), mode=0o700)
         write_private(file, json.dumps(settings, indent=1))
@@ -113,6 +124,7 @@ class ClaudeCode(Profile):
             env=env,
             mounts=self._mounts(request, env),
             model_hosts=self._model_hosts(env, settings),
+            agent_sandbox=self.manifest.own_sandbox if request.contained else "off, as you have it",
         )
 
     def _tool_shell(self) -> str:
@@ -190,3 +202,30 @@ class ClaudeCode(Profile):
 
     def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
         return {**call.arguments, "command": prefix + call.command}
+
+
+def _refuse_own_sandbox(request: LaunchRequest) -> None:
+    """Refuse a start in which no call could be announced.
+
+    With its own sandbox on, Claude Code sends HTTP hooks through that sandbox's proxy, which
+    refuses loopback; each tool call would be blocked. To let loopback pass would let its tools
+    speak to us in the agent's name.
+
+    Raises:
+        LaunchFailed: names the settings file that switches it on.
+    """
+    config = request.environ.get("CLAUDE_CONFIG_DIR") or os.path.join(request.home, ".claude")
+    found = sandbox_setting(
+        [
+            _MANAGED,
+            Path(request.cwd, ".claude/settings.local.json"),
+            Path(request.cwd, ".claude/settings.json"),
+            Path(config, "settings.json"),
+        ]
+    )
+    if found:
+        raise LaunchFailed(
+            f"Claude Code's own sandbox ({found}) keeps its hooks from reaching the supervisor.",
+            hint="Start without --contain off: taskpass then holds it, and switches its own off. "
+            "Where this machine cannot, set sandbox.enabled to false.",
+        )

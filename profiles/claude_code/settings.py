@@ -129,8 +129,30 @@ def read_settings(value: str, cwd: str) -> dict[str, Any]:
     return settings
 
 
+def sandbox_setting(files: Sequence[Path]) -> Path | None:
+    """Which of the person's settings files switches Claude Code's own sandbox on.
+
+    `files`: strongest first; the first that says anything decides. What cannot be read counts
+    for nothing, as with Claude Code itself.
+    """
+    for file in files:
+        try:
+            settings = json.loads(file.read_text("utf-8"))
+            enabled = settings["sandbox"]["enabled"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if isinstance(enabled, bool):
+            return file if enabled else None
+    return None
+
+
 def supervised(
-    own: Mapping[str, Any], hook_url: str, hook_timeout: int, env: Mapping[str, str]
+    own: Mapping[str, Any],
+    hook_url: str,
+    hook_timeout: int,
+    env: Mapping[str, str],
+    *,
+    contained: bool,
 ) -> dict[str, Any]:
     """The settings with our hooks; ours win over the person's own."""
     hooks: dict[str, Any] = {}
@@ -142,8 +164,11 @@ def supervised(
             hook |= {"timeout": _REPORT_TIMEOUT}
         matcher = {"matcher": "*"} if event in _TOOL_EVENTS else {}
         hooks[event] = [{**matcher, "hooks": [hook]}]
+    # Inside ours its own sandbox cannot start, whatever the person's or a project's settings say.
+    sandbox = {"sandbox": {"enabled": False}} if contained else {}
     return {
         **own,
+        **sandbox,
         "env": {**own.get("env", {}), **env},
         # Explicit, because `true` in project settings would take our hooks away.
         "disableAllHooks": False,

@@ -16,6 +16,7 @@ from typing import Any
 
 import tomli_w
 
+from profiles.codex import sandbox
 from profiles.codex.config import hooks, key_variables, provider, supervised
 from profiles.environment import HARMLESS, keep
 from profiles.files import host_port, install_dir, write_private
@@ -83,6 +84,7 @@ class Codex(Profile):
         _refuse_overrides(arguments)
         user_home = Path(request.environ.get("CODEX_HOME") or Path(request.home, ".codex"))
         own = _read_config(user_home / "config.toml")
+        held = _sandbox(own, arguments, contained=request.contained)
         # Resolved, because Codex names its hooks by the real path of the configuration.
         task_dir = Path(os.path.realpath(request.task_dir))
         home = task_dir / "codex-home"
@@ -93,7 +95,7 @@ class Codex(Profile):
         hook_table = hooks(str(config), str(script), request.hook_url, request.hook_timeout)
         settings = supervised(
             own,
-            contained=request.contained,
+            sandbox=held.mode if held.mode in sandbox.MODES else "",
             model_secrets=(*self.manifest.model_secrets, *keys),
             hook_table=hook_table,
         )
@@ -110,10 +112,12 @@ class Codex(Profile):
             "PATH": ":".join([*search, env.get("PATH", "/usr/bin:/bin")]),
         }
         return LaunchPlan(
-            argv=(executable, *self._options(version, arguments), *arguments),
+            argv=(executable, *self._options(version, arguments), *held.options, *arguments),
             env=env,
             mounts=self._mounts(request, executable, user_home, home),
             model_hosts=self._model_hosts(own, env),
+            agent_sandbox=self.manifest.own_sandbox if request.contained else held.words,
+            tools_online=held.online,
         )
 
     def _options(self, version: str, arguments: Sequence[str]) -> list[str]:
@@ -250,6 +254,24 @@ def _refuse_overrides(arguments: Sequence[str]) -> None:
                 "Codex cannot be supervised with its hooks changed on the command line.",
                 hint="Leave that option out.",
             )
+
+
+def _sandbox(
+    own: Mapping[str, Any], arguments: Sequence[str], *, contained: bool
+) -> sandbox.Sandbox:
+    """None of its own inside a container of ours; outside it is all there is, and the person's.
+
+    Raises:
+        UsageError: the command line asks for one that cannot start.
+    """
+    if not contained:
+        return sandbox.asked_for(own, arguments)
+    if sandbox.on_command_line(arguments) not in ("", sandbox.OFF):
+        raise UsageError(
+            "Codex's own sandbox cannot start inside a contained task: ours holds it instead.",
+            hint="Leave that option out, or give --contain off.",
+        )
+    return sandbox.Sandbox(sandbox.OFF)
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -86,17 +86,19 @@ def key_variables(own: Mapping[str, Any]) -> tuple[str, ...]:
 def supervised(
     own: Mapping[str, Any],
     *,
-    contained: bool,
+    sandbox: str,
     model_secrets: Sequence[str],
     hook_table: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The person's configuration with ours laid over it."""
+    """The person's configuration with ours laid over it.
+
+    `sandbox`: what of its own sandbox is to hold its tools, one of `sandbox.MODES`; "" leaves it
+    to a permission profile of the person's.
+    """
     config = dict(own)
     config |= {
         # Our hook decides, and a person answers there.
         "approval_policy": "never",
-        # Inside our container its own would fail; outside, it is all there is.
-        "sandbox_mode": "danger-full-access" if contained else "workspace-write",
         "check_for_update_on_startup": False,
         "analytics": {"enabled": False},
         "feedback": {"enabled": False},
@@ -105,10 +107,8 @@ def supervised(
         },
         "hooks": dict(hook_table),
     }  # fmt: skip
-    if not contained:
-        # Without it the tools cannot reach our proxy on loopback.
-        workspace = _table(own.get("sandbox_workspace_write"))
-        config["sandbox_workspace_write"] = {**workspace, "network_access": True}
+    if sandbox:
+        config["sandbox_mode"] = sandbox
     environment = _table(own.get("shell_environment_policy"))
     excluded = [str(name) for name in environment.get("exclude", [])]
     environment["exclude"] = sorted({*excluded, *model_secrets})

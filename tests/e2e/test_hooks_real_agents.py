@@ -295,10 +295,14 @@ async def test_in_a_terminal_the_hook_decides_and_nothing_else_asks(bench: Bench
     assert "Not this one." in bench.model.last.last_result
 
 
+@pytest.mark.parametrize("network", [False, True])
 async def test_outside_a_container_codex_keeps_its_own_sandbox(
-    codex: RealAgent, scripted_model: ScriptedModel, tmp_path: Path
+    codex: RealAgent, scripted_model: ScriptedModel, tmp_path: Path, network: bool
 ) -> None:
     bench = set_up(codex, scripted_model, tmp_path)
+    if network:
+        own = bench.home / ".codex/config.toml"
+        own.write_text(own.read_text() + "[sandbox_workspace_write]\nnetwork_access = true\n")
     # What its sandbox blocks by default is loopback, where our proxy listens.
     command = f"touch inside && curl -sS {scripted_model.url}/v1/models"
     async with hooked(bench.profile, bench.task_dir) as at:
@@ -307,7 +311,8 @@ async def test_outside_a_container_codex_keeps_its_own_sandbox(
             argv, cwd=bench.workspace, home=bench.home, environ=bench.environ(), contained=False
         )
         output = await at.run(plan, bench.workspace)
-    assert '"scripted"' in bench.model.last.last_result, output
+    assert ('"scripted"' in bench.model.last.last_result) is network, output
+    assert plan.tools_online is network
     assert (bench.workspace / "inside").exists()
     assert "sandbox: workspace-write" in output
 

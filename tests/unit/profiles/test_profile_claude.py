@@ -14,7 +14,12 @@ from supervisor.model import ToolKind
 from supervisor.ports import LaunchPlan, LaunchRequest, Mount
 
 
-def launch(tmp_path: Path, *arguments: str, environ: dict[str, str] | None = None) -> LaunchPlan:
+def launch(
+    tmp_path: Path,
+    *arguments: str,
+    environ: dict[str, str] | None = None,
+    contained: bool = True,
+) -> LaunchPlan:
     for name in ("task", "home", "work"):
         (tmp_path / name).mkdir(exist_ok=True, parents=True)
     return ClaudeCode().prepare(
@@ -22,7 +27,7 @@ def launch(tmp_path: Path, *arguments: str, environ: dict[str, str] | None = Non
             task="t", argv=("/opt/claude/bin/claude", *arguments), cwd=str(tmp_path / "work"),
             home=str(tmp_path / "home"), environ=environ or {"PATH": "/bin"},
             task_dir=str(tmp_path / "task"), hook_url="http://127.0.0.1:1/t", hook_timeout=99,
-            contained=True, interactive=False,
+            contained=contained, interactive=False,
         )
     )  # fmt: skip
 
@@ -159,3 +164,38 @@ def test_an_absolute_glob_looks_where_it_looks() -> None:
     call = ClaudeCode().parse_hook(event).call
     assert call is not None
     assert "/home/ana/.ssh" in call.paths
+
+
+def test_contained_its_own_sandbox_is_off(tmp_path: Path) -> None:
+    plan = launch(tmp_path)
+    assert settings(plan)["sandbox"] == {"enabled": False}
+    assert plan.agent_sandbox == "off (nested not possible)"
+
+
+SWITCHED_ON = '{"sandbox": {"enabled": true}}'
+
+
+@pytest.mark.parametrize(
+    "file", ["home/.claude/settings.json", "work/.claude/settings.json",
+             "work/.claude/settings.local.json"],
+)  # fmt: skip
+def test_uncontained_with_its_own_sandbox_it_is_not_started_deaf(tmp_path: Path, file: str) -> None:
+    """It would send the hooks through that sandbox's proxy, and every call would be blocked."""
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text(SWITCHED_ON)
+    with pytest.raises(LaunchFailed) as refused:
+        launch(tmp_path, contained=False)
+    assert str(tmp_path / file) in refused.value.message
+    assert "sandbox.enabled" in refused.value.hint
+
+
+def test_the_nearer_settings_file_decides_about_its_own_sandbox(tmp_path: Path) -> None:
+    for file, text in (
+        ("home/.claude/settings.json", SWITCHED_ON),
+        ("work/.claude/settings.local.json", '{"sandbox": {"enabled": false}}'),
+    ):
+        (tmp_path / file).parent.mkdir(parents=True)
+        (tmp_path / file).write_text(text)
+    plan = launch(tmp_path, contained=False)
+    assert "sandbox" not in settings(plan)
+    assert plan.agent_sandbox == "off, as you have it"

@@ -72,14 +72,70 @@ def test_the_hook_gives_up_before_codex_does(tmp_path: Path) -> None:
     assert int(hook["command"].split()[-1]) < hook["timeout"] == 600
 
 
-@pytest.mark.parametrize("contained", [True, False])
-def test_one_sandbox_holds(tmp_path: Path, contained: bool) -> None:
-    config = configuration(launch(tmp_path, contained=contained))
-    if contained:
-        assert config["sandbox_mode"] == "danger-full-access"
-    else:
-        assert config["sandbox_mode"] == "workspace-write"
-        assert config["sandbox_workspace_write"]["network_access"] is True
+def held_by(plan: LaunchPlan) -> tuple[str, str]:
+    """Codex's own sandbox, and its network switch, as the command line settles them."""
+    words = plan.argv
+    said = [words[at + 1] for at, word in enumerate(words) if word == "-c"]
+    switches = dict(word.split("=", 1) for word in said)
+    return (
+        switches["sandbox_mode"].strip('"'),
+        switches["sandbox_workspace_write.network_access"],
+    )
+
+
+def test_contained_ours_holds_and_its_own_is_off_whatever_is_configured(tmp_path: Path) -> None:
+    for at, config in enumerate((
+        "", 'sandbox_mode = "read-only"', 'default_permissions = ":workspace"',
+    )):  # fmt: skip
+        plan = launch(tmp_path / str(at), "exec", "x", config=config)
+        assert held_by(plan)[0] == "danger-full-access"
+        assert configuration(plan)["sandbox_mode"] == "danger-full-access"
+        assert plan.agent_sandbox == "off (nested not possible)"
+        assert plan.tools_online
+
+
+@pytest.mark.parametrize(
+    "words", [("--sandbox", "workspace-write"), ("-sread-only",), ("--sandbox=read-only",),
+              ("-c", 'sandbox_mode = "read-only"'), ("--config=default_permissions=:workspace",),
+              ("--approve-for-me",)],
+)  # fmt: skip
+def test_contained_a_sandbox_on_the_command_line_is_refused(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    with pytest.raises(UsageError, match="cannot start inside a contained task"):
+        launch(tmp_path, "exec", *words, "x")
+
+
+@pytest.mark.parametrize(
+    ("config", "words", "mode", "network"),
+    [
+        ("", (), "workspace-write", "false"),
+        ("[sandbox_workspace_write]\nnetwork_access = true", (), "workspace-write", "true"),
+        ('sandbox_mode = "read-only"', (), "read-only", "false"),
+        ('default_permissions = ":read-only"', (), "read-only", "false"),
+        ('sandbox_mode = "read-only"', ("--sandbox", "workspace-write"), "workspace-write",
+         "false"),
+        ("", ("-c", "sandbox_workspace_write.network_access=true"), "workspace-write", "true"),
+        ("", ("--yolo",), "danger-full-access", "false"),
+    ],
+)  # fmt: skip
+def test_uncontained_its_own_sandbox_stays_as_the_person_has_it(
+    tmp_path: Path, config: str, words: tuple[str, ...], mode: str, network: str
+) -> None:
+    plan = launch(tmp_path, "exec", *words, "x", config=config, contained=False)
+    assert held_by(plan) == (mode, network)
+    # Where its commands cannot reach us, nothing is promised to them.
+    online = mode == "danger-full-access" or network == "true"
+    assert plan.tools_online is online
+    assert ("no network" in plan.agent_sandbox) is not online
+
+
+def test_a_permission_profile_of_the_persons_is_left_to_codex(tmp_path: Path) -> None:
+    own = 'default_permissions = "mine"\n[permissions.mine.network]\nenabled = true\n'
+    plan = launch(tmp_path, config=own, contained=False)
+    assert "sandbox_mode" not in configuration(plan)
+    assert not any("sandbox_mode" in word for word in plan.argv)
+    assert not plan.tools_online, "what it cannot tell counts as closed"
 
 
 def test_only_the_interactive_program_is_told_to_stay_out_of_the_server(tmp_path: Path) -> None:
