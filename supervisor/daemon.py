@@ -34,6 +34,7 @@ from supervisor.channels.http.ca import CertificateAuthority, bundle, load_key, 
 from supervisor.channels.http.pool import upstream_context
 from supervisor.channels.http.proxy import HttpProxyChannel
 from supervisor.config import Config, load_user_config
+from supervisor.containing import Containing
 from supervisor.core import Engine
 from supervisor.desk import Desk
 from supervisor.effects import programs
@@ -51,6 +52,7 @@ from supervisor.model import new_id
 from supervisor.paths import Paths, private_dir, user_paths
 from supervisor.policy.in_force import Policies
 from supervisor.process.placeholders import Placeholders
+from supervisor.process.plan import Wishes
 from supervisor.process.probe import exposed, probe
 from supervisor.process.zygote import Zygote
 from supervisor.recorder import Recorder
@@ -242,6 +244,7 @@ def _launcher(
     session: str,
 ) -> Launcher:
     authority = CertificateAuthority(load_key(paths.state))
+    found = probe()
 
     def allow_private() -> frozenset[str]:
         specs = engine.vault.specs()
@@ -252,7 +255,7 @@ def _launcher(
         engine=engine,
         lifecycle=lifecycle,
         spawner=zygote,
-        probe=probe(),
+        probe=found,
         authority=authority,
         bundle=bundle(system_roots(), authority),
         find_profile=profiles.find,
@@ -266,8 +269,15 @@ def _launcher(
         loopback=config.loopback,
         allow_private=allow_private,
         digests=Digests(),
-        hide=tuple(str(path) for path in paths.all()),
-        placeholders=Placeholders(paths.state / "placeholders.json"),
+        containing=Containing(
+            probe=found,
+            mode=config.contain,
+            wishes=Wishes(
+                config.show, config.write, config.deny_read, config.x11, config.wayland, config.dbus
+            ),
+            absent=tuple(str(path) for path in paths.all()),
+            placeholders=Placeholders(paths.state / "placeholders.json"),
+        ),
         overlay=config.overlay,
         reviews=Reviews(Shelf(paths.state / "changes"), engine),
         policies=Policies(

@@ -31,6 +31,7 @@ from supervisor.channels.http.environment import (
     sourced,
 )
 from supervisor.channels.http.proxy import HttpProxyChannel
+from supervisor.containing import Containing, Setting
 from supervisor.core import Engine, agent_handle
 from supervisor.desk import TaskRuntime
 from supervisor.errors import LaunchFailed, TaskpassError, UsageError
@@ -44,7 +45,7 @@ from supervisor.lifecycle import Lifecycle
 from supervisor.model import CallIdentity, Limits, Process, Runtime, Task, Tier, new_id
 from supervisor.paths import Paths, private_dir
 from supervisor.policy.in_force import Policies
-from supervisor.policy.project import asks_for_something, read_project
+from supervisor.policy.project import Project
 from supervisor.policy.source import PolicySource
 from supervisor.ports import (
     Channel,
@@ -57,10 +58,8 @@ from supervisor.ports import (
     TaskControl,
 )
 from supervisor.process import root_equivalents
-from supervisor.process.containment import digest
 from supervisor.process.holder import screen_token
-from supervisor.process.placeholders import Placeholders, write_notice
-from supervisor.process.plan import Wanted, make_plan
+from supervisor.process.plan import Plan
 from supervisor.process.probe import Probe
 from supervisor.process.watch import watch
 from supervisor.reviewing import Reviews
@@ -89,7 +88,6 @@ class TaskFile(msgspec.Struct, frozen=True):
     pane: bool
     tools_online: bool = True  # see `ports.LaunchPlan`
     tightening: tuple[PolicySource, ...] = ()  # what its project asked for when it began
-    guarded: tuple[str, ...] = ()  # `ports.Containment.guarded`
 
 
 @dataclass(slots=True)
@@ -115,8 +113,7 @@ class Launcher:
     hold: float  # seconds a hook is held for a person
     make_channel: Callable[..., HttpProxyChannel]
     digests: evidence.Digests
-    hide: tuple[str, ...]
-    placeholders: Placeholders
+    containing: Containing
     loopback: tuple[int, ...]  # ports of the machine's loopback that contained tasks may reach
     allow_private: Callable[[], frozenset[str]]  # hosts that may be private addresses
     policies: Policies
@@ -132,14 +129,14 @@ class Launcher:
             of the task runs and nothing of it is left.
         """
         profile, executable = self._recognise(request)
-        contained = self._contained(request)
+        setting = await asyncio.to_thread(self.containing.setting, request)
         task_id = new_id("t")
         folder = private_dir(self.paths.task(task_id))
         try:
-            return await self._start(request, profile, executable, contained, task_id, folder)
+            return await self._start(request, profile, executable, setting, task_id, folder)
         except BaseException as error:
             self.engine.desk.runtimes.pop(task_id, None)
-            self.placeholders.release(task_id)
+            self.containing.placeholders.release(task_id)
             await self.reviews.discard(task_id)
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, OSError):
@@ -160,28 +157,16 @@ class Launcher:
         )
         return profile, executable
 
-    def _contained(self, request: wire.StartTask) -> bool:
-        if request.contain == "off" or self.probe.tier is not Tier.A:
-            return False
-        home = os.path.realpath(request.environ.get("HOME", "/"))
-        if os.path.commonpath([home, os.path.realpath(request.cwd)]) == os.path.realpath(
-            request.cwd
-        ):
-            raise UsageError(
-                f"{request.cwd} holds your whole home, which a contained task must not see.",
-                hint="Start in a project's directory, or give --contain off.",
-            )
-        return True
-
     async def _start(
         self,
         request: wire.StartTask,
         profile: Profile,
         executable: str,
-        contained: bool,
+        setting: Setting,
         task_id: str,
         folder: Path,
     ) -> Launched:
+        contained = setting.tier.contained
         task_dir = private_dir(folder / "agent")
         ports = _ports(contained)
         hook_token = secrets.token_urlsafe(_TOKEN_BYTES)
@@ -200,15 +185,15 @@ class Launcher:
                 interactive=request.interactive,
             ),
         )
-        task = await self._identify(request, profile, plan, executable, contained, task_id)
-        task, tightening, policy = await self._policy(task)
-        _check_overlay(task)
-        containment = await asyncio.to_thread(self._plan, request, task, plan, contained)
         if contained:
-            profile_digest = digest(containment, str(task_dir))
-            runtime = replace(task.runtime, sandbox_profile=profile_digest)
-            task = replace(task, runtime=runtime)
-            write_notice(str(task_dir))
+            held = await asyncio.to_thread(self.containing.plan, task_id, setting, request, plan)
+            plan = replace(plan, env={**plan.env, **held.environ})
+        else:
+            held = Plan(Containment("off", setting.workspace))
+        runtime = self.containing.runtime(setting, held, str(task_dir))
+        task = await self._identify(request, profile, plan, executable, setting, runtime, task_id)
+        task, tightening, policy = await self._policy(task, setting.project)
+        _check_overlay(task)
         if contained:
             models = network.loopback_ports(plan.model_hosts)
             ports = network.sockets_of(models, (*self.loopback, *request.loopback))
@@ -224,7 +209,7 @@ class Launcher:
                 argv=plan.argv,
                 env=env,
                 cwd=request.cwd,
-                containment=containment,
+                containment=held.containment,
                 task_dir=str(task_dir),
                 tier=task.runtime.tier,
                 bwrap=self.probe.bwrap if contained else "",
@@ -247,7 +232,6 @@ class Launcher:
                 pane=request.interactive,
                 tools_online=plan.tools_online,
                 tightening=tightening,
-                guarded=containment.guarded,
             )
             _write_private(folder / "task.json", msgspec.json.encode(saved))
             # No record, no task. The holder may be made meanwhile: it starts nothing of the agent
@@ -262,14 +246,15 @@ class Launcher:
             raise
         return Launched(entry, spawn.socket, screen_token(token))
 
-    async def _policy(self, task: Task) -> tuple[Task, tuple[PolicySource, ...], PolicyEngine]:
+    async def _policy(
+        self, task: Task, project: Project
+    ) -> tuple[Task, tuple[PolicySource, ...], PolicyEngine]:
         """The task with its limits, and its policy, by what its project asks for.
 
         Read once: what changes in the workspace later changes nothing for this task.
         """
-        if task.preset == self.policies.preset and not asks_for_something(task.workspace):
+        if task.preset == self.policies.preset and not project.digest:
             return task, (), self.policies.for_task()  # in memory: no thread for that
-        project = await asyncio.to_thread(read_project, task.workspace)
         task = replace(task, limits=project.tightened(task.limits))
         task = replace(task, overlay=task.overlay or project.overlay)
         tightening = project.sources_for(task.preset)
@@ -282,7 +267,8 @@ class Launcher:
         profile: Profile,
         plan: LaunchPlan,
         executable: str,
-        contained: bool,
+        setting: Setting,
+        runtime: Runtime,
         task_id: str,
     ) -> Task:
         """All four parts, or no task."""
@@ -295,7 +281,6 @@ class Launcher:
             profile.call_identity,
             self.digests,
         )
-        repository, branch = evidence.repository_of(request.cwd)
         limits = Limits()
         if request.max_age:
             limits = replace(limits, max_age=request.max_age)
@@ -312,11 +297,11 @@ class Launcher:
             argv=request.argv,
             user=evidence.current_user(),
             agent=agent,
-            runtime=await self._with_holes(self._runtime(request, contained, plan), request, plan),
+            runtime=await self._with_holes(runtime, request, plan),
             limits=limits,
             created=time.time(),
-            repository=repository,
-            branch=branch,
+            repository=setting.repository,
+            branch=setting.branch,
             preset=request.preset or self.policies.preset,
             overlay=request.overlay or self.overlay,
         )
@@ -334,29 +319,6 @@ class Launcher:
             holes=tuple(hole.label for hole in holes),
             agent_sandbox=plan.agent_sandbox,
         )
-
-    def _plan(
-        self, request: wire.StartTask, task: Task, plan: LaunchPlan, contained: bool
-    ) -> Containment:
-        """What the task will see; with everything on the disk that this rests on."""
-        if not contained:
-            return Containment("off", task.workspace)
-        wanted = Wanted(
-            task=task.id,
-            mode="standard",
-            workspace=task.workspace,
-            cwd=request.cwd,
-            home=request.environ.get("HOME", "/"),
-            mounts=plan.mounts,
-            absent=self.hide,
-        )
-        return make_plan(wanted, self.placeholders)
-
-    def _runtime(self, request: wire.StartTask, contained: bool, plan: LaunchPlan) -> Runtime:
-        if contained:
-            return evidence.runtime_evidence(self.probe.tier, self.probe.detail, "")
-        detail = "switched off by --contain off" if request.contain == "off" else self.probe.detail
-        return evidence.runtime_evidence(Tier.UNCONTAINED, detail, "")
 
     async def _environment(
         self,
@@ -480,7 +442,7 @@ class Launcher:
         async def finish(code: int) -> None:
             async with finishing:
                 await self.lifecycle.ended(task, code)
-                await asyncio.to_thread(self.placeholders.release, task)
+                await asyncio.to_thread(self.containing.placeholders.release, task)
                 if entry.task.overlay:
                     await self.reviews.keep(task)
                 for service in services:
@@ -532,13 +494,13 @@ class Launcher:
                 profile = self.find_profile(saved.task.argv, saved.task.agent.profile)
                 policy = self.policies.for_task(saved.task.preset, saved.tightening)
                 entry = self._remember(saved, policy, recovered)
-                self.placeholders.adopt(saved.task.id, saved.guarded)
+                self.containing.placeholders.adopt(saved.task.id, saved.task.runtime.guarded)
                 await self._restore_stand_ins(saved.task.id)
                 await self._adopt(entry, profile, policy, saved, folder, saved.process_handle)
             except (OSError, msgspec.MsgspecError, TaskpassError) as error:
                 log.info("task %s is gone: %s", folder.name, error)
                 shutil.rmtree(folder, ignore_errors=True)
-                self.placeholders.release(folder.name)
+                self.containing.placeholders.release(folder.name)
                 with contextlib.suppress(TaskpassError):
                     await self.lifecycle.ended(folder.name, 125)
                 continue
@@ -551,7 +513,7 @@ class Launcher:
             elif not (entry.frozen or entry.ended):
                 # A call that stood still while its request was asked about runs on, refused.
                 await control.thaw()
-        self.placeholders.sweep()
+        self.containing.placeholders.sweep()
         self.engine.desk.spawn(self.reviews.keep_left())
 
     def _remember(self, saved: TaskFile, policy: PolicyEngine, recovered: Recovered) -> TaskEntry:

@@ -93,6 +93,12 @@ class Runtime:
     detail: str = ""  # why not a better tier, or what the evidence is
     sandbox_profile: str = ""  # "sha256:<hex>" of the containment plan
     holes: tuple[str, ...] = ()  # ways out as good as root that are open to the task, in words
+    containment: str = "off"  # "standard" or "strict"; "off" when nothing contains it
+    guarded: tuple[str, ...] = ()  # paths it can see and not change
+    masked: tuple[str, ...] = ()  # paths it can name and not read
+    writable: tuple[str, ...] = ()  # paths it can write to, but for those
+    let_read: tuple[str, ...] = ()  # what the person let it read, or write, on top
+    let_write: tuple[str, ...] = ()
     agent_sandbox: str = ""  # what became of a sandbox of the agent's own; "" where it has none
 
 

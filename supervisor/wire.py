@@ -140,7 +140,9 @@ class StartTask(Wire, frozen=True, kw_only=True):
     interactive: bool = True  # False: --headless, the client passes its stdio to the holder
     cols: int = 120
     rows: int = 40
-    contain: str = "standard"  # "standard" | "off"
+    contain: str = ""  # "off" | "standard" | "strict"; "" for the person's
+    show: tuple[str, ...] = ()  # absolute paths let be read by a contained task
+    write: tuple[str, ...] = ()  # … and written
     max_age: float = 0.0  # seconds, 0 for the default
     max_call_age: float = 0.0  # seconds one call may stay open, 0 for the default
     max_calls: int = 0  # 0 for the default
@@ -402,6 +404,14 @@ class Exited(Wire, frozen=True, kw_only=True, tag="exited"):
     code: int  # exit code, or 128 + signal
 
 
+class Refused(Wire, frozen=True, kw_only=True, tag="refused"):
+    """Tier B: the gate refused a connection. As `ports.Attempt`."""
+
+    protocol: str
+    address: str
+    port: int
+
+
 class Killed(Wire, frozen=True, kw_only=True, tag="killed"):
     """The tree is gone; `left` counts processes that could not be ended."""
 
@@ -412,7 +422,7 @@ class Killed(Wire, frozen=True, kw_only=True, tag="killed"):
 ToHolder = (
     Attach | Key | Paste | Resize | Mouse | Focus | Scroll | Stdio | Adopt | Freeze | Thaw | Kill
 )  # fmt: skip
-FromHolder = Screen | Scrolled | Adopted | Spawned | SpawnFailed | Exited | Killed
+FromHolder = Screen | Scrolled | Adopted | Spawned | SpawnFailed | Exited | Refused | Killed
 
 _LENGTH = struct.Struct(">I")
 _encoder = msgspec.msgpack.Encoder()

@@ -29,7 +29,24 @@ def _parsed(words: list[str]) -> tuple[dict[str, object], list[str]]:
     parser.add_argument("--purpose", default="", help="what the task is for, in your words")
     parser.add_argument("--profile", default="", help="treat it as this agent (else recognised)")
     parser.add_argument(
-        "--contain", choices=("standard", "off"), default="standard", help="containment"
+        "--contain",
+        choices=("strict", "standard", "off"),
+        default="",
+        help="how much is kept from it (default: config.toml's containment.mode, else standard)",
+    )
+    parser.add_argument(
+        "--show",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="let it read this, though it is outside or holds secrets (may be given again)",
+    )
+    parser.add_argument(
+        "--write",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="let it write this, though it is outside or guarded (may be given again)",
     )
     parser.add_argument(
         "--max-age", type=float, default=0.0, metavar="MINUTES", help="end the task after this"
@@ -73,6 +90,8 @@ def _parsed(words: list[str]) -> tuple[dict[str, object], list[str]]:
         "purpose": options.purpose,
         "profile": options.profile,
         "contain": options.contain,
+        "show": [_absolute(each) for each in options.show],
+        "write": [_absolute(each) for each in options.write],
         "max_age": options.max_age * 60,
         "max_call_age": options.max_call_age * 60,
         "max_calls": options.max_calls,
@@ -83,6 +102,10 @@ def _parsed(words: list[str]) -> tuple[dict[str, object], list[str]]:
         "interactive": not options.headless,
     }
     return wanted, options.argv[1:] if options.argv[:1] == ["--"] else options.argv
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def main(command: str, words: list[str]) -> int:

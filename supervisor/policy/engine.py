@@ -198,7 +198,8 @@ class CedarEngine(PolicyEngine):
     def _judge(self, effects: Sequence[Effect], situation: Situation) -> tuple[Verdict, ...]:
         call = call_of(situation)
         known = self._known(situation)
-        contexts = [context_of(effect, call, self._protected) for effect in effects]
+        runtime = situation.task.runtime
+        contexts = [context_of(effect, call, self._protected, runtime) for effect in effects]
         questions = [
             self._reads[effect.verb].question(effect, context)
             for effect, context in zip(effects, contexts, strict=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from supervisor.model import Effect, Verb
+from supervisor.model import Effect, Runtime, Verb
 from supervisor.policy.hosts import nature, split_host
 from supervisor.ports import Situation
 
@@ -101,7 +101,9 @@ RESOURCE_TYPE: Mapping[Verb, str] = {
 }
 
 
-def context_of(effect: Effect, call: Mapping[str, Any], protected: Sequence[str]) -> dict[str, Any]:
+def context_of(
+    effect: Effect, call: Mapping[str, Any], protected: Sequence[str], runtime: Runtime
+) -> dict[str, Any]:
     """The context record for `effect`, as schema.cedarschema declares it.
 
     Raises:
@@ -126,6 +128,10 @@ def context_of(effect: Effect, call: Mapping[str, Any], protected: Sequence[str]
         for path in protected:
             if effect.resource == path or effect.resource.startswith(path + "/"):
                 context["label"] = "ours"
+        context["guarded"] = effect.verb is not Verb.READ and _guarded(effect, runtime)
+        let = (*runtime.let_write, *(runtime.let_read if effect.verb is Verb.READ else ()))
+        context["let"] = any(_within(effect.resource, path) for path in let)
+        context["masked"] = any(_within(effect.resource, path) for path in runtime.masked)
     elif effect.verb in (Verb.HTTP, Verb.CONNECT):
         host, port = split_host(effect.resource)
         told = attributes.get("port")
@@ -142,6 +148,24 @@ def context_of(effect: Effect, call: Mapping[str, Any], protected: Sequence[str]
         project = context["act"] == "project"
         context["deploys"] = project and _deploys(context["program"], context["arguments"])
     return context
+
+
+def _guarded(effect: Effect, runtime: Runtime) -> bool:
+    """Whether the container lets nobody change what this effect would change."""
+    path = effect.resource
+    around = [each for each in runtime.guarded if _within(path, each)]
+    if around:
+        return not any(
+            len(each) > len(max(around, key=len))
+            for each in runtime.writable
+            if _within(path, each)
+        )
+    # Nothing of it goes while something in it has to stay.
+    return effect.verb is Verb.DELETE and any(_within(each, path) for each in runtime.guarded)
+
+
+def _within(path: str, directory: str) -> bool:
+    return path == directory or path.startswith(directory + "/")
 
 
 def _deploys(program: str, arguments: str) -> bool:
@@ -187,6 +211,8 @@ def entities_of(situation: Situation) -> list[dict[str, Any]]:
     ]
     attributes = {
         "contained": task.runtime.tier.contained,
+        "tier": task.runtime.tier.value,
+        "containment": task.runtime.containment,
         "evidence": task.runtime.evidence.value,
         "holes": len(task.runtime.holes),
         "workspace": situation.workspace,

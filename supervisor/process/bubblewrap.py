@@ -92,7 +92,6 @@ def bwrap_options(request: SpawnRequest, home: str) -> list[str]:
         arguments += [_option(bind), bind.path, bind.path]
     for path in plan.sockets:
         arguments += ["--ro-bind-try", path, path]
-    arguments += _guards(plan)
     for path in plan.masked:
         arguments += _mask(path, os.path.join(request.task_dir, NOTICE))
     for path in _visible(plan.absent, binds):
@@ -133,34 +132,25 @@ def _system() -> list[str]:
 
 
 def _binds(request: SpawnRequest) -> list[_Bind]:
-    """Shallow paths first, so that none covers a deeper one; one entry a path."""
+    """Shallow paths first, so that none covers a deeper one; one entry a path.
+
+    A directory on the way to something guarded becomes a mount of its own: one that merely holds
+    mounts could be moved away, and another put into its place.
+    """
     plan = request.containment
     binds = {m.path: _Bind(m.path, m.writable, required=False) for m in plan.mounts}
     binds[request.task_dir] = _Bind(request.task_dir, writable=False, required=True)
     binds[plan.workspace] = _Bind(plan.workspace, writable=True, required=True)
+    for path in plan.guarded:
+        for anchor in anchors(plan, path):
+            binds.setdefault(anchor, _Bind(anchor, writable=True, required=True))
+        binds[path] = _Bind(path, writable=False, required=True)
     return sorted(binds.values(), key=lambda bind: len(Path(bind.path).parts))
 
 
 def _option(bind: _Bind) -> str:
     option = "--bind" if bind.writable else "--ro-bind"
     return option if bind.required else option + "-try"
-
-
-def _guards(plan: Containment) -> list[str]:
-    """What lies in something writable and must stay as it is, each a read-only mount.
-
-    A directory on the way to it becomes a mount of its own: one that merely holds mounts could be
-    moved away, and another put into its place.
-    """
-    arguments: list[str] = []
-    done: set[str] = set()
-    for guard in plan.guarded:
-        for anchor in anchors(plan, guard):
-            if anchor not in done:
-                done.add(anchor)
-                arguments += ["--bind", anchor, anchor]
-        arguments += ["--ro-bind", guard, guard]
-    return arguments
 
 
 def _visible(absent: tuple[str, ...], binds: list[_Bind]) -> list[str]:

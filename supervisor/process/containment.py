@@ -10,6 +10,9 @@ import msgspec
 from supervisor.errors import LaunchFailed
 from supervisor.ports import Containment
 
+# Less to more.
+MODES = ("off", "standard", "strict")
+
 # In the task's directory: what stands in the place of a masked directory, and in it, of a file.
 NOTICE = "kept"
 NOTICE_FILE = "README"

@@ -1,13 +1,58 @@
-"""Makes the plan of one contained task: from what its profile needs, what the person lets in,
-and what lies in its workspace."""
+"""Makes the plan of one contained task: from what its agent needs, what the person lets in, and
+what lies in its workspace.
+
+| | standard | strict |
+|---|---|---|
+| the home | what the agent's profile names, and what the person lets in | only the former |
+| the person's `show`, `write`, screen and bus in config.toml | let in | not let in |
+| `.env` and credential stores in the workspace | masked, if git does not track them | all masked |
+| a workspace too large to be searched for them | searched in part, and that is said | refused |
+| what must stay as it is | `process.guards` has the table | |
+
+What is named on the command line (`--show`, `--write`) holds in both.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import glob
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
+from supervisor.errors import LaunchFailed
 from supervisor.ports import Containment, Mount
-from supervisor.process.guards import guards
+from supervisor.process import sockets
+from supervisor.process.containment import check_workspace, within
+from supervisor.process.guards import Guards, guards
 from supervisor.process.placeholders import Placeholders
+from supervisor.process.search import secrets_in
+from supervisor.process.secret_places import in_home
+
+_SEARCH = 0.03  # seconds: a start that nobody notices
+_SEARCH_STRICT = 5.0
+_MOST_MASKS = 200  # each is a mount, and each mount makes the next one slower
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the person and the project say; patterns may start with `~` and hold wildcards.
+
+    Attributes:
+        show, write: from config.toml; not in strict.
+        show_now, write_now: from the command line.
+        deny_read: kept from the task; wins over all of them.
+    """
+
+    show: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+    deny_read: tuple[str, ...] = ()
+    x11: bool = False
+    wayland: bool = False
+    dbus: bool = False
+    show_now: tuple[str, ...] = ()
+    write_now: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +72,173 @@ class Wanted:
     home: str
     mounts: tuple[Mount, ...] = ()
     absent: tuple[str, ...] = ()
+    wishes: Wishes = Wishes()
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def strict(self) -> bool:
+        return self.mode == "strict"
 
 
-def make_plan(wanted: Wanted, placeholders: Placeholders) -> Containment:
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The plan, and what else is to be known of it.
+
+    Attributes:
+        let_read, let_write: what the person let in.
+        environ: variables that name it to programs.
+        notes: what does not hold, in words.
+    """
+
+    containment: Containment
+    let_read: tuple[str, ...] = ()
+    let_write: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def make_plan(wanted: Wanted, placeholders: Placeholders) -> Plan:
     """The plan, with everything on the disk that it rests on.
 
     Raises:
-        LaunchFailed: something that must be guarded cannot be.
+        LaunchFailed: something cannot be kept from the task as it must be.
     """
-    strict = wanted.mode == "strict"
-    writable = [mount.path for mount in wanted.mounts if mount.writable]
-    found = placeholders.hold(
-        wanted.task,
-        lambda: guards(wanted.workspace, wanted.cwd, wanted.home, writable, strict=strict),
+    wishes = wanted.wishes
+    if wanted.strict:
+        wishes = replace(wishes, show=(), write=(), x11=False, wayland=False, dbus=False)
+    base = Containment(wanted.mode, wanted.workspace, absent=wanted.absent)
+    check_workspace(base, wanted.cwd, wanted.home)
+    shown = _expand((*wishes.show, *wishes.show_now), wanted)
+    written = _expand((*wishes.write, *wishes.write_now), wanted)
+    for name in (*wishes.show_now, *wishes.write_now):
+        if not _expand((name,), wanted):
+            raise LaunchFailed(f"{name} does not exist.", hint="Name something that is there.")
+    _check_let_in((*shown, *written), wanted)
+    session = sockets.let_in(
+        wanted.environ, x11=wishes.x11, wayland=wishes.wayland, dbus=wishes.dbus
     )
-    return Containment(
-        mode=wanted.mode,
-        workspace=wanted.workspace,
-        mounts=(*wanted.mounts, *(Mount(path, writable=True) for path in found.outside)),
+    let_in = [
+        *(Mount(path) for path in (*shown, *session.files) if not within(path, wanted.workspace)),
+        *(Mount(path, writable=True) for path in written if not within(path, wanted.workspace)),
+    ]
+    masked, complete = _masked(wanted, wishes, shown, [mount.path for mount in let_in])
+    found = placeholders.hold(wanted.task, lambda: _guards(wanted, let_in, written))
+    if found.loose and wanted.strict:
+        raise LaunchFailed(
+            f"{found.loose[0]} is a link, and cannot be kept as it is.",
+            hint="Put the real file there, or start with --contain standard.",
+        )
+    notes = [f"{path} is a link and can be replaced" for path in found.loose]
+    if not complete:
+        notes.append("not all of the workspace was searched for .env files")
+    outside = [Mount(path, writable=True) for path in found.outside]
+    containment = replace(
+        base,
+        mounts=(*wanted.mounts, *let_in, *outside),
         guarded=found.paths,
-        absent=wanted.absent,
+        masked=masked,
+        absent=(*wanted.absent, *sockets.agents(wanted.environ)),
+        sockets=session.sockets,
     )
+    return Plan(containment, shown, written, session.environ, tuple(notes))
+
+
+def _guards(wanted: Wanted, let_in: Iterable[Mount], written: Iterable[str]) -> Guards:
+    writable = [mount.path for mount in (*wanted.mounts, *let_in) if mount.writable]
+    found = guards(wanted.workspace, wanted.cwd, wanted.home, writable, strict=wanted.strict)
+    allowed = list(written)
+
+    def kept(path: str) -> bool:
+        return not any(within(path, each) for each in allowed)
+
+    return replace(
+        found,
+        paths=tuple(path for path in found.paths if kept(path)),
+        missing=tuple(each for each in found.missing if kept(each.path)),
+    )
+
+
+def _masked(
+    wanted: Wanted, wishes: Wishes, shown: Iterable[str], trees: Iterable[str]
+) -> tuple[tuple[str, ...], bool]:
+    """What is to be masked, and whether all places were searched for it."""
+    trees = [wanted.workspace, *(path for path in trees if os.path.isdir(path))]
+    limit = _SEARCH_STRICT if wanted.strict else _SEARCH
+    secrets = secrets_in(trees, strict=wanted.strict, seconds=limit)
+    if wanted.strict and not secrets.complete:
+        raise LaunchFailed(
+            f"{wanted.workspace} is too large to be searched for secrets in {limit:.0f} s.",
+            hint="Start in a smaller directory, or with --contain standard.",
+        )
+    visible = [*trees, *(mount.path for mount in wanted.mounts)]
+    at_home = [path for path in in_home(wanted.home) if os.path.lexists(path)]
+    found = [
+        *secrets.paths,
+        *(path for path in at_home if any(path != at and within(path, at) for at in visible)),
+    ]
+    allowed = tuple(shown)
+    kept = [path for path in found if not any(within(path, each) for each in allowed)]
+    denied = _expand(wishes.deny_read, wanted)
+    for path in denied:
+        if within(wanted.cwd, path):
+            raise LaunchFailed(
+                f"{wanted.cwd} lies inside {path}, which is to be kept from tasks.",
+                hint="Start elsewhere, or change deny_read.",
+            )
+    kept += [path for path in denied if any(within(path, at) for at in visible)]
+    masked = _outermost(kept)
+    if len(masked) > _MOST_MASKS:
+        raise LaunchFailed(
+            f"{len(masked)} files would have to be kept from the task, more than {_MOST_MASKS}.",
+            hint="Name their directory in deny_read, or start in a smaller directory.",
+        )
+    return masked, secrets.complete
+
+
+def _outermost(paths: Iterable[str]) -> tuple[str, ...]:
+    found: list[str] = []
+    for path in sorted(set(paths)):
+        if not any(within(path, each) for each in found):
+            found.append(path)
+    return tuple(found)
+
+
+def _expand(patterns: Iterable[str], wanted: Wanted) -> tuple[str, ...]:
+    """Real paths of what the patterns stand for now; relative ones are the workspace's.
+
+    Raises:
+        LaunchFailed: there is too much of it to look through.
+    """
+    until = time.monotonic() + _SEARCH_STRICT
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        if pattern == "~" or pattern.startswith("~/"):
+            pattern = glob.escape(wanted.home) + pattern[1:]
+        if not os.path.isabs(pattern):
+            pattern = os.path.join(glob.escape(wanted.workspace), pattern)
+        # "x/**" is everything below x: x itself says the same.
+        pattern = pattern.removesuffix("/**")
+        matches = glob.iglob(pattern, recursive=True, include_hidden=True)
+        for path in islice(matches, 100_000):
+            if time.monotonic() > until:
+                raise LaunchFailed(
+                    f"{pattern} stands for too much to look through.", hint="Name it more exactly."
+                )
+            found[os.path.realpath(path)] = None
+    return tuple(found)
+
+
+def _check_let_in(paths: Iterable[str], wanted: Wanted) -> None:
+    home = os.path.realpath(wanted.home)
+    for path in paths:
+        if within(home, path):
+            raise LaunchFailed(
+                f"{path} holds your whole home, which a contained task must not see.",
+                hint="Let in only what the task needs.",
+            )
+        for kept in wanted.absent:
+            if within(path, kept) or within(kept, path):
+                raise LaunchFailed(
+                    f"{path} would let in {kept}, which is kept from every task.",
+                    hint="Let in something else.",
+                )

@@ -130,11 +130,11 @@ def test_the_way_to_what_is_guarded_cannot_be_moved() -> None:
     ours = [(option, path) for option, path in order if path.startswith("/w/")]
     assert ours == [
         ("--bind", "/w/.git"),
+        ("--ro-bind", "/w/.mcp.json"),
         ("--ro-bind", "/w/.git/hooks"),
         ("--bind", "/w/.git/modules"),
         ("--bind", "/w/.git/modules/a"),
         ("--ro-bind", "/w/.git/modules/a/hooks"),
-        ("--ro-bind", "/w/.mcp.json"),
     ]
 
 

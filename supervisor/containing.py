@@ -1,0 +1,150 @@
+"""Where a task starts and how it is contained: what the person, the project and the machine say.
+
+The strictest word counts: a project only tightens what the person chose for all tasks, or named on
+the command line for this one.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+from supervisor import wire
+from supervisor.errors import LaunchFailed, UsageError
+from supervisor.identity.evidence import repository_of, runtime_evidence
+from supervisor.model import Runtime, Tier
+from supervisor.policy.project import Project, read_project
+from supervisor.ports import LaunchPlan
+from supervisor.process.containment import MODES, digest
+from supervisor.process.placeholders import Placeholders, write_notice
+from supervisor.process.plan import Plan, Wanted, Wishes, make_plan
+from supervisor.process.probe import Probe
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Where a task starts.
+
+    Attributes:
+        repository, branch: of the git work tree around it, "" outside one.
+        mode: "off", "standard" or "strict".
+        tier: what will hold it; `detail` says why not a better one.
+    """
+
+    cwd: str
+    repository: str
+    branch: str
+    project: Project
+    mode: str
+    tier: Tier
+    detail: str
+
+    @property
+    def workspace(self) -> str:
+        return self.repository or self.cwd
+
+
+@dataclass(frozen=True, slots=True)
+class Containing:
+    """How this supervisor contains its tasks.
+
+    Attributes:
+        mode: of tasks that name none.
+        absent: our own state, kept from every task.
+    """
+
+    probe: Probe
+    mode: str
+    wishes: Wishes
+    absent: tuple[str, ...]
+    placeholders: Placeholders
+
+    def setting(self, request: wire.StartTask) -> Setting:
+        """What holds for a task that starts so.
+
+        Raises:
+            UsageError: no such mode, or the whole home would be seen.
+            PolicyError: the project's file cannot be used.
+            LaunchFailed: "strict" is wanted, and nothing contains a task here.
+        """
+        if request.contain and request.contain not in MODES:
+            raise UsageError(
+                f"There is no containment {request.contain!r}.", hint=f"Use {', '.join(MODES)}."
+            )
+        repository, branch = repository_of(request.cwd)
+        project = read_project(repository or request.cwd)
+        chosen = request.contain or self.mode
+        mode = max(chosen, project.contain, key=MODES.index)
+        detail = self.probe.detail
+        if mode != chosen:
+            detail += f"; {mode}, as the project asks"
+        tier = self.probe.tier
+        if mode == "off":
+            by = "--contain off" if request.contain else "config.toml"
+            tier, detail = Tier.UNCONTAINED, f"switched off by {by}"
+        elif not tier.contained:
+            if mode == "strict":
+                raise LaunchFailed(
+                    f"Nothing contains a task here, and strict is asked for: {detail}.",
+                    hint="taskpass doctor tells what would change that.",
+                )
+            mode = "off"
+        setting = Setting(request.cwd, repository, branch, project, mode, tier, detail)
+        if tier.contained:
+            _check_home(setting, request.environ.get("HOME", "/"))
+        return setting
+
+    def plan(
+        self, task: str, setting: Setting, request: wire.StartTask, launch: LaunchPlan
+    ) -> Plan:
+        """What a contained task will see, with everything on the disk that this rests on.
+
+        Raises:
+            LaunchFailed: something cannot be kept from the task as it must be.
+        """
+        wishes = replace(
+            self.wishes,
+            deny_read=(*self.wishes.deny_read, *setting.project.deny_read),
+            show_now=request.show,
+            write_now=request.write,
+        )
+        wanted = Wanted(
+            task=task,
+            mode=setting.mode,
+            workspace=setting.workspace,
+            cwd=setting.cwd,
+            home=request.environ.get("HOME", "/"),
+            mounts=launch.mounts,
+            absent=self.absent,
+            wishes=wishes,
+            environ=request.environ,
+        )
+        return make_plan(wanted, self.placeholders)
+
+    def runtime(self, setting: Setting, plan: Plan, task_dir: str) -> Runtime:
+        """Where the task runs, with what policy and people are told of its container."""
+        plain = runtime_evidence(setting.tier, "; ".join((setting.detail, *plan.notes)), "")
+        if not setting.tier.contained:
+            return plain
+        write_notice(task_dir)
+        held = plan.containment
+        return replace(
+            plain,
+            sandbox_profile=digest(held, task_dir),
+            containment=setting.mode,
+            guarded=held.guarded,
+            masked=held.masked,
+            writable=held.writable,
+            let_read=plan.let_read,
+            let_write=plan.let_write,
+        )
+
+
+def _check_home(setting: Setting, home: str) -> None:
+    if os.path.commonpath([os.path.realpath(home), os.path.realpath(setting.cwd)]) == (
+        os.path.realpath(setting.cwd)
+    ):
+        raise UsageError(
+            f"{setting.cwd} holds your whole home, which a contained task must not see.",
+            hint="Start in a project's directory, or give --contain off.",
+        )

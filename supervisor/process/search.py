@@ -1,0 +1,140 @@
+"""Finds secrets in what a task would see: a walk through the workspace, bounded in time.
+
+What git tracks is left as it is, unless the mode is strict: it can be read in the repository's
+objects all the same, and a masked one would be committed with the mask's words in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from supervisor.process.secret_places import is_dotenv, is_secret
+
+# Other people's code, and what tools make: no place of the person's own secrets.
+_SKIPPED = frozenset(
+    {".git", "node_modules", "bower_components", "vendor", ".venv", "venv", "__pycache__"}
+    | {".tox", ".nox", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".cache", ".gradle"}
+    | {".env", "env", "target", "dist", ".next", ".nuxt", ".terraform", "Pods", ".direnv"}
+    | {".hg", ".svn"}
+)
+_MAX_INDEX = 64 << 20  # bytes of a git index that are looked into
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """`complete`: False when the time was over before everything had been looked at."""
+
+    paths: tuple[str, ...]
+    complete: bool
+
+
+class _Index:
+    """Which names git tracks: format version 2 and 3 of gitformat-index(5)."""
+
+    def __init__(self, tree: str) -> None:
+        self.tree = tree
+        marker = Path(tree, ".git")
+        try:
+            folder = marker if marker.is_dir() else self._pointed_to(marker)
+            with open(folder / "index", "rb") as file:
+                data = file.read(_MAX_INDEX)
+        except OSError:
+            data = b""
+        # Version 4 shares the beginnings of names: nothing in it counts as tracked.
+        self._data = data if data[4:8] in (b"\0\0\0\2", b"\0\0\0\3") else b""
+
+    @staticmethod
+    def _pointed_to(marker: Path) -> Path:
+        return marker.parent / marker.read_text(errors="replace").strip().removeprefix("gitdir: ")
+
+    def tracks(self, path: str) -> bool:
+        """Whether git tracks this file, or something in this directory."""
+        name = os.fsencode(os.path.relpath(path, self.tree))
+        at = self._data.find(name)
+        while at >= 0:
+            end = self._data.find(b"\0", at)
+            # An entry's name follows its length, in 12 bits; version 3 may put two bytes between.
+            for back in (2, 4):
+                told = int.from_bytes(self._data[at - back : at - back + 2], "big") & 0xFFF
+                if told == min(end - at, 0xFFF) and self._data[at + len(name)] in (0, 0x2F):
+                    return True
+            at = self._data.find(name, at + 1)
+        return False
+
+
+def secrets_in(trees: Iterable[str], *, strict: bool, seconds: float) -> Secrets:
+    """Secrets below these directories, nearer ones first.
+
+    Args:
+        strict: also those that git tracks.
+        seconds: how long to look.
+    """
+    until = time.monotonic() + seconds
+    found: dict[str, None] = {}
+    linked: set[tuple[int, int]] = set()  # device and inode of those with another name
+    complete = True
+    for tree in trees:
+        for path in _walk(tree, None if strict else _Index(tree), until):
+            if path is None:
+                complete = False
+                break
+            found[path] = None
+            with contextlib.suppress(OSError):
+                info = os.lstat(path)
+                if info.st_nlink > 1 and not stat.S_ISDIR(info.st_mode):
+                    linked.add((info.st_dev, info.st_ino))
+    if linked:
+        for tree in trees:
+            for path in _names_of(linked, tree, until):
+                found[path] = None
+    return Secrets(tuple(found), complete)
+
+
+def _walk(tree: str, index: _Index | None, until: float) -> Iterable[str | None]:
+    """Secrets in a tree; None when the time is over."""
+    waiting: deque[tuple[str, _Index | None]] = deque([(tree, index)])
+    while waiting:
+        if time.monotonic() > until:
+            yield None
+            return
+        folder, known = waiting.popleft()
+        try:
+            with os.scandir(folder) as entries:
+                inside = list(entries)
+        except OSError:
+            continue
+        if known is not None and folder != tree and any(e.name == ".git" for e in inside):
+            known = _Index(folder)
+        for entry in inside:
+            path = entry.path
+            folder_like = entry.is_dir()  # a virtual environment may be called .env
+            if (is_dotenv(entry.name) and not folder_like) or is_secret(path):
+                if known is not None and known.tracks(path):
+                    continue
+                if entry.is_symlink():
+                    path = os.path.realpath(path)
+                    if not path.startswith(tree + "/") or not os.path.exists(path):
+                        continue
+                yield path
+            elif folder_like and entry.name not in _SKIPPED and not entry.is_symlink():
+                waiting.append((path, known))
+
+
+def _names_of(linked: set[tuple[int, int]], tree: str, until: float) -> Iterable[str]:
+    """Every name that these files have below a directory."""
+    for folder, _, files in os.walk(tree):
+        if time.monotonic() > until:
+            return
+        for name in files:
+            path = os.path.join(folder, name)
+            with contextlib.suppress(OSError):
+                info = os.lstat(path)
+                if (info.st_dev, info.st_ino) in linked:
+                    yield path
