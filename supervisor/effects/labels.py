@@ -44,9 +44,27 @@ def label_of(folded: str, below_home: str = "") -> str:
             return kind.name
         if below_home and kind.at_home is not None and kind.at_home.match(below_home):
             return kind.name
-    if _GLOB.search(folded):
+    if _GLOB.search(folded) and _may_tell(folded):
         return next((kind.name for kind in _classes() if _may_be(folded, kind)), "")
     return ""
+
+
+def _may_tell(pattern: str) -> bool:
+    """Whether a part with wildcards begins as some name does; most do not, and that is quick."""
+    names = _sampled()
+    for part in pattern.split("/"):
+        begins = _GLOB.split(part, maxsplit=1)[0]
+        tells = begins != part and (len(begins) >= 3 or begins.startswith("."))
+        if tells and "/" + begins in names:
+            return True
+    return False
+
+
+@cache
+def _sampled() -> str:
+    """All names of all samples, each after a slash."""
+    samples = (sample for kind in _classes() for sample in kind.samples)
+    return "".join(sorted({"/" + name for sample in samples for name in sample}))
 
 
 def _may_have_one(folded: str) -> bool:

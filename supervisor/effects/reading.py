@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from supervisor.effects.files import Place
+from supervisor.effects.looking import Looks
 from supervisor.model import Effect
 
 
@@ -52,6 +53,8 @@ class Reading:
     links: dict[str, str] = field(default_factory=dict)  # made on the way: path → target
     followed: set[tuple[str, ...]] = field(default_factory=set)  # files whose text was judged
     written: set[str] = field(default_factory=set)  # real paths that hold something new by now
+    looks: Looks = field(default_factory=Looks)
+    matched: dict[tuple[str, ...], tuple[Effect, ...]] = field(default_factory=dict)  # by pattern
 
     def add(self, *effects: Effect) -> None:
         self.effects += effects

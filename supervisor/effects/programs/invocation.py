@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import glob as globbing
-import itertools
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -13,6 +11,7 @@ from supervisor.effects.content import content_of
 from supervisor.effects.files import file_effects, within
 from supervisor.effects.http import http_effect
 from supervisor.effects.knowledge import Table
+from supervisor.effects.looking import matches
 from supervisor.effects.programs.options import Given
 from supervisor.effects.programs.shapes import install_effect, operate_effect
 from supervisor.effects.reading import Reading, Shell, Where, Word
@@ -287,12 +286,27 @@ def _existing_effects(
 ) -> tuple[Effect, ...]:
     found = file_effects(verb, text, cwd, where.place)
     if word.glob:
-        pattern = os.path.join(cwd, text)
-        for match in itertools.islice(globbing.iglob(pattern), _MAX_MATCHES):
-            found += file_effects(verb, match, cwd, where.place)
+        found += _matched_effects(verb, text, cwd, where, reading)
     if reading.links:
         for path in through_links(os.path.normpath(os.path.join(cwd, text)), reading.links):
             found += file_effects(verb, path, cwd, where.place)
+    return found
+
+
+def _matched_effects(
+    verb: Verb, text: str, cwd: str, where: Where, reading: Reading
+) -> tuple[Effect, ...]:
+    key = (verb.value, cwd, text)
+    known = reading.matched.get(key)
+    if known is not None:
+        return known
+    spent = reading.looks.spent
+    found: tuple[Effect, ...] = ()
+    for match in matches(os.path.join(cwd, text), reading.looks, _MAX_MATCHES):
+        found += file_effects(verb, match, cwd, where.place)
+    if reading.looks.spent and not spent:
+        reading.add(run_effect([Word("shell")], why="the command names more files than are seen"))
+    reading.matched[key] = found
     return found
 
 

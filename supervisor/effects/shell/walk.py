@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import glob as globbing
-import itertools
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from supervisor.effects.environment import loads_code
+from supervisor.effects.looking import matches
 from supervisor.effects.programs.invocation import run_effect
 from supervisor.effects.reading import Word
 from supervisor.effects.shell import builtins, grammar, witness, words
@@ -241,9 +240,11 @@ class Walker(SimpleWalker):
             if word.glob:
                 for directory in state.directories:
                     pattern = os.path.join(directory, word.text)
-                    matches = itertools.islice(globbing.iglob(pattern), _MAX_ROUNDS)
+                    found_now = matches(pattern, self.reading.looks, _MAX_ROUNDS)
                     prefix = "" if word.text.startswith("/") else directory.rstrip("/") + "/"
-                    values += [match.removeprefix(prefix) for match in matches]
+                    values += [match.removeprefix(prefix) for match in found_now]
+                if self.reading.looks.spent:
+                    return (None,)
         return values if len(values) <= 2 * _MAX_ROUNDS else (None,)
 
     def case(self, case: Case, state: State, around: Around) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -80,3 +82,52 @@ def test_no_number_of_segments_hides_one(count: int) -> None:
     for separator in ("; ", " && ", " | ", "\n", " & "):
         effects = judged(separator.join(["echo a"] * count + ["rm -rf /srv/x"]))
         assert any(e.verb is Verb.DELETE and e.resource == "/srv/x" for e in effects)
+
+
+GLOBS = {
+    "equal ones": "cat " + "/*/*/* " * 100,
+    "different ones": "cat "
+    + " ".join(f"/*/*/*{a}{b}*" for a in "abcdefghij" for b in "eaiostlnrc"),
+    "one for each command": "cat /*/*/*; " * 100,
+    "of loops": "for f in " + "/*/*/* " * 100 + "; do cat $f; done",
+    "that match nothing": "cat " + " ".join(f"/*/*/*/{number}-none*" for number in range(100)),
+}
+
+
+@pytest.mark.parametrize("text", GLOBS.values(), ids=GLOBS.keys())
+def test_patterns_of_files_share_one_budget(text: str) -> None:
+    before = time.process_time()
+    assert shell_effects(text, "/work", _PLACE)
+    assert time.process_time() - before < 0.12  # each for itself: up to 0.4
+
+
+def test_a_command_that_names_more_files_than_are_seen_is_not_inspectable(tmp_path: Path) -> None:
+    for directory in range(20):
+        (tmp_path / str(directory)).mkdir()
+        for file in range(50):
+            (tmp_path / str(directory) / f"{file}.txt").touch()
+    place = Place(str(tmp_path), "/home/ana")
+    few = shell_effects("cat 1/*.txt 2/*.txt", str(tmp_path), place)
+    assert not any(e.attributes.get("uninspectable") for e in few)
+    many = shell_effects(
+        " ".join(["cat", *(f"{n}/*.txt" for n in range(20))]), str(tmp_path), place
+    )
+    assert any(e.attributes.get("uninspectable") for e in many)
+
+
+def test_a_pattern_stands_for_what_it_matches_as_the_shell_does(tmp_path: Path) -> None:
+    for name in ("a/one.txt", "a/.two.txt", "b/three.txt", "b/x[1].txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    place = Place(str(tmp_path), "/home/ana")
+
+    def read(pattern: str) -> set[str]:
+        effects = shell_effects(f"cat {pattern}", str(tmp_path), place)
+        found = {e.resource for e in effects if e.verb is Verb.READ}
+        return {path.removeprefix(f"{tmp_path}/") for path in found if os.path.exists(path)}
+
+    assert read("*/*.txt") == {"a/one.txt", "b/three.txt", "b/x[1].txt"}
+    assert read("*/.t*") == {"a/.two.txt"}
+    assert read("?/t[a-h]ree.txt") == {"b/three.txt"}
+    assert read("a/../b/th*") == {"b/three.txt"}
+    assert read("*/one.txt") == {"a/one.txt"}
