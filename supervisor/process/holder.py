@@ -39,8 +39,9 @@ import msgspec
 from supervisor import procfs, wire
 from supervisor.errors import LaunchFailed, TaskpassError
 from supervisor.model import Process, Tier
-from supervisor.ports import SpawnRequest
+from supervisor.ports import Attempt, SpawnRequest
 from supervisor.process import linux, tree
+from supervisor.process.gate import Gate
 from supervisor.process.launch import Launcher, launch
 
 if TYPE_CHECKING:
@@ -251,11 +252,24 @@ class Holder:
                 raise LaunchFailed("The agent ended before it began.", hint="Try again.")
             self._root = found.process
             self._init = found.parent if self._contained else 0
+            if self._launcher.gate >= 0:
+                self._open_gate(self._launcher.gate)
             self._tell(wire.Spawned(root_pid=pid, root_start=found.start))
             self._listen_for(self._settled)
             self._launcher.release()
         except (TaskpassError, OSError) as error:
             self._failed(error)
+
+    def _open_gate(self, listener: int) -> None:
+        loop = asyncio.get_running_loop()
+
+        def refused(attempt: Attempt) -> None:
+            message = wire.Refused(
+                protocol=attempt.protocol, address=attempt.address, port=attempt.port
+            )
+            loop.call_soon_threadsafe(self._tell, message)
+
+        Gate.of(self._request, listener, self._launcher.ports, refused).start()
 
     def _settled(self) -> None:
         """The agent's program has taken over, or could not."""

@@ -4,7 +4,8 @@ One SOCK_SEQPACKET channel carries everything, in this order:
   launcher → holder   `L` + ports as JSON, with the listeners' and the sock_diag descriptor, and
                       those of its staging namespace; or `!` + JSON of an error
   holder → launcher   `G`, with the agent's three standard descriptors
-  agent → holder      `.`; the kernel stamps it with the pid of the process that becomes the agent
+  agent → holder      `.`; the kernel stamps it with the pid of the process that becomes the agent;
+                      in tier B with the listener of its system-call filter
   holder → agent      a newline: start
   then the end of the channel, when the agent's program has taken over; or `!` again.
 """
@@ -35,10 +36,15 @@ from supervisor.process.bubblewrap import (
     bwrap_argv,
     bwrap_options,
 )
+from supervisor.process.confine import confine, make_private
+from supervisor.process.containment import check_workspace
+from supervisor.process.landlock import Rule
+from supervisor.process.landlock_rules import Private, file_rules
 from supervisor.process.seccomp import filter_bytes
 
 _PACKET = 65536
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
+_DESCRIPTOR = struct.Struct("i")
 START = b"\n"
 
 
@@ -53,6 +59,7 @@ class Launcher:
     sock_diag: int
     errors: int  # read end of what bubblewrap itself complains about, -1 uncontained
     staging: staging.Staging | None  # where its mounts were made, None uncontained
+    gate: int = -1  # listener of its filter in tier B, once it has announced itself
 
     def start(self, stdin: int, stdout: int, stderr: int) -> None:
         """Tell it to go on; the agent's process will announce itself (`announced`)."""
@@ -64,12 +71,14 @@ class Launcher:
         Raises:
             LaunchFailed and kin: it could not be set up.
         """
-        data, ancillary, _, _ = self.control.recvmsg(_PACKET, socket.CMSG_SPACE(_CREDENTIALS.size))
-        if data == b".":
-            for level, kind, payload in ancillary:
-                if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
-                    return int(_CREDENTIALS.unpack(payload[: _CREDENTIALS.size])[0])
-        raise self._failure(data)
+        space = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(_DESCRIPTOR.size)
+        data, ancillary, _, _ = self.control.recvmsg(_PACKET, space, socket.MSG_CMSG_CLOEXEC)
+        sent = {kind: payload for level, kind, payload in ancillary if level == socket.SOL_SOCKET}
+        if data != b"." or socket.SCM_CREDENTIALS not in sent:
+            raise self._failure(data)
+        if socket.SCM_RIGHTS in sent:
+            self.gate = _DESCRIPTOR.unpack(sent[socket.SCM_RIGHTS])[0]
+        return int(_CREDENTIALS.unpack(sent[socket.SCM_CREDENTIALS][: _CREDENTIALS.size])[0])
 
     def release(self) -> None:
         """The supervisor knows the root process: the agent may start."""
@@ -106,6 +115,10 @@ def launch(request: SpawnRequest, home: str, slave: int = -1) -> Launcher:
     # Plan before forking: what is wrong with the request is told without a process to clean up.
     options = bwrap_options(request, home) if contained else []
     program = filter_bytes() if contained else b""
+    rules: list[Rule] = []
+    if request.tier == Tier.B:
+        check_workspace(request.containment, request.cwd, home)
+        rules = file_rules(request, os.ttyname(slave) if slave >= 0 else "")
     if contained:
         os.makedirs(staging.skeleton(request.task_dir), mode=0o700, exist_ok=True)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -114,7 +127,7 @@ def launch(request: SpawnRequest, home: str, slave: int = -1) -> Launcher:
     if pid == 0:
         try:
             ours.close()
-            _child(request, home, theirs, options, program, complaints, slave)
+            _child(request, home, theirs, options, program, complaints, slave, rules)
         except BaseException as error:
             with contextlib.suppress(OSError):
                 theirs.send(b"!" + _encode_error(error))
@@ -147,6 +160,7 @@ def _child(
     program: bytes,
     complaints: int,
     slave: int,
+    rules: list[Rule],
 ) -> NoReturn:
     # The agent never outlives its holder: without one nothing supervises it.
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -154,7 +168,9 @@ def _child(
     if contained:
         netns.enter()
     stage = _stage(request, home) if contained else []
-    sockets, diag = netns.open_sockets(request.listeners, request.ports)
+    # In tier B the network is the machine's, where ports may be taken: the gate translates.
+    wanted = [0] * len(request.ports) if request.tier == Tier.B else request.ports
+    sockets, diag = netns.open_sockets(request.listeners, wanted)
     ports = [netns.port_of(*pair) for pair in zip(request.listeners, sockets, strict=True)]
     socket.send_fds(
         control,
@@ -167,7 +183,7 @@ def _child(
     _reset_signals()
     if contained:
         _become_bwrap(request, control, stdio, options, program, complaints)
-    _become_agent(request, control, stdio, slave)
+    _become_agent(request, home, control, stdio, slave, rules)
 
 
 def _stage(request: SpawnRequest, home: str) -> list[int]:
@@ -210,18 +226,31 @@ def _become_bwrap(
 
 
 def _become_agent(
-    request: SpawnRequest, control: socket.socket, stdio: list[int], slave: int
+    request: SpawnRequest,
+    home: str,
+    control: socket.socket,
+    stdio: list[int],
+    slave: int,
+    rules: list[Rule],
 ) -> NoReturn:
     if slave >= 0:
         os.setsid()
         fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-    control.send(b".")
+    env = request.env
+    if request.tier == Tier.B:
+        private = Private.of(request.task_dir)
+        make_private(private, home, (mount.path for mount in request.containment.mounts))
+        env = env | private.environment
+        listener = confine(rules)
+        socket.send_fds(control, [b"."], [listener])
+    else:
+        control.send(b".")
     if control.recv(1) != START:
         os._exit(125)
     os.chdir(request.cwd)
     _arrange({0: stdio[0], 1: stdio[1], 2: stdio[2], CONTROL_FD: control.fileno()})
     os.set_inheritable(CONTROL_FD, False)  # closes on exec: the holder reads that as success
-    _exec(request.argv[0], list(request.argv), request.env)
+    _exec(request.argv[0], list(request.argv), env)
 
 
 def _exec(path: str, argv: list[str], env: dict[str, str]) -> NoReturn:

@@ -11,7 +11,7 @@ from tests.support.accounts import Account, Drive
 
 pytest_plugins = ("tests.support.task_fixtures",)
 
-TIERS = ("A", "uncontained")
+TIERS = ("A", "B", "uncontained")
 
 
 def shell(script: str) -> list[str]:

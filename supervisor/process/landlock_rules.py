@@ -1,0 +1,93 @@
+"""The plan of a contained task (`ports.Containment`) as rules of Landlock: tier B's view of files.
+
+Pure but for looking at which paths exist. A rule opens a directory with everything in it, and
+nothing can be taken out again. So where something must not be opened, the directories around it
+are opened entry by entry, which costs their level: nothing new can be made there, and what lies
+there now can be neither renamed nor removed. That price is paid for what is absent, and in the
+mode "strict" for what is guarded or masked too; in "standard" those stay open (`not_held`), since
+git and editors make new files beside them all the time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from supervisor.ports import Containment, SpawnRequest
+from supervisor.process.bubblewrap import ETC, MERGED, SYSTEM
+from supervisor.process.containment import within
+from supervisor.process.landlock import Access, Rule
+
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty")
+# Other processes' parts of /proc stay closed: Landlock refuses whatever needs the right to trace
+# them (memory, environment, descriptors). Their names and command lines can be read.
+_KERNEL = ("/proc", "/sys/devices/system/cpu", "/sys/fs/cgroup")
+
+
+@dataclass(frozen=True, slots=True)
+class Private:
+    """Directories of the task's own that stand in for those it must not share."""
+
+    home: str
+    temporary: str
+
+    @classmethod
+    def of(cls, task_dir: str) -> Private:
+        return cls(os.path.join(task_dir, "home"), os.path.join(task_dir, "tmp"))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What points programs to them."""
+        names = ("TMPDIR", "TMP", "TEMP")
+        return {"HOME": self.home} | dict.fromkeys(names, self.temporary)
+
+
+def not_held(plan: Containment) -> tuple[str, ...]:
+    """What tier A would keep from a task with this plan, and tier B does not."""
+    return () if _strict(plan) else (*plan.masked, *plan.guarded)
+
+
+def file_rules(request: SpawnRequest, terminal: str) -> list[Rule]:
+    """All rules for one task. `terminal`: path of its pane's terminal, "" for none."""
+    plan, private = request.containment, Private.of(request.task_dir)
+    system = (*SYSTEM, *MERGED, *(f"/etc/{name}" for name in ETC))
+    rules = [Rule(os.path.realpath(path), Access.READ) for path in system]
+    rules += [Rule(path, Access.READ) for path in (*_KERNEL, request.task_dir)]
+    rules += [Rule(path, Access.DEVICE) for path in (*_DEVICES, terminal) if path]
+    rules += [Rule(path, Access.WRITE) for path in (private.home, private.temporary)]
+    closed = (*plan.absent, *(plan.masked if _strict(plan) else ()))
+    kept = (*closed, *(plan.guarded if _strict(plan) else ()))
+    places = {mount.path: mount.writable for mount in plan.mounts} | {plan.workspace: True}
+    for path, writable in places.items():
+        for part, whole in _open(path, closed):
+            if whole:
+                rules.append(Rule(part, Access.READ))
+            elif not any(within(hidden, part) for hidden in plan.absent):
+                rules.append(Rule(part, Access.LIST))
+        if writable:
+            rules += [Rule(part, Access.WRITE) for part, whole in _open(path, kept) if whole]
+    return rules
+
+
+def _strict(plan: Containment) -> bool:
+    return plan.mode == "strict"
+
+
+def _open(path: str, closed: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
+    """The parts of `path` that hold nothing closed, each once as large as it can be.
+
+    Yields (path, True) for those, and (path, False) for the directories between them.
+    """
+    if any(within(path, hidden) for hidden in closed):
+        return
+    if not any(within(hidden, path) for hidden in closed):
+        yield path, True
+        return
+    yield path, False
+    try:
+        entries = sorted(entry.path for entry in os.scandir(path) if not entry.is_symlink())
+    except OSError:
+        return
+    for entry in entries:
+        yield from _open(entry, closed)
