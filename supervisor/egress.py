@@ -84,6 +84,8 @@ class Egress(EgressPort):
                 await self.questions.about_next(entry, call, effect, decision)
             self.book.require_live(task, call.call.epoch)
         except TaskpassError as error:
+            if entry.ended:
+                return False  # its questions ended with it
             with contextlib.suppress(TaskpassError):
                 await self.records.refused_use(entry, call.handle, effect, error)
             return False

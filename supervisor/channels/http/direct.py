@@ -18,6 +18,7 @@ from supervisor.channels.http.message import Origin
 from supervisor.ports import Attempt, Egress
 
 _HANDSHAKES = 64  # at once, of one listener
+_PAUSE = 0.1  # seconds
 
 
 class DirectConnection(Connection):
@@ -66,7 +67,11 @@ class DirectListener:
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            connection, _ = await loop.sock_accept(self._listener)
+            try:
+                connection, _ = await loop.sock_accept(self._listener)
+            except OSError:  # no descriptors left, or a client that is gone already
+                await asyncio.sleep(_PAUSE)
+                continue
             if len(self._admitting) >= _HANDSHAKES:
                 connection.close()
                 continue

@@ -107,13 +107,6 @@ class Doors(Channel):
 
     # ── opening while the task runs ─────────────────────────────────────────────────────
 
-    async def machine_serves(self, port: int) -> bool:
-        """Whether something on the machine's own loopback listens at `port`, and no door leads
-        there yet."""
-        if (_LOOPBACK, port) in self._doors:
-            return False
-        return await asyncio.to_thread(_listens, port)
-
     async def ask_loopback(self, port: int) -> None:
         """Open a door to a service of the machine, if policy or a person says so."""
         effect = Effect(Verb.CONNECT, f"localhost:{port}", {"port": port, "unlisted": True})
@@ -267,14 +260,14 @@ def _connect(host: str, port: int) -> Effect:
     return Effect(Verb.CONNECT, f"{shown}:{port}", {"port": port})
 
 
-def _listens(port: int) -> bool:
-    """Whether a socket of this machine listens at `port` where loopback reaches it (proc(5))."""
-    ending = f":{port:04X}"
+def listening_ports() -> set[int]:
+    """TCP ports that something on this machine listens at (proc(5))."""
+    ports: set[int] = set()
     for table in _TABLES:
         with contextlib.suppress(OSError), table.open() as lines:
             next(lines, None)
             for line in lines:
                 words = line.split(None, 4)
-                if words[3] == _LISTENING and words[1].endswith(ending):
-                    return True
-    return False
+                if words[3] == _LISTENING:
+                    ports.add(int(words[1].rpartition(":")[2], 16))
+    return ports

@@ -9,9 +9,11 @@ import asyncio
 import socket
 import struct
 import time
+from collections.abc import Coroutine
 from dataclasses import replace
+from typing import Any
 
-from supervisor.channels.network.doors import Doors
+from supervisor.channels.network.doors import Doors, listening_ports
 from supervisor.channels.network.names import Names
 from supervisor.channels.network.packets import is_loopback, refused
 from supervisor.channels.network.tally import Tally
@@ -39,7 +41,10 @@ class EgressWatch(Channel):
         self._tally = Tally()
         self._pause = _FIRST_SUMMARY
         self._timer: asyncio.TimerHandle | None = None
+        self._knocked: set[int] = set()  # ports of the task's loopback that were tried
+        self._looking: asyncio.Task[None] | None = None
         self._jobs: set[asyncio.Task[None]] = set()
+        self._records: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
         self._watch.setblocking(False)
@@ -60,35 +65,38 @@ class EgressWatch(Channel):
             # The task's own loopback, where a server of its own may just not be up yet: that
             # concerns nobody, unless the machine has a service there.
             if attempt.protocol == "tcp":
-                self._run(self._loopback(attempt))
+                self._knocked.add(attempt.port)
+                if self._looking is None or self._looking.done():
+                    self._looking = self._ask(self._look_at_loopback())
             return
         attempt = replace(attempt, name=self._names.name(attempt.address))
+        if self._told(attempt) and attempt.protocol == "tcp":
+            self._ask(self._outside(attempt))
+
+    def _told(self, attempt: Attempt) -> bool:
+        """Put it on record, now or in a summary; whether it is at a target to be asked about."""
         now = time.monotonic()
         tell, fresh = self._tally.add(attempt, now)
         if tell:
-            self._run(self._egress.refused(self._task, attempt))
+            self._record(attempt)
         else:
             self._summarise_later()
-        if fresh and attempt.protocol == "tcp" and not self._tally.scanning(now):
-            self._run(self._outside(attempt))
+        return fresh and not self._tally.scanning(now)
 
     async def _outside(self, attempt: Attempt) -> None:
         await asyncio.sleep(_SETTLE)
         if not self._tally.scanning(time.monotonic()):
             await self._doors.ask_outside(attempt)
 
-    async def _loopback(self, attempt: Attempt) -> None:
-        if not await self._doors.machine_serves(attempt.port):
-            return
-        tell, fresh = self._tally.add(
-            replace(attempt, address="127.0.0.1", name="localhost"), time.monotonic()
-        )
-        if tell:
-            await self._egress.refused(self._task, replace(attempt, name="localhost"))
-        else:
-            self._summarise_later()
-        if fresh:
-            await self._doors.ask_loopback(attempt.port)
+    async def _look_at_loopback(self) -> None:
+        """Of the ports tried on the task's loopback, those where the machine has a service."""
+        while self._knocked:
+            await asyncio.sleep(_SETTLE)  # whoever waits for a server tries again and again
+            serving = await asyncio.to_thread(listening_ports)
+            knocked, self._knocked = self._knocked, set()
+            for port in knocked & serving:
+                if self._told(Attempt("tcp", "127.0.0.1", port, "localhost")):
+                    self._ask(self._doors.ask_loopback(port))
 
     def _summarise_later(self) -> None:
         if self._timer is None:
@@ -98,31 +106,38 @@ class EgressWatch(Channel):
 
     def _summarise(self) -> None:
         self._timer = None
-        for attempt, times in self._summary():
-            self._run(self._egress.refused(self._task, attempt, times))
-
-    def _summary(self) -> list[tuple[Attempt, int]]:
         counters = self._watch.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, _STATISTICS.size)
         self._tally.lost(_STATISTICS.unpack(counters)[1])
-        return self._tally.summary()
+        for attempt, times in self._tally.summary():
+            self._record(attempt, times)
 
-    def _run(self, work: object) -> None:
-        assert asyncio.iscoroutine(work)
+    def _record(self, attempt: Attempt, times: int = 1) -> None:
+        self._keep(self._records, self._egress.refused(self._task, attempt, times))
+
+    def _ask(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return self._keep(self._jobs, work)
+
+    def _keep(
+        self, jobs: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]
+    ) -> asyncio.Task[None]:
         job = asyncio.get_running_loop().create_task(work)
-        self._jobs.add(job)
-        job.add_done_callback(self._jobs.discard)
+        jobs.add(job)
+        job.add_done_callback(jobs.discard)
+        return job
 
     def cut(self, lease: str = "") -> int:
         return 0  # it carries nothing
 
     async def close(self) -> None:
         """Put the last attempts on record, and stop."""
+        if self._watch.fileno() < 0:
+            return
         asyncio.get_running_loop().remove_reader(self._watch.fileno())
+        self._read()
         if self._timer is not None:
             self._timer.cancel()
-        self._read()
+        self._summarise()
         for job in set(self._jobs):
             job.cancel()
-        last = [self._egress.refused(self._task, *counted) for counted in self._summary()]
-        await asyncio.gather(*last)
+        await asyncio.gather(*self._records)
         self._watch.close()
