@@ -196,7 +196,7 @@ class Launcher:
         _check_overlay(task)
         if contained:
             models = network.loopback_ports(plan.model_hosts)
-            ports = network.sockets_of(models, (*self.loopback, *request.loopback))
+            ports = network.sockets_of(setting.tier, models, (*self.loopback, *request.loopback))
         entry = self.engine.book.add_task(task)
         entry.policy = policy.digest
         entry.pane = request.interactive
@@ -212,7 +212,7 @@ class Launcher:
                 containment=held.containment,
                 task_dir=str(task_dir),
                 tier=task.runtime.tier,
-                bwrap=self.probe.bwrap if contained else "",
+                bwrap=self.probe.bwrap,
                 listeners=tuple(ports),
                 ports=tuple(ports.values()),
                 pty=request.interactive,
@@ -346,14 +346,14 @@ class Launcher:
 
     def _exceptions(self, task: Task) -> str:
         """NO_PROXY of the task's tools."""
-        if task.runtime.tier is not Tier.A:
+        if not task.runtime.tier.contained:
             return ""
         return network.proxy_exceptions(self.allow_private())
 
     def _shell_prefix(self, task: Task, task_dir: Path, port: int) -> Callable[[str], str]:
         """What binds a shell to its call: short where the task cannot alter the file it names."""
         exceptions = self._exceptions(task)
-        if task.runtime.tier is not Tier.A:
+        if not task.runtime.tier.contained:
             return lambda handle: shell_prefix(handle, port, exceptions)
         file = task_dir / "bind"
         file.write_text(bind_script(port, exceptions))
@@ -441,8 +441,9 @@ class Launcher:
 
         async def finish(code: int) -> None:
             async with finishing:
-                await self.lifecycle.ended(task, code)
+                # First, so that whoever waits for the end finds the workspace as it was.
                 await asyncio.to_thread(self.containing.placeholders.release, task)
+                await self.lifecycle.ended(task, code)
                 if entry.task.overlay:
                     await self.reviews.keep(task)
                 for service in services:
@@ -467,6 +468,7 @@ class Launcher:
                 failure.set_exception(error)
 
         link = adoption.link
+        link.on_refused = refusals.add
         link.on_spawned = lambda root: self.engine.desk.spawn(serve(root))
         link.on_exited = lambda code: self.engine.desk.spawn(finish(code))
         link.on_lost = lambda: self.engine.desk.spawn(lost())
@@ -573,7 +575,7 @@ async def _kill(control: TaskControl) -> None:
 def _ports(contained: bool) -> dict[str, int]:
     """Ports of a task's listeners, by name."""
     if contained:
-        return network.sockets_of((), ())
+        return network.sockets_of(Tier.A, (), ())
     # Bound together so that they differ; the holder binds them again a moment later and
     # reports a clash, which ends the launch.
     with socket.socket() as first, socket.socket() as second:

@@ -65,6 +65,7 @@ class Recorder:
             parent=task.parent,
             executable=task.agent.executable,
             tier_detail=task.runtime.detail,
+            containment=task.runtime.containment,
             sandbox_profile=task.runtime.sandbox_profile,
             holes=list(task.runtime.holes),
             agent_sandbox=task.runtime.agent_sandbox,

@@ -57,6 +57,7 @@ class TaskView(Wire, frozen=True, kw_only=True):
     runtime: str  # "laptop"
     tier: str  # model.Tier value
     tier_detail: str = ""
+    containment: str = "off"  # "standard", "strict", "off"
     exposed: tuple[str, ...] = ()  # uncontained: what stays readable by the agent
     holes: tuple[str, ...] = ()  # ways out as good as root that are open to it
     agent_sandbox: str = ""  # what became of the agent's own; "" where it has none

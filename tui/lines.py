@@ -87,7 +87,8 @@ def tier(task: wire.TaskView, *, short: bool = False) -> Text:
     """The containment tier in words."""
     if task.tier == "uncontained":
         return Text(" uncontained ", f"bold {palette.INK} on {palette.AMBER}")
-    return Text(f"tier {task.tier}" + ("" if short else " contained"), palette.GREEN)
+    mode = "strict" if task.containment == "strict" else "" if short else "contained"
+    return Text(f"tier {task.tier} {mode}".rstrip(), palette.GREEN)
 
 
 def waiting(count: int) -> Text:

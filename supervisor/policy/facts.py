@@ -153,13 +153,10 @@ def context_of(
 def _guarded(effect: Effect, runtime: Runtime) -> bool:
     """Whether the container lets nobody change what this effect would change."""
     path = effect.resource
-    around = [each for each in runtime.guarded if _within(path, each)]
-    if around:
-        return not any(
-            len(each) > len(max(around, key=len))
-            for each in runtime.writable
-            if _within(path, each)
-        )
+    guarded = [len(each) for each in runtime.guarded if _within(path, each)]
+    if guarded:
+        writable = [len(each) for each in runtime.writable if _within(path, each)]
+        return max(guarded) >= max(writable, default=0)
     # Nothing of it goes while something in it has to stay.
     return effect.verb is Verb.DELETE and any(_within(each, path) for each in runtime.guarded)
 

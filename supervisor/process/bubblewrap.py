@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from supervisor.ports import Containment, SpawnRequest
+from supervisor.ports import SpawnRequest
 from supervisor.process.containment import NOTICE, NOTICE_FILE, anchors, check_workspace, within
 from supervisor.process.staging import skeleton
 

@@ -141,6 +141,7 @@ class IdentityPage(Page):
             ("user", Text(one_line(task.user))),
             ("agent", Text(f"{one_line(task.agent)}  profile {one_line(task.profile)}")),
             ("runtime", Text(one_line(task.runtime) + "  ").append_text(tier(task))),
+            ("containment", Text(one_line(task.containment))),
             ("evidence", visible(task.tier_detail, palette.MUTED)),
             ("task", Text(f"{one_line(task.id)}  epoch {task.epoch}")),
             ("purpose", visible(task.purpose or "none given")),
