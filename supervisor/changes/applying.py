@@ -10,18 +10,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
-import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from supervisor.changes.change import Change, Type
-from supervisor.changes.comparing import Layers, open_plain
+from supervisor.changes.comparing import Layers
 from supervisor.process import linux
-
-_ORDINARY = 0o777  # neither setuid nor setgid nor sticky is carried over
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
-_STRAIGHT = linux.RESOLVE_BENEATH | linux.RESOLVE_NO_SYMLINKS | linux.RESOLVE_NO_MAGICLINKS
+from supervisor.safefiles import DIRECTORY, ORDINARY, STRAIGHT, copy, open_plain, parts, scratch
 
 
 def apply(layers: Layers, changes: Sequence[Change]) -> None:
@@ -33,7 +28,7 @@ def apply(layers: Layers, changes: Sequence[Change]) -> None:
     Raises:
         OSError: one could not be applied; those before it are, and differ no more.
     """
-    real = os.open(layers.lower, _DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    real = os.open(layers.lower, DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         for change in sorted(changes, key=lambda c: c.path.split("/")):
             _one(real, layers, change)
@@ -58,11 +53,14 @@ def _one(real: int, layers: Layers, change: Change) -> None:
         if change.after is Type.DIRECTORY:
             _put_directory(parent, name, change)
         elif change.after is Type.LINK:
-            with _scratch(parent, name, new=change.before is Type.NONE) as scratch:
-                os.symlink(change.target, scratch, dir_fd=parent)
+            with scratch(parent, name, new=change.before is Type.NONE) as made:
+                os.symlink(change.target, made, dir_fd=parent)
         elif change.after is Type.FILE:
-            with _scratch(parent, name, new=change.before is Type.NONE) as scratch:
-                _copy(upper, parent, scratch, change.mode)
+            with (
+                open_plain(upper) as source,
+                scratch(parent, name, new=change.before is Type.NONE) as made,
+            ):
+                copy(source, parent, made, change.mode)
     finally:
         os.close(parent)
 
@@ -71,13 +69,13 @@ def _parent(real: int, upper: str, path: str) -> int:
     """The directory at `path`, made where it is missing, with the modes it has in the layer."""
     at = os.dup(real)
     seen = upper
-    for part in filter(None, path.split("/")):
+    for part in parts(path):
         seen = os.path.join(seen, part)
         try:
-            below = linux.openat2(at, part, _DIRECTORY, _STRAIGHT)
+            below = linux.openat2(at, part, DIRECTORY, STRAIGHT)
         except FileNotFoundError:
-            os.mkdir(part, stat.S_IMODE(os.lstat(seen).st_mode) & _ORDINARY, dir_fd=at)
-            below = linux.openat2(at, part, _DIRECTORY, _STRAIGHT)
+            os.mkdir(part, stat.S_IMODE(os.lstat(seen).st_mode) & ORDINARY, dir_fd=at)
+            below = linux.openat2(at, part, DIRECTORY, STRAIGHT)
         finally:
             os.close(at)
         at = below
@@ -95,7 +93,7 @@ def _check_unchanged(parent: int, name: str, began: int) -> None:
 def _remove(parent: int, name: str, began: int) -> None:
     _check_unchanged(parent, name, began)
     try:
-        inner = linux.openat2(parent, name, _DIRECTORY, _STRAIGHT)
+        inner = linux.openat2(parent, name, DIRECTORY, STRAIGHT)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -114,34 +112,8 @@ def _remove(parent: int, name: str, began: int) -> None:
 def _put_directory(parent: int, name: str, change: Change) -> None:
     with contextlib.suppress(FileExistsError):
         os.mkdir(name, 0o700, dir_fd=parent)
-    made = linux.openat2(parent, name, _DIRECTORY, _STRAIGHT)
+    made = linux.openat2(parent, name, DIRECTORY, STRAIGHT)
     try:
-        os.fchmod(made, change.mode & _ORDINARY)
+        os.fchmod(made, change.mode & ORDINARY)
     finally:
         os.close(made)
-
-
-@contextlib.contextmanager
-def _scratch(parent: int, name: str, *, new: bool) -> Iterator[str]:
-    """A name to make something under, which is then `name`; a `new` one takes nobody's place."""
-    scratch = f".taskpass.{secrets.token_hex(8)}"
-    try:
-        yield scratch
-        if new:
-            os.link(scratch, name, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
-        else:
-            os.rename(scratch, name, src_dir_fd=parent, dst_dir_fd=parent)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(scratch, dir_fd=parent)
-
-
-def _copy(upper: str, parent: int, scratch: str, mode: int) -> None:
-    with open_plain(upper) as source:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(scratch, flags, 0o600, dir_fd=parent), "wb") as target:
-            shutil.copyfileobj(source, target, 1 << 20)
-            os.fchmod(target.fileno(), mode & _ORDINARY)
-            info = os.fstat(source.fileno())
-            target.flush()
-            os.utime(target.fileno(), ns=(info.st_atime_ns, info.st_mtime_ns))

@@ -8,15 +8,14 @@ the same: none is followed.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO
 
 from supervisor.changes.change import Change, Type, risk_of
+from supervisor.safefiles import open_plain
 
 _OPAQUE = "user.overlay.opaque"
 _CHUNK = 1 << 20
@@ -157,16 +156,6 @@ def _look(path: str) -> os.stat_result | None:
         return os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
-
-
-def open_plain(path: str) -> IO[bytes]:
-    """A file that is none but a regular one, to read. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    file = os.fdopen(descriptor, "rb", buffering=0)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "not a regular file", path)
-    return file
 
 
 def _same_content(one: str, other: str) -> bool:

@@ -19,10 +19,11 @@ import msgspec
 
 from supervisor.changes.applying import apply
 from supervisor.changes.change import Change, Kind, Type, digest_lines
-from supervisor.changes.comparing import Layers, compare, open_plain
+from supervisor.changes.comparing import Layers, compare
 from supervisor.changes.diffs import MOST, unified
 from supervisor.errors import Denied, NotFound, TaskpassError, UsageError
 from supervisor.paths import private_dir
+from supervisor.safefiles import open_plain
 
 _BASE, _KEPT, _UPPER, _WORK = "base.json", "kept", "upper", "work"
 
