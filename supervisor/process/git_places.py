@@ -49,7 +49,8 @@ def git_places(workspace: str, home: str) -> GitPlaces:
         if found is None:
             return GitPlaces(files=tuple(files))
         directory, common = found
-        outside = (common,) if directory.startswith(common + "/") else (common, directory)
+        apart = directory != common and not directory.startswith(common + "/")
+        outside = (common, directory) if apart else (common,)
     else:
         return GitPlaces()
     repositories = [common, *_modules(common)]

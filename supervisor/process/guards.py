@@ -96,10 +96,10 @@ def guards(workspace: str, cwd: str, home: str, writable: Iterable[str], *, stri
     loose: list[str] = []
     for name, always in wanted.items():
         real = os.path.realpath(name)
-        if not any(within(real, root) for root in roots):
-            continue
         if real != name and within(name, workspace):
             loose.append(name)
+        if not any(within(real, root) for root in roots):
+            continue
         if not os.path.lexists(real):
             if not always:
                 continue
