@@ -48,7 +48,7 @@ from supervisor.keeping import Keeper
 from supervisor.launch import Launcher
 from supervisor.ledger.store import SqliteLedger
 from supervisor.lifecycle import Lifecycle
-from supervisor.model import new_id
+from supervisor.model import Tier, new_id
 from supervisor.paths import Paths, private_dir, user_paths
 from supervisor.policy.in_force import Policies
 from supervisor.process.placeholders import Placeholders
@@ -244,7 +244,7 @@ def _launcher(
     session: str,
 ) -> Launcher:
     authority = CertificateAuthority(load_key(paths.state))
-    found = probe()
+    found = probe(best=Tier(config.tier or Tier.A))
 
     def allow_private() -> frozenset[str]:
         specs = engine.vault.specs()

@@ -15,7 +15,7 @@ from supervisor import wire
 from supervisor.errors import DaemonUnavailable, LaunchFailed, TaskpassError, of_code
 from supervisor.identity.attest_linux import peer_process
 from supervisor.model import Process
-from supervisor.ports import TaskControl
+from supervisor.ports import Attempt, TaskControl
 
 _MAX_DESCRIPTORS = 64
 _decoder = msgspec.msgpack.Decoder(wire.FromHolder)
@@ -44,6 +44,7 @@ class HolderLink(TaskControl):
         self.on_spawned: Callable[[Process], None] = lambda process: None
         self.on_failed: Callable[[TaskpassError], None] = lambda error: None
         self.on_exited: Callable[[int], None] = lambda code: None
+        self.on_refused: Callable[[Attempt], object] = lambda attempt: None
         self.on_lost: Callable[[], None] = lambda: None
 
     @classmethod
@@ -109,6 +110,8 @@ class HolderLink(TaskControl):
                 self.on_failed(of_code(message.code)(message.message))
             case wire.Exited():
                 self.on_exited(message.code)
+            case wire.Refused():
+                self.on_refused(Attempt(message.protocol, message.address, message.port))
             case wire.Killed():
                 if self._killed and not self._killed.done():
                     self._killed.set_result(message.left)

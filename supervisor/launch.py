@@ -31,6 +31,7 @@ from supervisor.channels.http.environment import (
     sourced,
 )
 from supervisor.channels.http.proxy import HttpProxyChannel
+from supervisor.channels.network.reports import Reports
 from supervisor.containing import Containing, Setting
 from supervisor.core import Engine, agent_handle
 from supervisor.desk import TaskRuntime
@@ -212,7 +213,7 @@ class Launcher:
                 containment=held.containment,
                 task_dir=str(task_dir),
                 tier=task.runtime.tier,
-                bwrap=self.probe.bwrap,
+                bwrap=self.probe.bwrap if setting.tier is Tier.A else "",
                 listeners=tuple(ports),
                 ports=tuple(ports.values()),
                 pty=request.interactive,
@@ -427,7 +428,8 @@ class Launcher:
             model_hosts=frozenset(saved.model_hosts),
             watch=watch,
         )
-        services: list[Channel | HookIntake] = [*channels, intake]
+        refusals = Reports(task, self.engine.egress)
+        services: list[Channel | HookIntake] = [*channels, refusals, intake]
         failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         async def serve(root: Process) -> None:

@@ -13,6 +13,7 @@ from supervisor.channels.network.names import Names
 from supervisor.channels.network.watch import EgressWatch
 from supervisor.channels.relay import LoopbackRelay
 from supervisor.loopback import HOOK_PORT, HOSTS, NAME_PORT, PROXY_PORT
+from supervisor.model import Tier
 from supervisor.ports import Authorize, Channel, ConnectionOwner, Egress
 
 _WEB = {80: False, 443: True}  # port → whether it speaks TLS
@@ -21,8 +22,10 @@ _SPARES = 8  # doors that may be opened while a task runs
 _LOOPBACK_NAMES = "localhost,127.0.0.1,::1"
 
 
-def sockets_of(model_ports: Iterable[int], listed: Iterable[int]) -> dict[str, int]:
+def sockets_of(tier: Tier, model_ports: Iterable[int], listed: Iterable[int]) -> dict[str, int]:
     """Name and port of every socket of a contained task (`supervisor.process.netns`).
+
+    In tier B the ports are what the task dials; the gate knows where the sockets really are.
 
     Args:
         model_ports: of the machine's loopback, where the agent's model is.
@@ -32,6 +35,8 @@ def sockets_of(model_ports: Iterable[int], listed: Iterable[int]) -> dict[str, i
     wanted = {"proxy": PROXY_PORT, "hooks": HOOK_PORT}
     wanted |= {f"relay:{port}": port for port in sorted(models)}
     wanted |= {f"listed:{port}": port for port in sorted(set(listed) - models)}
+    if tier is Tier.B:
+        return wanted
     wanted |= {"dns-udp": NAME_PORT, "dns-tcp": NAME_PORT, "watch": 0}
     taken = set(wanted.values())
     wanted |= {f"direct:{port}": port for port in (_SSH_PORT, *_WEB) if port not in taken}
@@ -54,10 +59,14 @@ def serving(
         by_kind.setdefault(name.partition(":")[0], {})[name] = made
     for name, made in by_kind.get("relay", {}).items():
         channels.append(LoopbackRelay(task, made, _port(name), authorize, owner))
-    if "watch" not in sockets:  # not in a network of its own
-        return channels
     names = Names(task)
     doors_at = dict(by_kind.get("listed", {}))
+    if "watch" not in sockets:  # not in a network of its own
+        if doors_at:
+            channels.append(
+                Doors(task, authorize, egress, owner, names, doors_at, (), allow_private)
+            )
+        return channels
     for name, made in by_kind.get("direct", {}).items():
         if _port(name) in _WEB:
             proxy.serve_direct(

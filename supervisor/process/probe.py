@@ -1,4 +1,4 @@
-"""What containment this machine allows, found by doing it: a container started as a task's is.
+"""What containment this machine allows, found by doing it: a task of each tier is started.
 
 Kernels, distributions and container hosts forbid user namespaces, /proc mounts or filters in many
 ways; none of them can be told from a version number.
@@ -18,8 +18,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from supervisor.errors import LaunchFailed, TaskpassError
+from supervisor.loopback import PROXY_PORT
 from supervisor.model import Tier
-from supervisor.ports import Containment, SpawnRequest
+from supervisor.ports import Containment, Mount, SpawnRequest
+from supervisor.process import landlock
+from supervisor.process.gate import Gate
 from supervisor.process.launch import launch
 
 _PATIENCE = 10.0  # seconds a probe may take on a loaded machine
@@ -48,23 +51,40 @@ class Probe:
 
 
 @lru_cache(maxsize=8)
-def probe(candidates: tuple[str, ...] = ()) -> Probe:
-    """The best tier to be had here. Cached for the life of the process.
+def probe(candidates: tuple[str, ...] = (), best: Tier = Tier.A) -> Probe:
+    """The best tier to be had here, but none above `best`. Cached for the life of the process.
 
     `candidates`: paths of bubblewrap to try besides the one on PATH.
     """
-    found = [path for path in (shutil.which("bwrap"), *candidates) if path]
     if not sys.platform.startswith("linux"):
         return Probe(Tier.UNCONTAINED, "containment needs Linux", "")
+    if best is Tier.UNCONTAINED:
+        return Probe(best, "config.toml asks for no containment", "")
+    why_not_a = "config.toml asks for no better tier"
+    if best is Tier.A:
+        bwrap, why_not_a = _working_bwrap(candidates)
+        if bwrap:
+            return Probe(Tier.A, "bubblewrap, own network, system-call filter", bwrap)
+    why_not_b = _try_apart("")
+    if why_not_b:
+        return Probe(Tier.UNCONTAINED, f"{why_not_a}; {why_not_b}", "")
+    limits = "" if landlock.controls_signals() else "; signals to your other programs are not held"
+    return Probe(Tier.B, f"Landlock, gate on connections{limits}; not A: {why_not_a}", "")
+
+
+def _working_bwrap(candidates: tuple[str, ...]) -> tuple[str, str]:
+    """(path of a bubblewrap that works, "" for none, why the last one does not)."""
     reason = "bubblewrap is not installed"
-    for path in found:
+    for path in (shutil.which("bwrap"), *candidates):
+        if path is None:
+            continue
         if not os.access(path, os.X_OK):
             reason = f"{path} is not an executable file"
             continue
         reason = _try_apart(path)
         if not reason:
-            return Probe(Tier.A, "bubblewrap, own network, system-call filter", path)
-    return Probe(Tier.UNCONTAINED, reason, "")
+            return path, ""
+    return "", reason
 
 
 def exposed(home: str) -> tuple[str, ...]:
@@ -73,7 +93,9 @@ def exposed(home: str) -> tuple[str, ...]:
 
 
 def _try_apart(bwrap: str) -> str:
-    """Try in a process of its own: the caller may have threads, which do not survive a fork."""
+    """`try_container`, or `try_gated` for "", in a process of its own: the caller may have threads,
+    which do not survive a fork.
+    """
     command = [sys.executable, "-I", "-m", __name__, bwrap]
     try:
         done = subprocess.run(
@@ -88,28 +110,55 @@ def _try_apart(bwrap: str) -> str:
 
 def try_container(bwrap: str) -> str:
     """Start and end one container with a task's namespaces, mounts and filter; "" when it works."""
+    try:
+        code = _try(Tier.A, ("/bin/true",), bwrap=bwrap)
+    except TaskpassError as error:
+        return _reason(error.message)
+    return "" if code == 0 else f"a program in the container ended with {code}"
+
+
+# Reaches its proxy and serves others, as programs of a task do: both by way of the gate.
+_CLIENT = f"""
+import socket
+socket.create_connection(("127.0.0.1", {PROXY_PORT}), 5).close()
+with socket.socket() as server:
+    server.bind(("", 0))
+    server.listen()
+    socket.create_connection(("127.0.0.1", server.getsockname()[1]), 5).close()
+"""
+
+
+def try_gated() -> str:
+    """Start and end one program as tier B holds it; "" when it works."""
+    prefixes = tuple(Mount(os.path.realpath(path)) for path in (sys.prefix, sys.base_prefix))
+    python = os.path.realpath(sys.executable)
+    try:
+        code = _try(Tier.B, (python, "-I", "-S", "-c", _CLIENT), mounts=prefixes)
+    except TaskpassError as error:
+        return error.message
+    return "" if code == 0 else "a program behind Landlock and the gate cannot connect or serve"
+
+
+def _try(tier: Tier, argv: tuple[str, ...], bwrap: str = "", mounts: tuple[Mount, ...] = ()) -> int:
+    """The exit code of one program in this tier, in an empty workspace."""
     with tempfile.TemporaryDirectory(prefix="taskpass-probe-") as base:
         workspace, task_dir = os.path.join(base, "workspace"), os.path.join(base, "task")
         os.mkdir(workspace)
         os.mkdir(task_dir)
         request = SpawnRequest(
             task="t-probe",
-            argv=("/bin/true",),
+            argv=argv,
             env={},
             cwd=workspace,
-            containment=Containment("standard", workspace),
+            containment=Containment("standard", workspace, mounts),
             task_dir=task_dir,
-            tier=Tier.A,
+            tier=tier,
             bwrap=bwrap,
             listeners=("proxy",),
-            ports=(0,),
+            ports=(PROXY_PORT,),
             pty=False,
         )
-        try:
-            code = _run(request)
-        except TaskpassError as error:
-            return _reason(error.message)
-    return "" if code == 0 else f"a program in the container ended with {code}"
+        return _run(request)
 
 
 def _run(request: SpawnRequest) -> int:
@@ -119,6 +168,8 @@ def _run(request: SpawnRequest) -> int:
     try:
         launcher.start(null, null, null)
         launcher.announced()
+        if launcher.gate >= 0:
+            Gate.of(request, launcher.gate, launcher.ports, lambda attempt: None).start()
         launcher.release()
         error = launcher.outcome()
         if error is not None:
@@ -149,7 +200,7 @@ def _read(path: Path) -> str:
 
 def _main(arguments: Sequence[str]) -> int:
     signal.alarm(int(_PATIENCE))  # whatever hangs, hangs for so long
-    reason = try_container(arguments[0])
+    reason = try_container(arguments[0]) if arguments[0] else try_gated()
     print(reason)
     return 1 if reason else 0
 

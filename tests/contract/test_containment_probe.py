@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,8 +28,48 @@ def test_working_bubblewrap_is_tier_a(bwrap: str) -> None:
 def test_missing_bubblewrap_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     found = probe()
-    assert (found.tier, found.bwrap) == (Tier.UNCONTAINED, "")
-    assert found.detail == "bubblewrap is not installed"
+    assert (found.tier, found.bwrap) == (Tier.B, "")
+    assert found.detail.endswith("not A: bubblewrap is not installed")
+
+
+@pytest.mark.parametrize("best", [Tier.B, Tier.UNCONTAINED])
+def test_a_tier_can_be_lowered(bwrap: str, best: Tier) -> None:
+    found = probe((bwrap,), best=best)
+    assert (found.tier, found.bwrap) == (best, "")
+    assert "config.toml asks for no" in found.detail
+
+
+def test_without_landlock_nothing_contains_and_both_reasons_are_told(tmp_path: Path) -> None:
+    """In a process of its own, whose filter takes the system calls of Landlock away."""
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_LANDLOCK],
+        env={"PATH": "/nowhere"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    tier, detail = done.stdout.strip().split(" ", 1)
+    assert tier == "uncontained"
+    assert detail.startswith("bubblewrap is not installed; ")
+    assert "landlock: not available" in detail
+
+
+_WITHOUT_LANDLOCK = """
+import ctypes, struct
+from supervisor.process import linux
+from supervisor.process.probe import probe
+deny = [(0x20, 0, 0, 0), (0x35, 0, 2, 444), (0x35, 1, 0, 447), (6, 0, 0, 0x50000 | 38),
+        (6, 0, 0, 0x7FFF0000)]
+program = b"".join(struct.pack("=HBBI", *step) for step in deny)
+class Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_char_p)]
+linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(22, 2, ctypes.byref(Program(len(deny), program)), 0, 0) == 0
+found = probe()
+print(found.tier, found.detail)
+"""
 
 
 def test_candidate_is_used_where_path_has_none(bwrap: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,7 @@ class _Door:
     listener: socket.socket
     loopback: bool  # to the machine's loopback; else to the host that was dialled
     listed: bool = True  # the person named it beforehand
+    port: int = 0  # where it leads, 0: to the port at which it was reached
     server: asyncio.Server | None = None
 
 
@@ -96,7 +97,8 @@ class Doors(Channel):
 
     async def serve(self) -> None:
         for name, listener in self.listeners.items():
-            await self._open(listener, _Door(listener, loopback=name.startswith("listed:")))
+            kind, _, port = name.partition(":")
+            await self._open(listener, _Door(listener, kind == "listed", port=int(port)))
         for spare in self.spares:
             if spare.getsockname()[1]:
                 # An earlier supervisor's door: what was approved then is void.
@@ -179,7 +181,7 @@ class Doors(Channel):
     async def _carry(self, client: _End, door: _Door) -> None:
         upstream: _End | None = None
         try:
-            address, port = client.sockname
+            address, port = client.sockname[0], door.port or client.sockname[1]
             ancestry = self._attest(client)
             handle = self.egress.handle_of(self.task, ancestry)
             host = "localhost" if door.loopback else self.names.name(address) or address
