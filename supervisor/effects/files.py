@@ -79,13 +79,19 @@ def _temporary(real: str, verb: Verb) -> bool:
 
 def _named(path: str, place: Place) -> dict[str, str | bool]:
     folded = path.casefold()
-    at_home = within(path, place.home) and not within(path, place.workspace)
-    below = folded[len(place.home.casefold().rstrip("/")) :] if at_home else ""
     return {
         "name": folded.rpartition("/")[2],
         "folded": folded,
-        "label": label_of(folded, below),
+        "label": label_at(path, place),
     }
+
+
+def label_at(path: str, place: Place) -> str:
+    """The class of the file at a real path (`labels.toml`), "" for an ordinary one."""
+    folded = path.casefold()
+    at_home = within(path, place.home) and not within(path, place.workspace)
+    below = folded[len(place.home.casefold().rstrip("/")) :] if at_home else ""
+    return label_of(folded, below)
 
 
 def within(path: str, directory: str) -> bool:

@@ -25,6 +25,7 @@ class Word:
     glob: bool = False  # contains an unquoted * ? [
     quoted: bool = False
     begins: str = ""  # of a word that is not exact: the text that it begins with in any case
+    deep: bool = False  # its wildcards also stand for names in directories below
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Reading:
     followed: set[tuple[str, ...]] = field(default_factory=set)  # files whose text was judged
     written: set[str] = field(default_factory=set)  # real paths that hold something new by now
     looks: Looks = field(default_factory=Looks)
+    searches: int = 8_000  # entries that searches through directories may still look at
     matched: dict[tuple[str, ...], tuple[Effect, ...]] = field(default_factory=dict)  # by pattern
 
     def add(self, *effects: Effect) -> None:

@@ -1,4 +1,4 @@
-"""Readers of the small programs that copy, link, rename and search files."""
+"""Readers of the small programs that copy, link and rename files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from supervisor.effects.reading import Word
 
 _MAX_ENTRIES = 64
 _MODE = re.compile(r"[0-7]{1,5}|[-+=][0-7]+|[ugoa]*[-+=][ugorwxXstlST]*(?:,.*)?")
-_PATTERN_OPTIONS = ("-e", "--regexp", "-f", "--file")
 _HEADER = re.compile(r"^(?:\+\+\+|---|\*\*\*|Index:|rename to|copy to) ([^\t\n]+)", re.MULTILINE)
 _ED = re.compile(r"^\d+(?:,\d+)?[acdi]$", re.MULTILINE)
 _MAX_HEADERS = 400
@@ -262,16 +261,3 @@ def patched_names(text: str, strip: int | None) -> list[str]:
         parts = name.split("/")
         names["/".join(parts[strip:]) if strip is not None else parts[-1]] = None
     return [name for name in names if name]
-
-
-@reader
-def pattern_first(invocation: Invocation, words: Sequence[Word]) -> None:
-    """`grep`: the first operand is a pattern unless an option gives one."""
-    given = take(invocation, words)
-    apply_options(invocation, given)
-    files = given.operands if given.has(*_PATTERN_OPTIONS) else given.operands[1:]
-    for word in files:
-        if word.text != "-":
-            invocation.read(word)
-    if not files and (given.has(*_RECURSIVE) or invocation.program == "rgrep"):
-        invocation.read(Word("."))

@@ -11,13 +11,16 @@ from supervisor.effects.content import content_of
 from supervisor.effects.files import file_effects, within
 from supervisor.effects.http import http_effect
 from supervisor.effects.knowledge import Table
-from supervisor.effects.looking import matches
+from supervisor.effects.looking import Looks, matches
 from supervisor.effects.programs.options import Given
 from supervisor.effects.programs.shapes import install_effect, operate_effect
 from supervisor.effects.reading import Reading, Shell, Where, Word
+from supervisor.effects.searching import Wanted, named, secrets_below
 from supervisor.model import Effect, Verb
 
 _MAX_MATCHES = 64
+_MAX_SEARCHED = 1_000  # entries of directories for one search
+_MAX_SECRETS = 16
 _MAX_DEPTH = 40
 _MAX_FOLLOWED = 24
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./~-]+")
@@ -79,6 +82,20 @@ class Invocation:
 
     def read(self, word: Word) -> bool:
         return self.file(Verb.READ, word)
+
+    def search(self, word: Word, wanted: Wanted, *, follow: bool = False) -> None:
+        """It goes through all `wanted` files below `word`; what `read` tells of it stands."""
+        where = self.where
+        if where.elsewhere or not word.exact or not (where.cwd or word.text.startswith("/")):
+            return
+        root = os.path.join(where.cwd, word.text)
+        roots = matches(root, self.reading.looks, _MAX_MATCHES) if word.glob else (root,)
+        for path in roots:
+            found = search_effects(path, wanted, where, self.reading, follow=follow)
+            if found is None:
+                self.opaque("searches through more files than are seen")
+                return
+            self.add(*found)
 
     def write(self, word: Word, text: str | None = None) -> bool:
         """`text`: all that comes into the file, where that can be told."""
@@ -287,6 +304,9 @@ def _existing_effects(
     found = file_effects(verb, text, cwd, where.place)
     if word.glob:
         found += _matched_effects(verb, text, cwd, where, reading)
+    if word.deep and verb is Verb.READ:
+        root, name = os.path.split(os.path.join(cwd, text))
+        found += search_effects(root, named(name), where, reading) or ()
     if reading.links:
         for path in through_links(os.path.normpath(os.path.join(cwd, text)), reading.links):
             found += file_effects(verb, path, cwd, where.place)
@@ -307,6 +327,22 @@ def _matched_effects(
     if reading.looks.spent and not spent:
         reading.add(run_effect([Word("shell")], why="the command names more files than are seen"))
     reading.matched[key] = found
+    return found
+
+
+def search_effects(
+    root: str, wanted: Wanted, where: Where, reading: Reading, *, follow: bool = False
+) -> tuple[Effect, ...] | None:
+    """What a search through `root` reads besides it: secret files below. None: too much to see."""
+    if reading.searches <= 0:
+        return None
+    if not os.path.isdir(root):
+        return ()
+    looks = Looks(min(_MAX_SEARCHED, reading.searches), _MAX_SECRETS)
+    found: tuple[Effect, ...] = ()
+    for path in secrets_below(os.path.realpath(root), where.place, looks, wanted, follow=follow):
+        found += file_effects(Verb.READ, path, where.cwd or "/", where.place)
+    reading.searches -= _MAX_SEARCHED - looks.entries
     return found
 
 

@@ -172,6 +172,7 @@ def put(word: Word, mark: str, item: Word) -> Word:
         glob=word.glob or item.glob,
         quoted=word.quoted,
         begins=begins,
+        deep=item.deep,
     )
 
 
@@ -216,6 +217,10 @@ _KINDS = _set(
 )
 _PICKS = _set("-empty -nouser -nogroup -sparse")
 _ALTERNATIVE = _set("-o -or ,")
+# With these alone it finds all that is called so.
+_EVERYWHERE = (
+    _RUNS | _NAMES | _set("-type -print -print0 -printf -depth -xdev -mount -o -or -a ( )")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,13 +326,14 @@ def _found(roots: Sequence[Word], predicates: Sequence[Predicate]) -> list[Word]
             alternatives[-1] = True
     if negated or not all(alternatives):
         names = [Word("*")]
-    return [below(root, name) for root in roots for name in names]
+    deep = all(predicate.name in _EVERYWHERE for predicate in predicates)
+    return [below(root, name, deep=deep) for root in roots for name in names]
 
 
-def below(root: Word, name: Word) -> Word:
+def below(root: Word, name: Word, *, deep: bool = False) -> Word:
     """A file called `name` somewhere below `root`."""
     text = f"{root.text.rstrip('/')}/{name.text}"
-    return Word(text, root.exact and name.exact, glob=True, begins=root.begins)
+    return Word(text, root.exact and name.exact, glob=True, begins=root.begins, deep=deep)
 
 
 def _run_on(
