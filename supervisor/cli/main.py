@@ -20,6 +20,7 @@ usage: taskpass [command] [options]
   taskpass verify              check that the history has not been altered
   taskpass credential …        add, list, remove what tasks may be lent
   taskpass policy …            check, explain, try, back-test and import rules
+  taskpass doctor              what holds on this machine, and what does not
   taskpass stop                end the supervisor
 
 `taskpass COMMAND --help` tells more.
@@ -39,6 +40,7 @@ _COMMANDS = {
     "changes": "changes",
     "credential": "credential",
     "policy": "policy",
+    "doctor": "doctor",
     "stop": "tasks",
 }
 

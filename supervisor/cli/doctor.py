@@ -1,0 +1,80 @@
+"""`taskpass doctor`: one screen about what holds here. Starts no supervisor, changes nothing."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib.metadata import version
+
+from profiles import all_profiles
+from profiles.manifest import Manifest, older
+from supervisor import places
+from supervisor.doctor import install, machine
+from supervisor.doctor.report import Finding, as_json, as_text, healthy
+from supervisor.ports import Profile
+from supervisor.process import cgroup
+from supervisor.process.probe import exposed, probe
+from supervisor.process.root_equivalents import account_now, found
+
+
+def main(command: str, words: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog=f"taskpass {command}", description="What holds on this machine, and what does not."
+    )
+    parser.add_argument("--json", action="store_true", help="machine-readable")
+    parser.add_argument(
+        "--sudo",
+        action="store_true",
+        help="also ask sudo what it would run without a password (sudo may log that)",
+    )
+    options = parser.parse_args(words)
+    findings = _findings(ask_sudo=options.sudo)
+    if options.json:
+        import msgspec
+
+        sys.stdout.buffer.write(msgspec.json.encode(as_json(findings)) + b"\n")
+    else:
+        print(as_text(findings), end="")
+    return 0 if healthy(findings) else 1
+
+
+def _findings(*, ask_sudo: bool) -> list[Finding]:
+    account = account_now(os.environ)
+    probed = probe()
+    return [
+        *machine.containment(probed),
+        *machine.exposure(probed.tier, exposed(os.path.expanduser("~"))),
+        *machine.holes(probed.tier, found(account)),
+        *([machine.sudo(account, os.environ)] if ask_sudo else []),
+        machine.limits(cgroup.delegation()),
+        *_agents(),
+        *install.vault(places.state()),
+        install.configuration(places.config()),
+        install.supervisor(version("taskpass")),
+        machine.disk(places.state()),
+        *install.terminal(os.environ, _size()),
+    ]
+
+
+def _agents() -> list[Finding]:
+    path = os.environ.get("PATH", os.defpath)
+    findings = []
+    for profile in all_profiles():
+        known = getattr(profile, "manifest", None)
+        if isinstance(known, Manifest) and known.status == "supported" and known.tested:
+            findings.append(_agent(profile, known, path))
+    return findings
+
+
+def _agent(profile: Profile, known: Manifest, path: str) -> Finding:
+    program = install.which(known.programs, path)
+    found_version = profile.version(program) if program else ""
+    return install.agent(known, program, found_version, older(found_version, known.minimum))
+
+
+def _size() -> tuple[int, int] | None:
+    if not sys.stdout.isatty():
+        return None
+    size = os.get_terminal_size(sys.stdout.fileno())
+    return size.columns, size.lines

@@ -1,0 +1,148 @@
+"""What is installed and running: agents, the supervisor, the vault, the terminal."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from supervisor import places, proof
+from supervisor.cli import exchange
+from supervisor.config import load_user_config
+from supervisor.doctor.report import Finding, State
+from supervisor.errors import TaskpassError
+from supervisor.vault import specs as spec_file
+from supervisor.vault.backend import FILE_KEY
+from supervisor.vault.system_keyring import find_keyring
+from supervisor.wire import PROTOCOL
+
+_PATIENCE = 5.0  # seconds for a supervisor to say hello
+
+
+class Known(Protocol):
+    """What is known of an agent: `profiles.manifest.Manifest`."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def programs(self) -> tuple[str, ...]: ...
+    @property
+    def tested(self) -> tuple[str, ...]: ...
+    @property
+    def minimum(self) -> str: ...
+
+
+def agent(known: Known, program: str, version: str, outdated: bool) -> Finding:
+    """One agent. `program`: its path, "" where it is not installed; `version`: "" unknown."""
+    if not program:
+        return Finding("agents", State.NOTE, f"{known.title} is not installed")
+    what = f"{known.title} {version or 'of unknown version'} ({program})"
+    if outdated:
+        step = f"update it to {known.minimum} or later"
+        return Finding("agents", State.PROBLEM, f"{what} cannot be supervised", step)
+    if version in known.tested:
+        return Finding("agents", State.OK, what)
+    tested = ", ".join(known.tested)
+    return Finding("agents", State.NOTE, f"{what}; tested with {tested}")
+
+
+def which(programs: Sequence[str], path: str) -> str:
+    """The first of these programs that is installed, by its real path; "" for none."""
+    found = (shutil.which(name, path=path) for name in programs)
+    return next((os.path.realpath(each) for each in found if each), "")
+
+
+def vault(state: str) -> list[Finding]:
+    """Where a new secret would be kept, and which of the old ones lie beside their key."""
+    keyring = find_keyring(Path(state))
+    if keyring is not None:
+        findings = [Finding("vault", State.OK, "secrets are kept in the system keyring")]
+    else:
+        findings = [
+            Finding(
+                "vault",
+                State.NOTE,
+                "no system keyring answers: secrets are kept in an encrypted file, its key "
+                "beside it",
+                "log in to a desktop with a keyring, or keep the disk encrypted",
+            )
+        ]
+    try:
+        kept = spec_file.load(Path(state, "credentials.toml")).values()
+    except TaskpassError as error:
+        return [*findings, Finding("vault", State.PROBLEM, error.message, error.hint)]
+    weak = [spec.name for spec in kept if spec.protection == FILE_KEY]
+    if weak and keyring is not None:
+        step = "add them again, to move them into the keyring"
+        what = f"not in the keyring: {', '.join(weak)}"
+        findings.append(Finding("vault", State.NOTE, what, step))
+    return findings
+
+
+def configuration(folder: str) -> Finding:
+    """The person's `config.toml`."""
+    path = Path(folder, "config.toml")
+    try:
+        load_user_config(path)
+    except TaskpassError as error:
+        return Finding("configuration", State.PROBLEM, error.message, error.hint)
+    return Finding("configuration", State.OK, str(path) if path.exists() else "the defaults")
+
+
+def supervisor(version: str) -> Finding:
+    """Whether one runs, proves to be ours, and is of this version. Starts none."""
+    connection = exchange.connect(places.socket())
+    if connection is None:
+        return Finding("supervisor", State.OK, "not running; the next task starts it")
+    nonce = proof.new_nonce()
+    try:
+        connection.settimeout(_PATIENCE)
+        with open(places.install_key(), "rb") as file:
+            key = file.read()
+        exchange.send(connection, "GET", f"/v1/hello?nonce={nonce}")
+        hello = exchange.receive(connection)
+        genuine = exchange.peer_uid(connection) == os.geteuid()
+    except (OSError, ValueError, exchange.Answered) as error:
+        return _stranger(f"does not answer as ours ({error})")
+    finally:
+        connection.close()
+    if not genuine or not proof.shown(key, nonce, str(hello.get("proof", ""))):
+        return _stranger("cannot prove to be ours")
+    running = str(hello.get("version"))
+    what = f"running, version {running}, pid {hello.get('pid')}"
+    if hello.get("protocol") != PROTOCOL or running != version:
+        step = "`taskpass stop` when no task needs it; the next one starts the new version"
+        state = State.NOTE if hello.get("protocol") == PROTOCOL else State.PROBLEM
+        return Finding("supervisor", state, f"{what}; this is {version}", step)
+    return Finding("supervisor", State.OK, what)
+
+
+def _stranger(what: str) -> Finding:
+    step = "find out who listens there: `ss -xlp`"
+    return Finding("supervisor", State.PROBLEM, f"what listens on {places.socket()} {what}", step)
+
+
+def terminal(environ: Mapping[str, str], size: tuple[int, int] | None) -> list[Finding]:
+    """Whether screens can be shown here. `size`: columns and rows, None without a terminal."""
+    findings = []
+    if importlib.util.find_spec("pyghostty") is None:
+        what = "the terminal emulator is not installed: only --headless works"
+        findings.append(Finding("terminal", State.PROBLEM, what, "install taskpass again"))
+    if size is None:
+        return [*findings, Finding("terminal", State.NOTE, "none here")]
+    columns, rows = size
+    term = environ.get("TERM", "")
+    if term in ("", "dumb"):
+        what = f"TERM is {term or 'not set'}: no screen can be drawn"
+        step = "use a terminal that says what it is, or --headless"
+        findings.append(Finding("terminal", State.PROBLEM, what, step))
+    words = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG") or ""
+    if "utf" not in words.lower():
+        what = f"the locale {words or 'C'} is not UTF-8: lines and signs may be wrong"
+        findings.append(Finding("terminal", State.NOTE, what, "set LANG, as C.UTF-8"))
+    if columns < 80 or rows < 24:
+        findings.append(Finding("terminal", State.NOTE, f"small: {columns}×{rows}"))
+    return findings or [Finding("terminal", State.OK, f"{term}, {columns}×{rows}")]

@@ -1,0 +1,96 @@
+"""`taskpass doctor` on this machine, with what can be wrong made so."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+from pathlib import Path
+from typing import Any
+
+from tests.support.live import Install
+
+
+def diagnosis(install: Install, *words: str) -> tuple[int, dict[str, dict[str, Any]]]:
+    """Exit code, and the first finding of each area."""
+    done = install.cli("doctor", "--json", *words)
+    told = json.loads(done.stdout)
+    assert told["schema_version"] == 1
+    assert told["ok"] is (done.returncode == 0)
+    areas: dict[str, dict[str, Any]] = {}
+    for finding in told["findings"]:
+        areas.setdefault(finding["area"], finding)
+    return done.returncode, areas
+
+
+def test_one_screen_tells_what_holds_and_starts_no_supervisor(install: Install) -> None:
+    done = install.cli("doctor")
+    assert done.returncode == 0, done.stdout
+    assert "tier A" in done.stdout
+    assert "not running" in done.stdout
+    assert done.stdout.splitlines()[-1] == "Nothing is wrong."
+    assert len(done.stdout.splitlines()) < 30
+    assert install.daemon_pid() == 0
+
+
+def test_without_bubblewrap_it_names_the_holes_and_fails(install: Install, tmp_path: Path) -> None:
+    for name in ("sh", "id"):
+        (tmp_path / name).symlink_to(f"/usr/bin/{name}")
+    (install.home / ".netrc").write_text("machine example.com password x\n")
+    keys = tmp_path / "agent.sock"
+    with socket.socket(socket.AF_UNIX) as agent:
+        agent.bind(str(keys))
+        agent.listen(1)
+        install.environ |= {"PATH": str(tmp_path), "SSH_AUTH_SOCK": str(keys)}
+        code, areas = diagnosis(install)
+        told = install.cli("doctor").stdout
+    if areas["containment"]["what"].startswith("tier B"):
+        assert code == 0
+        return
+    assert code == 1
+    assert areas["containment"]["state"] == "problem"
+    assert "~/.netrc" in areas["credentials"]["what"]
+    assert f"key agent ({keys})" in told
+    assert "→" in told
+
+
+def test_running_supervisor_is_named_with_its_version(install: Install) -> None:
+    assert install.cli("tasks").returncode == 0
+    _, areas = diagnosis(install)
+    assert areas["supervisor"]["state"] == "ok"
+    assert f"pid {install.daemon_pid()}" in areas["supervisor"]["what"]
+
+
+def test_somebody_else_on_the_socket_is_a_problem(install: Install) -> None:
+    place = install.root / "run/taskpass"
+    place.mkdir(mode=0o700, exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(place / "supervisor.sock"))
+        other.listen(1)
+        code, areas = diagnosis(install)
+    assert code == 1
+    assert areas["supervisor"]["state"] == "problem"
+    (place / "supervisor.sock").unlink()
+
+
+def test_configuration_that_cannot_be_used_is_named_by_its_place(install: Install) -> None:
+    install.configure("[network]\nhold = 3\n")
+    code, areas = diagnosis(install)
+    assert code == 1
+    assert "config.toml:2:1" in areas["configuration"]["what"]
+    install.configure("")
+
+
+def test_agents_are_found_where_the_person_has_them(install: Install) -> None:
+    package = install.home / "claude"
+    (package / "bin").mkdir(parents=True)
+    (package / "package.json").write_text('{"version": "1.0.0"}')
+    program = package / "bin/claude"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    install.environ["PATH"] = f"{program.parent}{os.pathsep}{install.environ['PATH']}"
+    code, areas = diagnosis(install)
+    assert code == 1
+    assert "Claude Code 1.0.0" in areas["agents"]["what"]
+    assert "cannot be supervised" in areas["agents"]["what"]
