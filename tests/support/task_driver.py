@@ -71,7 +71,7 @@ class Driver:
             "tier": tier,
             "bwrap": self.settings["bwrap"] if tier == "A" else "",
             "listeners": ("proxy",),
-            "ports": (3128 if tier == "A" else 0,),
+            "ports": (3128 if tier != "uncontained" else 0,),
             "pty": False,
             "socket": self.socket,
         }
@@ -470,7 +470,7 @@ async def attacks(driver: Driver) -> dict[str, Any]:
         "abstract": needle,
         "port": loopback.getsockname()[1],
         "fd": shared,
-        "contained": driver.settings["tier"] == "A",
+        "contained": driver.settings["tier"] != "uncontained",
         "profile": str(Path.home() / ".profile"),
     }
     inside = driver.workspace / "attacks.py"
