@@ -14,12 +14,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
+import os
 import socket
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from supervisor.channels.http.address import resolve
+from supervisor.channels.http.address import allowed, resolve
 from supervisor.channels.http.endpoint import Endpoint
 from supervisor.channels.http.message import Origin
 from supervisor.channels.network.names import Names, stands_for_a_name
@@ -34,6 +37,7 @@ _CONNECT_TIMEOUT = 20.0  # seconds
 _LOOPBACK = "127.0.0.1"
 _LISTENING = "0A"
 _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+_AT_ONCE = struct.pack("ii", 1, 0)  # struct linger: closing drops what is left, and says so
 _CONNECTED = 200  # as a proxy would say it
 
 
@@ -45,6 +49,14 @@ class _End(Endpoint):
     def eof_received(self) -> bool:
         super().eof_received()
         return True
+
+    def reset(self) -> None:
+        """Close so that the other side sees a refusal, not an end."""
+        ours = self._transport.get_extra_info("socket")
+        if not self.lost and ours is not None:
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(ours.fileno())) as own:
+                own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self.abort()
 
     def write_eof(self) -> None:
         if not self.lost:
@@ -121,8 +133,8 @@ class Doors(Channel):
         if (attempt.address, attempt.port) in self._doors or ":" in attempt.address:
             return
         host = attempt.name or attempt.address
-        if not attempt.name and stands_for_a_name(attempt.address):
-            return  # nobody knows any more for what
+        if not self._may_lead(host, attempt.port):
+            return  # a person's yes would open nothing
         effect = _connect(host, attempt.port)
         opening: list[asyncio.Task[None]] = []
 
@@ -185,6 +197,10 @@ class Doors(Channel):
             ancestry = self._attest(client)
             handle = self.egress.handle_of(self.task, ancestry)
             host = "localhost" if door.loopback else self.names.name(address) or address
+            if not door.loopback and not self._may_lead(host, port):
+                client.reset()
+                await self.egress.refused(self.task, Attempt("tcp", address, port))
+                return
             effect = _connect(host, port)
             if door.loopback and not door.listed:
                 effect = Effect(effect.verb, effect.resource, {"port": port, "unlisted": True})
@@ -202,7 +218,7 @@ class Doors(Channel):
                 await asyncio.shield(self.authorize.used(self.task, release, status))
         except (TaskpassError, OSError):
             # On record by whoever refused; a stream of bytes has no words for it.
-            client.abort()
+            client.reset()
             if upstream is not None:
                 upstream.abort()
 
@@ -217,9 +233,9 @@ class Doors(Channel):
         if door.loopback:
             return await self._connect(_LOOPBACK, port)
         origin = Origin(host, port, tls=False)
-        hosts = self.allow_private()
-        private = host in hosts or origin.authority in hosts
-        addresses = self._routes.get((host, port)) or await resolve(origin, private=private)
+        addresses = self._routes.get((host, port))
+        if addresses is None:
+            addresses = await resolve(origin, private=self._may_be_private(origin))
         self._routes[host, port] = addresses
         problem: OSError = ConnectionRefusedError()
         for address in addresses:
@@ -228,6 +244,23 @@ class Doors(Channel):
             except OSError as error:
                 problem = error
         raise problem
+
+    def _may_lead(self, host: str, port: int) -> bool:
+        """Whether a door to this host could be used: a name, or an address that may be dialled.
+
+        What a name stands for is not asked before its connection is allowed: to ask tells it.
+        """
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return True
+        if stands_for_a_name(host):
+            return False  # a program kept it from before a restart: nobody knows for what
+        return allowed(address, private=self._may_be_private(Origin(host, port, tls=False)))
+
+    def _may_be_private(self, origin: Origin) -> bool:
+        hosts = self.allow_private()
+        return origin.host in hosts or origin.authority in hosts
 
     async def _connect(self, address: str, port: int) -> _End:
         loop = asyncio.get_running_loop()
