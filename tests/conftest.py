@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.support.failing_daemon",
     "tests.support.npm_registry",
     "tests.support.scripted_model",
+    "tests.support.somebody",
     "tests.support.supervised",
 ]
 
