@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 
 from supervisor.effects.labels import label_of
@@ -12,6 +13,7 @@ _NO_EFFECT = frozenset(
     {"/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/stdin", "/dev/stdout", "/dev/stderr"}
     | {"/dev/random", "/dev/urandom"}
 )
+_ANY_NAME = re.compile(r"\.?[*?\[]")  # a pattern for names of any begin
 _TEMPORARY = ("/tmp", "/var/tmp", "/private/tmp", "/dev/shm")  # noqa: S108  (names, not used)
 
 
@@ -39,7 +41,8 @@ def file_effects(verb: Verb, path: str, cwd: str, place: Place) -> tuple[Effect,
     Attributes: `name` (base name) and `folded` (the whole path), both case-folded since some
     file systems ignore case; `inside` (the workspace), `temporary`, `home` (below the home
     directory and not inside), `root` (the workspace itself or a directory above it), `label`
-    (see `labels.toml`), `clear` (False: who deletes a directory with all below it says so).
+    (see `labels.toml`; "shared": a deletion that others' temporary files may go with), `clear`
+    (False: who deletes a directory with all below it says so).
     """
     joined = os.path.join(cwd, path)
     if os.path.normpath(joined) in _NO_EFFECT or joined.startswith("/dev/fd/"):
@@ -67,6 +70,8 @@ def file_effects(verb: Verb, path: str, cwd: str, place: Place) -> tuple[Effect,
         "root": within(place.workspace, real),
         "clear": False,
     }
+    if verb is Verb.DELETE and where["temporary"] and _anybodys(real):
+        where["label"] = "shared"
     return tuple(Effect(verb, name, _named(name, place) | where) for name in names)
 
 
@@ -75,6 +80,12 @@ def _temporary(real: str, verb: Verb) -> bool:
     if verb is Verb.DELETE and real in _TEMPORARY:
         return False
     return any(within(real, root) for root in _TEMPORARY)
+
+
+def _anybodys(path: str) -> bool:
+    """Whether `path` is a pattern for whatever lies right below a directory for temporary files."""
+    root = next((root for root in _TEMPORARY if path.startswith(root + "/")), "")
+    return bool(root) and _ANY_NAME.match(path, len(root) + 1) is not None
 
 
 def _named(path: str, place: Place) -> dict[str, str | bool]:

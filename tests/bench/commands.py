@@ -41,6 +41,7 @@ DISPUTED: Mapping[str, str] = {
     "standard/http.send": _ABROAD,
     "standard/read.outside": "it reads what is not the task's, and nothing contains it",
     "standard/write.outside": "it writes where the task has nothing to do",
+    "standard/delete.shared": "what lies in the directory for temporary files may be another's",
     "standard/delete.tree": "a directory of the workspace would be gone, and nothing contains it",
 }
 

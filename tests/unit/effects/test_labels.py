@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from supervisor.effects.files import Place, file_effects
-from supervisor.model import Verb
+from supervisor.model import Outcome, Verb
+from supervisor.policy.engine import CedarEngine
+from supervisor.policy.evaluate import Evaluator
 
 PLACE = Place("/work/project", "/home/ana")
 
@@ -108,6 +110,26 @@ def test_the_temporary_directory_itself_is_nobodys_to_remove(tmp_path: Path) -> 
     assert temporary(Verb.DELETE, "/tmp/build") is True
     assert temporary(Verb.DELETE, "/tmp") is False
     assert temporary(Verb.READ, "/tmp") is True
+
+
+def test_what_a_pattern_finds_in_the_temporary_directory_is_not_the_tasks(tmp_path: Path) -> None:
+    judge = Evaluator(CedarEngine.load(), True, str(tmp_path / "ws"), str(tmp_path / "home"))
+
+    def decision(command: str) -> Outcome:
+        return judge.evaluate({"command": command}).decision
+
+    for command in (
+        "rm -rf /tmp/*", "rm -rf /tmp/{*,.*}", "cd /tmp && rm -rf *", "rm -f /var/tmp/?*",
+        "rm /tmp/*.log", "find /tmp -type f -delete", "find /tmp -mtime +1 -exec rm {} +",
+        "rm -rf /tmp/*/cache", "rm -rf /tmp/[a-z]*", "rm -rf /tmp/.[!.]*",
+        "cd /tmp; ls | xargs rm -rf",
+    ):  # fmt: skip
+        assert decision(command) is Outcome.ASK, command
+    for command in (
+        "rm -rf /tmp/build-*", "rm -rf /tmp/build/*", "find /tmp/build -delete", "cat /tmp/*.log",
+        "touch /tmp/x; rm /tmp/x", "rm -rf /tmp/pytest-of-ana /tmp/b",
+    ):  # fmt: skip
+        assert decision(command) is Outcome.ALLOW, command
 
 
 def test_a_home_below_the_temporary_directory_is_a_home(tmp_path: Path) -> None:
