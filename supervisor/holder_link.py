@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -14,7 +15,7 @@ import msgspec
 from supervisor import wire
 from supervisor.errors import DaemonUnavailable, LaunchFailed, TaskpassError, of_code
 from supervisor.identity.attest_linux import peer_process
-from supervisor.model import Process
+from supervisor.model import FileDoor, Process
 from supervisor.ports import Attempt, TaskControl
 
 _MAX_DESCRIPTORS = 64
@@ -40,6 +41,7 @@ class HolderLink(TaskControl):
         self._reader = reader
         self._writer = writer
         self._killed: asyncio.Future[int] | None = None
+        self._doors: deque[asyncio.Future[wire.DoorsAnswered]] = deque()  # answered in order
         self._gone = False
         self.on_spawned: Callable[[Process], None] = lambda process: None
         self.on_failed: Callable[[TaskpassError], None] = lambda error: None
@@ -100,6 +102,9 @@ class HolderLink(TaskControl):
         self._writer.close()
         if self._killed and not self._killed.done():
             self._killed.set_result(0)  # a holder that is gone has taken its tree with it
+        for waiting in self._doors:
+            if not waiting.done():
+                waiting.set_exception(LaunchFailed("The task's holder is gone."))
         self.on_lost()
 
     def _handle(self, message: wire.FromHolder) -> None:
@@ -112,6 +117,9 @@ class HolderLink(TaskControl):
                 self.on_exited(message.code)
             case wire.Refused():
                 self.on_refused(Attempt(message.protocol, message.address, message.port))
+            case wire.DoorsAnswered():
+                if self._doors and not (waiting := self._doors.popleft()).done():
+                    waiting.set_result(message)
             case wire.Killed():
                 if self._killed and not self._killed.done():
                     self._killed.set_result(message.left)
@@ -136,6 +144,24 @@ class HolderLink(TaskControl):
             self._killed = asyncio.get_running_loop().create_future()
             self._send(wire.Kill())
         return await asyncio.shield(self._killed)
+
+    async def open_doors(self, call: str, doors: Sequence[FileDoor]) -> None:
+        await self._doors_answered(wire.OpenDoors(call=call, doors=tuple(doors)))
+
+    async def close_doors(self, call: str, *, publish: bool) -> tuple[str, ...]:
+        answer = await self._doors_answered(wire.CloseDoors(call=call, publish=publish))
+        return answer.published
+
+    async def _doors_answered(
+        self, message: wire.OpenDoors | wire.CloseDoors
+    ) -> wire.DoorsAnswered:
+        self._send(message)
+        waiting: asyncio.Future[wire.DoorsAnswered] = asyncio.get_running_loop().create_future()
+        self._doors.append(waiting)
+        answer = await waiting
+        if answer.problem:
+            raise LaunchFailed(answer.problem)
+        return answer
 
 
 async def _receive_descriptors(sock: socket.socket) -> tuple[bytes, list[int]]:

@@ -400,6 +400,15 @@ class TaskState(StrEnum):
     ENDED = "ended"
 
 
+@dataclass(frozen=True, slots=True)
+class FileDoor:
+    """Something outside a task's container that one call may reach."""
+
+    path: str  # where the call looks for it
+    source: str  # its real path: the same where no link leads there
+    write: bool = False
+
+
 # ── The screen's cells ──────────────────────────────────────────────────────────────────
 
 

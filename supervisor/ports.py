@@ -17,6 +17,7 @@ from supervisor.model import (
     Cursor,
     Decision,
     Effect,
+    FileDoor,
     KillMode,
     Process,
     Run,
@@ -344,6 +345,25 @@ class TaskControl(ABC):
     @abstractmethod
     async def kill(self) -> int:
         """End every process of the task; how many are left (0 is the promise)."""
+
+    @abstractmethod
+    async def open_doors(self, call: str, doors: Sequence[FileDoor]) -> None:
+        """Show files from outside in the task's container, for one call.
+
+        Raises:
+            LaunchFailed: not all of them could be; none is shown then.
+        """
+
+    @abstractmethod
+    async def close_doors(self, call: str, *, publish: bool) -> tuple[str, ...]:
+        """Take them away; what the call made there goes to its real place if `publish`.
+
+        Returns:
+            The paths of what was put in place.
+
+        Raises:
+            LaunchFailed: something could not be put in place, or the holder is gone.
+        """
 
 
 class Channel(ABC):

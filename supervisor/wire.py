@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from supervisor.model import ApprovalRequest, Grant, Lease
+from supervisor.model import ApprovalRequest, FileDoor, Grant, Lease
 
 PROTOCOL = 1  # raise on any incompatible change; the handshake refuses a mismatch
 
@@ -355,6 +355,20 @@ class Thaw(Wire, frozen=True, kw_only=True, tag="thaw"):
     pid: int = 0
 
 
+class OpenDoors(Wire, frozen=True, kw_only=True, tag="open_doors"):
+    """Answered by `DoorsAnswered`. Either all of them are open then, or none."""
+
+    call: str
+    doors: tuple[FileDoor, ...]
+
+
+class CloseDoors(Wire, frozen=True, kw_only=True, tag="close_doors"):
+    """Answered by `DoorsAnswered`. `publish`: put what the call made where it belongs."""
+
+    call: str
+    publish: bool = False
+
+
 class Kill(Wire, frozen=True, kw_only=True, tag="kill"):
     """End the whole tree."""
 
@@ -413,6 +427,12 @@ class Refused(Wire, frozen=True, kw_only=True, tag="refused"):
     port: int
 
 
+class DoorsAnswered(Wire, frozen=True, kw_only=True, tag="doors_answered"):
+    call: str
+    problem: str = ""  # in words; "" when it went well
+    published: tuple[str, ...] = ()  # paths of what was put in place
+
+
 class Killed(Wire, frozen=True, kw_only=True, tag="killed"):
     """The tree is gone; `left` counts processes that could not be ended."""
 
@@ -422,8 +442,12 @@ class Killed(Wire, frozen=True, kw_only=True, tag="killed"):
 
 ToHolder = (
     Attach | Key | Paste | Resize | Mouse | Focus | Scroll | Stdio | Adopt | Freeze | Thaw | Kill
+    | OpenDoors | CloseDoors
 )  # fmt: skip
-FromHolder = Screen | Scrolled | Adopted | Spawned | SpawnFailed | Exited | Refused | Killed
+FromHolder = (
+    Screen | Scrolled | Adopted | Spawned | SpawnFailed | Exited | Refused | Killed
+    | DoorsAnswered
+)  # fmt: skip
 
 _LENGTH = struct.Struct(">I")
 _encoder = msgspec.msgpack.Encoder()

@@ -30,7 +30,7 @@ import socket
 import struct
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,7 @@ from supervisor.errors import LaunchFailed, TaskpassError
 from supervisor.model import Process, Tier
 from supervisor.ports import Attempt, SpawnRequest
 from supervisor.process import linux, tree
+from supervisor.process.doors import Doors
 from supervisor.process.gate import Gate
 from supervisor.process.launch import Launcher, launch
 
@@ -93,6 +94,9 @@ class Holder:
         self._connections: set[asyncio.Task[None]] = set()
         self._screens = 0  # of the connections
         self._ended = asyncio.Event()
+        stage = launcher.staging
+        self._doors = Doors(stage, home()) if stage is not None else None
+        self._door_work: asyncio.Task[None] | None = None  # the newest; each waits for the last
 
     async def run(self, terminal: tuple[int, int] | None) -> None:
         """Serve until the task is over and nobody needs its last screen."""
@@ -193,6 +197,8 @@ class Holder:
         if self._daemon is not None:
             self._daemon.close()
         self._daemon = writer
+        if self._doors is not None and self._doors.any:
+            self._with_doors(self._doors.close_all())  # this daemon knows none of those calls
         self._adopted = True
         self._start_if_ready()
         try:
@@ -301,6 +307,7 @@ class Holder:
             self._panes.exited(code)
         if self._failure is None:
             self._tell(wire.Exited(code=code))
+        self._forget_staging()
         asyncio.get_running_loop().call_later(_LINGER, self._check_linger)
 
     def _check_linger(self) -> None:
@@ -323,6 +330,10 @@ class Holder:
                 self._freeze(pid)
             case wire.Thaw(pid=pid):
                 self._thaw(pid)
+            case wire.OpenDoors():
+                self._with_doors(self._open_doors(message))
+            case wire.CloseDoors():
+                self._with_doors(self._close_doors(message))
             case wire.Kill():
                 began = time.monotonic()
                 left = self._kill()
@@ -333,6 +344,43 @@ class Holder:
                 asyncio.get_running_loop().call_soon(self._ended.set)
             case _:
                 raise ValueError(f"unexpected {type(message).__name__}")
+
+    def _with_doors(self, work: Coroutine[None, None, None]) -> None:
+        """One after the other, in the order of the daemon's words."""
+        last = self._door_work
+
+        async def in_turn() -> None:
+            if last is not None:
+                await asyncio.wait([last])
+            await work
+
+        self._door_work = asyncio.create_task(in_turn())
+
+    async def _open_doors(self, message: wire.OpenDoors) -> None:
+        problem = "" if self._doors is not None else "Nothing contains this task."
+        try:
+            if self._doors is not None and self._root is not None:
+                await self._doors.open(message.call, message.doors, self._root.pid)
+        except LaunchFailed as error:
+            problem = error.message
+        self._tell(wire.DoorsAnswered(call=message.call, problem=problem))
+
+    async def _close_doors(self, message: wire.CloseDoors) -> None:
+        problem, published = "", []
+        try:
+            if self._doors is not None:
+                published = await self._doors.close(message.call, publish=message.publish)
+        except LaunchFailed as error:
+            problem = error.message
+        answer = wire.DoorsAnswered(call=message.call, problem=problem, published=tuple(published))
+        self._tell(answer)
+        self._forget_staging()
+
+    def _forget_staging(self) -> None:
+        """Once the container is over, nothing is to keep its mounts alive."""
+        if self._doors is not None and self._exit_code is not None and not self._doors.any:
+            self._doors.drop()
+            self._doors = None
 
     def _top(self) -> int:
         return self._init or os.getpid()

@@ -24,6 +24,7 @@ from supervisor.model import (
     Decision,
     Effect,
     Evidence,
+    FileDoor,
     KillMode,
     Limits,
     Outcome,
@@ -246,6 +247,7 @@ class Family(ConnectionOwner):
 class Control(TaskControl):
     said: list[str] = field(default_factory=list)
     gone: bool = False
+    doors_problem: str = ""
 
     async def _do(self, what: str) -> None:
         if self.gone:
@@ -261,6 +263,16 @@ class Control(TaskControl):
     async def kill(self) -> int:
         await self._do("kill")
         return 0
+
+    async def open_doors(self, call: str, doors: Sequence[FileDoor]) -> None:
+        if self.doors_problem:
+            raise LaunchFailed(self.doors_problem)
+        shown = [f"{'write' if door.write else 'read'} {door.path}" for door in doors]
+        await self._do(f"open {', '.join(shown)}")
+
+    async def close_doors(self, call: str, *, publish: bool) -> tuple[str, ...]:
+        await self._do(f"close {'and publish' if publish else ''}".strip())
+        return ()
 
 
 @dataclass
