@@ -11,6 +11,11 @@
     allow_private = ["gitlab.corp:443"]       # loopback and private services tasks may reach
     loopback = ["5432"]      # ports of this machine's loopback that contained tasks may reach
 
+    [limits]                                  # of each task, where a cgroup is delegated
+    memory = "4G"
+    cpus = 2.0
+    processes = 500                           # threads counted
+
     [containment]
     mode = "standard"                         # or "strict", "off"
     show = ["~/.config/tool", ".env"]         # let be read, though it lies outside or is a secret
@@ -37,6 +42,7 @@ from typing import Any
 
 from supervisor.errors import ConfigError, UsageError
 from supervisor.loopback import listed_port
+from supervisor.sizes import bytes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,9 @@ class Config:
     extra_roots: str = ""
     allow_private: tuple[str, ...] = ()
     loopback: tuple[int, ...] = ()
+    memory: int = 0  # bytes; 0 here and below: any
+    cpus: float = 0.0
+    processes: int = 0
     contain: str = "standard"
     show: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
@@ -68,6 +77,9 @@ _KEYS: dict[tuple[str, str], tuple[str, str]] = {
     ("network", "extra_roots"): ("extra_roots", "path"),
     ("network", "allow_private"): ("allow_private", "texts"),
     ("network", "loopback"): ("loopback", "ports"),
+    ("limits", "memory"): ("memory", "size"),
+    ("limits", "cpus"): ("cpus", "share"),
+    ("limits", "processes"): ("processes", "count"),
     ("containment", "mode"): ("contain", "mode"),
     ("containment", "show"): ("show", "texts"),
     ("containment", "write"): ("write", "texts"),
@@ -144,6 +156,13 @@ def _checked(kind: str, value: object) -> object:
         if not isinstance(value, bool):
             raise ValueError("must be true or false")
         return value
+    if kind in ("share", "count"):
+        return _number(kind, value)
+    if kind == "size":
+        try:
+            return bytes_of(str(value))
+        except UsageError as error:
+            raise ValueError(f"is not usable: {error}") from None
     if kind in _CHOICES and value not in _CHOICES[kind]:
         raise ValueError(f"must be one of {', '.join(_CHOICES[kind])}")
     if kind == "ports":
@@ -161,6 +180,15 @@ def _checked(kind: str, value: object) -> object:
             raise ValueError(f"names {path}, which is not a file")
         return path
     return value
+
+
+def _number(kind: str, value: object) -> object:
+    """Processors, or a count."""
+    if isinstance(value, bool) or not isinstance(value, int if kind == "count" else int | float):
+        raise ValueError("must be a number")
+    if not 0 < value < 1e9:
+        raise ValueError("must be above 0")
+    return value if kind == "count" else float(value)
 
 
 def _place(text: str, table: str, key: str) -> str:

@@ -7,6 +7,7 @@ the command line for this one.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from supervisor import wire
@@ -14,7 +15,8 @@ from supervisor.errors import LaunchFailed, UsageError
 from supervisor.identity.evidence import repository_of, runtime_evidence
 from supervisor.model import Runtime, Tier
 from supervisor.policy.project import Project, read_project
-from supervisor.ports import LaunchPlan
+from supervisor.ports import Containment, LaunchPlan
+from supervisor.process import root_equivalents
 from supervisor.process.containment import MODES, digest
 from supervisor.process.placeholders import Placeholders, write_notice
 from supervisor.process.plan import Plan, Wanted, Wishes, make_plan
@@ -138,6 +140,17 @@ class Containing:
             let_read=plan.let_read,
             let_write=plan.let_write,
         )
+
+
+def with_holes(runtime: Runtime, held: Containment, environ: Mapping[str, str]) -> Runtime:
+    """The runtime, with the ways out as good as root that stay open in it.
+
+    `environ`: of the terminal the task is started from; it names sockets of agents and buses.
+    """
+    shown = (held.workspace, *(mount.path for mount in held.mounts), *held.sockets)
+    account = root_equivalents.account_now(environ)
+    holes = root_equivalents.reachable(root_equivalents.found(account), runtime.tier, shown)
+    return replace(runtime, holes=tuple(hole.label for hole in holes))
 
 
 def _check_home(setting: Setting, home: str) -> None:

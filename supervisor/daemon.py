@@ -48,9 +48,10 @@ from supervisor.keeping import Keeper
 from supervisor.launch import Launcher
 from supervisor.ledger.store import SqliteLedger
 from supervisor.lifecycle import Lifecycle
-from supervisor.model import Tier, new_id
+from supervisor.model import Limits, Tier, new_id
 from supervisor.paths import Paths, private_dir, user_paths
 from supervisor.policy.in_force import Policies
+from supervisor.process import cgroup
 from supervisor.process.placeholders import Placeholders
 from supervisor.process.plan import Wishes
 from supervisor.process.probe import exposed, probe
@@ -260,6 +261,8 @@ def _launcher(
         bundle=bundle(system_roots(), authority),
         find_profile=profiles.find,
         session=session,
+        limits=Limits(memory=config.memory, cpus=config.cpus, processes=config.processes),
+        delegation=cgroup.delegation(),
         hold=config.approval_hold,
         make_channel=partial(
             HttpProxyChannel,

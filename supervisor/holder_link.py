@@ -45,6 +45,7 @@ class HolderLink(TaskControl):
         self._gone = False
         self.on_spawned: Callable[[Process], None] = lambda process: None
         self.on_failed: Callable[[TaskpassError], None] = lambda error: None
+        self.on_limit_met: Callable[[str, int], object] = lambda limit, times: None
         self.on_exited: Callable[[int], None] = lambda code: None
         self.on_refused: Callable[[Attempt], object] = lambda attempt: None
         self.on_lost: Callable[[], None] = lambda: None
@@ -120,6 +121,8 @@ class HolderLink(TaskControl):
             case wire.DoorsAnswered():
                 if self._doors and not (waiting := self._doors.popleft()).done():
                     waiting.set_result(message)
+            case wire.LimitMet():
+                self.on_limit_met(message.limit, message.times)
             case wire.Killed():
                 if self._killed and not self._killed.done():
                     self._killed.set_result(message.left)

@@ -21,7 +21,7 @@ from typing import Protocol
 
 import msgspec
 
-from supervisor import network, procfs, wire
+from supervisor import limits, network, procfs, wire
 from supervisor.channels.http.ca import CertificateAuthority
 from supervisor.channels.http.environment import (
     bind_script,
@@ -32,7 +32,7 @@ from supervisor.channels.http.environment import (
 )
 from supervisor.channels.http.proxy import HttpProxyChannel
 from supervisor.channels.network.reports import Reports
-from supervisor.containing import Containing, Setting
+from supervisor.containing import Containing, Setting, with_holes
 from supervisor.core import Engine, agent_handle
 from supervisor.desk import TaskRuntime
 from supervisor.errors import LaunchFailed, TaskpassError, UsageError
@@ -58,7 +58,7 @@ from supervisor.ports import (
     SpawnRequest,
     TaskControl,
 )
-from supervisor.process import root_equivalents
+from supervisor.process import cgroup
 from supervisor.process.holder import screen_token
 from supervisor.process.plan import Plan
 from supervisor.process.probe import Probe
@@ -119,6 +119,8 @@ class Launcher:
     allow_private: Callable[[], frozenset[str]]  # hosts that may be private addresses
     policies: Policies
     overlay: bool  # every task works on an overlay
+    limits: Limits  # of every task, where nothing lower is asked for
+    delegation: cgroup.Delegation
     reviews: Reviews
     holders: dict[str, Process] = field(default_factory=dict)  # task → its holder
 
@@ -192,9 +194,12 @@ class Launcher:
         else:
             held = Plan(Containment("off", setting.workspace))
         runtime = self.containing.runtime(setting, held, str(task_dir))
+        runtime = await asyncio.to_thread(with_holes, runtime, held.containment, request.environ)
+        runtime = replace(runtime, agent_sandbox=plan.agent_sandbox)
         task = await self._identify(request, profile, plan, executable, setting, runtime, task_id)
         task, tightening, policy = await self._policy(task, setting.project)
         _check_overlay(task)
+        limits.check(task.limits, self.delegation)
         if contained:
             models = network.loopback_ports(plan.model_hosts)
             ports = network.sockets_of(setting.tier, models, (*self.loopback, *request.loopback))
@@ -220,6 +225,8 @@ class Launcher:
                 cols=request.cols,
                 rows=request.rows,
                 socket=str(folder / "holder.sock"),
+                cgroup=self.delegation.path if cgroup.limited(task.limits) else "",
+                limits=task.limits,
                 overlay=await self.reviews.make_room(entry) if task.overlay else "",
             )
             saved = TaskFile(
@@ -282,14 +289,6 @@ class Launcher:
             profile.call_identity,
             self.digests,
         )
-        limits = Limits()
-        if request.max_age:
-            limits = replace(limits, max_age=request.max_age)
-        if request.max_call_age:
-            limits = replace(limits, max_call_age=request.max_call_age)
-        if request.max_calls:
-            limits = replace(limits, max_calls=request.max_calls)
-        limits = replace(limits, max_changes=request.max_changes)
         return Task(
             id=task_id,
             session=self.session,
@@ -298,27 +297,13 @@ class Launcher:
             argv=request.argv,
             user=evidence.current_user(),
             agent=agent,
-            runtime=await self._with_holes(runtime, request, plan),
-            limits=limits,
+            runtime=runtime,
+            limits=limits.asked_for(request, self.limits),
             created=time.time(),
             repository=setting.repository,
             branch=setting.branch,
             preset=request.preset or self.policies.preset,
             overlay=request.overlay or self.overlay,
-        )
-
-    async def _with_holes(
-        self, runtime: Runtime, request: wire.StartTask, plan: LaunchPlan
-    ) -> Runtime:
-        """The runtime, with what stays open in it and what became of the agent's own sandbox."""
-        account = root_equivalents.account_now(request.environ)
-        shown = (request.cwd, *(mount.path for mount in plan.mounts))
-        every = await asyncio.to_thread(root_equivalents.found, account)
-        holes = root_equivalents.reachable(every, runtime.tier, shown)
-        return replace(
-            runtime,
-            holes=tuple(hole.label for hole in holes),
-            agent_sandbox=plan.agent_sandbox,
         )
 
     async def _environment(
@@ -460,6 +445,8 @@ class Launcher:
             # A holder that dies takes its tree with it, whatever it was going to report.
             await finish(entry.exit_code if entry.exit_code is not None else 125)
             owner.close()
+            if cgroup.limited(entry.task.limits):  # a holder that was killed could not
+                await asyncio.to_thread(cgroup.of(self.delegation.path, task).remove)
             shutil.rmtree(folder, ignore_errors=True)
             self.engine.desk.runtimes.pop(task, None)
             self.holders.pop(task, None)
@@ -471,6 +458,9 @@ class Launcher:
 
         link = adoption.link
         link.on_refused = refusals.add
+        link.on_limit_met = lambda limit, times: self.engine.desk.spawn(
+            self.lifecycle.limit_met(task, limit, times)
+        )
         link.on_spawned = lambda root: self.engine.desk.spawn(serve(root))
         link.on_exited = lambda code: self.engine.desk.spawn(finish(code))
         link.on_lost = lambda: self.engine.desk.spawn(lost())

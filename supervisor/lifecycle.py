@@ -155,6 +155,13 @@ class Lifecycle:
         await self.engine.desk.runtimes[task].control.thaw()
         self.engine.desk.changed(entry)
 
+    async def limit_met(self, task: str, limit: str, times: int) -> None:
+        """The task's cgroup held it: a process was ended for its memory, or could not be made."""
+        with contextlib.suppress(LedgerFailed):
+            await self.engine.records.write(
+                "task.limit_met", self.engine.book.task(task), limit=limit, times=times
+            )
+
     async def revoke(self, task: str, by: str) -> RevokedView:
         """Take everything away: memory first, then disk, then processes and upstreams.
 

@@ -19,6 +19,7 @@ from supervisor.model import (
     Effect,
     FileDoor,
     KillMode,
+    Limits,
     Process,
     Run,
     Task,
@@ -586,4 +587,6 @@ class SpawnRequest:
     rows: int = 40
     socket: str = ""  # where the holder listens for screens and the daemon
     overlay: str = ""  # directory of an overlay over the workspace (`changes.shelf`), "" for none
+    cgroup: str = ""  # directory to make the task's own in, "" for none
+    limits: Limits = field(default_factory=Limits)  # of them, those that a cgroup holds it to
     stdio: bool = True  # without a PTY: wait for a client's Stdio frame; False: /dev/null

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from supervisor import wire
+from supervisor import limits, wire
 from supervisor.grants.book import TaskEntry
 from supervisor.model import Agent, CredentialSpec
 from supervisor.ports import Issuer
@@ -31,6 +31,7 @@ def task_viewer(exposed: Callable[[], tuple[str, ...]]) -> Callable[[TaskEntry],
             containment=task.runtime.containment,
             exposed=() if contained else exposed(),
             holes=task.runtime.holes,
+            limits=limits.in_words(task.limits),
             agent_sandbox=task.runtime.agent_sandbox,
             call_identity=task.agent.call_identity,
             preset=task.preset,

@@ -61,6 +61,7 @@ class TaskView(Wire, frozen=True, kw_only=True):
     exposed: tuple[str, ...] = ()  # uncontained: what stays readable by the agent
     holes: tuple[str, ...] = ()  # ways out as good as root that are open to it
     agent_sandbox: str = ""  # what became of the agent's own; "" where it has none
+    limits: tuple[str, ...] = ()  # of memory, processors, processes, in words
     call_identity: str = "call"
     preset: str = "standard"
     cwd: str
@@ -148,6 +149,9 @@ class StartTask(Wire, frozen=True, kw_only=True):
     max_call_age: float = 0.0  # seconds one call may stay open, 0 for the default
     max_calls: int = 0  # 0 for the default
     max_changes: int = -1  # see `model.Limits`
+    memory: int = 0  # bytes
+    cpus: float = 0.0
+    processes: int = 0
     overlay: bool = False  # work on an overlay of the workspace, to be reviewed at the end
     preset: str = ""  # "" for the person's
     loopback: tuple[int, ...] = ()  # ports of the machine's loopback that it may reach
@@ -433,6 +437,13 @@ class DoorsAnswered(Wire, frozen=True, kw_only=True, tag="doors_answered"):
     published: tuple[str, ...] = ()  # paths of what was put in place
 
 
+class LimitMet(Wire, frozen=True, kw_only=True, tag="limit_met"):
+    """A limit of the task's cgroup was met since the last such notice."""
+
+    limit: str  # "memory": a process was killed for it; "processes": one could not be made
+    times: int
+
+
 class Killed(Wire, frozen=True, kw_only=True, tag="killed"):
     """The tree is gone; `left` counts processes that could not be ended."""
 
@@ -446,7 +457,7 @@ ToHolder = (
 )  # fmt: skip
 FromHolder = (
     Screen | Scrolled | Adopted | Spawned | SpawnFailed | Exited | Refused | Killed
-    | DoorsAnswered
+    | DoorsAnswered | LimitMet
 )  # fmt: skip
 
 _LENGTH = struct.Struct(">I")

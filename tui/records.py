@@ -141,6 +141,11 @@ def _sentence(record: Mapping[str, Any]) -> str:
             return f"started: {record.get('purpose', '')}"
         case "task.ended":
             return f"ended with exit code {record.get('exit_code', '?')}"
+        case "task.limit_met":
+            times = record.get("times", 0)
+            if record.get("limit") == "memory":
+                return f"out of memory: {plural(times, 'program')} ended"
+            return f"too many processes: {times} not started"
         case "task.killed":
             left = record.get("processes_left", 0)
             return f"processes ended, {left} left" if left else "all processes ended"

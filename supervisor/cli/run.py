@@ -22,6 +22,7 @@ def _parsed(words: list[str]) -> tuple[dict[str, object], list[str]]:
     import argparse
 
     from supervisor.loopback import listed_port
+    from supervisor.sizes import bytes_of
 
     parser = argparse.ArgumentParser(
         prog="taskpass run", description="Run an agent, or any program, as a supervised task."
@@ -80,6 +81,15 @@ def _parsed(words: list[str]) -> tuple[dict[str, object], list[str]]:
         action="store_true",
         help="leave the workspace as it is: review what was changed with `taskpass changes`",
     )
+    parser.add_argument(
+        "--memory", default="", metavar="SIZE", help="let it use no more together, as 4G"
+    )
+    parser.add_argument(
+        "--cpus", type=float, default=0.0, metavar="N", help="let it keep no more processors busy"
+    )
+    parser.add_argument(
+        "--processes", type=int, default=0, metavar="N", help="let it have no more at once"
+    )
     parser.add_argument("--preset", default="", help="policy: standard or strict")
     parser.add_argument(
         "--headless", action="store_true", help="no screen: input and output are the program's"
@@ -96,6 +106,9 @@ def _parsed(words: list[str]) -> tuple[dict[str, object], list[str]]:
         "max_call_age": options.max_call_age * 60,
         "max_calls": options.max_calls,
         "max_changes": options.max_changes,
+        "memory": bytes_of(options.memory) if options.memory else 0,
+        "cpus": max(0.0, options.cpus),
+        "processes": max(0, options.processes),
         "preset": options.preset,
         "overlay": options.overlay,
         "loopback": [listed_port(each) for each in options.loopback],

@@ -10,6 +10,7 @@
     max_changes = 50                   # files, rows, refs and requests it may change
     max_age = 120                      # minutes
     max_call_age = 10                  # minutes
+    memory = "2G"                      # and cpus = 2.0, processes = 200: where a cgroup can hold it
 
     [containment]
     mode = "strict"                    # at least this one
@@ -29,14 +30,17 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from supervisor.errors import PolicyError
+from supervisor.errors import PolicyError, UsageError
 from supervisor.model import Limits
 from supervisor.policy.engine import PRESETS, preset_sources, read_policy
 from supervisor.policy.source import Layer, PolicySource
+from supervisor.sizes import bytes_of
 
 NAME = "taskpass.toml"
+
+_N = TypeVar("_N", int, float)
 
 _TABLES: Mapping[str, Mapping[str, str]] = {
     "policy": {"preset": "text", "files": "texts", "cedar": "text"},
@@ -45,6 +49,9 @@ _TABLES: Mapping[str, Mapping[str, str]] = {
         "max_changes": "count",
         "max_age": "minutes",
         "max_call_age": "minutes",
+        "memory": "size",
+        "cpus": "number",
+        "processes": "count",
     },
     "containment": {"mode": "mode", "deny_read": "texts", "overlay": "switch"},
 }
@@ -61,6 +68,9 @@ class Project:
     max_changes: int = 0
     max_age: float = 0.0  # seconds
     max_call_age: float = 0.0  # seconds
+    memory: int = 0  # bytes
+    cpus: float = 0.0
+    processes: int = 0
     contain: str = "off"  # the least containment: "off", "standard", "strict"
     overlay: bool = False  # its tasks work on an overlay, to be reviewed
     deny_read: tuple[str, ...] = ()  # patterns below the workspace
@@ -81,7 +91,15 @@ class Project:
             max_calls=min(limits.max_calls, self.max_calls or limits.max_calls),
             max_age=min(limits.max_age, self.max_age or limits.max_age),
             max_call_age=min(limits.max_call_age, self.max_call_age or limits.max_call_age),
+            memory=_lower(limits.memory, self.memory),
+            cpus=_lower(limits.cpus, self.cpus),
+            processes=_lower(limits.processes, self.processes),
         )
+
+
+def _lower(own: _N, asked: _N) -> _N:
+    """The lower of two limits, 0 being none."""
+    return min(own, asked) if own and asked else own or asked
 
 
 def asks_for_something(workspace: str) -> bool:
@@ -115,6 +133,9 @@ def read_project(workspace: str) -> Project:
         max_changes=limits.get("max_changes", 0),
         max_age=limits.get("max_age", 0) * 60.0,
         max_call_age=limits.get("max_call_age", 0) * 60.0,
+        memory=bytes_of(limits["memory"]) if "memory" in limits else 0,
+        cpus=float(limits.get("cpus", 0)),
+        processes=limits.get("processes", 0),
         contain=containment.get("mode", "off"),
         deny_read=tuple(containment.get("deny_read", ())),
         overlay=containment.get("overlay", False),
@@ -170,6 +191,12 @@ def _problem(kind: str, value: object) -> str:
     if kind == "texts":
         good = isinstance(value, list) and all(isinstance(each, str) for each in value)
         return "" if good else "must be a list of texts"
+    if kind == "size":
+        try:
+            bytes_of(str(value))
+        except UsageError as error:
+            return f"is not usable: {error}"
+        return "" if isinstance(value, str) else "must be a text"
     if kind == "mode":
         return "" if value in ("standard", "strict") else "must be standard or strict"
     if kind == "switch":

@@ -5,8 +5,8 @@ whose controllers it may hand on. That is a systemd scope with `Delegate=yes`, o
 owns its tree. rlimits would be poor substitutes (RLIMIT_AS counts address space, RLIMIT_NPROC the
 account's every process), so without delegation there are no limits, and that is said.
 
-Who may write the directory can also move a process out of it: in tier A and B it is not there for
-the task; an uncontained task of the same account is held only by its good manners.
+Who may write the directory can also move a process out of it: in tier A it is not there for the
+task, in tier B it cannot be written; an uncontained task is held only by its good manners.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Group:
             LaunchFailed: the kernel does not let us; nothing is left behind.
         """
         wanted = settings(limits)
-        group = cls(Path(parent, f"taskpass-{task}"))
+        group = of(parent, task)
         try:
             hand_on(Path(parent), sorted(_needed(limits)))
             group.path.mkdir()
@@ -184,6 +184,11 @@ class Group:
     def _write(self, name: str, value: str) -> None:
         with open(self.path / name, "w") as file:
             file.write(value)
+
+
+def of(parent: str, task: str) -> Group:
+    """The group of a task, whether it is there or not."""
+    return Group(Path(parent, f"taskpass-{task}"))
 
 
 def hand_on(parent: Path, controllers: Iterable[str]) -> None:

@@ -41,9 +41,11 @@ from supervisor.errors import LaunchFailed, TaskpassError
 from supervisor.model import Process, Tier
 from supervisor.ports import Attempt, SpawnRequest
 from supervisor.process import linux, tree
+from supervisor.process.cgroup import Group
 from supervisor.process.doors import Doors
 from supervisor.process.gate import Gate
 from supervisor.process.launch import Launcher, launch
+from supervisor.process.limit_watch import LimitWatch
 
 if TYPE_CHECKING:
     from supervisor.process.panes import PaneServer
@@ -73,13 +75,19 @@ class Holder:
     """The state of one task's holder; `run` is its life."""
 
     def __init__(
-        self, request: SpawnRequest, token: str, launcher: Launcher, server: socket.socket
+        self,
+        request: SpawnRequest,
+        token: str,
+        launcher: Launcher,
+        server: socket.socket,
+        group: Group | None,
     ) -> None:
         self._request = request
         self._token = token
         self._screen_token = screen_token(token)
         self._launcher = launcher
         self._server = server
+        self._group = group
         self._contained = request.tier == Tier.A
         self._stdio: tuple[int, int, int] | None = None
         self._panes: PaneServer | None = None
@@ -106,6 +114,7 @@ class Holder:
         self._reap()  # what ended before the handler was there
         if terminal is not None:
             self._open_panes(*terminal)
+        watch = LimitWatch(self._group, self._limit_met) if self._group else None
         accepting = asyncio.create_task(self._accept())
         loop.call_later(_LINGER, self._check_linger)
         await self._ended.wait()
@@ -117,6 +126,12 @@ class Holder:
             self._panes.close()
         self._server.close()
         self._retire()
+        if self._group is not None and watch is not None:
+            watch.close()
+            self._group.remove()
+
+    def _limit_met(self, limit: str, times: int) -> None:
+        self._tell(wire.LimitMet(limit=limit, times=times))
 
     def _retire(self) -> None:
         """From here on nobody finds this holder."""
@@ -405,6 +420,8 @@ class Holder:
         return any(entry.pid == pid for entry in procfs.descendants(self._top()))
 
     def _kill(self) -> int:
+        if self._group is not None:
+            self._group.kill()
         left = tree.kill_namespace(self._init) if self._init and self._exit_code is None else 0
         return left + tree.kill_below(os.getpid())
 
@@ -420,13 +437,21 @@ def prepare(request: SpawnRequest, token: str) -> tuple[Holder, tuple[int, int] 
         _load_panes()
     terminal = open_terminal(request.cols, request.rows) if request.pty else None
     server = _listen(request.socket)
+    group: Group | None = None
     try:
+        if request.cgroup:
+            group = Group.make(request.cgroup, request.task, request.limits)
         launcher = launch(request, home(), terminal[1] if terminal else -1)
+        if group is not None:
+            group.add(launcher.pid)  # it waits: nothing of the agent has begun
     except TaskpassError:
         server.close()
         os.unlink(request.socket)
+        if group is not None:
+            group.kill()
+            group.remove()
         raise
-    return Holder(request, token, launcher, server), terminal
+    return Holder(request, token, launcher, server, group), terminal
 
 
 @cache

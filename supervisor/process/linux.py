@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Iterable
 from typing import NoReturn
 
 CLONE_NEWNS = 0x00020000
@@ -114,6 +115,24 @@ def attach_mount(mounted: int, target: int) -> None:
     flags = _MOVE_FROM_EMPTY | _MOVE_TO_EMPTY
     if _libc.syscall(_MOVE_MOUNT, mounted, b"", target, b"", flags) != 0:
         _fail("move_mount")
+
+
+_IN_MODIFY = 0x2
+
+
+def inotify(paths: Iterable[str]) -> int:
+    """A descriptor that is readable when one of these files has changed (inotify(7)).
+
+    Raises OSError.
+    """
+    made: int = _libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+    if made < 0:
+        _fail("inotify_init1")
+    for path in paths:
+        if _libc.inotify_add_watch(made, os.fsencode(path), _IN_MODIFY) < 0:
+            os.close(made)
+            _fail("inotify_add_watch")
+    return made
 
 
 def _fail(call: str) -> NoReturn:

@@ -94,3 +94,16 @@ def test_agents_are_found_where_the_person_has_them(install: Install) -> None:
     assert code == 1
     assert "Claude Code 1.0.0" in areas["agents"]["what"]
     assert "cannot be supervised" in areas["agents"]["what"]
+
+
+def test_limits_hold_or_the_task_does_not_start(install: Install) -> None:
+    """What doctor says of limits is what `run` does."""
+    _, areas = diagnosis(install)
+    done = install.cli("run", "--headless", "--memory", "512M", "--", "echo", "ran")
+    if areas["limits"]["state"] == "ok" and "memory" in areas["limits"]["what"]:
+        assert done.stdout == "ran\n"
+        assert install.records("task.started")[0]["memory"] == 512 << 20
+        return
+    assert done.returncode == 125
+    assert "cannot be limited to 512 MB of memory here" in done.stderr
+    assert install.records("task.started") == []

@@ -74,6 +74,7 @@ class Driver:
             "ports": (3128 if tier != "uncontained" else 0,),
             "pty": False,
             "socket": self.socket,
+            "cgroup": self.settings.get("cgroup", ""),
         }
         return SpawnRequest(**(fields | changes))
 
