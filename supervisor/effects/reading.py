@@ -29,6 +29,14 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Feed:
+    """File names that one command hands to the next by a pipe, as far as they are known."""
+
+    words: tuple[Word, ...] = ()
+    everything: bool = False  # all below a directory, not what some test picks
+
+
+@dataclass(frozen=True, slots=True)
 class Where:
     """The circumstances of one simple command."""
 
@@ -41,7 +49,7 @@ class Where:
     variables: Mapping[str, str] = field(default_factory=dict)  # exact values set before
     elsewhere: bool = False  # runs on another machine or in a container: paths are not ours
     depth: int = 0  # of wrappers and nested scripts
-    feed: tuple[Word, ...] = ()  # file names that come in by the pipe, where they are known
+    feed: Feed = field(default_factory=Feed)
     positional: tuple[str, ...] | None = ()  # `$1 …` of a script that is handed on, None: unknown
 
 

@@ -13,7 +13,7 @@ from supervisor.effects.programs.described import take
 from supervisor.effects.programs.generic import apply, apply_options, joined, rest
 from supervisor.effects.programs.invocation import Invocation, base_name
 from supervisor.effects.programs.registry import reader
-from supervisor.effects.reading import Reading, Where, Word
+from supervisor.effects.reading import Feed, Reading, Where, Word
 
 _SPLIT = re.compile(r'[\\$"\'#]')
 _ENV_VALUED = frozenset({"-u", "--unset", "-C", "--chdir", "-P", "-a", "--argv0"})
@@ -128,15 +128,18 @@ def xargs(invocation: Invocation, words: Sequence[Word]) -> None:
     found = _input_words(invocation, null=given.has("-0", "--null"))
     if given.has("-a", "--arg-file"):
         found = None
+    start = len(invocation.reading.effects)
     mark = given.value("-I")
     if mark is None and given.has("-i", "--replace"):
         mark = given.value("-i") or Word("{}")
     if mark is None:
         fed = [*command, *(found if found is not None else [_UNKNOWN])]
         invocation.run(fed)
-        return
-    for item in _bounded(invocation, found) if found is not None else [_UNKNOWN]:
-        invocation.run([put(word, mark.text, item) for word in command])
+    else:
+        for item in _bounded(invocation, found) if found is not None else [_UNKNOWN]:
+            invocation.run([put(word, mark.text, item) for word in command])
+    if found is not None and invocation.where.feed.everything:
+        invocation.all_below(start)
 
 
 def _bounded(invocation: Invocation, items: Sequence[Word]) -> Sequence[Word]:
@@ -150,8 +153,8 @@ def _bounded(invocation: Invocation, items: Sequence[Word]) -> Sequence[Word]:
 def _input_words(invocation: Invocation, *, null: bool) -> list[Word] | None:
     """The words on the input; None when they are only known when it runs."""
     where = invocation.where
-    if where.feed:
-        return list(where.feed)
+    if where.feed.words:
+        return list(where.feed.words)
     text = where.stdin_text
     if null or not text or _SPLIT.search(text):
         return None
@@ -382,6 +385,12 @@ class _Nobody:
     def script(self, text: Word, where: Where, reading: Reading) -> None: ...
 
 
+# What comes in goes out again, all of it in another order or some of it.
+_REORDERS = _set("sort gsort uniq tac tee shuf cat")
+_MATCHERS = _set("grep egrep fgrep")
+_FILTERS = _REORDERS | _MATCHERS | _set("head tail")
+_LISTS = re.compile(r"-[A-Za-z]*[lL]|--files")
+_ANYTHING = frozenset({"", ".", ".*", "^", "$"})  # patterns that pick nothing out
 _NO_TABLE = Table(("find",), "")
 
 
@@ -393,24 +402,51 @@ def _operands(words: Sequence[Word]) -> list[Word]:
     return [word for word in words[1:] if word.text[:1] != "-"]
 
 
-def feeds(words: Sequence[Word], where: Where) -> tuple[Word, ...]:
-    """The file names that the simple command `words` prints, as far as it is known.
+def _filters(name: str, words: Sequence[Word]) -> bool:
+    """Whether it goes through its input: it is given no file."""
+    given = [word for word in _operands(words) if not word.text.isdigit()]
+    return _exact(words) and (name == "tee" or len(given) <= (name in _MATCHERS))
 
-    For `xargs` behind it: () when it is not known. A name with a wildcard stands for all
-    below its directory.
+
+def _names(name: str, words: Sequence[Word]) -> bool:
+    """Whether a search prints names of files, and not what stands in them."""
+    return name in {"fd", "fdfind"} or any(_LISTS.match(word.text) for word in words[1:])
+
+
+def _is_directory(word: Word, where: Where) -> bool:
+    return os.path.isdir(os.path.join(where.cwd or "/", word.text))
+
+
+def feeds(words: Sequence[Word], where: Where) -> Feed:
+    """The file names that the simple command `words` prints, as far as they are known.
+
+    For `xargs` behind it. A name with a wildcard stands for all below its directory.
     """
     name = base_name(words[0].text) if words else ""
     match name:
         case "find" | "gfind":
             silent = Invocation(words, _NO_TABLE, where, Reading(), _Nobody())
             roots, predicates = _parsed(silent, words[1:])
-            return () if silent.why else tuple(_found(roots, predicates))
+            if silent.why:
+                return Feed()
+            return Feed(tuple(_found(roots, predicates)), not _selects(predicates))
         case "git" if len(words) > 1 and words[1].text in {"ls-files", "diff", "grep"}:
-            return (below(Word("."), Word("*")),)
+            every = words[1].text == "ls-files" and not _operands(words[1:])
+            return Feed((below(Word("."), Word("*")),), every)
         case "ls" if _exact(words):
             # Of a directory it prints the names alone, of a file what it was given.
-            return (*_operands(words), Word("*", glob=True))
-        case "grep" | "egrep" | "rg" | "fd" | "fdfind" if _exact(words):
-            roots = _operands(words)[1:] or [Word(".")]
-            return (*roots, *[below(root, Word("*")) for root in roots])
-    return ()
+            return Feed((*_operands(words), Word("*", glob=True)))
+        case _ if name in _FILTERS and where.stdin and _filters(name, words):
+            picks = name not in _REORDERS
+            return Feed(where.feed.words, where.feed.everything and not picks)
+        case "grep" | "egrep" | "rg" | "fd" | "fdfind" if _exact(words) and _names(name, words):
+            given = _operands(words)
+            if not any(word.text == "--files" for word in words):
+                pattern, given = given[:1], given[1:]
+                every = not pattern or pattern[0].text in _ANYTHING
+            else:
+                every = True
+            roots = given or [Word(".")]
+            files = [root for root in roots if not _is_directory(root, where)]
+            return Feed((*files, *[below(root, Word("*")) for root in roots]), every)
+    return Feed()

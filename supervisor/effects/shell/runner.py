@@ -6,13 +6,13 @@ import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from supervisor.effects.files import Place, file_effects, within
 from supervisor.effects.knowledge import KnowledgeError, knowledge
 from supervisor.effects.programs import read_program
 from supervisor.effects.programs.invocation import base_name, path_effects, run_effect
-from supervisor.effects.reading import Reading, Where, Word
+from supervisor.effects.reading import Feed, Reading, Where, Word
 from supervisor.effects.shell.state import State
 from supervisor.effects.shell.syntax import Redirect
 from supervisor.model import Effect, Verb
@@ -40,7 +40,7 @@ class Around:
     elsewhere: bool = False
     depth: int = 0
     environment: tuple[tuple[str, str], ...] = ()  # exact variables a parent gave
-    feed: tuple[Word, ...] = ()  # files that the command before names on its output
+    feed: Feed = field(default_factory=Feed)  # files that the command before names
 
 
 class Exhausted(Exception):

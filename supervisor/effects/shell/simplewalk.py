@@ -10,7 +10,7 @@ from dataclasses import replace
 from supervisor.effects.files import Place
 from supervisor.effects.programs.invocation import path_effects
 from supervisor.effects.programs.wrappers import feeds
-from supervisor.effects.reading import Reading, Where, Word
+from supervisor.effects.reading import Feed, Reading, Where, Word
 from supervisor.effects.shell import builtins, words
 from supervisor.effects.shell.runner import MAX_DEPTH, Around, Runner, fetches
 from supervisor.effects.shell.state import State
@@ -33,7 +33,7 @@ class SimpleWalker(Runner):
 
     def __init__(self, place: Place, reading: Reading) -> None:
         super().__init__(place, reading)
-        self.names: tuple[Word, ...] = ()  # the files that the last program names on its output
+        self.names = Feed()  # the files that the last program names on its output
         self.fetched = False  # a substitution in the words being read fetches
         self.doubts: list[str] = []
         self.calls: list[Command] = []  # the functions that are being judged, innermost last

@@ -11,7 +11,7 @@ from dataclasses import replace
 from supervisor.effects.environment import loads_code
 from supervisor.effects.looking import matches
 from supervisor.effects.programs.invocation import run_effect
-from supervisor.effects.reading import Word
+from supervisor.effects.reading import Feed, Word
 from supervisor.effects.shell import builtins, grammar, witness, words
 from supervisor.effects.shell.runner import MAX_DEPTH, Around, Exhausted, fetches, is_known
 from supervisor.effects.shell.scanner import UNPLACED
@@ -173,7 +173,7 @@ class Walker(SimpleWalker):
         for command in pipeline.commands:
             own = state.fork()
             mark = len(self.reading.effects)
-            self.names = ()
+            self.names = Feed()
             self.command(command, own, around)
             around = replace(
                 around,
