@@ -33,7 +33,9 @@ class Manifest:
         set: variables it always gets.
         model_secrets: variables with the model log-in; its tools do not get them.
         model_hosts: "host:port" of its model and log-in, where it does not say otherwise.
-        writable, readable: paths below the home that it needs inside the container.
+        writable, readable: paths below the home that it needs inside the container; what can be
+            read in something that can be written stays as it is, also when it is missing.
+        folders: paths below the directory it starts in, to be written though settings are guarded.
         own_sandbox: what becomes of a sandbox of its own inside ours, in words; "" where it has
             none.
         hooked, unhooked: which tools announce their calls.
@@ -53,6 +55,7 @@ class Manifest:
     model_hosts: tuple[str, ...]
     writable: tuple[str, ...]
     readable: tuple[str, ...]
+    folders: tuple[str, ...]
     own_sandbox: str
     hooked: tuple[str, ...]
     unhooked: tuple[str, ...]
@@ -64,7 +67,7 @@ def load(folder: str) -> Manifest:
     path = Path(__file__).parent / folder / "profile.toml"
     data = tomllib.loads(path.read_text("utf-8"))
     launch, environment, model = data["launch"], data["environment"], data["model_access"]
-    mounts, coverage = data["mounts"], data["coverage"]
+    containment, coverage = data["containment"], data["coverage"]
     return Manifest(
         name=data["name"],
         title=data["title"],
@@ -77,8 +80,9 @@ def load(folder: str) -> Manifest:
         set=dict(environment["set"]),
         model_secrets=tuple(model["secrets"]),
         model_hosts=tuple(model["hosts"]),
-        writable=tuple(mounts["writable"]),
-        readable=tuple(mounts["readable"]),
+        writable=tuple(containment["writable"]),
+        readable=tuple(containment["readable"]),
+        folders=tuple(containment.get("folders", ())),
         own_sandbox=data.get("sandbox", {}).get("contained", ""),
         hooked=tuple(coverage["hooked"]),
         unhooked=tuple(coverage["unhooked"]),

@@ -117,6 +117,8 @@ class Containing:
             cwd=setting.cwd,
             home=request.environ.get("HOME", "/"),
             mounts=launch.mounts,
+            settings=launch.guarded,
+            folders=launch.folders,
             absent=self.absent,
             wishes=wishes,
             environ=request.environ,

@@ -242,7 +242,7 @@ class HookAnswer:
     """What the intake tells the agent."""
 
     allow: bool
-    reason: str = ""
+    reason: str = ""  # for an allowance at a call's end: what the agent should know
     rewritten: Mapping[str, Any] | None = None  # the tool's arguments, where rewriting is possible
 
 
@@ -267,6 +267,10 @@ class Authorize(Protocol):
         With "" for the call a turn has ended: that of `subagent` ("" for the agent itself,
         whose subagents may go on), or with None everything.
         """
+
+    def aside(self, task: str, agent_call_id: str) -> str:
+        """What the agent should hear at the end of this call, "" for nothing: what it was refused
+        on the way, where the refusal itself had no words. Ask before `settle_call`."""
 
     async def bind_call(self, task: str, handle: str, ancestry: Sequence[Process]) -> bool:
         """First word of a rewritten command: ties the call's handle to its process tree."""
@@ -418,6 +422,8 @@ class LaunchPlan:
     mounts: tuple[Mount, ...] = ()
     model_hosts: tuple[str, ...] = ()  # "host:port" the agent itself may talk to untouched
     agent_sandbox: str = ""  # what became of a sandbox of its own, in words; "": it has none
+    guarded: tuple[str, ...] = ()  # missing settings, which a contained task may not make
+    folders: tuple[str, ...] = ()  # to be written, and made where missing, whatever is guarded
     tools_online: bool = True  # False: its own sandbox keeps its shell from reaching our proxy
 
 

@@ -123,6 +123,8 @@ class ClaudeCode(Profile):
             argv=(executable, "--settings", str(file), *arguments),
             env=env,
             mounts=self._mounts(request, env),
+            guarded=self._missing(request, env),
+            folders=tuple(os.path.join(request.cwd, name) for name in self.manifest.folders),
             model_hosts=self._model_hosts(env, settings),
             agent_sandbox=self.manifest.own_sandbox if request.contained else "off, as you have it",
         )
@@ -138,8 +140,23 @@ class ClaudeCode(Profile):
         if config and os.path.isdir(config):
             mounts.append(Mount(config, writable=True))
         mounts += existing(request.home, self.manifest.writable, writable=True)
-        mounts += existing(request.home, self.manifest.readable, writable=False)
+        settings = self._settings(request, env)
+        mounts += [Mount(path) for path in settings if os.path.lexists(path)]
         return tuple(mounts)
+
+    def _missing(self, request: LaunchRequest, env: Mapping[str, str]) -> tuple[str, ...]:
+        settings = self._settings(request, env)
+        return tuple(
+            path
+            for path in settings
+            if os.path.isdir(os.path.dirname(path)) and not os.path.lexists(path)
+        )
+
+    def _settings(self, request: LaunchRequest, env: Mapping[str, str]) -> list[str]:
+        """What the next session would run, in every folder where it may look for its settings."""
+        places = [os.path.join(request.home, ".claude"), env.get("CLAUDE_CONFIG_DIR", "")]
+        names = [name.removeprefix(".claude/") for name in self.manifest.readable]
+        return [os.path.join(place, name) for place in places if place for name in names]
 
     def _model_hosts(self, env: Mapping[str, str], settings: Mapping[str, Any]) -> tuple[str, ...]:
         url = settings["env"].get("ANTHROPIC_BASE_URL") or env.get("ANTHROPIC_BASE_URL", "")
@@ -189,6 +206,10 @@ class ClaudeCode(Profile):
         )
 
     def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
+        if event.phase in ("post", "failed") and answer.reason:
+            name = text(event.raw, "hook_event_name")
+            aside = {"hookEventName": name, "additionalContext": answer.reason}
+            return json.dumps({"hookSpecificOutput": aside}).encode()
         if event.phase != "pre":
             return b"{}"
         output: dict[str, Any] = {

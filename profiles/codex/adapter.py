@@ -192,6 +192,9 @@ class Codex(Profile):
         )
 
     def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
+        if event.phase == "post" and answer.reason:
+            aside = {"hookEventName": "PostToolUse", "additionalContext": answer.reason}
+            return json.dumps({"hookSpecificOutput": aside}).encode()
         # An allowance without a rewrite is marked as a failed hook: silence allows.
         if event.phase != "pre" or (answer.allow and answer.rewritten is None):
             return b""

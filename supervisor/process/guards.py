@@ -17,7 +17,7 @@ picked up without a question: then a placeholder stands there.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from supervisor.process.containment import within
@@ -42,12 +42,34 @@ _SHELLS = (
 )  # fmt: skip
 
 
+# What a file of this kind says when it says nothing.
+_EMPTY = {".json": "{}\n", ".md": ""}
+
+
 @dataclass(frozen=True, slots=True)
 class Placeholder:
     """Stands where nothing is. `content`: of a file; None for a directory."""
 
     path: str
     content: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a task works, and what its agent asks for. Paths are absolute.
+
+    Attributes:
+        writable: what it may write besides the workspace.
+        settings: missing settings of the agent, to stay missing.
+        folders: in the workspace, to be written though they lie in something guarded.
+    """
+
+    workspace: str
+    cwd: str
+    home: str
+    writable: Sequence[str] = ()
+    settings: Sequence[str] = ()
+    folders: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +89,11 @@ class Guards:
     outside: tuple[str, ...]
 
 
-def guards(workspace: str, cwd: str, home: str, writable: Iterable[str], *, strict: bool) -> Guards:
-    """The guards of one task.
-
-    Args:
-        writable: what the task may write besides the workspace.
-    """
-    git = git_places(workspace, home)
-    roots = (workspace, *writable, *git.outside)
+def guards(place: Place, *, strict: bool) -> Guards:
+    """The guards of one task."""
+    workspace, cwd = place.workspace, place.cwd
+    git = git_places(workspace, place.home)
+    roots = (workspace, *place.writable, *git.outside)
     wanted: dict[str, bool] = {}  # as it is named → whether it is guarded when missing
     wanted |= dict.fromkeys((*git.files, *git.hooks), True)
     for base in dict.fromkeys((workspace, cwd)):
@@ -90,7 +109,9 @@ def guards(workspace: str, cwd: str, home: str, writable: Iterable[str], *, stri
             wanted[os.path.join(workspace, ".git")] = True
     for root in roots:
         wanted |= {os.path.join(root, name): strict for name in _SHELLS}
-    files = frozenset(git.files)
+    contents: dict[str, str | None] = dict.fromkeys(git.files, "")
+    contents |= {name: _EMPTY.get(os.path.splitext(name)[1]) for name in place.settings}
+    wanted |= dict.fromkeys(place.settings, True)
     paths: list[str] = []
     missing: list[Placeholder] = []
     loose: list[str] = []
@@ -104,8 +125,11 @@ def guards(workspace: str, cwd: str, home: str, writable: Iterable[str], *, stri
             if not always:
                 continue
             missing += _parents(real)
-            missing.append(Placeholder(real, "" if name in files else None))
+            missing.append(Placeholder(real, contents.get(name)))
         paths.append(real)
+    for folder in place.folders:
+        if not os.path.lexists(folder):
+            missing += [*_parents(folder), Placeholder(folder)]
     return Guards(
         tuple(sorted(set(paths))), tuple(dict.fromkeys(missing)), tuple(loose), git.outside
     )

@@ -25,7 +25,7 @@ from supervisor.errors import LaunchFailed
 from supervisor.ports import Containment, Mount
 from supervisor.process import sockets
 from supervisor.process.containment import check_workspace, within
-from supervisor.process.guards import Guards, guards
+from supervisor.process.guards import Guards, Place, guards
 from supervisor.process.placeholders import Placeholders
 from supervisor.process.search import secrets_in
 from supervisor.process.secret_places import in_home
@@ -62,6 +62,8 @@ class Wanted:
     Attributes:
         mode: "standard" or "strict".
         mounts: what the agent's profile needs.
+        settings: missing settings of the agent, to stay so.
+        folders: what it writes in the workspace, though it lies in something guarded.
         absent: our own state.
     """
 
@@ -71,6 +73,8 @@ class Wanted:
     cwd: str
     home: str
     mounts: tuple[Mount, ...] = ()
+    settings: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     wishes: Wishes = Wishes()
     environ: Mapping[str, str] = field(default_factory=dict)
@@ -131,7 +135,8 @@ def make_plan(wanted: Wanted, placeholders: Placeholders) -> Plan:
     notes = [f"{path} is a link and can be replaced" for path in found.loose]
     if not complete:
         notes.append("not all of the workspace was searched for .env files")
-    outside = [Mount(path, writable=True) for path in found.outside]
+    inside = [path for path in wanted.folders if within(path, wanted.workspace)]
+    outside = [Mount(path, writable=True) for path in (*found.outside, *inside)]
     containment = replace(
         base,
         mounts=(*wanted.mounts, *let_in, *outside),
@@ -145,7 +150,10 @@ def make_plan(wanted: Wanted, placeholders: Placeholders) -> Plan:
 
 def _guards(wanted: Wanted, let_in: Iterable[Mount], written: Iterable[str]) -> Guards:
     writable = [mount.path for mount in (*wanted.mounts, *let_in) if mount.writable]
-    found = guards(wanted.workspace, wanted.cwd, wanted.home, writable, strict=wanted.strict)
+    place = Place(
+        wanted.workspace, wanted.cwd, wanted.home, writable, wanted.settings, wanted.folders
+    )
+    found = guards(place, strict=wanted.strict)
     allowed = list(written)
 
     def kept(path: str) -> bool:

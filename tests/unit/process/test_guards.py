@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from supervisor.errors import LaunchFailed
-from supervisor.process.guards import Guards, Placeholder, guards
+from supervisor.process.guards import Guards, Place, Placeholder, guards
 from supervisor.process.placeholders import Placeholders
 
 
 def found(workspace: Path, *, strict: bool = False, cwd: str = "", writable: str = "") -> Guards:
     outside = [writable] if writable else []
-    return guards(str(workspace), cwd or str(workspace), "/nowhere", outside, strict=strict)
+    place = Place(str(workspace), cwd or str(workspace), "/nowhere", outside)
+    return guards(place, strict=strict)
 
 
 def below(workspace: Path, paths: tuple[str, ...]) -> set[str]:
@@ -75,6 +76,25 @@ def test_a_link_that_leads_out_needs_no_guard_where_it_leads(tmp_path: Path) -> 
     result = found(workspace)
     assert str(outside) not in result.paths
     assert result.loose == (str(workspace / ".claude"),)
+
+
+def test_missing_settings_of_the_agent_stay_missing_and_say_nothing(tmp_path: Path) -> None:
+    state = tmp_path / "home/.claude"
+    state.mkdir(parents=True)
+    settings = [str(state / name) for name in ("settings.json", "CLAUDE.md", "hooks")]
+    place = Place(str(tmp_path / "w"), str(tmp_path / "w"), "/nowhere", [str(state)], settings)
+    result = guards(place, strict=False)
+    assert set(settings) <= set(result.paths)
+    assert [each for each in result.missing if each.path.startswith(str(state))] == [
+        Placeholder(settings[0], "{}\n"), Placeholder(settings[1], ""), Placeholder(settings[2]),
+    ]  # fmt: skip
+
+
+def test_a_folder_of_the_agent_in_its_settings_is_made(tmp_path: Path) -> None:
+    folder = str(tmp_path / ".claude/worktrees")
+    place = Place(str(tmp_path), str(tmp_path), "/nowhere", folders=[folder])
+    made = [each.path for each in guards(place, strict=False).missing]
+    assert made.index(str(tmp_path / ".claude")) < made.index(folder)
 
 
 # ── Placeholders ────────────────────────────────────────────────────────────────────────────

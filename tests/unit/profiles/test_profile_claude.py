@@ -105,6 +105,19 @@ def test_the_model_is_where_the_person_said(tmp_path: Path) -> None:
     assert plan.model_hosts == ("gateway.example:443",)
 
 
+def test_what_the_next_session_would_run_stays_missing(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    for state in (tmp_path / "home/.claude", config):
+        state.mkdir(parents=True)
+        (state / "commands").mkdir()
+    plan = launch(tmp_path, environ={"PATH": "/bin", "CLAUDE_CONFIG_DIR": str(config)})
+    for state in (tmp_path / "home/.claude", config):
+        assert {f"{state}/settings.json", f"{state}/hooks"} <= set(plan.guarded)
+        assert f"{state}/commands" not in plan.guarded
+        assert Mount(f"{state}/commands") in plan.mounts
+    assert plan.folders == (str(tmp_path / "work/.claude/worktrees"),)
+
+
 def test_what_the_next_session_would_run_is_mounted_read_only(tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / ".claude/commands").mkdir(parents=True)
