@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from supervisor.effects.files import Place
+from supervisor.effects.programs.feeds import feeds
 from supervisor.effects.programs.invocation import path_effects
-from supervisor.effects.programs.wrappers import feeds
 from supervisor.effects.reading import Feed, Reading, Where, Word
 from supervisor.effects.shell import builtins, words
 from supervisor.effects.shell.runner import MAX_DEPTH, Around, Runner, fetches
