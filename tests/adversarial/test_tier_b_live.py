@@ -1,0 +1,98 @@
+"""A supervised task in tier B: what it is lent comes by the proxy only, and refusals are told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.live import ApiServer, Install, ended, wait_for
+from tests.support.scripted_agent import ScriptedAgent, running
+
+
+@pytest.fixture
+def agent(install: Install, api: ApiServer) -> Iterator[ScriptedAgent]:
+    """Plays Claude Code, where the person's configuration takes tier A away."""
+    config = install.paths.config / "config.toml"
+    install.configure(f'{config.read_text()}\n[containment]\ntier = "B"\n')
+    before = install.daemon_pid()
+    install.cli("stop")
+    wait_for(lambda: ended(before), "the supervisor to end")
+    with running(install) as started:
+        yield started
+
+
+def test_a_call_is_lent_its_credential_by_the_proxy(
+    agent: ScriptedAgent, api: ApiServer, install: Install
+) -> None:
+    assert agent.run(f"./thief ask https://{api.host}/me") == 'ask: {"hello": "ana"} 200\n'
+    assert api.seen == [("GET /me", f"Bearer {api.token}", "ok")]
+    (started,) = install.records("task.started")
+    assert started["tier"] == "B"
+    assert "config.toml asks for no better tier" in started["tier_detail"]
+
+
+def test_a_way_past_the_proxy_is_refused_and_on_record(
+    agent: ScriptedAgent, api: ApiServer, install: Install
+) -> None:
+    port = api.host.rpartition(":")[2]
+    assert "Failed to connect" in agent.run(f"curl --noproxy '*' -k https://127.0.0.1:{port}/me")
+    assert api.seen == []
+    refused = wait_for(lambda: install.records("egress.refused"), "the refusal")
+    assert [(r["protocol"], r["address"], r["port"]) for r in refused] == [
+        ("tcp", "127.0.0.1", int(port))
+    ]
+    assert refused[0]["task"] == agent.task
+
+
+def test_nobody_but_the_task_gets_anything_at_its_proxy(
+    agent: ScriptedAgent, api: ApiServer, install: Install
+) -> None:
+    """Its listener is on the machine's own loopback: another program can connect, and no more."""
+    call = agent.begin(f"./thief between https://{api.host}/me")
+    agent.heard("ready")
+    answers = [_asked(port, api.host) for port in _listeners(install, agent.task)]
+    assert len(answers) == 2  # the proxy's and the hooks'
+    assert all(b" 200 " not in answer for answer in answers)
+    assert len(api.seen) == 1
+    agent.say("go")
+    assert agent.finish(call)[0] == 0
+
+
+def test_the_gate_goes_on_without_a_supervisor(
+    agent: ScriptedAgent, api: ApiServer, install: Install
+) -> None:
+    before = install.daemon_pid()
+    os.kill(before, signal.SIGKILL)
+    wait_for(lambda: ended(before), "the supervisor to die")
+    install.cli("status")  # starts the next one, which takes the task over
+    port = api.host.rpartition(":")[2]
+    assert "Failed to connect" in agent.run(f"curl --noproxy '*' -k https://127.0.0.1:{port}/me")
+    assert wait_for(lambda: install.records("egress.refused"), "the refusal")
+    assert agent.run(f"./thief ask https://{api.host}/me") == 'ask: {"hello": "ana"} 200\n'
+
+
+def _listeners(install: Install, task: str) -> list[int]:
+    """Ports on the loopback of the machine where the task's holder listens."""
+    holder = (install.root / f"run/taskpass/tasks/{task}/holder.pid").read_text()
+    held = {os.readlink(link) for link in Path(f"/proc/{holder}/fd").iterdir()}
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return [
+        int(line[1].rpartition(":")[2], 16)
+        for line in lines
+        if line[3] == "0A" and f"socket:[{line[9]}]" in held
+    ]
+
+
+def _asked(port: int, host: str) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+        connection.settimeout(10)
+        connection.sendall(f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        try:
+            return connection.recv(4096)
+        except OSError:
+            return b""
