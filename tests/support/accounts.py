@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import secrets
 import shutil
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def this_account() -> Account:
 
 def unprivileged_account() -> Iterator[Account]:
     """Make an account, yield it, remove it. Only root can."""
-    name = f"taskpass-t{os.getpid()}"
+    name = f"taskpass-t{os.getpid()}-{secrets.token_hex(2)}"
     subprocess.run(["useradd", "--create-home", "--shell", "/bin/sh", name], check=True)
     try:
         with tempfile.TemporaryDirectory(prefix="taskpass-public-") as base:

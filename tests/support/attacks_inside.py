@@ -59,6 +59,12 @@ def tamper_with_ledger():
 
 
 @attack
+def tamper_with_code():
+    with open(T["state"] + "/code.py", "ab") as file:
+        file.write(b"x")
+
+
+@attack
 def see_state_directory():
     os.listdir(T["state"])
 
@@ -66,7 +72,7 @@ def see_state_directory():
 @attack
 def supervisor_socket():
     with socket.socket(socket.AF_UNIX) as s:
-        s.connect(T["state"] + "/admin.sock")
+        s.connect(T["socket"])
 
 
 @attack
@@ -80,6 +86,47 @@ def host_loopback():
     socket.create_connection(("127.0.0.1", T["port"]), 2).close()
 
 
+@attack
+def proxy_port_of_another_address():
+    """A rule by port alone would let through what listens there elsewhere."""
+    with open("proxy-port") as file:
+        port = int(file.read())
+    socket.create_connection((T["address"], port), 2).close()
+
+
+@attack
+def udp_to_loopback():
+    """Whether it arrived is for the receiver to say."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.sendto(T["needle"].encode(), ("127.0.0.1", T["udp"]))
+
+
+@attack
+def fast_open_to_loopback():
+    """Data with the first packet, and no connect(2)."""
+    with socket.socket() as s:
+        s.sendto(b"x", socket.MSG_FASTOPEN, ("127.0.0.1", T["port"]))
+
+
+@attack
+def multipath_to_loopback():
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262) as s:
+        s.settimeout(2)
+        s.connect(("127.0.0.1", T["port"]))
+
+
+@attack
+def inherited_descriptors():
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            data = os.pread(int(name), 4096, 0)
+        except OSError:
+            continue
+        if T["needle"].encode() in data:
+            return
+    raise Failed("nothing inherited")
+
+
 def only_contained():
     """Tests send nothing beyond the loopback, and only a container keeps that from happening."""
     if not T["contained"]:
@@ -88,21 +135,29 @@ def only_contained():
 
 @attack
 def udp_out():
+    """Refused where nothing routes it, or by an answer from within; silence is the way out."""
     only_contained()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.sendto(b"x", ("192.0.2.1", 53))
+        s.settimeout(1)
+        s.connect(("192.0.2.1", 53))
+        s.send(b"x")
+        try:
+            s.recv(64)
+        except TimeoutError:
+            return
+        raise Failed("answered within")
 
 
 @attack
 def tcp_out():
     only_contained()
-    socket.create_connection(("192.0.2.1", 80), 0.5).close()
+    socket.create_connection(("192.0.2.1", 4444), 0.5).close()
 
 
 def _sees_supervisor():
     """Pids are the task's own: the supervisor's number may belong to nobody, or to one of us."""
     with open(f"/proc/{T['pid']}/cmdline", "rb") as file:
-        if b"task_driver" not in file.read():
+        if T["title"].encode() not in file.read():
             raise Failed("not visible")
 
 
@@ -124,9 +179,53 @@ def supervisor_descriptor():
 
 
 @attack
+def supervisor_environment():
+    _sees_supervisor()
+    with open(f"/proc/{T['pid']}/environ", "rb") as file:
+        if not file.read():
+            raise Failed("empty")
+
+
+@attack
 def supervisor_memory():
+    _sees_supervisor()
     with open(f"/proc/{T['pid']}/mem", "rb"):
         pass
+
+
+@attack
+def supervisor_memory_by_call():
+    _sees_supervisor()
+    buffer = ctypes.create_string_buffer(1)
+    # A page of every program of this interpreter; nowhere mapped there: EFAULT, and that is read.
+    near = (ctypes.c_size_t * 2)(ctypes.addressof(buffer), 1)
+    try:
+        call(310, 270, T["pid"], near, 1, near, 1, 0)
+    except OSError as error:
+        if error.errno != errno.EFAULT:
+            raise
+
+
+@attack
+def trace_supervisor():
+    _sees_supervisor()
+    child = os.fork()
+    if child == 0:  # what it traces goes on when it ends
+        try:
+            call(101, 117, 0x4206, T["pid"], 0, 0)
+        except OSError as error:
+            os._exit(error.errno)
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code:
+        raise OSError(code, "ptrace")
+
+
+@attack
+def supervisor_descriptor_by_pidfd():
+    _sees_supervisor()
+    pidfd = os.pidfd_open(T["pid"])
+    call(438, 438, pidfd, T["fd"], 0)
 
 
 @attack
@@ -230,11 +329,9 @@ def type_into_terminal():
 
 @attack
 def plant_in_home():
-    only_contained()
-    with open(T["profile"], "a"):
-        pass
-    if os.path.ismount(os.path.dirname(T["profile"])):
-        raise Failed("a home of its own")
+    """Whether it is there is for somebody outside to say."""
+    with open(T["planted"], "w") as file:
+        file.write("evil")
 
 
 @attack

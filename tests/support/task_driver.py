@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import statistics
@@ -157,14 +158,15 @@ async def until(condition: Callable[[], Any]) -> Any:
     return value
 
 
-async def run(driver: Driver) -> dict[str, Any]:
-    """Run `argv` headless to its end."""
+async def run(driver: Driver, before: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    """Run `argv` headless to its end. `before` is called before the agent starts."""
     with tempfile.TemporaryFile() as output:
         try:
             await driver.spawn(tuple(driver.settings["argv"]))
         except TaskpassError as error:
             return {"error": error.message, "hint": error.hint}
         reader = await driver.adopt()
+        before()
         driver.give_stdio(output.fileno())
         ended = await driver.next(reader, wire.Exited, wire.SpawnFailed)
         await driver.kill(reader)
@@ -455,7 +457,8 @@ async def attacks(driver: Driver) -> dict[str, Any]:
     state = Path(driver.settings["state"])
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     (state / "key").write_text(needle)
-    (state / "ledger").write_text("history")
+    for name in ("ledger", "code.py"):
+        (state / name).write_text("as it was")
     admin = socket.socket(socket.AF_UNIX)
     admin.bind(str(state / "admin.sock"))
     admin.listen(16)
@@ -463,24 +466,51 @@ async def attacks(driver: Driver) -> dict[str, Any]:
     abstract.bind("\0" + needle)
     abstract.listen(16)
     loopback = socket.create_server(("127.0.0.1", 0))
+    with contextlib.suppress(OSError):  # not on every kernel
+        loopback.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 16)
+    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    datagrams.bind(("127.0.0.1", 0))
+    datagrams.setblocking(False)
     shared = os.open(state / "key", os.O_RDONLY)
+    os.set_inheritable(shared, True)
+    address = "127.{}.{}.{}".format(*(byte | 1 for byte in os.urandom(3)))
     target = {
         "pid": os.getpid(),
+        "title": "task_driver",
         "needle": needle,
         "state": str(state),
+        "socket": str(state / "admin.sock"),
         "abstract": needle,
         "port": loopback.getsockname()[1],
+        "udp": datagrams.getsockname()[1],
+        "address": address,
         "fd": shared,
         "contained": driver.settings["tier"] != "uncontained",
-        "profile": str(Path.home() / ".profile"),
+        "planted": str(state.with_name(f"{state.name}-planted")),
     }
-    inside = driver.workspace / "attacks.py"
-    inside.write_text(_ATTACKS.read_text())
-    argv = (driver.settings["python"], "-S", "attacks.py", json.dumps(target))
-    driver.settings["argv"] = argv
-    result = await run(driver)
+    (driver.workspace / "attacks.py").write_text(_ATTACKS.read_text())
+    driver.settings["argv"] = (driver.settings["python"], "-S", "attacks.py", json.dumps(target))
+    listening: list[socket.socket] = []
+
+    def listen_beside() -> None:
+        """At the proxy's port, at an address that is not the proxy's."""
+        assert driver.adopted is not None
+        port = driver.adopted.ports[0]
+        (driver.workspace / "proxy-port").write_text(str(port))
+        listening.append(socket.create_server((address, port)))
+
+    result = await run(driver, listen_beside)
     with contextlib.suppress(ValueError):
-        result["attacks"] = json.loads(result["output"])
+        came = result["attacks"] = json.loads(result["output"])
+        if came["plant_in_home"] == "succeeded" and not os.path.exists(target["planted"]):
+            came["plant_in_home"] = "a home of its own"
+        if came["udp_to_loopback"] == "succeeded":
+            try:
+                datagrams.recv(64)
+            except BlockingIOError:
+                came["udp_to_loopback"] = "nobody heard it"
+    shutil.rmtree(state)
+    Path(target["planted"]).unlink(missing_ok=True)
     return result
 
 

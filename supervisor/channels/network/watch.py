@@ -92,11 +92,18 @@ class EgressWatch(Channel):
         """Of the ports tried on the task's loopback, those where the machine has a service."""
         while self._knocked:
             await asyncio.sleep(_SETTLE)  # whoever waits for a server tries again and again
-            serving = await asyncio.to_thread(listening_ports)
-            knocked, self._knocked = self._knocked, set()
-            for port in knocked & serving:
-                if self._told(Attempt("tcp", "127.0.0.1", port, "localhost")):
-                    self._ask(self._doors.ask_loopback(port))
+            for port in await self._services_knocked_at():
+                self._ask(self._doors.ask_loopback(port))
+
+    async def _services_knocked_at(self) -> list[int]:
+        """Put them on record; those to be asked about."""
+        serving = await asyncio.to_thread(listening_ports)
+        knocked, self._knocked = self._knocked, set()
+        return [
+            port
+            for port in knocked & serving
+            if self._told(Attempt("tcp", "127.0.0.1", port, "localhost"))
+        ]
 
     def _summarise_later(self) -> None:
         if self._timer is None:
@@ -134,6 +141,8 @@ class EgressWatch(Channel):
             return
         asyncio.get_running_loop().remove_reader(self._watch.fileno())
         self._read()
+        if self._knocked:  # a task may be over sooner than we look
+            await self._services_knocked_at()
         if self._timer is not None:
             self._timer.cancel()
         self._summarise()
