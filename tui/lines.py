@@ -84,11 +84,14 @@ def identity(task: wire.TaskView, width: int) -> Text:
 
 
 def tier(task: wire.TaskView, *, short: bool = False) -> Text:
-    """The containment tier in words."""
+    """The containment tier in words, with how many ways out as good as root stay open."""
+    open_ways = plural(len(task.holes), "way") + " out" if task.holes else ""
     if task.tier == "uncontained":
-        return Text(" uncontained ", f"bold {palette.INK} on {palette.AMBER}")
+        more = f"· {open_ways} " if open_ways and not short else ""
+        return Text(f" uncontained {more}", f"bold {palette.INK} on {palette.AMBER}")
     mode = "strict" if task.containment == "strict" else "" if short else "contained"
-    return Text(f"tier {task.tier} {mode}".rstrip(), palette.GREEN)
+    text = Text(f"tier {task.tier} {mode}".rstrip(), palette.GREEN)
+    return text.append(f" · {open_ways}", f"bold {palette.AMBER}") if open_ways else text
 
 
 def waiting(count: int) -> Text:

@@ -80,9 +80,13 @@ def _warn(task: dict[str, object]) -> None:
     assert isinstance(exposed, list | tuple)
     among = f", {', '.join(exposed[:3])} too" if exposed else ""
     more = f" (and {len(exposed) - 3} more)" if len(exposed) > 3 else ""
+    holes = task.get("holes") or ()
+    assert isinstance(holes, list | tuple)
+    ways = f" Ways out of it: {', '.join(holes)}." if holes else ""
     detail = f" ({task['tier_detail']})" if task.get("tier_detail") else ""
     print(
-        f"taskpass: uncontained{detail}: this program can read what you can read{among}{more}.",
+        f"taskpass: uncontained{detail}: this program can read what you can read{among}{more}."
+        f"{ways}",
         file=sys.stderr,
         flush=True,
     )

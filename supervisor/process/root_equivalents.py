@@ -1,7 +1,7 @@
 """Ways out of a task that are as good as root, or as the person at the keyboard: found, not closed.
 
 Whoever reaches one of these runs programs that no supervisor sees: in a container with the host's
-disk mounted, in the person's other terminal, in tomorrow's cron. In tier A and B their paths are
+disk mounted, in the person's other terminal, in tomorrow's cron. Contained, their paths are
 not to be had; an uncontained agent can use each one, so each is named.
 
 Which places to look at follows from the account (`candidates`, pure); what is there is read by
@@ -296,7 +296,9 @@ def found(account: Account) -> tuple[Hole, ...]:
             (_CRON, "/usr/bin/crontab", "/etc/cron.allow", "/etc/cron.deny", True),
             (_AT, "/usr/bin/at", "/etc/at.allow", "/etc/at.deny", False),
         ):
-            if os.path.exists(program) and _may(account.name, allow, deny, without_lists):
+            if os.path.exists(program) and may(
+                account.name, allow, deny, without_lists=without_lists
+            ):
                 holes[way.name, ""] = Hole(way)
     for candidate in candidates(account):
         if account.uid == 0 and candidate.sign in (Sign.WRITABLE, Sign.READABLE):
@@ -326,7 +328,7 @@ def reachable(holes: Iterable[Hole], tier: Tier, visible: Iterable[str]) -> tupl
     )
 
 
-def _may(name: str, allow: str, deny: str, without_lists: bool) -> bool:
+def may(name: str, allow: str, deny: str, *, without_lists: bool) -> bool:
     """Whether crontab(1) or at(1) serves the account, by its two lists."""
     allowed, denied = _lines(allow), _lines(deny)
     if allowed is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 
 import pytest
@@ -29,8 +30,16 @@ def test_a_variable_that_is_no_text_does_not_keep_a_task_from_starting(
 
 def test_that_nothing_contains_a_program_is_said_in_words(install: Install) -> None:
     (install.home / ".ssh").mkdir()
-    done = install.cli("run", "--headless", "--contain", "off", "--", "echo", "hello")
+    keys = install.root / "agent.sock"
+    with socket.socket(socket.AF_UNIX) as agent:
+        agent.bind(str(keys))
+        agent.listen(1)
+        install.environ["SSH_AUTH_SOCK"] = str(keys)
+        done = install.cli("run", "--headless", "--contain", "off", "--", "echo", "hello")
     assert done.stdout == "hello\n"
+    assert f"key agent ({keys})" in done.stderr
+    (started,) = install.records("task.started")
+    assert f"key agent ({keys})" in started["holes"]
     assert "uncontained (switched off by --contain off)" in done.stderr
     assert "can read what you can read, ~/.ssh too" in done.stderr
 
@@ -38,3 +47,5 @@ def test_that_nothing_contains_a_program_is_said_in_words(install: Install) -> N
 def test_a_contained_program_says_nothing_of_the_kind(install: Install) -> None:
     done = install.cli("run", "--headless", "--", "echo", "hello")
     assert (done.stdout, done.stderr) == ("hello\n", "")
+    (started,) = install.records("task.started")
+    assert started["holes"] == []

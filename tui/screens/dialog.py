@@ -151,6 +151,9 @@ class IdentityPage(Page):
             ("uses bound", Text(f"by {task.call_identity}")),
             ("policy", Text(one_line(task.preset))),
             ("model access", Text(_model_access(task.model_access))),
+            ("own sandbox", visible(task.agent_sandbox)),
+            ("limits", visible(", ".join(task.limits))),
+            ("ways out", visible(", ".join(task.holes), palette.AMBER)),
             ("can read", visible(", ".join(task.exposed), palette.AMBER)),
         ]
         text = identity(task, width)

@@ -268,13 +268,19 @@ def _title(task: wire.TaskView) -> Text:
 
 
 def _exposed(task: wire.TaskView) -> str:
+    ways = f"can get out by {_some(task.holes)}" if task.holes else ""
     if task.tier != "uncontained":
-        return ""
+        return ways
     if not task.exposed:
-        return "uncontained: this agent can read what you can read"
-    shown = ", ".join(clip(path, 24) for path in task.exposed[:3])
-    more = f" +{len(task.exposed) - 3}" if len(task.exposed) > 3 else ""
-    return f"uncontained, can read {shown}{more}"
+        return ", ".join(filter(None, ("uncontained: this agent can read what you can read", ways)))
+    return ", ".join(filter(None, (f"uncontained, can read {_some(task.exposed)}", ways)))
+
+
+def _some(names: tuple[str, ...]) -> str:
+    """The first names, without the places in brackets, and how many more there are."""
+    plain = tuple(dict.fromkeys(name.partition(" (")[0] for name in names))
+    shown = ", ".join(clip(one_line(name), 24) for name in plain[:3])
+    return shown + (f" +{len(plain) - 3}" if len(plain) > 3 else "")
 
 
 def _welcome() -> Text:

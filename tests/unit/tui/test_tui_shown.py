@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from supervisor import wire
 from supervisor.model import Risk
-from tests.support.fake_client import approval
+from tests.support.fake_client import NOW, approval, task_view
 from tests.support.tui_driver import asking, running
 
 
@@ -30,6 +31,26 @@ async def test_an_uncontained_task_says_so_and_what_it_can_read() -> None:
         await d.lead("4")
         await d.until(lambda: "uncontained" in d.said("header"))
         assert "can read ~/.ssh, ~/.aws" in str(d.tile("t-4").border_subtitle)
+
+
+async def test_ways_out_are_counted_in_the_header_and_named_at_the_pane() -> None:
+    ways = ("docker socket (/run/docker.sock)", "terminal multiplexer (/tmp/tmux-1/default)")
+    with_holes = wire.Snapshot(
+        session="s-fake",
+        now=NOW,
+        tasks=(
+            task_view(1, "loose", tier="uncontained", holes=ways, agent_sandbox="off, as you have"),
+            task_view(2, "held", tier="B", holes=ways[:1], limits=("4 GB of memory",)),
+        ),
+    )
+    async with running(with_holes, size=(140, 40)) as d:
+        await d.lead("1")
+        await d.until(lambda: "uncontained · 2 ways out" in d.said("header"))
+        subtitle = str(d.tile("t-1").border_subtitle)
+        assert "can get out by docker socket, terminal multiplexer" in subtitle
+        await d.lead("2")
+        await d.until(lambda: "tier B contained · 1 way out" in d.said("header"))
+        assert "can get out by docker socket" in str(d.tile("t-2").border_subtitle)
 
 
 async def test_a_high_risk_request_is_marked_in_words() -> None:
