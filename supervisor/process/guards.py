@@ -9,7 +9,8 @@ picked up without a question: then a placeholder stands there.
 | hooks and configuration of git | as they are, also when missing | the same |
 | `.git` where there is none | may be made | stays missing |
 | settings of agents | as they are, also when missing | the same |
-| editors, `.envrc`, `taskpass.toml`, shell start files | as they are | also when missing |
+| editors, `.envrc`, `taskpass.toml` | as they are | also when missing |
+| what starts by itself in a part of the home | as it is, also when missing | the same |
 | CI, dev containers, hooks of package managers | as policy says | as they are, also when missing |
 | a guarded name that is a link | what it leads to is guarded | the task is not started |
 """
@@ -40,7 +41,12 @@ _SHELLS = (
     ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".profile", ".zshrc", ".zshenv",
     ".zprofile", ".zlogin", ".zlogout", ".inputrc", ".gitconfig",
 )  # fmt: skip
-
+# Below the home, where a task may be let in to a part of it.
+_STARTUP = (
+    ".config/fish", ".config/autostart", ".config/systemd", ".config/environment.d",
+    ".config/direnv", ".config/git", ".config/nvim", ".config/Code", ".local/share/systemd",
+    ".local/share/applications",
+)  # fmt: skip
 
 # What a file of this kind says when it says nothing.
 _EMPTY = {".json": "{}\n", ".md": ""}
@@ -107,16 +113,18 @@ def guards(place: Place, *, strict: bool) -> Guards:
         wanted |= {os.path.join(workspace, name): True for name in _CI}
         if not os.path.lexists(os.path.join(workspace, ".git")):
             wanted[os.path.join(workspace, ".git")] = True
-    for root in roots:
-        wanted |= {os.path.join(root, name): strict for name in _SHELLS}
+    for root in roots:  # a home's files kept in a repository, say
+        wanted |= dict.fromkeys((os.path.join(root, name) for name in _SHELLS), False)
+    wanted |= dict.fromkeys((os.path.join(place.home, name) for name in _STARTUP), True)
     contents: dict[str, str | None] = dict.fromkeys(git.files, "")
     contents |= {name: _EMPTY.get(os.path.splitext(name)[1]) for name in place.settings}
     wanted |= dict.fromkeys(place.settings, True)
+    folders: dict[str, str] = {}
     paths: list[str] = []
     missing: list[Placeholder] = []
     loose: list[str] = []
     for name, always in wanted.items():
-        real = os.path.realpath(name)
+        real = _real(name, folders)
         if real != name and within(name, workspace):
             loose.append(name)
         if not any(within(real, root) for root in roots):
@@ -133,6 +141,15 @@ def guards(place: Place, *, strict: bool) -> Guards:
     return Guards(
         tuple(sorted(set(paths))), tuple(dict.fromkeys(missing)), tuple(loose), git.outside
     )
+
+
+def _real(name: str, folders: dict[str, str]) -> str:
+    """As `os.path.realpath`, for many names in few folders."""
+    folder, _, last = name.rpartition("/")
+    if folder not in folders:
+        folders[folder] = os.path.realpath(folder or "/")
+    path = os.path.join(folders[folder], last)
+    return os.path.realpath(path) if os.path.islink(path) else path
 
 
 def _parents(path: str) -> list[Placeholder]:

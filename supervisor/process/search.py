@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from supervisor.process.secret_places import is_dotenv, is_secret
+from supervisor.process.secret_places import is_dotenv, is_secret, may_be_secret
 
 # Other people's code, and what tools make: no place of the person's own secrets.
 _SKIPPED = frozenset(
@@ -105,26 +105,44 @@ def _walk(tree: str, index: _Index | None, until: float) -> Iterable[str | None]
             yield None
             return
         folder, known = waiting.popleft()
+        candidates: list[os.DirEntry[str]] = []
+        below: list[str] = []
+        own_index = False
         try:
             with os.scandir(folder) as entries:
-                inside = list(entries)
+                for entry in entries:
+                    if may_be_secret(entry.name):
+                        candidates.append(entry)
+                    elif entry.name in _SKIPPED:
+                        own_index = own_index or entry.name == ".git"
+                    elif entry.is_dir(follow_symlinks=False):
+                        below.append(entry.path)
         except OSError:
             continue
-        if known is not None and folder != tree and any(e.name == ".git" for e in inside):
+        if known is not None and own_index and folder != tree:
             known = _Index(folder)
-        for entry in inside:
-            path = entry.path
-            folder_like = entry.is_dir()  # a virtual environment may be called .env
-            if (is_dotenv(entry.name) and not folder_like) or is_secret(path):
-                if known is not None and known.tracks(path):
-                    continue
-                if entry.is_symlink():
-                    path = os.path.realpath(path)
-                    if not path.startswith(tree + "/") or not os.path.exists(path):
-                        continue
-                yield path
-            elif folder_like and entry.name not in _SKIPPED and not entry.is_symlink():
-                waiting.append((path, known))
+        for entry in candidates:
+            if not _is_secret(entry):
+                if entry.is_dir(follow_symlinks=False) and entry.name not in _SKIPPED:
+                    below.append(entry.path)
+            elif known is None or not known.tracks(entry.path):
+                path = _target(entry, tree)
+                if path:
+                    yield path
+        waiting.extend((path, known) for path in below)
+
+
+def _is_secret(entry: os.DirEntry[str]) -> bool:
+    # A directory called .env is a virtual environment.
+    return (is_dotenv(entry.name) and not entry.is_dir()) or is_secret(entry.path)
+
+
+def _target(entry: os.DirEntry[str], tree: str) -> str:
+    """The file itself; of a link what it leads to in the tree, "" for nothing."""
+    if not entry.is_symlink():
+        return entry.path
+    path = os.path.realpath(entry.path)
+    return path if path.startswith(tree + "/") and os.path.exists(path) else ""
 
 
 def _names_of(linked: set[tuple[int, int]], tree: str, until: float) -> Iterable[str]:

@@ -50,6 +50,11 @@ def in_home(home: str) -> list[str]:
     return [os.path.join(home, name) for name in _IN_HOME]
 
 
+def may_be_secret(name: str) -> bool:
+    """Whether `is_dotenv` or `is_secret` may be true of something called so: quick to know."""
+    return ".env" in name or name in _BY_NAME
+
+
 def is_dotenv(name: str) -> bool:
     """Whether a file of this name holds a project's real secrets: `.env`, `.env.local` …"""
     if name == ".env" or name.endswith(".env.local"):

@@ -12,9 +12,8 @@ from supervisor.process.guards import Guards, Place, Placeholder, guards
 from supervisor.process.placeholders import Placeholders
 
 
-def found(workspace: Path, *, strict: bool = False, cwd: str = "", writable: str = "") -> Guards:
-    outside = [writable] if writable else []
-    place = Place(str(workspace), cwd or str(workspace), "/nowhere", outside)
+def found(workspace: Path, *, strict: bool = False, cwd: str = "") -> Guards:
+    place = Place(str(workspace), cwd or str(workspace), "/nowhere")
     return guards(place, strict=strict)
 
 
@@ -47,15 +46,15 @@ def test_the_directory_it_starts_in_is_guarded_as_the_workspace_is(tmp_path: Pat
     assert below(tmp_path, result.paths) >= {".claude", "sub/.claude", "sub/.mcp.json"}
 
 
-def test_shell_start_files_where_a_home_can_be_written(tmp_path: Path) -> None:
-    home = tmp_path / "dotfiles"
-    home.mkdir()
-    (home / ".bashrc").write_text("")
-    workspace = tmp_path / "work"
+def test_what_starts_by_itself_where_a_part_of_the_home_can_be_written(tmp_path: Path) -> None:
+    config, workspace = tmp_path / ".config", tmp_path / "dotfiles"
+    config.mkdir()
     workspace.mkdir()
-    assert str(home / ".bashrc") in found(workspace, writable=str(home)).paths
-    assert str(home / ".zshrc") not in found(workspace, writable=str(home)).paths
-    assert str(home / ".zshrc") in found(workspace, strict=True, writable=str(home)).paths
+    (workspace / ".bashrc").write_text("")
+    place = Place(str(workspace), str(workspace), str(tmp_path), [str(config)])
+    result = guards(place, strict=False)
+    assert {f"{config}/fish", f"{config}/autostart", f"{workspace}/.bashrc"} <= set(result.paths)
+    assert not any(path.startswith(f"{tmp_path}/.local") for path in result.paths)
 
 
 def test_a_link_is_followed_and_named_as_one_that_can_be_replaced(tmp_path: Path) -> None:
