@@ -481,6 +481,9 @@ class Engine(Authorize):
             and f"{host}:{port}" in self.desk.runtimes[task].model_hosts
         )
 
+    def aside(self, task: str, agent_call_id: str) -> str:
+        return "\n".join(self.book.task(task).asides.pop(agent_call_id, ()))
+
     # ── settle_call ─────────────────────────────────────────────────────────────────────
 
     async def settle_call(

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from supervisor.desk import Desk
-    from supervisor.grants.book import Book, CallEntry
+    from supervisor.grants.book import Book, CallEntry, TaskEntry
     from supervisor.model import Effect, Process
     from supervisor.ports import Situation
     from supervisor.questions import Questions
     from supervisor.recorder import Recorder
 
+_MOST_NOTES = 5  # of one call
+_MOST_CALLS = 16  # with notes that nobody has asked for
 _MOST_ASKED = 12  # targets a task may have people asked about, whatever it tries
 
 
@@ -55,6 +57,8 @@ class Egress(EgressPort):
             entry = self.book.task(task)
             call = self._only_call(task)
             entry.denied += times
+            if call is not None:
+                _note(entry, call, _refused_in_words(attempt))
             await self.records.refused_egress(entry, attempt, times, call)
             self.desk.changed(entry)
 
@@ -81,6 +85,12 @@ class Egress(EgressPort):
                 raise Denied(decision.reason, hint=decision.hint)
             if decision.outcome is Outcome.ASK:
                 asking()
+                _note(
+                    entry,
+                    call,
+                    f"The person is asked about {effect.label} now: try again once they "
+                    "have answered.",
+                )
                 await self.questions.about_next(entry, call, effect, decision)
             self.book.require_live(task, call.call.epoch)
         except TaskpassError as error:
@@ -94,3 +104,27 @@ class Egress(EgressPort):
     def _only_call(self, task: str) -> CallEntry | None:
         calls = self.book.open_calls(task)
         return calls[0] if len(calls) == 1 else None
+
+
+def _note(entry: TaskEntry, call: CallEntry, text: str) -> None:
+    """For the agent at the call's end, which it reports after the call's processes have gone."""
+    notes = entry.asides.setdefault(call.call.tool_call.agent_call_id, [])
+    if text not in notes and len(notes) < _MOST_NOTES:
+        notes.append(text)
+    while len(entry.asides) > _MOST_CALLS:
+        del entry.asides[next(iter(entry.asides))]
+
+
+def _refused_in_words(attempt: Attempt) -> str:
+    target = f"{attempt.name or attempt.address} port {attempt.port}"
+    if attempt.name == "localhost":
+        return (
+            f"taskpass refused {target}: it is a service of the person's machine, outside this "
+            "task. They can list it (taskpass run --loopback PORT)."
+        )
+    way = (
+        "Web requests go through the proxy in HTTPS_PROXY."
+        if attempt.protocol == "tcp"
+        else "Only TCP can be let out of a task."
+    )
+    return f"taskpass refused {attempt.protocol} to {target}: nothing left this task. {way}"

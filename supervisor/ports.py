@@ -270,7 +270,7 @@ class Authorize(Protocol):
 
     def aside(self, task: str, agent_call_id: str) -> str:
         """What the agent should hear at the end of this call, "" for nothing: what it was refused
-        on the way, where the refusal itself had no words. Ask before `settle_call`."""
+        on the way, where the refusal itself had no words. Told once."""
 
     async def bind_call(self, task: str, handle: str, ancestry: Sequence[Process]) -> bool:
         """First word of a rewritten command: ties the call's handle to its process tree."""

@@ -51,6 +51,7 @@ class TaskEntry:
     policy: str = ""  # digest of the policies it is under
     to_review: int = 0  # changes in its overlay that nobody has decided about
     asked_targets: set[str] = field(default_factory=set)  # of refused connections asked about
+    asides: dict[str, list[str]] = field(default_factory=dict)  # agent's call id → what it hears
     revoked_grants: set[tuple[str, str]] = field(default_factory=set)  # (credential, resource)
 
     @property

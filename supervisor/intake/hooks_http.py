@@ -114,8 +114,9 @@ class HookIntake:
                 return await self._open(event, sender)
             finally:
                 connection.holding = False
+        aside = self._aside(event)
         await self._report(event)
-        return 200, self._render(event, HookAnswer(allow=True)), None
+        return 200, self._render(event, HookAnswer(allow=True, reason=aside)), None
 
     async def _attest(self, request: Request) -> Process | None:
         """The sender, or None after the attempt was recorded."""
@@ -165,6 +166,13 @@ class HookIntake:
             log.exception("task %s: open_call failed", self.task)
             return 200, self._denial(_BROKEN), None
         return 200, body, event if answer.allow else None
+
+    def _aside(self, event: HookEvent) -> str:
+        try:
+            return self.authorize.aside(self.task, event.call.agent_call_id) if event.call else ""
+        except Exception:
+            log.exception("task %s: aside failed", self.task)
+            return ""
 
     async def _report(self, event: HookEvent) -> None:
         try:

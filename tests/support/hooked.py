@@ -73,6 +73,9 @@ class RecordingAuthorize:
     async def incident(self, task: str, kind: str, detail: Mapping[str, Any]) -> None:
         self.incidents.append((kind, detail))
 
+    def aside(self, task: str, agent_call_id: str) -> str:
+        return ""
+
     async def bind_call(self, task: str, handle: str, ancestry: Sequence[Process]) -> bool:
         raise NotImplementedError
 

@@ -76,6 +76,9 @@ class FakeAuthorize:
     ) -> None:
         raise NotImplementedError
 
+    def aside(self, task: str, agent_call_id: str) -> str:
+        return ""
+
     async def bind_call(self, task: str, handle: str, ancestry: Sequence[Process]) -> bool:
         self.binds.append((handle, list(ancestry)))
         return self.bound and task == TASK
