@@ -15,12 +15,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import select
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,23 +37,13 @@ from tests.bench.support import (
     report_rows,
     summary,
 )
+from tests.support import crowd
 from tests.support.accounts import whole_install
-from tests.support.live import TASKPASS, Install, wait_for
+from tests.support.live import TASKPASS, Install
 
 _TIERS = ("A", "B")
 _WARM_UP = 5  # starts not counted
 _SECRET = "real-4fz81kq90xvwpl27mncb"
-_CROWD = 200
-# Each leaves the tree by fork and setsid, ignores signals, and holds the pipe open while it lives.
-_CROWD_INSIDE = f"""
-exec 3>crowd
-i=0
-while [ $i -lt {_CROWD} ]; do
-  (setsid sh -c 'trap "" TERM HUP INT; printf x >&3; exec sleep 1000' &)
-  i=$((i + 1))
-done
-exec sleep 1000
-"""
 
 
 def in_tier(install: Install, tier: str, network: str = "") -> None:
@@ -158,35 +146,17 @@ def ends(install: Install, crowds: int) -> list[float]:
     """Seconds from the key until the whole crowd is gone."""
     with _environment_of(install):
         key = Key()
-    pipe = install.project / "crowd"
-    os.mkfifo(pipe)
+    os.mkfifo(install.project / crowd.PIPE)
     found = []
     for _ in range(crowds):
-        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-        process = install.popen("run", "--headless", "--", "sh", "-c", _CROWD_INSIDE)
-        _arrived(reader)
-        pressed, _ = key.press()
-        poller = select.poll()
-        poller.register(reader, 0)  # POLLHUP: nobody holds the other end any more
-        if not poller.poll(30_000):
-            raise SystemExit("some of a crowd outlived the revocation")
-        found.append((time.time_ns() - pressed) / 1e9)
-        os.close(reader)
+        with crowd.Gate(install.project / crowd.PIPE) as gate:
+            process = install.popen("run", "--headless", "--", "sh", "-c", crowd.SCRIPT)
+            gate.all_here()
+            pressed, _ = key.press()
+            found.append((gate.all_gone() - pressed) / 1e9)
         process.communicate(timeout=30)
     key.close()
     return found
-
-
-def _arrived(reader: int) -> None:
-    here = 0
-
-    def all_here() -> bool:
-        nonlocal here
-        with contextlib.suppress(BlockingIOError):
-            here += len(os.read(reader, 4096))
-        return here == _CROWD
-
-    wait_for(all_here, f"{_CROWD} processes", 60)
 
 
 def measure(arguments: argparse.Namespace) -> None:
@@ -209,7 +179,7 @@ def measure(arguments: argparse.Namespace) -> None:
     for way, milliseconds in asked.items():
         print(f"request, {way}: p50 {milliseconds:.3f} ms")
     for tier, times in took_to_end.items():
-        print(f"end of {_CROWD} processes, {tier}: {summary(times)}")
+        print(f"end of {crowd.SIZE} processes, {tier}: {summary(times)}")
     p50 = {way: statistics.median(times) * 1e3 for way, times in started.items()}
     theirs = p50["sandbox-runtime"] - p50["plain"]
     figures = {
