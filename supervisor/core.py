@@ -34,6 +34,7 @@ from supervisor.errors import (
     Revoked,
     TaskpassError,
 )
+from supervisor.filedoors import FileDoors
 from supervisor.grants.book import Book, CallEntry, TaskEntry
 from supervisor.grants.budget import announced_changes, sent_changes
 from supervisor.model import (
@@ -43,6 +44,7 @@ from supervisor.model import (
     CredentialSpec,
     Decision,
     Effect,
+    FileDoor,
     Grant,
     Lease,
     LeaseState,
@@ -97,6 +99,7 @@ class Engine(Authorize):
     step: Callable[[str], None] = lambda name: None
     questions: Questions = field(init=False)
     _recording: bool = field(default=True, init=False)  # False: the last record failed
+    doors: FileDoors = field(init=False)
     settlement: Settlement = field(init=False)
     egress: Egress = field(init=False)
 
@@ -105,8 +108,9 @@ class Engine(Authorize):
             self.book, self.approvals, self.records, self.desk,
             self.approval_timeout, self.clock, self.step,
         )  # fmt: skip
+        self.doors = FileDoors(self.book, self.records, self.desk)
         self.settlement = Settlement(
-            self.book, self.records, self.desk, self.bind_grace, self.clock, self.step
+            self.book, self.records, self.desk, self.doors, self.bind_grace, self.clock, self.step
         )
         self.egress = Egress(
             self.book, self.records, self.desk, self.questions, self.situation, agent_handle
@@ -162,6 +166,7 @@ class Engine(Authorize):
             await self.records.call("call.denied", entry, call)
             self._count_denial(entry)
             return HookAnswer(allow=False, reason=_explain(decision))
+        doors = await self.doors.needed(entry, call)
         approval = None
         if decision.outcome is Outcome.ASK:
             approval, ticket = await self.questions.about_call(entry, call, deadline)
@@ -194,10 +199,21 @@ class Engine(Authorize):
         )
         self.settlement.arm(opened)
         self.desk.changed(entry)
+        if doors:
+            await self._open_doors(entry, call, doors)
         rewritten = None
         if tool_call.kind is ToolKind.SHELL:
             rewritten = runtime.profile.with_prefix(tool_call, runtime.shell_prefix(opened.handle))
         return HookAnswer(allow=True, rewritten=rewritten)
+
+    async def _open_doors(self, entry: TaskEntry, call: Call, doors: Sequence[FileDoor]) -> None:
+        """Show the call what it was allowed outside; without it the call ends. Raises Denied."""
+        try:
+            await self.doors.open(entry, call.id, doors)
+            self.book.require_live(entry.task.id, call.epoch)
+        except TaskpassError:
+            await self.settlement.settle(entry.task.id, call.id, "no way out", LeaseState.CLOSED)
+            raise
 
     async def _attest_sender(
         self, entry: TaskEntry, runtime: TaskRuntime, sender: Process | None, call: ToolCall

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from supervisor.desk import Desk
 from supervisor.errors import LedgerFailed
+from supervisor.filedoors import FileDoors
 from supervisor.grants.book import Book, CallEntry
 from supervisor.model import CredentialSpec, Lease, LeaseState
 from supervisor.ports import Issuer
@@ -36,6 +37,7 @@ class Settlement:
     book: Book
     records: Recorder
     desk: Desk
+    doors: FileDoors
     bind_grace: float  # seconds a background command's shell has to bind
     clock: Callable[[], float] = time.time
     step: Callable[[str], None] = lambda name: None
@@ -73,6 +75,7 @@ class Settlement:
             timer.cancel()
         self.cut(task, closed)
         self.step("settle.cut")
+        await self.doors.close(task, call)
         await self.end_upstream(closed)
         with contextlib.suppress(LedgerFailed):
             await self.records.write(
