@@ -26,8 +26,6 @@ _FIRST_COPY_FD = 7
 MERGED = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 SYSTEM = ("/usr", "/opt", "/nix/store")
 
-_FRESH = ("/tmp", "/var/tmp", "/run")  # noqa: S108 - mounted empty, not written to
-
 # The parts of /etc that programs need to run, resolve names and trust certificates. The rest
 # (shadow, ssh host keys, network-manager secrets, sudoers …) is absent. Every mount costs: the
 # list is kept to what something was seen to need, and files are copied (3 ms less for a start).
@@ -81,12 +79,10 @@ def bwrap_options(request: SpawnRequest, home: str) -> list[str]:
     arguments = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
     arguments += ["--unshare-cgroup-try", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
     arguments += ["--seccomp", str(FILTER_FD)]
-    # The container's root, with an empty home in it; the launcher has made it (`staging`).
+    # The container's root, with an empty home, /tmp and /run; the launcher has made it (`staging`).
     arguments += ["--bind", skeleton(request.task_dir), "/"]
     arguments += _system()
     arguments += ["--proc", "/proc", "--dev", "/dev"]
-    for path in _FRESH:
-        arguments += ["--tmpfs", path]
     binds = _binds(request)
     for bind in binds:
         arguments += [_option(bind), bind.path, bind.path]

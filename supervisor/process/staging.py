@@ -21,6 +21,7 @@ from supervisor.errors import LaunchFailed
 from supervisor.process import linux
 
 UPPER, WORK = "upper", "work"  # in the directory of an overlay
+_FRESH = ("/home", "/run", "/tmp", "/var/tmp")  # noqa: S108 - mounted empty, not written to
 _FLAGS = linux.MS_NOSUID | linux.MS_NODEV
 
 
@@ -44,8 +45,12 @@ def skeleton(task_dir: str) -> str:
 
 
 def fresh(home: str) -> tuple[str, ...]:
-    """Paths of the container that are empty and writable in the skeleton already."""
-    return ("/home",) if home == "/home" or home.startswith("/home/") else ("/home", home)
+    """Paths of the container that are empty and writable: each a mount of its own, outer first."""
+    return (
+        _FRESH
+        if any(home == path or home.startswith(f"{path}/") for path in _FRESH)
+        else (*_FRESH, home)
+    )
 
 
 def enter(root: str, home: str, workspace: str, overlay: str) -> Staging:
@@ -55,7 +60,7 @@ def enter(root: str, home: str, workspace: str, overlay: str) -> Staging:
 
     Args:
         root: an empty directory, where the skeleton is mounted.
-        home: the account's home, which the skeleton has as an empty directory.
+        home: the account's home, which is empty in the skeleton.
         overlay: directory with `upper` and `work` for an overlay over `workspace`, "" for none.
 
     Raises:
@@ -67,10 +72,9 @@ def enter(root: str, home: str, workspace: str, overlay: str) -> Staging:
     linux.mount("", "/", "", linux.MS_REC | linux.MS_SLAVE)
     _tmpfs(root, 0o755)
     for path in fresh(home):
-        os.mkdir(root + path, 0o755) if path == "/home" else os.makedirs(root + path, 0o755)
-        _tmpfs(root + path, 0o755 if path == "/home" else 0o700)
-    if not os.path.isdir(root + home):
-        os.makedirs(root + home, 0o700)
+        os.makedirs(root + path, 0o755)
+        _tmpfs(root + path, 0o755)
+    os.makedirs(root + home, 0o700, exist_ok=True)
     if overlay:
         _overlay(workspace, overlay)
     return Staging(
