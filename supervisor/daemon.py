@@ -54,7 +54,8 @@ from supervisor.policy.in_force import Policies
 from supervisor.process import cgroup
 from supervisor.process.placeholders import Placeholders
 from supervisor.process.plan import Wishes
-from supervisor.process.probe import exposed, probe
+from supervisor.process.probe import probe
+from supervisor.process.secret_places import exposed
 from supervisor.process.zygote import Zygote
 from supervisor.recorder import Recorder
 from supervisor.reviewing import Reviews

@@ -14,8 +14,9 @@ from supervisor.doctor import install, machine
 from supervisor.doctor.report import Finding, as_json, as_text, healthy
 from supervisor.ports import Profile
 from supervisor.process import cgroup
-from supervisor.process.probe import exposed, probe
+from supervisor.process.probe import probe
 from supervisor.process.root_equivalents import account_now, found
+from supervisor.process.secret_places import exposed
 
 
 def main(command: str, words: list[str]) -> int:

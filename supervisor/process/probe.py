@@ -29,17 +29,6 @@ _PATIENCE = 10.0  # seconds a probe may take on a loaded machine
 _APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
 _MAX_NAMESPACES = Path("/proc/sys/user/max_user_namespaces")
 
-# Where credentials lie in a home directory, as the tools that put them there document it.
-_CREDENTIALS = (
-    ".ssh", ".gnupg", ".aws", ".azure", ".config/gcloud", ".kube", ".docker/config.json", ".netrc",
-    ".git-credentials", ".config/git/credentials", ".config/gh", ".config/hub", ".npmrc", ".pypirc",
-    ".cargo/credentials.toml", ".gem/credentials", ".m2/settings.xml", ".gradle/gradle.properties",
-    ".config/op", ".password-store", ".vault-token", ".terraform.d/credentials.tfrc.json",
-    ".pgpass", ".my.cnf", ".config/doctl", ".fly", ".config/rclone", ".local/share/keyrings",
-    ".mozilla", ".config/google-chrome", ".config/chromium", ".bash_history", ".zsh_history",
-    ".claude/.credentials.json", ".codex/auth.json",
-)  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class Probe:
@@ -85,11 +74,6 @@ def _working_bwrap(candidates: tuple[str, ...]) -> tuple[str, str]:
         if not reason:
             return path, ""
     return "", reason
-
-
-def exposed(home: str) -> tuple[str, ...]:
-    """Credential paths that exist in `home`: what an uncontained agent can read. As "~/…"."""
-    return tuple(f"~/{name}" for name in _CREDENTIALS if os.path.lexists(os.path.join(home, name)))
 
 
 def _try_apart(bwrap: str) -> str:

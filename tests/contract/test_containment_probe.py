@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.model import Tier
-from supervisor.process.probe import exposed, probe, try_container
+from supervisor.process.probe import probe, try_container
 
 pytest_plugins = ("tests.support.task_fixtures",)
 
@@ -82,9 +82,3 @@ def test_bubblewrap_that_fails_is_quoted(tmp_path: Path) -> None:
     broken.write_text("#!/bin/sh\necho 'bwrap: No permissions to create a namespace' >&2\nexit 1\n")
     broken.chmod(0o755)
     assert "No permissions to create a namespace" in try_container(str(broken))
-
-
-def test_exposed_names_only_what_exists(tmp_path: Path) -> None:
-    (tmp_path / ".ssh").mkdir()
-    (tmp_path / ".netrc").write_text("")
-    assert exposed(str(tmp_path)) == ("~/.ssh", "~/.netrc")

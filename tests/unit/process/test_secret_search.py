@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.process.search import secrets_in
+from supervisor.process.secret_places import exposed
 
 
 def names(tree: Path, *, strict: bool = False, seconds: float = 10.0) -> set[str]:
@@ -108,3 +109,9 @@ def test_it_says_when_the_time_was_over(tmp_path: Path) -> None:
     late = secrets_in([str(tmp_path)], strict=False, seconds=-1)
     assert (late.paths, late.complete) == ((), False)
     assert secrets_in([str(tmp_path)], strict=False, seconds=10).complete
+
+
+def test_an_uncontained_agent_is_told_to_read_only_what_exists(tmp_path: Path) -> None:
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".netrc").write_text("")
+    assert exposed(str(tmp_path)) == ("~/.ssh", "~/.netrc")
