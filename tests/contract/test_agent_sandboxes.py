@@ -12,7 +12,7 @@ NESTED = "bwrap --unshare-user --unshare-net --ro-bind / / true"
 
 
 @pytest.mark.parametrize("command", [NESTED, "unshare --user true", "unshare --net true"])
-@pytest.mark.parametrize("tier", ["A"])
+@pytest.mark.parametrize("tier", ["A", "B"])
 def test_a_sandbox_of_namespaces_does_not_start_inside_ours(
     drive: Drive, bwrap: str, tier: str, command: str
 ) -> None:
