@@ -214,9 +214,9 @@ class Gate:
         raise OSError(errno.EACCES, "not the task's")
 
     def _may_reach(self, path: str) -> bool:
-        return any(within(path, place) for place in self._writable) and not any(
-            within(path, place) for place in self._closed
-        )
+        """The deeper place has the last word."""
+        depth = max((len(at) for at in self._writable if within(path, at)), default=0)
+        return depth > max((len(at) for at in self._closed if within(path, at)), default=0)
 
     def _swap(self, call: Notification, made: socket.socket) -> None:
         """Put our connected socket in the place of the caller's, which gives it its flags."""

@@ -11,7 +11,7 @@ git and editors make new files beside them all the time.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from supervisor.ports import Containment, SpawnRequest
@@ -45,7 +45,7 @@ class Private:
 
 def not_held(plan: Containment) -> tuple[str, ...]:
     """What tier A would keep from a task with this plan, and tier B does not."""
-    return () if _strict(plan) else (*plan.masked, *plan.guarded)
+    return () if _strict(plan) else (*plan.masked, *_kept(plan))
 
 
 def file_rules(request: SpawnRequest, terminal: str) -> list[Rule]:
@@ -57,21 +57,47 @@ def file_rules(request: SpawnRequest, terminal: str) -> list[Rule]:
     rules += [Rule(path, Access.DEVICE) for path in (*_DEVICES, terminal) if path]
     rules += [Rule(path, Access.WRITE) for path in (private.home, private.temporary)]
     closed = (*plan.absent, *(plan.masked if _strict(plan) else ()))
-    kept = (*closed, *(plan.guarded if _strict(plan) else ()))
+    kept = (*closed, *(_kept(plan) if _strict(plan) else ()))
     places = {mount.path: mount.writable for mount in plan.mounts} | {plan.workspace: True}
     for path, writable in places.items():
-        for part, whole in _open(path, closed):
+        for part, whole in _open(path, _inside(closed, path)):
             if whole:
                 rules.append(Rule(part, Access.READ))
             elif not any(within(hidden, part) for hidden in plan.absent):
                 rules.append(Rule(part, Access.LIST))
         if writable:
-            rules += [Rule(part, Access.WRITE) for part, whole in _open(path, kept) if whole]
+            parts = _open(path, _inside(kept, path))
+            rules += [Rule(part, Access.WRITE) for part, whole in parts if whole]
     return rules
+
+
+def search_path(value: str, rules: Sequence[Rule]) -> str:
+    """PATH without what the rules do not open.
+
+    A program there would still be found, since Landlock hides nothing, and then not start: the
+    one of the same name further down would never be tried.
+    """
+    opened = [rule.path for rule in rules if rule.access in (Access.READ, Access.WRITE)]
+    entries = value.split(os.pathsep)
+    return os.pathsep.join(
+        entry for entry in entries if any(within(os.path.realpath(entry), at) for at in opened)
+    )
 
 
 def _strict(plan: Containment) -> bool:
     return plan.mode == "strict"
+
+
+def _kept(plan: Containment) -> tuple[str, ...]:
+    """What stays as it is inside something writable."""
+    readable = (mount.path for mount in plan.mounts if not mount.writable)
+    nested = (path for path in readable if _inside((path,), *plan.writable))
+    return (*plan.guarded, *nested)
+
+
+def _inside(paths: tuple[str, ...], *places: str) -> tuple[str, ...]:
+    """Those below one of the places: a deeper path has the last word over those around it."""
+    return tuple(path for path in paths if any(path != at and within(path, at) for at in places))
 
 
 def _open(path: str, closed: tuple[str, ...]) -> Iterator[tuple[str, bool]]:

@@ -39,7 +39,7 @@ from supervisor.process.bubblewrap import (
 from supervisor.process.confine import confine, make_private
 from supervisor.process.containment import check_workspace
 from supervisor.process.landlock import Rule
-from supervisor.process.landlock_rules import Private, file_rules
+from supervisor.process.landlock_rules import Private, file_rules, search_path
 from supervisor.process.seccomp import filter_bytes
 
 _PACKET = 65536
@@ -240,7 +240,7 @@ def _become_agent(
     if request.tier == Tier.B:
         private = Private.of(request.task_dir)
         make_private(private, home, (mount.path for mount in request.containment.mounts))
-        env = env | private.environment
+        env = env | private.environment | {"PATH": search_path(env.get("PATH", ""), rules)}
         listener = confine(rules)
         socket.send_fds(control, [b"."], [listener])
     else:

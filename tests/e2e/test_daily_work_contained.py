@@ -9,6 +9,8 @@ from __future__ import annotations
 import subprocess
 from typing import Any
 
+import pytest
+
 from tests.support.npm_registry import ARCHIVE, NpmRegistry
 from tests.support.scripted_model import call, script
 from tests.support.supervised import Supervised
@@ -34,7 +36,7 @@ def git(supervised: Supervised, *words: str) -> str:
     return done.stdout
 
 
-def begun_project(supervised: Supervised, registry: NpmRegistry) -> None:
+def begun_project(supervised: Supervised, registry: NpmRegistry, tier: str) -> None:
     """A repository with a failing test and a dependency that is not installed yet."""
     project = supervised.install.project
     (project / "margin.py").write_text(f"def margin(text, width):\n    {_BROKEN}\n")
@@ -51,6 +53,7 @@ def begun_project(supervised: Supervised, registry: NpmRegistry) -> None:
     roots = supervised.install.root / "roots.pem"
     registry.authority.cert_pem.write_to_path(str(roots))
     supervised.install.configure(
+        f'[containment]\ntier = "{tier}"\n'
         f'[network]\nextra_roots = "{roots}"\nallow_private = ["{registry.host}"]\n'
     )
 
@@ -78,10 +81,11 @@ def subagent(supervised: Supervised, command: str) -> Any:
     return call("multi_agent_v1.spawn_agent", message=errand)
 
 
+@pytest.mark.parametrize("tier", ["A", "B"])
 async def test_an_agent_does_its_daily_work(
-    supervised: Supervised, npm_registry: NpmRegistry
+    supervised: Supervised, npm_registry: NpmRegistry, tier: str
 ) -> None:
-    begun_project(supervised, npm_registry)
+    begun_project(supervised, npm_registry, tier)
     project = supervised.install.project
     use = "node -p \"require('left-margin')('used', 4)\""
     output = await supervised.run(
@@ -108,7 +112,7 @@ async def test_an_agent_does_its_daily_work(
     assert f"/left-margin/-/{ARCHIVE}" in npm_registry.seen
     assert "by-42" in errand
     (started,) = await supervised.records("task.started")
-    assert started["tier"] == "A"
+    assert started["tier"] == tier
     assert not await supervised.records("call.denied")
     refused = await supervised.records("use.denied")
     assert {use["call"] for use in refused} <= {"agent"}  # Codex looks for its maker's servers
