@@ -37,7 +37,7 @@ def file_text(path: str) -> str | None:
 _RULE = re.compile(r"^@?([A-Za-z0-9_./%-][^:=#\n]*?):(?!=)([^=;#\n]*)(?:;([^\n]*))?(?:#.*)?$")
 _SETTING = re.compile(r"^(?:export\s+)?([A-Za-z_][\w-]*)\s*(?::{0,3}=|\?=)\s*(.*?)\s*$")
 _JUST_RULE = re.compile(r"^@?([A-Za-z_][\w-]*)([^:=\n]*):(?!=)([^#\n]*)(?:#.*)?$")
-_UNKNOWN = '"$TASKPASS_UNKNOWN"'  # a value that only the builder knows, as the shell sees it
+UNKNOWN = '"$TASKPASSUNKNOWN"'  # a value that only the builder knows, as the shell sees it
 _MAX_TARGETS = 64
 
 
@@ -76,7 +76,7 @@ def make_text(text: str, goals: Sequence[str], given: Mapping[str, str]) -> str 
             current = []
     settings.update(given)
     first = next((name for name in targets if not name.startswith(".")), "")
-    lines = _lines(targets, [*goals] or [first])
+    lines = lines_of(targets, [*goals] or [first])
     if lines is None:
         return None
     return "\n".join(f"({_expanded(line.lstrip('@-+ '), settings)})" for line in lines if line)
@@ -96,14 +96,14 @@ def just_text(text: str, goals: Sequence[str], given: Mapping[str, str]) -> str 
             current.needs += re.sub(r"[()&]", " ", rule[3]).split()
         elif line.strip():
             current = Target()
-    lines = _lines(targets, [*goals] or list(targets)[:1])
+    lines = lines_of(targets, [*goals] or list(targets)[:1])
     if lines is None or any(line.startswith("#!") for line in lines):
         return None
-    lines = [re.sub(r"\{\{.*?\}\}", _UNKNOWN, line.lstrip("@-")) for line in lines]
+    lines = [re.sub(r"\{\{.*?\}\}", UNKNOWN, line.lstrip("@-")) for line in lines]
     return "\n".join(f"({line})" for line in lines if line)
 
 
-def _lines(targets: Mapping[str, Target], goals: Sequence[str]) -> list[str] | None:
+def lines_of(targets: Mapping[str, Target], goals: Sequence[str]) -> list[str] | None:
     """The lines of `goals` and of all that they need."""
     if not all(goal in targets for goal in goals):
         return None
@@ -127,7 +127,7 @@ def _expanded(line: str, settings: Mapping[str, str], depth: int = 0) -> str:
             return "$"
         known = settings.get(match[1] or match[2] or match[3] or "")
         if known is None or depth > 4:
-            return _UNKNOWN
+            return UNKNOWN
         return _expanded(known, settings, depth + 1)
 
     return re.sub(r"\$\$|\$\(([^()]*)\)|\$\{([^{}]*)\}|\$([A-Za-z@<^?*%+])", value, line)

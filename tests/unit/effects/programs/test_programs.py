@@ -231,6 +231,76 @@ def test_recipes_of_a_justfile_are_followed(told):
     assert told("just") == ["run just", "run pytest", "run rm", "delete a"]
 
 
+TASKFILE = """\
+version: '3'
+
+vars:
+  DIR: build  # where things go
+  REV: {sh: git rev-parse HEAD}
+
+tasks:
+  default: {cmds: ['task: none', touch a]}
+  build:
+    desc: "Builds: everything"
+    deps: [gen, {task: lint}]
+    cmds:
+      - mkdir -p {{.DIR}}
+      - cmd: cp a {{.DIR}}/{{.OTHER}}
+        silent: true
+      - task: clean
+  gen: touch gen
+  lint:
+    aliases: [check]
+    dir: sub
+    cmd: cat x
+  clean:
+    cmds:
+    - |
+      if true; then
+        rm -rf {{.DIR}}
+      fi
+    - defer: rm tmp
+  deploy:
+    preconditions:
+      - sh: test -f key
+        msg: 'no key: stop'
+    cmds:
+      - curl -X DELETE https://h.example/items
+"""
+
+
+def test_tasks_of_a_taskfile_are_followed(told):
+    (told.workspace / "Taskfile.yml").write_text(TASKFILE)
+    (told.workspace / "sub").mkdir()
+    built = told("task build")
+    assert {"write build", "read a", "write gen", "read sub/x"} <= set(built)
+    assert {"delete build", "delete tmp"} <= set(built)
+    assert "run git" in built  # for a variable
+    assert "delete /srv" in told("task clean DIR=/srv")
+    assert "read sub/x" in told("go-task check")
+    assert "http DELETE h.example/items" in told("task deploy -- --now")
+    assert "write gen" in told("cd sub && task gen")  # which looks above for the file
+    assert told("task -n build") == ["run task"]
+    assert told("task missing") == ["run task"]
+    assert "write a" in told("task")
+
+
+def test_a_taskfile_that_is_not_read_is_the_projects_own(told):
+    for text in (
+        "tasks: &a\n  x: rm a\n",
+        "tasks:\n\tx: rm a\n",
+        "- x\n",
+        "tasks:\n  x: 'rm\n   a'\n",
+    ):
+        (told.workspace / "Taskfile.yml").write_text(text)
+        assert told("task x") == ["run task"]
+
+
+def test_without_a_taskfile_task_is_taskwarrior(told):
+    assert told("task list") == ["run task"]
+    assert "opaque" in told("task execute ls")
+
+
 def test_a_glob_stands_for_its_matches_and_for_itself(told):
     (told.workspace / ".env").write_text("")
     assert told("cat .e*") == ["run cat", "read .e*", "read .env"]
@@ -240,6 +310,7 @@ def test_a_glob_stands_for_its_matches_and_for_itself(told):
     ("name", "text", "command"),
     [
         ("Makefile", "a:\n\tmake a\n\tmake a\n\tmake a\n", "make"),
+        ("Taskfile.yml", "tasks:\n  a:\n    deps: [a]\n    cmds: [task a, task a]\n", "task a"),
         ("x.sh", "bash x.sh\nbash x.sh\nbash x.sh a$1\n", "bash x.sh"),
         ("y.sh", "bash y.sh 1$1\nbash y.sh 2$1\nbash y.sh 3$1\n", "bash y.sh"),
         ("package.json", '{"scripts": {"a": "npm run a; npm run a; npm run a"}}', "npm run a"),
