@@ -184,8 +184,9 @@ def _masked(
         *secrets.paths,
         *(path for path in at_home if any(path != at and within(path, at) for at in visible)),
     ]
-    allowed = tuple(shown)
-    kept = [path for path in found if not any(within(path, each) for each in allowed)]
+    # Only by its own name: to show a directory is not to show the keys in it.
+    allowed = frozenset(shown)
+    kept = [path for path in found if path not in allowed]
     denied = _expand(wishes.deny_read, wanted)
     for path in denied:
         if within(wanted.cwd, path):
