@@ -91,9 +91,14 @@ class EgressWatch(Channel):
     async def _look_at_loopback(self) -> None:
         """Of the ports tried on the task's loopback, those where the machine has a service."""
         while self._knocked:
-            await asyncio.sleep(_SETTLE)  # whoever waits for a server tries again and again
             for port in await self._services_knocked_at():
-                self._ask(self._doors.ask_loopback(port))
+                self._ask(self._loopback(port))
+            await asyncio.sleep(_SETTLE)  # whoever waits for a server tries again and again
+
+    async def _loopback(self, port: int) -> None:
+        await asyncio.sleep(_SETTLE)
+        if not self._tally.scanning(time.monotonic()):
+            await self._doors.ask_loopback(port)
 
     async def _services_knocked_at(self) -> list[int]:
         """Put them on record; those to be asked about."""
