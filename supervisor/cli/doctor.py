@@ -6,12 +6,16 @@ import argparse
 import os
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 from profiles import all_profiles
 from profiles.manifest import Manifest, older
 from supervisor import places
+from supervisor.config import Config, load_user_config
 from supervisor.doctor import install, machine
 from supervisor.doctor.report import Finding, as_json, as_text, healthy
+from supervisor.errors import TaskpassError
+from supervisor.model import Tier
 from supervisor.ports import Profile
 from supervisor.process import cgroup
 from supervisor.process.probe import probe
@@ -42,11 +46,14 @@ def main(command: str, words: list[str]) -> int:
 
 def _findings(*, ask_sudo: bool) -> list[Finding]:
     account = account_now(os.environ)
-    probed = probe()
+    asked = _asked()
+    probed = probe(best=Tier(asked.tier or Tier.A))
+    fallback = probe(best=Tier.B) if probed.tier is Tier.A else None
+    tier = Tier.UNCONTAINED if asked.contain == "off" else probed.tier
     return [
-        *machine.containment(probed),
-        *machine.exposure(probed.tier, exposed(os.path.expanduser("~"))),
-        *machine.holes(probed.tier, found(account)),
+        *machine.containment(probed, fallback, asked),
+        *machine.exposure(tier, exposed(os.path.expanduser("~"))),
+        *machine.holes(tier, found(account)),
         *([machine.sudo(account, os.environ)] if ask_sudo else []),
         machine.limits(cgroup.delegation()),
         *_agents(),
@@ -56,6 +63,13 @@ def _findings(*, ask_sudo: bool) -> list[Finding]:
         machine.disk(places.state()),
         *install.terminal(os.environ, _size()),
     ]
+
+
+def _asked() -> Config:
+    try:
+        return load_user_config(Path(places.config(), "config.toml"))
+    except TaskpassError:
+        return Config()  # told as a finding of its own
 
 
 def _agents() -> list[Finding]:

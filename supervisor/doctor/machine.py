@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 
+from supervisor.config import Config
 from supervisor.doctor.report import Finding, State
 from supervisor.model import Tier
 from supervisor.process.cgroup import HINT, Delegation
@@ -23,16 +24,26 @@ _TIERS = {
 }
 
 
-def containment(probe: Probe) -> list[Finding]:
-    """The tier, by what, and why not a better one."""
-    what = f"{_TIERS[probe.tier]} ({probe.detail})"
-    if probe.tier is Tier.A:
-        return [Finding("containment", State.OK, what)]
-    if probe.tier is Tier.B:
-        step = "install bubblewrap and allow user namespaces, for tier A"
-        return [Finding("containment", State.NOTE, what, step)]
-    step = "install bubblewrap and allow user namespaces (tier A)"
-    return [Finding("containment", State.PROBLEM, what, step)]
+def containment(best: Probe, fallback: Probe | None, asked: Config) -> list[Finding]:
+    """The tier, by what, why not a better one, and what there is besides.
+
+    `fallback`: what tier B's own probe said where `best` is tier A. `asked`: what the
+    person's configuration wants, which may be less.
+    """
+    if asked.contain == "off":
+        what = "config.toml switches it off for every task that does not ask for it"
+        return [Finding("containment", State.PROBLEM, what, 'take `mode = "off"` out of it')]
+    what = f"{_TIERS[best.tier]} ({best.detail})"
+    if best.tier is Tier.A:
+        findings = [Finding("containment", State.OK, f"{what}, {best.bwrap}")]
+        if fallback is not None:
+            works = "would work too" if fallback.tier is Tier.B else "would not work"
+            detail = fallback.detail.partition("; not A:")[0]
+            findings.append(Finding("containment", State.OK, f"tier B {works} ({detail})"))
+        return findings
+    step = "" if asked.tier else "install bubblewrap and allow user namespaces, for tier A"
+    state = State.NOTE if best.tier is Tier.B else State.PROBLEM
+    return [Finding("containment", state, what, step or "take `tier` out of config.toml")]
 
 
 def exposure(tier: Tier, files: tuple[str, ...]) -> list[Finding]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from profiles.manifest import load
+from supervisor.config import Config
 from supervisor.doctor import install, machine
 from supervisor.doctor.report import Finding, State, as_json, as_text, healthy
 from supervisor.model import Tier
@@ -26,12 +27,32 @@ def account(tmp_path: Path) -> Account:
 
 
 def test_every_problem_stands_with_its_next_step() -> None:
-    (finding,) = machine.containment(BARE)
+    (finding,) = machine.containment(BARE, None, Config())
     assert finding.state is State.PROBLEM
     text = as_text([finding])
     assert "! uncontained: an agent can read and do what you can (bubblewrap is not inst" in text
     assert text.splitlines()[1].strip().startswith("→ install bubblewrap")
     assert "1 problem, marked with !" in text
+
+
+def test_tier_a_tells_what_else_would_work() -> None:
+    gated = Probe(Tier.B, "Landlock, gate on connections; not A: config.toml asks for less", "")
+    first, second = machine.containment(CONTAINED, gated, Config())
+    assert (first.state, "/usr/bin/bwrap" in first.what) == (State.OK, True)
+    assert second.what == "tier B would work too (Landlock, gate on connections)"
+    _, second = machine.containment(CONTAINED, BARE, Config())
+    assert second.what == "tier B would not work (bubblewrap is not installed)"
+
+
+def test_tier_that_was_asked_for_is_not_blamed_on_the_machine() -> None:
+    (finding,) = machine.containment(Probe(Tier.B, "Landlock", ""), None, Config(tier="B"))
+    assert (finding.state, finding.next) == (State.NOTE, "take `tier` out of config.toml")
+
+
+def test_containment_that_the_person_switched_off_is_a_problem_of_its_own() -> None:
+    (finding,) = machine.containment(CONTAINED, None, Config(contain="off"))
+    assert finding.state is State.PROBLEM
+    assert "config.toml switches it off" in finding.what
 
 
 def test_areas_are_named_once_and_in_order() -> None:
