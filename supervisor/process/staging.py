@@ -100,9 +100,11 @@ def _overlay(workspace: str, directory: str) -> None:
         "upperdir": os.path.join(directory, UPPER),
         "workdir": os.path.join(directory, WORK),
     }
-    opened = {name: os.open(path, os.O_PATH | os.O_CLOEXEC) for name, path in places.items()}
-    options = [f"{name}=/proc/self/fd/{descriptor}" for name, descriptor in opened.items()]
+    opened: dict[str, int] = {}
     try:
+        for name, path in places.items():
+            opened[name] = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        options = [f"{name}=/proc/self/fd/{descriptor}" for name, descriptor in opened.items()]
         linux.mount("overlay", workspace, "overlay", _FLAGS, ",".join([*options, "userxattr"]))
     except OSError as error:
         raise LaunchFailed(

@@ -25,7 +25,10 @@ import supervisor
 Drive = Callable[..., dict[str, Any]]  # run a scenario of `task_driver` with these settings
 
 _PACKAGES = ("supervisor", "tui", "profiles", "tests")
-_NEEDED = ("msgspec", "platformdirs", "pyghostty", "cffi", "pycparser", "rich")
+_NEEDED = (
+    "msgspec", "platformdirs", "pyghostty", "cffi", "pycparser", "rich", "tree_sitter",
+    "tree_sitter_bash",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

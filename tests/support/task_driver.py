@@ -44,6 +44,7 @@ class Driver:
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.settings = settings
+        self.changes: dict[str, Any] = {}  # of the request
         self.base = Path(tempfile.mkdtemp(prefix="taskpass-driver-"))
         self.workspace, self.task_dir = self.base / "workspace", self.base / "task"
         self.workspace.mkdir()
@@ -77,7 +78,7 @@ class Driver:
             "socket": self.socket,
             "cgroup": self.settings.get("cgroup", ""),
         }
-        return SpawnRequest(**(fields | changes))
+        return SpawnRequest(**(fields | self.changes | changes))
 
     def containment(self) -> Containment:
         inside = {
@@ -539,6 +540,51 @@ async def crash(driver: Driver) -> dict[str, Any]:
     return {}
 
 
+async def overlay(driver: Driver) -> dict[str, Any]:
+    """Run `script` on an overlay of the workspace, then `apply` or drop what it changed."""
+    from supervisor.changes.shelf import Base, Shelf
+
+    driver.settings |= {"argv": ["/bin/sh", "-c", driver.settings["script"]]}
+    shelf = Shelf(driver.base / "shelf")
+    workspace = str(driver.workspace)
+    driver.changes["overlay"] = shelf.open(Base("t-driver", 1, "test", workspace))
+    done = await run(driver)
+    untouched = _content(driver.workspace)
+    kept = shelf.keep("t-driver")
+    if kept is not None and driver.settings.get("apply", True):
+        shelf.apply("t-driver", (), risky=True)
+    elif kept is not None:
+        shelf.drop("t-driver")
+    return done | {
+        "untouched": untouched,
+        "changes": [f"{c.kind} {c.shown}" for c in kept.changes] if kept else [],
+        "after": _content(driver.workspace),
+        "left": shelf.names(),
+    }
+
+
+async def no_overlay(driver: Driver) -> dict[str, Any]:
+    """An overlay that the kernel refuses: its working directory lies in its upper layer."""
+    layers = driver.base / "layers"
+    (layers / "upper/inside").mkdir(parents=True)
+    (layers / "work").symlink_to("upper/inside")
+    driver.changes["overlay"] = str(layers)
+    try:
+        await driver.spawn(("/bin/true",))
+    except TaskpassError as error:
+        left = [str(path) for path in (driver.base / "skeleton").iterdir()]
+        return {"code": error.code, "message": error.message, "left": left}
+    return {"code": "started"}
+
+
+def _content(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): path.read_text()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink()
+    }
+
+
 _OBEYS = """
 while :; do
   if [ -f ask ]; then sh ./ask > answer.new 2>&1; rm ask; mv answer.new answer; fi
@@ -670,6 +716,8 @@ _SCENARIOS = {
         crash,
         attacks,
         doors,
+        overlay,
+        no_overlay,
     )
 }
 
