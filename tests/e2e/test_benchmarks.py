@@ -26,6 +26,17 @@ _BENCHES = {
         {"last_byte_p99_ms", "uses_after_ack"},
     ),
     "start": (("--runs", "3"), {"ratio_to_python"}),
+    "contain": (
+        ("--runs", "2", "--rounds", "1", "--seconds", "0.3", "--crowds", "1"),
+        {
+            "tier_a_added_p50_ms",
+            "tier_b_added_p50_ms",
+            "ratio_to_srt",
+            "request_overhead_pct",
+            "tier_a_killed_worst_ms",
+            "tier_b_killed_worst_ms",
+        },
+    ),
     "proxy": (
         ("--seconds", "0.3", "--rounds", "1"),
         {"rps_ratio_1", "rps_ratio_50", "direct_rps_1"},
