@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -157,3 +161,49 @@ def test_linked_work_trees_commit_and_their_repository_is_guarded(
         cwd=tree, env=install.environ, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert result.stdout == "committed\n", result.stderr
+
+
+@pytest.fixture
+def bus(install: Install) -> Iterator[Path]:
+    """A socket of the person's session that answers whoever connects."""
+    path = install.root / "run/bus"
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(path))
+    server.listen()
+
+    def answer() -> None:
+        with suppress(OSError):
+            while True:
+                server.accept()[0].sendall(b"hello from the bus")
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    yield path
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+    thread.join(10)
+
+
+def test_the_bus_is_absent_unless_the_person_lets_it_in(
+    install: Install, project: Path, bus: Path
+) -> None:
+    install.environ["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={bus}"
+    talk = (
+        "import os, socket; print(os.environ.get('DBUS_SESSION_BUS_ADDRESS')); "
+        f"s = socket.socket(socket.AF_UNIX); s.connect('{bus}'); print(s.recv(99).decode())"
+    )
+    command = ("run", "--headless", "--", "/usr/bin/python3", "-c", talk)
+    without = install.cli(*command)
+    assert without.stdout == "None\n"
+    assert "No such file" in without.stderr
+    install.configure("[containment]\ndbus = true\n")
+    install.stop()
+    assert install.cli(*command).stdout == f"unix:path={bus}\nhello from the bus\n"
+
+
+def test_strict_is_refused_where_nothing_contains(install: Install, project: Path) -> None:
+    install.configure('[containment]\ntier = "uncontained"\n')
+    result = run(install, "true", "--contain", "strict")
+    assert result.returncode == 125
+    assert "Nothing contains a task here, and strict is asked for" in result.stderr
+    assert "uncontained" in run(install, "true").stderr
