@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -232,6 +233,45 @@ def test_revoke_cuts_a_door_at_once(install: Install, echo: Echo) -> None:
     wait_for(lambda: echo.open[0].fileno() < 0, "the connection's end")
     assert time.monotonic() - began < 5
     task.communicate(timeout=20)
+
+
+TRIES_BOTH = """
+import pathlib, socket, sys, time
+while not pathlib.Path("enough").exists():
+    for port in sys.argv[1:]:
+        try:
+            with socket.create_connection(("localhost", int(port)), 20) as s:
+                s.sendall(b"ping")
+                s.recv(100)
+        except OSError:
+            pass
+    time.sleep(0.05)
+print(socket.gethostbyname("db.example"))
+"""
+
+
+def test_a_restarted_supervisor_keeps_what_was_listed_and_nothing_else(
+    install: Install, echo: Echo
+) -> None:
+    asked_for = Echo()
+    (install.project / "both.py").write_text(TRIES_BOTH)
+    task = install.popen(
+        "run", "--headless", "--loopback", str(echo.port), "--",
+        "python3", "-S", "both.py", str(echo.port), str(asked_for.port),
+    )  # fmt: skip
+    with Person(install) as person:
+        person.answers("connect localhost", scope="task")
+        wait_for(lambda: asked_for.reached, "the approved service to be reached")
+    os.kill(install.daemon_pid(), signal.SIGKILL)
+    install.cli("tasks")  # starts another, which takes the task over
+    listed, approved = echo.reached, asked_for.reached
+    wait_for(lambda: echo.reached > listed + 5, "the listed service to be reached again")
+    wait_for(lambda: len(pending(install)) == 1, "the question to be asked anew")
+    assert asked_for.reached == approved
+    (install.project / "enough").touch()
+    output, _ = task.communicate(timeout=30)
+    assert output.strip().splitlines()[-1].startswith("198.1"), output
+    asked_for.close()
 
 
 def test_a_tasks_own_server_is_its_own(install: Install) -> None:
