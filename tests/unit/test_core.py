@@ -517,3 +517,9 @@ async def test_what_a_restart_remembers(world: World) -> None:
     await world.ledger.append("daemon.started", {"possibly_live": [live]})
     assert recover(world.ledger, time.time()).possibly_live == (live,)
     assert recover(world.ledger, live["until"]).possibly_live == ()
+
+
+async def test_a_limit_that_was_met_is_on_record(world: World) -> None:
+    await world.lifecycle.limit_met(world.task, "memory", 2)
+    record = world.ledger.records[-1]
+    assert (record["kind"], record["limit"], record["times"]) == ("task.limit_met", "memory", 2)

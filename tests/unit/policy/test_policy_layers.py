@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from supervisor.errors import PolicyError, UsageError
-from supervisor.model import Decision, Effect, Outcome, Risk, Verb
+from supervisor.model import Decision, Effect, Outcome, Risk, Tier, Verb
 from supervisor.policy.engine import CedarEngine
 from supervisor.policy.explain import explain
 from supervisor.policy.source import Layer, PolicySource
@@ -143,3 +144,13 @@ def test_explain_names_rule_place_and_way() -> None:
     assert "no" in lines[1]
     assert "p.cedar:1" in lines[1]
     assert "Walk." in lines[2]
+
+
+def test_policy_can_count_the_ways_out() -> None:
+    text = PLAIN + '@id("open") forbid (principal, action, resource) when { principal.holes > 0 };'
+    engine = CedarEngine([PolicySource("p.cedar", text, Layer.PRESET)])
+    closed = situation("/w", Tier.UNCONTAINED)
+    runtime = replace(closed.task.runtime, holes=("docker socket (/run/docker.sock)",))
+    opened = replace(closed, task=replace(closed.task, runtime=runtime))
+    assert engine.decide([GET], closed).outcome is Outcome.ALLOW
+    assert engine.decide([GET], opened).policies == ("open",)
