@@ -51,6 +51,7 @@ class Where:
     depth: int = 0  # of wrappers and nested scripts
     feed: Feed = field(default_factory=Feed)
     positional: tuple[str, ...] | None = ()  # `$1 …` of a script that is handed on, None: unknown
+    vague: frozenset[str] = frozenset()  # variables set to what is only known when it runs
 
 
 @dataclass(slots=True)

@@ -63,6 +63,13 @@ class Database:
                 self.invocation.read(Word(query[key]))
         return True
 
+    def given(self, address: Word) -> None:
+        """A variable says where it is: by its address, or by the name of the host."""
+        text = address.text.removeprefix("jdbc:")
+        named = dict(re.findall(r"(\w+)\s*=\s*'?([^'\s]*)", text)).get("host", "")
+        if not self.url(Word(text, address.exact)) and "://" not in text:
+            self.at(Word(named if "=" in text else text, address.exact))
+
     def sql(self, text: str) -> None:
         """Statements of SQL, of which each is an effect."""
         from supervisor.effects.sql import sql_effects

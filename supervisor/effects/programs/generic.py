@@ -458,10 +458,23 @@ def _assignment(invocation: Invocation, word: Word) -> None:
     match = _ASSIGNMENT.match(word.text)
     if match is None:
         invocation.opaque("sets a variable that is only known when it runs")
-    elif _is_usual(match[1], word, invocation.where):
         return
-    elif loads_code(match[1], word.text[match.end() :] if word.exact else None):
+    _set(invocation, match[1], word.text[match.end() :] if word.exact else None)
+    if _is_usual(match[1], word, invocation.where):
+        return
+    if loads_code(match[1], word.text[match.end() :] if word.exact else None):
         invocation.opaque(f"sets {match[1]}, which changes what programs run")
+
+
+def _set(invocation: Invocation, name: str, value: str | None) -> None:
+    """What it runs is given the variable; None for a value that is only known when it runs."""
+    where = invocation.where
+    others = {key: given for key, given in where.variables.items() if key != name}
+    if value is None:
+        invocation.where = replace(where, variables=others, vague=where.vague | {name})
+    else:
+        variables = {**others, name: value}
+        invocation.where = replace(where, variables=variables, vague=where.vague - {name})
 
 
 def _is_usual(name: str, word: Word, where: Where) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from supervisor.effects.programs.database import Database
 from supervisor.effects.programs.invocation import Invocation
+from supervisor.effects.programs.live import database_addresses
 from supervisor.effects.programs.registry import reader
 from supervisor.effects.reading import Word
 
@@ -30,5 +31,7 @@ def migrations(invocation: Invocation, words: Sequence[Word]) -> None:
                 kind = "drop"
             elif _LOOKING.fullmatch(text) and kind == "ddl":
                 kind = "select"
+    for address in database_addresses(invocation.where) if words else ():
+        database.given(address)
     if words:
         database.statement(kind)

@@ -12,6 +12,7 @@ from supervisor.effects.files import Place, file_effects, within
 from supervisor.effects.knowledge import KnowledgeError, knowledge
 from supervisor.effects.programs import read_program
 from supervisor.effects.programs.invocation import base_name, path_effects, run_effect
+from supervisor.effects.programs.live import live_change
 from supervisor.effects.reading import Feed, Reading, Where, Word
 from supervisor.effects.shell.state import State
 from supervisor.effects.shell.syntax import Redirect
@@ -40,6 +41,7 @@ class Around:
     elsewhere: bool = False
     depth: int = 0
     environment: tuple[tuple[str, str], ...] = ()  # exact variables a parent gave
+    vague: frozenset[str] = frozenset()  # those it gave whose values are not known
     feed: Feed = field(default_factory=Feed)  # files that the command before names
 
 
@@ -87,8 +89,8 @@ class Runner(ABC):
         state = State(
             self.place,
             (where.cwd,) if where.cwd else (),
-            variables=dict(where.variables),
-            exported=frozenset(where.variables),
+            variables={**where.variables, **dict.fromkeys(where.vague)},
+            exported=where.vague.union(where.variables),
             positional=where.positional,
             path=where.path,
         )
@@ -116,12 +118,15 @@ class Runner(ABC):
                 run_effect(found, known=False, why="a name that no program has in earnest")
             )
             return
-        if "/" in head.text and not where.elsewhere and self.own(found, where):
-            return
         mark = len(self.reading.effects)
-        read_program(found, where, self.reading, self)
-        if not self.reading.effects[mark].attributes["known"] and not where.elsewhere:
-            self.named_files(found[1:], where)
+        if "/" not in head.text or where.elsewhere or not self.own(found, where):
+            mark = len(self.reading.effects)
+            read_program(found, where, self.reading, self)
+            if not self.reading.effects[mark].attributes["known"] and not where.elsewhere:
+                self.named_files(found[1:], where)
+        if self.reading.effects[mark].attributes.get("act") == "project":
+            change = live_change(found, where)
+            self.reading.add(*([change] if change else []))
 
     def named_files(self, found: Sequence[Word], where: Where) -> None:
         """An existing file that a program nobody knows is given counts as read."""
@@ -180,8 +185,8 @@ class Runner(ABC):
         state = State(
             self.place,
             (where.cwd,) if where.cwd else (),
-            variables=dict(where.variables),
-            exported=frozenset(where.variables),
+            variables={**where.variables, **dict.fromkeys(where.vague)},
+            exported=where.vague.union(where.variables),
             positional=tuple(word.text for word in found[1:]) if known else None,
             path=where.path,
         )

@@ -85,7 +85,11 @@ class SimpleWalker(Runner):
             for name, value in given:
                 if not (name == "IFS" and found[0].text == "read"):
                     self.setting(name, value, state)
-            around = replace(around, environment=tuple((n, v.text) for n, v in given if v.exact))
+            around = replace(
+                around,
+                environment=tuple((n, v.text) for n, v in given if v.exact),
+                vague=frozenset(n for n, v in given if not v.exact),
+            )
             failed = self.invoke(found, state, around)
         self.settle_doubts()
         self.afterwards(mark, found, simple.redirects, fetched=fetched)
@@ -124,7 +128,9 @@ class SimpleWalker(Runner):
 
     def external(self, found: Sequence[Word], state: State, around: Around) -> None:
         """A program, wherever the shell may stand."""
-        environment = {**state.environment, **dict(around.environment)}
+        given = dict(around.environment)
+        environment = {**state.environment, **given}
+        vague = (state.vague - given.keys()) | around.vague
         for directory in state.directories or ("",):
             where = Where(
                 self.place,
@@ -137,6 +143,7 @@ class SimpleWalker(Runner):
                 around.elsewhere,
                 around.depth,
                 around.feed,
+                vague=vague,
             )
             self.names = feeds(found, where)
             self.program(found, where)
@@ -236,7 +243,7 @@ class SimpleWalker(Runner):
         own = state.fork()
         doubts, self.doubts = self.doubts, []
         printed, self.printed = self.printed, None
-        around = replace(self.around, stdin_text="", environment=())
+        around = replace(self.around, stdin_text="", environment=(), vague=frozenset())
         if part.kind == ">(":
             around = replace(around, stdin="pipe")
         commands = part.script.commands

@@ -139,6 +139,13 @@ class State:
         return self.is_number(name) or name not in self.variables
 
     @property
+    def vague(self) -> frozenset[str]:
+        """Variables that programs are given, and whose values are only known when it runs."""
+        if not self.exported:
+            return self.exported
+        return frozenset(name for name in self.exported if self.variables.get(name, "") is None)
+
+    @property
     def environment(self) -> dict[str, str]:
         """Exact values that programs are given."""
         return {
