@@ -18,9 +18,12 @@ from supervisor.policy.project import Project, read_project
 from supervisor.ports import Containment, LaunchPlan
 from supervisor.process import root_equivalents
 from supervisor.process.containment import MODES, digest
+from supervisor.process.landlock_rules import not_held
 from supervisor.process.placeholders import Placeholders, write_notice
 from supervisor.process.plan import Plan, Wanted, Wishes, make_plan
 from supervisor.process.probe import Probe
+
+_SHOWN = 3  # paths named in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +130,12 @@ class Containing:
 
     def runtime(self, setting: Setting, plan: Plan, task_dir: str) -> Runtime:
         """Where the task runs, with what policy and people are told of its container."""
-        plain = runtime_evidence(setting.tier, "; ".join((setting.detail, *plan.notes)), "")
+        held = plan.containment
+        loose = _not_held(setting.tier, held)
+        plain = runtime_evidence(setting.tier, "; ".join((setting.detail, *plan.notes, *loose)), "")
         if not setting.tier.contained:
             return plain
         write_notice(task_dir)
-        held = plan.containment
         return replace(
             plain,
             sandbox_profile=digest(held, task_dir),
@@ -153,6 +157,16 @@ def with_holes(runtime: Runtime, held: Containment, environ: Mapping[str, str]) 
     account = root_equivalents.account_now(environ)
     holes = root_equivalents.reachable(root_equivalents.found(account), runtime.tier, shown)
     return replace(runtime, holes=tuple(hole.label for hole in holes))
+
+
+def _not_held(tier: Tier, held: Containment) -> list[str]:
+    """In words, what of the plan programs of the task can get around."""
+    paths = not_held(held) if tier is Tier.B else ()
+    if not paths:
+        return []
+    shown = ", ".join(os.path.relpath(path, held.workspace) for path in paths[:_SHOWN])
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    return [f"open to programs, since only tier A can keep them: {shown}{more}"]
 
 
 def _check_home(setting: Setting, home: str) -> None:

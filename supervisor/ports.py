@@ -556,6 +556,7 @@ class Containment:
         guarded: inside something writable, and stays as it is; every one exists when the task
             starts (`process.placeholders`).
         masked: its name is visible, its content is not.
+        denied: of what is masked, that a person or project named as to be kept from tasks.
         absent: not there, whatever a mount would show.
         sockets: of other programs, let in because the person said so.
     """
@@ -565,6 +566,7 @@ class Containment:
     mounts: tuple[Mount, ...] = ()
     guarded: tuple[str, ...] = ()
     masked: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     sockets: tuple[str, ...] = ()
 

@@ -3,9 +3,10 @@
 Pure but for looking at which paths exist. A rule opens a directory with everything in it, and
 nothing can be taken out again. So where something must not be opened, the directories around it
 are opened entry by entry, which costs their level: nothing new can be made there, and what lies
-there now can be neither renamed nor removed. That price is paid for what is absent, and in the
-mode "strict" for what is guarded or masked too; in "standard" those stay open (`not_held`), since
-git and editors make new files beside them all the time.
+there now can be neither renamed nor removed. That price is paid for what is absent, for what a
+person or project named, and in the mode "strict" for all that is guarded or masked; in "standard"
+the rest stays open where the task may write (`not_held`), since git and editors make new files
+beside it all the time.
 """
 
 from __future__ import annotations
@@ -45,7 +46,14 @@ class Private:
 
 def not_held(plan: Containment) -> tuple[str, ...]:
     """What tier A would keep from a task with this plan, and tier B does not."""
-    return () if _strict(plan) else (*plan.masked, *_kept(plan))
+    if _strict(plan):
+        return ()
+    open_to_read = [
+        path
+        for path in _inside(plan.masked, *plan.writable)
+        if not any(within(path, each) for each in plan.denied)
+    ]
+    return (*open_to_read, *_kept(plan))
 
 
 def file_rules(request: SpawnRequest, terminal: str) -> list[Rule]:
@@ -56,10 +64,11 @@ def file_rules(request: SpawnRequest, terminal: str) -> list[Rule]:
     rules += [Rule(path, Access.READ) for path in (*_KERNEL, request.task_dir)]
     rules += [Rule(path, Access.DEVICE) for path in (*_DEVICES, terminal) if path]
     rules += [Rule(path, Access.WRITE) for path in (private.home, private.temporary)]
-    closed = (*plan.absent, *(plan.masked if _strict(plan) else ()))
-    kept = (*closed, *(_kept(plan) if _strict(plan) else ()))
     places = {mount.path: mount.writable for mount in plan.mounts} | {plan.workspace: True}
     for path, writable in places.items():
+        costly = writable and not _strict(plan)
+        closed = (*plan.absent, *(plan.denied if costly else plan.masked))
+        kept = closed if costly else (*closed, *_kept(plan))
         for part, whole in _open(path, _inside(closed, path)):
             if whole:
                 rules.append(Rule(part, Access.READ))

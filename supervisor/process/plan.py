@@ -125,7 +125,7 @@ def make_plan(wanted: Wanted, placeholders: Placeholders) -> Plan:
         *(Mount(path) for path in (*shown, *session.files) if not within(path, wanted.workspace)),
         *(Mount(path, writable=True) for path in written if not within(path, wanted.workspace)),
     ]
-    masked, complete = _masked(wanted, wishes, shown, [mount.path for mount in let_in])
+    masked, denied, complete = _masked(wanted, wishes, shown, [mount.path for mount in let_in])
     found = placeholders.hold(wanted.task, lambda: _guards(wanted, let_in, written))
     if found.loose and wanted.strict:
         raise LaunchFailed(
@@ -142,6 +142,7 @@ def make_plan(wanted: Wanted, placeholders: Placeholders) -> Plan:
         mounts=(*wanted.mounts, *let_in, *outside),
         guarded=found.paths,
         masked=masked,
+        denied=denied,
         absent=(*wanted.absent, *sockets.agents(wanted.environ)),
         sockets=session.sockets,
     )
@@ -168,8 +169,8 @@ def _guards(wanted: Wanted, let_in: Iterable[Mount], written: Iterable[str]) -> 
 
 def _masked(
     wanted: Wanted, wishes: Wishes, shown: Iterable[str], trees: Iterable[str]
-) -> tuple[tuple[str, ...], bool]:
-    """What is to be masked, and whether all places were searched for it."""
+) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    """What is to be masked, what of it was named as such, and whether all places were searched."""
     trees = [wanted.workspace, *(path for path in trees if os.path.isdir(path))]
     limit = _SEARCH_STRICT if wanted.strict else _SEARCH
     secrets = secrets_in(trees, strict=wanted.strict, seconds=limit)
@@ -194,14 +195,14 @@ def _masked(
                 f"{wanted.cwd} lies inside {path}, which is to be kept from tasks.",
                 hint="Start elsewhere, or change deny_read.",
             )
-    kept += [path for path in denied if any(within(path, at) for at in visible)]
-    masked = _outermost(kept)
+    denied = tuple(path for path in denied if any(within(path, at) for at in visible))
+    masked = _outermost((*kept, *denied))
     if len(masked) > _MOST_MASKS:
         raise LaunchFailed(
             f"{len(masked)} files would have to be kept from the task, more than {_MOST_MASKS}.",
             hint="Name their directory in deny_read, or start in a smaller directory.",
         )
-    return masked, secrets.complete
+    return masked, _outermost(denied), secrets.complete
 
 
 def _outermost(paths: Iterable[str]) -> tuple[str, ...]:

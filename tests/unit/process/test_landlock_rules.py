@@ -101,6 +101,25 @@ def test_strict_closes_what_is_masked_and_keeps_what_is_guarded(workspace: Path)
     assert not_held(plan) == ()
 
 
+def test_what_a_person_named_is_closed_in_standard_too(workspace: Path) -> None:
+    secret, other = str(workspace / "sub/.env"), str(workspace / ".env")
+    plan = Containment("standard", str(workspace), masked=(secret, other), denied=(secret,))
+    rules = rules_of(plan)
+    assert not opens(rules, secret, Access.READ)
+    assert opens(rules, workspace / "src/new", Access.WRITE)
+    assert not_held(plan) == (other,)
+
+
+def test_where_nothing_can_be_written_a_mask_costs_nothing(workspace: Path) -> None:
+    plan = Containment(
+        "standard", "/srv/elsewhere", (Mount(str(workspace)),), masked=(str(workspace / ".env"),)
+    )
+    rules = rules_of(plan)
+    assert not opens(rules, workspace / ".env", Access.READ)
+    assert opens(rules, workspace / "src/a.py", Access.READ)
+    assert not_held(plan) == ()
+
+
 def test_standard_says_what_it_does_not_hold(workspace: Path) -> None:
     settings = str(workspace / "src")
     plan = Containment(
