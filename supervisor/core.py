@@ -526,6 +526,7 @@ class Engine(Authorize):
             ]
             if not subagent:
                 self.desk.set_activity(entry, TaskState.WAITING_YOU)
+                await self.doors.end_turn(task)
         for call in ending:
             if call.call.root is not None:
                 continue

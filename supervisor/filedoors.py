@@ -12,14 +12,14 @@ import glob
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from supervisor import places
 from supervisor.desk import Desk
 from supervisor.effects.labels import label_of
 from supervisor.errors import Denied, LaunchFailed, LedgerFailed
 from supervisor.grants.book import Book, TaskEntry
-from supervisor.model import Call, Effect, FileDoor, Outcome, Runtime, Tier, Verb
+from supervisor.model import Call, Effect, FileDoor, Outcome, Runtime, Tier, ToolKind, Verb
 from supervisor.recorder import Recorder
 
 # Classes of path (effects/labels.toml) that may be shown; every other one is kept from tasks.
@@ -37,7 +37,8 @@ class FileDoors:
     records: Recorder
     desk: Desk
     home: str = field(default_factory=lambda: os.path.realpath(os.path.expanduser("~")))
-    _open: set[str] = field(default_factory=set)  # calls
+    _open: dict[str, Sequence[FileDoor]] = field(default_factory=dict)  # by call
+    _readable: set[str] = field(default_factory=set)  # tasks that still read what they were shown
 
     async def needed(self, entry: TaskEntry, call: Call) -> tuple[FileDoor, ...]:
         """What this call needs from outside, if it is allowed.
@@ -65,10 +66,12 @@ class FileDoors:
             Denied: it cannot be done. Nothing is shown.
             LedgerFailed: nor recorded.
         """
-        self._open = {known for known in self._open if self.book.call(known) is not None}
+        self._open = {
+            known: doors for known, doors in self._open.items() if self.book.call(known) is not None
+        }
         shown = [f"{'write' if door.write else 'read'} {door.path}" for door in doors]
         await self.records.write("doors.opened", entry, call=call, doors=shown)
-        self._open.add(call)
+        self._open[call] = doors
         try:
             await self.desk.runtimes[entry.task.id].control.open_doors(call, doors)
         except LaunchFailed as error:
@@ -76,27 +79,47 @@ class FileDoors:
                 error.message, hint="Work on a copy in the workspace, or ask the person."
             ) from error
 
-    async def close(self, task: str, call: str) -> None:
-        """The call is over: what it made is put in place, and nothing is shown any more."""
-        if call not in self._open:
-            return
-        self._open.discard(call)
-        runtime = self.desk.runtimes.get(task)
-        if runtime is None:
+    async def close(self, call: Call) -> None:
+        """The call is over: what it made is put in place, and nothing can be written any more.
+
+        Agents look at a file before they announce that they will change it: what a file tool was
+        shown can be read until the agent's turn ends. What a command was shown is gone at once.
+        """
+        doors = self._open.pop(call.id, ())
+        runtime = self.desk.runtimes.get(call.task)
+        if not doors or runtime is None:
             return
         problem = ""
         made: tuple[str, ...] = ()
         try:
-            made = await runtime.control.close_doors(call, publish=True)
+            made = await runtime.control.close_doors(call.id, publish=True)
+            if call.tool_call.kind is not ToolKind.SHELL:
+                self._readable.add(call.task)
+                again = [replace(door, write=False) for door in doors]
+                await runtime.control.open_doors(_turn(call.task), again)
         except LaunchFailed as error:
             problem = error.message
         with contextlib.suppress(LedgerFailed):
             await self.records.write(
                 "doors.closed",
-                self.book.task(task),
-                call=call,
+                self.book.task(call.task),
+                call=call.id,
                 made=list(made),
+                readable=call.task in self._readable,
                 detail=problem,
+            )
+
+    async def end_turn(self, task: str) -> None:
+        """The agent waits for the person: nothing outside is to be read any more."""
+        runtime = self.desk.runtimes.get(task)
+        if task not in self._readable or runtime is None:
+            return
+        self._readable.discard(task)
+        with contextlib.suppress(LaunchFailed):
+            await runtime.control.close_doors(_turn(task), publish=False)
+        with contextlib.suppress(LedgerFailed):
+            await self.records.write(
+                "doors.closed", self.book.task(task), call="", made=[], readable=False, detail=""
             )
 
     # ── which ───────────────────────────────────────────────────────────────────────────
@@ -154,6 +177,11 @@ class FileDoors:
     def _label(self, path: str) -> str:
         below = path[len(self.home) :] if _within(path, self.home) else ""
         return label_of(path.casefold(), below.casefold())
+
+
+def _turn(task: str) -> str:
+    """Under which name the holder keeps what can be read until the turn ends."""
+    return f"{task} turn"
 
 
 def _outside(effect: Effect, call: Call) -> bool:

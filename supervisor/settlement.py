@@ -75,7 +75,7 @@ class Settlement:
             timer.cancel()
         self.cut(task, closed)
         self.step("settle.cut")
-        await self.doors.close(task, call)
+        await self.doors.close(opened.call)
         await self.end_upstream(closed)
         with contextlib.suppress(LedgerFailed):
             await self.records.write(

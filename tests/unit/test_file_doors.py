@@ -115,9 +115,14 @@ async def test_an_approved_file_is_shown_until_its_call_settles(house: House) ->
     assert (await house.approved("Write", path)).allow
     assert house.said == [f"open write {path}"]
     await house.settle()
-    assert house.said[1:] == ["close and publish"]
+    # An agent looks at a file before it announces a change: it can be read until the turn ends.
+    assert house.said[1:] == ["close and publish", f"open read {path}"]
+    await house.world.engine.settle_call(house.world.task, "", "turn ended")
+    assert house.said[3:] == ["close"]
+    await house.world.engine.settle_call(house.world.task, "", "turn ended")
+    assert house.said[4:] == []
     kinds = [kind for kind in house.world.ledger.kinds if kind.startswith("doors")]
-    assert kinds == ["doors.opened", "doors.closed"]
+    assert kinds == ["doors.opened", "doors.closed", "doors.closed"]
 
 
 async def test_a_file_that_does_not_exist_yet_can_be_written(house: House) -> None:
