@@ -49,3 +49,16 @@ def test_a_contained_program_says_nothing_of_the_kind(install: Install) -> None:
     assert (done.stdout, done.stderr) == ("hello\n", "")
     (started,) = install.records("task.started")
     assert started["holes"] == []
+
+
+def test_what_the_person_lets_into_a_container_is_named_as_a_way_out(install: Install) -> None:
+    bus = install.root / "run/bus"
+    install.configure("[containment]\ndbus = true\n")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(bus))
+        server.listen(1)
+        install.environ["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={bus}"
+        done = install.cli("run", "--headless", "--", "echo", "hello")
+    assert done.stdout == "hello\n", done.stderr
+    (started,) = install.records("task.started")
+    assert (started["tier"], started["holes"]) == ("A", [f"session bus ({bus})"])
