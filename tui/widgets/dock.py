@@ -339,6 +339,7 @@ _NOTES: dict[tuple[str, object], str] = {
     ("foreign", True): "a remote that is not the project's",
     ("remote", True): "on another machine",
     ("everywhere", True): "for more than this workspace",
+    ("unlisted", True): "a service of your machine, outside the task",
 }
 # Said by the effect itself, or of use to policy only.
 _SILENT = frozenset(
