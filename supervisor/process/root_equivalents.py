@@ -169,6 +169,7 @@ _WINDOWS = Way(
 )
 
 _SUDOERS = frozenset({"sudo", "wheel", "admin"})
+_SUDO_PROGRAMS = ("/usr/bin/sudo", "/usr/local/bin/sudo", "/run/wrappers/bin/sudo")
 
 
 def candidates(account: Account) -> Iterator[Candidate]:
@@ -289,7 +290,7 @@ def found(account: Account) -> tuple[Hole, ...]:
     holes: dict[tuple[str, str], Hole] = {}
     if account.uid == 0:
         holes[_ROOT.name, ""] = Hole(_ROOT)
-    elif account.groups & _SUDOERS:
+    elif account.groups & _SUDOERS and any(map(os.path.exists, _SUDO_PROGRAMS)):
         holes[_SUDO.name, ""] = Hole(_SUDO)
     if account.uid != 0:
         for way, program, allow, deny, without_lists in (

@@ -103,7 +103,13 @@ def test_names_with_wildcards_are_taken_as_they_are(tmp_path: Path, listening: E
 
 
 @pytest.mark.parametrize(("group", "is_one"), [("sudo", True), ("wheel", True), ("users", False)])
-def test_group_that_sudo_serves(tmp_path: Path, group: str, is_one: bool) -> None:
+def test_group_that_sudo_serves(
+    tmp_path: Path, group: str, is_one: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "sudo"
+    monkeypatch.setattr(root_equivalents, "_SUDO_PROGRAMS", (str(installed),))
+    assert "sudo" not in [hole.label for hole in found(ana(tmp_path, group))], "not installed"
+    installed.touch()
     assert ("sudo" in [hole.label for hole in found(ana(tmp_path, group))]) is is_one
 
 
