@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable
 
@@ -21,8 +22,11 @@ class LimitWatch:
         self._tell = tell
         self._told = group.hits()
         self._waiting: asyncio.TimerHandle | None = None
-        self._inotify = linux.inotify(group.watched)
-        asyncio.get_running_loop().add_reader(self._inotify, self._changed)
+        self._inotify = -1
+        # An account has few of these, and editors use them up: then it is told at the end.
+        with contextlib.suppress(OSError):
+            self._inotify = linux.inotify(group.watched)
+            asyncio.get_running_loop().add_reader(self._inotify, self._changed)
 
     def _changed(self) -> None:
         os.read(self._inotify, _BUFFER)  # what changed is read from the group
@@ -46,5 +50,6 @@ class LimitWatch:
         self.look()
         if self._waiting is not None:
             self._waiting.cancel()
-        asyncio.get_running_loop().remove_reader(self._inotify)
-        os.close(self._inotify)
+        if self._inotify >= 0:
+            asyncio.get_running_loop().remove_reader(self._inotify)
+            os.close(self._inotify)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from supervisor.process import limit_watch
+from supervisor.process import limit_watch, linux
 from supervisor.process.cgroup import Group
 from supervisor.process.limit_watch import LimitWatch
 from tests.support.live import until
@@ -70,3 +71,16 @@ async def test_what_was_met_before_is_not_told_again(watched: Watched) -> None:
     watched.count("memory", 7)
     LimitWatch(Group(watched.path), watched.tell).close()
     assert watched.told == []
+
+
+async def test_without_a_way_to_watch_it_is_told_at_the_end(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(paths: list[str]) -> int:
+        raise OSError(errno.EMFILE, "too many")
+
+    monkeypatch.setattr(linux, "inotify", none_left)
+    watch = LimitWatch(Group(watched.path), watched.tell)
+    watched.count("memory", 1)
+    watch.close()
+    assert watched.told == [("memory", 1)]
