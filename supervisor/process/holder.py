@@ -88,6 +88,7 @@ class Holder:
         self._launcher = launcher
         self._server = server
         self._group = group
+        self._watch: LimitWatch | None = None
         self._contained = request.tier == Tier.A
         self._stdio: tuple[int, int, int] | None = None
         self._panes: PaneServer | None = None
@@ -114,7 +115,8 @@ class Holder:
         self._reap()  # what ended before the handler was there
         if terminal is not None:
             self._open_panes(*terminal)
-        watch = LimitWatch(self._group, self._limit_met) if self._group else None
+        if self._group is not None:
+            self._watch = LimitWatch(self._group, self._limit_met)
         accepting = asyncio.create_task(self._accept())
         loop.call_later(_LINGER, self._check_linger)
         await self._ended.wait()
@@ -126,8 +128,8 @@ class Holder:
             self._panes.close()
         self._server.close()
         self._retire()
-        if self._group is not None and watch is not None:
-            watch.close()
+        if self._group is not None and self._watch is not None:
+            self._watch.close()
             self._group.remove()
 
     def _limit_met(self, limit: str, times: int) -> None:
@@ -320,6 +322,8 @@ class Holder:
         tree.reap()
         if self._panes is not None:
             self._panes.exited(code)
+        if self._watch is not None:
+            self._watch.look()  # while there is somebody to tell
         if self._failure is None:
             self._tell(wire.Exited(code=code))
         self._forget_staging()
