@@ -323,6 +323,17 @@ class Egress(Protocol):
         The agent's own process has the handle by which it shows itself on the proxy.
         """
 
+    async def own_connection(
+        self, task: str, ancestry: Sequence[Process], effect: Effect
+    ) -> Release | None:
+        """Judge a connection of the agent's own process to what the person listed.
+
+        There is no call then, and nobody is asked. None: it is not the agent's own.
+
+        Raises:
+            Denied, Revoked, LedgerFailed: on record.
+        """
+
     async def refused(self, task: str, attempt: Attempt, times: int = 1) -> None:
         """Put refused attempts on record. Never raises: they are refused whatever comes of it."""
 
@@ -550,7 +561,7 @@ class Containment:
     Paths are absolute and real. A deeper path has the last word over those around it.
 
     Attributes:
-        mode: "standard" or "strict" (`process.containment` has the table).
+        mode: "standard" or "strict" (`process.plan` has the table).
         workspace: writable, and where the task works.
         mounts: what else is visible, each readable or writable.
         guarded: inside something writable, and stays as it is; every one exists when the task

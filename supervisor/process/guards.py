@@ -18,6 +18,7 @@ picked up without a question: then a placeholder stands there.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -85,7 +86,7 @@ class Guards:
     Attributes:
         paths: all of it, whether it exists or not.
         missing: what has to be put where nothing is, outermost first.
-        loose: names that are links: the task could put something else into their place.
+        loose: in words, names under which or in whose place the task can put something else.
         outside: repositories outside the workspace that git has to write to.
     """
 
@@ -126,14 +127,18 @@ def guards(place: Place, *, strict: bool) -> Guards:
     for name, always in wanted.items():
         real = _real(name, folders)
         if real != name and within(name, workspace):
-            loose.append(name)
+            loose.append(f"{name} is a link and can be replaced")
         if not any(within(real, root) for root in roots):
             continue
-        if not os.path.lexists(real):
+        try:
+            info = os.lstat(real)
+        except OSError:
             if not always:
                 continue
-            missing += _parents(real)
-            missing.append(Placeholder(real, contents.get(name)))
+            missing += [*_parents(real), Placeholder(real, contents.get(name))]
+        else:
+            if stat.S_ISREG(info.st_mode) and info.st_nlink > 1:
+                loose.append(f"{real} has another name too, and can be changed by it")
         paths.append(real)
     for folder in place.folders:
         if not os.path.lexists(folder):

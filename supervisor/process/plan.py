@@ -129,10 +129,9 @@ def make_plan(wanted: Wanted, placeholders: Placeholders) -> Plan:
     found = placeholders.hold(wanted.task, lambda: _guards(wanted, let_in, written))
     if found.loose and wanted.strict:
         raise LaunchFailed(
-            f"{found.loose[0]} is a link, and cannot be kept as it is.",
-            hint="Put the real file there, or start with --contain standard.",
+            f"{found.loose[0]}.", hint="Put a real file there, or use --contain standard."
         )
-    notes = [f"{path} is a link and can be replaced" for path in found.loose]
+    notes = list(found.loose)
     if not complete:
         notes.append("not all of the workspace was searched for .env files")
     inside = [path for path in wanted.folders if within(path, wanted.workspace)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,7 +64,14 @@ def test_a_link_is_followed_and_named_as_one_that_can_be_replaced(tmp_path: Path
     result = found(tmp_path)
     assert str(tmp_path / "agents") in result.paths
     assert str(tmp_path / ".claude") not in result.paths
-    assert result.loose == (str(tmp_path / ".claude"),)
+    assert result.loose == (f"{tmp_path}/.claude is a link and can be replaced",)
+
+
+def test_another_name_of_a_guarded_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".envrc").write_text("")
+    os.link(tmp_path / ".envrc", tmp_path / "notes")
+    told = f"{tmp_path}/.envrc has another name too, and can be changed by it"
+    assert found(tmp_path).loose == (told,)
 
 
 def test_a_link_that_leads_out_needs_no_guard_where_it_leads(tmp_path: Path) -> None:
@@ -74,7 +82,7 @@ def test_a_link_that_leads_out_needs_no_guard_where_it_leads(tmp_path: Path) -> 
     (workspace / ".claude").symlink_to(outside)
     result = found(workspace)
     assert str(outside) not in result.paths
-    assert result.loose == (str(workspace / ".claude"),)
+    assert result.loose == (f"{workspace}/.claude is a link and can be replaced",)
 
 
 def test_missing_settings_of_the_agent_stay_missing_and_say_nothing(tmp_path: Path) -> None:
