@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from supervisor.errors import Denied, TaskpassError
-from supervisor.model import Outcome
-from supervisor.ports import Attempt
+from supervisor.model import Outcome, new_id
+from supervisor.ports import Attempt, Release
 from supervisor.ports import Egress as EgressPort
 
 if TYPE_CHECKING:
@@ -61,6 +61,37 @@ class Egress(EgressPort):
                 _note(entry, call, _refused_in_words(attempt))
             await self.records.refused_egress(entry, attempt, times, call)
             self.desk.changed(entry)
+
+    def refused_use(self, task: str, handle: str, effect: Effect, error: TaskpassError) -> None:
+        """Many programs show of a refusal no more than its number: its words go to the agent too.
+
+        Raises:
+            NotFound, NotAttested: no call it belongs to.
+        """
+        call = self.book.call_by_handle(task, handle)
+        _note(self.book.task(task), call, f"taskpass refused {effect.label}: {error}")
+
+    async def own_connection(
+        self, task: str, ancestry: Sequence[Process], effect: Effect
+    ) -> Release | None:
+        own = self.agent_handle(task)
+        if self.handle_of(task, ancestry) != own:
+            return None
+        entry = self.book.task(task)
+        use = new_id("u")
+        try:
+            self.book.require_live(task)
+            runtime = self.desk.runtimes[task]
+            decision = runtime.policy.decide([effect], self.situation(entry, runtime))
+            if decision.outcome is not Outcome.ALLOW:
+                raise Denied(decision.reason, hint=decision.hint)
+            await self.records.own_use(entry, use, effect, decision)
+            self.book.require_live(task)
+        except TaskpassError as error:
+            with contextlib.suppress(TaskpassError):
+                await self.records.refused_use(entry, own, effect, error)
+            raise
+        return Release(lease="", use=use, secret=None)
 
     async def opens(
         self, task: str, effect: Effect, asking: Callable[[], object] = lambda: None

@@ -166,6 +166,19 @@ class Recorder:
             issuer=spec.issuer if spec else "",
         )
 
+    async def own_use(self, entry: TaskEntry, use: str, effect: Effect, decision: Decision) -> None:
+        """A connection of the agent's own process, to what the person listed for it."""
+        await self.write(
+            "use.allowed",
+            entry,
+            call="agent",
+            use=use,
+            effect=self._preview(effect.label),
+            outcome=decision.outcome,
+            policies=list(decision.policies),
+            policy=entry.policy,
+        )
+
     async def refused_use(
         self, entry: TaskEntry, handle: str, effect: Effect, error: TaskpassError
     ) -> None:

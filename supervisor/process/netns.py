@@ -16,6 +16,7 @@ Ports below 1024 are ours alone: nothing in a container can bind one.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import socket
@@ -65,7 +66,8 @@ def enter() -> None:
         fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", _IFF_UP_RUNNING))
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_ROUTE) as netlink:
         _make_local(netlink, socket.AF_INET)
-        if os.path.exists("/proc/sys/net/ipv6"):
+        # Where IPv6 is switched off, an attempt by it ends even sooner.
+        with contextlib.suppress(OSError):
             _make_local(netlink, socket.AF_INET6)
 
 

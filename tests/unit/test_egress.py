@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from supervisor.errors import Denied
+from supervisor.errors import Denied, Revoked
 from supervisor.model import Answer, Decision, Effect, Outcome, Process, Scope, Verb
 from supervisor.ports import Attempt
 from tests.support.core_fakes import CHILD, ROOT, World
@@ -88,6 +88,36 @@ async def test_a_scan_cannot_flood_what_the_agent_hears(world: World) -> None:
         await world.engine.egress.refused(world.task, Attempt("tcp", "203.0.113.1", port))
     heard = world.engine.aside(world.task, call.call.tool_call.agent_call_id)
     assert len(heard.splitlines()) == 5
+
+
+async def test_the_agents_own_process_reaches_what_was_listed_and_nobody_is_asked(
+    world: World,
+) -> None:
+    egress = world.engine.egress
+    release = await egress.own_connection(world.task, [ROOT], CONNECT)
+    assert release is not None
+    assert world.ledger.records[-1]["kind"] == "use.allowed"
+    assert await egress.own_connection(world.task, [CHILD, ROOT], CONNECT) is None
+    for answer_of_policy in (ASK, DENY):
+        world.policy.answers[Verb.CONNECT] = answer_of_policy
+        with pytest.raises(Denied):
+            await egress.own_connection(world.task, [ROOT], CONNECT)
+        assert world.ledger.records[-1]["kind"] == "use.denied"
+    await world.lifecycle.revoke(world.task, "ana")
+    with pytest.raises(Revoked):
+        await egress.own_connection(world.task, [ROOT], CONNECT)
+
+
+async def test_the_words_of_a_refused_request_reach_the_agent(world: World) -> None:
+    handle = await world.handle()
+    (call,) = world.engine.book.open_calls(world.task)
+    world.policy.answers[Verb.HTTP] = DENY
+    with pytest.raises(Denied):
+        await world.use(handle)
+    heard = world.engine.aside(world.task, call.call.tool_call.agent_call_id)
+    assert "GET api.example/me" in heard
+    assert "Not in this house." in heard
+    assert "Use the other door." in heard
 
 
 async def test_policy_alone_can_open_or_deny(world: World) -> None:

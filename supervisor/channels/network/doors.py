@@ -28,7 +28,7 @@ from supervisor.channels.http.message import Origin
 from supervisor.channels.network.names import Names, stands_for_a_name
 from supervisor.errors import TaskpassError
 from supervisor.model import Effect, Process, Verb
-from supervisor.ports import Attempt, Authorize, Channel, ConnectionOwner, Egress
+from supervisor.ports import Attempt, Authorize, Channel, ConnectionOwner, Egress, Release
 
 _BACKLOG = 128
 _CHUNK = 256 * 1024
@@ -195,7 +195,6 @@ class Doors(Channel):
         try:
             address, port = client.sockname[0], door.port or client.sockname[1]
             ancestry = self._attest(client)
-            handle = self.egress.handle_of(self.task, ancestry)
             host = "localhost" if door.loopback else self.names.name(address) or address
             if not door.loopback and not self._may_lead(host, port):
                 client.reset()
@@ -204,7 +203,7 @@ class Doors(Channel):
             effect = _connect(host, port)
             if door.loopback and not door.listed:
                 effect = Effect(effect.verb, effect.resource, {"port": port, "unlisted": True})
-            release = await self.authorize.authorize_use(self.task, handle, ancestry, effect, ())
+            release = await self._judged(ancestry, effect, door)
             try:
                 upstream = await self._dial(host, port, door)
                 if not client.lost:  # cut meanwhile
@@ -221,6 +220,15 @@ class Doors(Channel):
             client.reset()
             if upstream is not None:
                 upstream.abort()
+
+    async def _judged(self, ancestry: list[Process], effect: Effect, door: _Door) -> Release:
+        """Raises TaskpassError: it may not be made."""
+        if door.loopback and door.listed:
+            own = await self.egress.own_connection(self.task, ancestry, effect)
+            if own is not None:
+                return own
+        handle = self.egress.handle_of(self.task, ancestry)
+        return await self.authorize.authorize_use(self.task, handle, ancestry, effect, ())
 
     def _attest(self, client: Endpoint) -> list[Process]:
         owners = self.owner.owners(client.sockname, client.peername)

@@ -21,6 +21,8 @@ from supervisor.ports import Attempt, Channel, Egress
 
 _PACKET = 256  # bytes looked at: the headers
 _AT_ONCE = 64  # packets read before others get their turn
+_AT_END = 4096  # more than the socket holds
+_RESPITE = 0.1  # seconds
 _SOL_PACKET, _PACKET_STATISTICS = 263, 6
 _STATISTICS = struct.Struct("=II")  # struct tpacket_stats: packets, drops
 _FIRST_SUMMARY, _LAST_SUMMARY = 5.0, 300.0  # seconds between summaries, doubled each time
@@ -41,6 +43,8 @@ class EgressWatch(Channel):
         self._tally = Tally()
         self._pause = _FIRST_SUMMARY
         self._timer: asyncio.TimerHandle | None = None
+        self._full_batch = float("-inf")  # when one was read last
+        self._resuming: asyncio.TimerHandle | None = None
         self._knocked: set[int] = set()  # ports of the task's loopback that were tried
         self._looking: asyncio.Task[None] | None = None
         self._jobs: set[asyncio.Task[None]] = set()
@@ -48,17 +52,34 @@ class EgressWatch(Channel):
 
     async def serve(self) -> None:
         self._watch.setblocking(False)
-        asyncio.get_running_loop().add_reader(self._watch.fileno(), self._read)
+        self._listen()
 
     def _read(self) -> None:
-        for _ in range(_AT_ONCE):
+        if self._drain(_AT_ONCE) and self._fast(time.monotonic()):
+            # A flood: what the socket cannot hold meanwhile is counted by the kernel.
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._watch.fileno())
+            self._resuming = loop.call_later(_RESPITE, self._listen)
+
+    def _listen(self) -> None:
+        asyncio.get_running_loop().add_reader(self._watch.fileno(), self._read)
+
+    def _drain(self, most: int) -> bool:
+        """Note what has come, up to so many; whether there may be more."""
+        for _ in range(most):
             try:
                 packet = self._watch.recv(_PACKET)
             except OSError:  # no more for now, or the namespace is going away
-                return
+                return False
             attempt = refused(packet)
             if attempt is not None:
                 self._note(attempt)
+        return True
+
+    def _fast(self, now: float) -> bool:
+        """Whether whole batches follow each other faster than a program has use for."""
+        recent, self._full_batch = now - self._full_batch < _RESPITE, now
+        return recent
 
     def _note(self, attempt: Attempt) -> None:
         if is_loopback(attempt.address):
@@ -145,7 +166,9 @@ class EgressWatch(Channel):
         if self._watch.fileno() < 0:
             return
         asyncio.get_running_loop().remove_reader(self._watch.fileno())
-        self._read()
+        if self._resuming is not None:
+            self._resuming.cancel()
+        self._drain(_AT_END)
         if self._knocked:  # a task may be over sooner than we look
             await self._services_knocked_at()
         if self._timer is not None:

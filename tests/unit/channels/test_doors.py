@@ -15,7 +15,7 @@ from supervisor.channels.network.doors import Doors
 from supervisor.channels.network.names import Names
 from supervisor.errors import Denied
 from supervisor.model import Effect, Process, Verb
-from supervisor.ports import Attempt
+from supervisor.ports import Attempt, Release
 from tests.support.proxy_fakes import HANDLE, TASK, TREE, FakeAuthorize, FakeOwner, eventually
 
 FOREIGN = "127.0.0.9"  # stands for an address outside: what listens there is another host's
@@ -33,6 +33,11 @@ class FakeEgress:
 
     def handle_of(self, task: str, ancestry: Sequence[Process]) -> str:
         return self.handle if list(ancestry) == TREE else ""
+
+    async def own_connection(
+        self, task: str, ancestry: Sequence[Process], effect: Effect
+    ) -> Release | None:
+        return None
 
     async def refused(self, task: str, attempt: Attempt, times: int = 1) -> None:
         self.refusals.append(attempt)

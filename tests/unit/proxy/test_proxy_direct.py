@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from supervisor.errors import Denied
-from supervisor.model import Process
-from supervisor.ports import Attempt
+from supervisor.model import Effect, Process
+from supervisor.ports import Attempt, Release
 from tests.support.proxy_fakes import HANDLE, SECRET, SURROGATE, Rig, eventually
 
 ADDRESS = "127.0.0.9"  # what the name service of the task gave out for "localhost" of the test
@@ -25,6 +25,11 @@ class FakeEgress:
 
     def handle_of(self, task: str, ancestry: Sequence[Process]) -> str:
         return self.handle
+
+    async def own_connection(
+        self, task: str, ancestry: Sequence[Process], effect: Effect
+    ) -> Release | None:
+        return None
 
     async def refused(self, task: str, attempt: Attempt, times: int = 1) -> None:
         self.refusals.append(attempt)
