@@ -62,6 +62,7 @@ from supervisor.process import cgroup
 from supervisor.process.holder import screen_token
 from supervisor.process.plan import Plan
 from supervisor.process.probe import Probe
+from supervisor.process.unchanged import differing
 from supervisor.process.watch import watch
 from supervisor.reviewing import Reviews
 
@@ -89,6 +90,8 @@ class TaskFile(msgspec.Struct, frozen=True):
     pane: bool
     tools_online: bool = True  # see `ports.LaunchPlan`
     tightening: tuple[PolicySource, ...] = ()  # what its project asked for when it began
+    marks: dict[str, str] = {}  # of what is guarded (`process.unchanged`) …
+    folders: tuple[str, ...] = ()  # … but for these in it
 
 
 @dataclass(slots=True)
@@ -240,6 +243,8 @@ class Launcher:
                 pane=request.interactive,
                 tools_online=plan.tools_online,
                 tightening=tightening,
+                marks=dict(held.marks),
+                folders=plan.folders,
             )
             _write_private(folder / "task.json", msgspec.json.encode(saved))
             # No record, no task. The holder may be made meanwhile: it starts nothing of the agent
@@ -428,8 +433,9 @@ class Launcher:
 
         async def finish(code: int) -> None:
             async with finishing:
-                # First, so that whoever waits for the end finds the workspace as it was.
-                await asyncio.to_thread(self.containing.placeholders.release, task)
+                if not entry.ended:
+                    # First, so that whoever waits for the end finds the workspace as it was.
+                    await self._tidy(entry, saved)
                 await self.lifecycle.ended(task, code)
                 if entry.task.overlay:
                     await self.reviews.keep(task)
@@ -475,6 +481,14 @@ class Launcher:
             await serve(adoption.root)
         if adoption.exit_code is not None:
             await finish(adoption.exit_code)
+
+    async def _tidy(self, entry: TaskEntry, saved: TaskFile) -> None:
+        """Say what did not stay as it had to, and take away what was put there for the task."""
+        task = entry.task.id
+        changed = await asyncio.to_thread(differing, saved.marks, saved.folders)
+        if changed:
+            await self.engine.incident(task, "guarded_changed", {"paths": changed})
+        await asyncio.to_thread(self.containing.placeholders.release, task)
 
     async def take_over(self, recovered: Recovered) -> None:
         """Adopt the tasks that an earlier supervisor left running, with no authority.

@@ -29,6 +29,7 @@ from supervisor.process.guards import Guards, Place, guards
 from supervisor.process.placeholders import Placeholders
 from supervisor.process.search import secrets_in
 from supervisor.process.secret_places import in_home
+from supervisor.process.unchanged import marks
 
 _SEARCH = 0.03  # seconds: a start that nobody notices
 _SEARCH_STRICT = 5.0
@@ -92,6 +93,7 @@ class Plan:
         let_read, let_write: what the person let in.
         environ: variables that name it to programs.
         notes: what does not hold, in words.
+        marks: of what is guarded, as `unchanged.differing` takes them.
     """
 
     containment: Containment
@@ -99,6 +101,7 @@ class Plan:
     let_write: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    marks: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_plan(wanted: Wanted, placeholders: Placeholders) -> Plan:
@@ -145,7 +148,8 @@ def make_plan(wanted: Wanted, placeholders: Placeholders) -> Plan:
         absent=(*wanted.absent, *sockets.agents(wanted.environ)),
         sockets=session.sockets,
     )
-    return Plan(containment, shown, written, session.environ, tuple(notes))
+    seen = marks(found.paths, wanted.folders)
+    return Plan(containment, shown, written, session.environ, tuple(notes), seen)
 
 
 def _guards(wanted: Wanted, let_in: Iterable[Mount], written: Iterable[str]) -> Guards:

@@ -207,3 +207,17 @@ def test_strict_is_refused_where_nothing_contains(install: Install, project: Pat
     assert result.returncode == 125
     assert "Nothing contains a task here, and strict is asked for" in result.stderr
     assert "uncontained" in run(install, "true").stderr
+
+
+def test_a_guard_that_somebody_outside_took_away_is_on_record(
+    install: Install, project: Path
+) -> None:
+    waiting = install.popen("run", "--headless", "--", "sh", "-c", "until [ -e go ]; do :; done")
+    wait_for((project / ".claude").exists, "the task")
+    wait_for(lambda: install.records("task.started"), "the task's record")
+    # The person works in the repository: git puts a new file into the place of the guarded one.
+    subprocess.run(["git", "-C", project, "config", "user.name", "Ana"], check=True)
+    (project / "go").touch()
+    assert waiting.wait(30) == 0
+    (incident,) = install.records("incident.guarded_changed")
+    assert incident["detail"] == {"paths": [str(project / ".git/config")]}
