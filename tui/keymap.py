@@ -37,6 +37,8 @@ COMMANDS: Final = (
     Command("history", "h", "h", "history", "History", "Every record, with the chain's state."),
     Command("search", "slash", "/", "search", "Search the history", "History with its filter.",
             reminded=False),
+    Command("changes", "c", "c", "changes", "Review changes",
+            "What a task changed in its overlay; apply or drop it.", reminded=False),
     Command("new_task", "n", "n", "new", "New task", "Start an agent under supervision."),
     Command(
         "freeze", "f", "f", "freeze", "Freeze or thaw the task",

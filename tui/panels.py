@@ -51,7 +51,8 @@ def _task(task: wire.TaskView, view: View, width: int) -> Text:
     focused = view.task is not None and task.id == view.task.id
     nested = task.parent in view.world.tasks
     lead = ("▸" if focused else " ") + ("└" if nested else "")
-    word = _SHORT_STATE[state]
+    review = task.to_review > 0 and state in (TaskState.ENDED, TaskState.REVOKED)
+    word = "review" if review else _SHORT_STATE[state]
     text = Text(lead, palette.TEAL, no_wrap=True)
     text.append(f"{task.number} ", f"bold {palette.TEXT}")
     text.append(f"{STATE_SYMBOL[state]} ", STATE_COLOUR[state])
@@ -62,7 +63,7 @@ def _task(task: wire.TaskView, view: View, width: int) -> Text:
         pad(task.purpose or "no purpose given", max(1, room - len(agent) - 1)),
         f"bold {palette.TEXT}" if focused else palette.TEXT,
     )
-    return text.append(f" {word}", STATE_COLOUR[state])
+    return text.append(f" {word}", palette.AMBER if review else STATE_COLOUR[state])
 
 
 def grant(one: Grant, leases: list[Lease], now: float, width: int) -> Text:

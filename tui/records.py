@@ -28,7 +28,9 @@ _SUBJECT: Final = (
 )
 
 # Steps of a call that only the full history shows.
-_QUIET: Final = frozenset({"call.settled", "use.intent", "use.minted", "use.delivered"})
+_QUIET: Final = frozenset(
+    {"call.settled", "doors.closed", "use.intent", "use.minted", "use.delivered"}
+)
 
 _WORDS: Final[dict[str, str]] = {
     "allow": "allow",
@@ -155,6 +157,13 @@ def _sentence(record: Mapping[str, Any]) -> str:
             return f"by {by}, {plural(count, 'lease')} closed"
         case "task.frozen":
             return f"by {by}"
+        case "changes.kept" | "changes.applied" | "changes.dropped":
+            parts = (f"{record.get(part, 0)} {part}" for part in ("added", "modified", "deleted"))
+            verb = {"kept": "to review: "}.get(kind.rpartition(".")[2], f"changes {kind[8:]}: ")
+            return verb + ", ".join(parts)
+        case "doors.opened":
+            doors = record.get("doors")
+            return "outside: " + ", ".join(map(str, doors if isinstance(doors, list) else ()))
         case "task.thawed":
             return f"thawed by {by}"
     if kind.startswith("incident."):

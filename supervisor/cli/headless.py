@@ -66,10 +66,18 @@ def _run(request: dict[str, object]) -> int:
     while True:
         try:
             exchange.send(daemon, "GET", f"/v1/tasks/{task}/exit")
-            return int(exchange.receive(daemon)["exit_code"])
+            code = int(exchange.receive(daemon)["exit_code"])
+            if started["task"].get("overlay"):
+                print(to_review(task), file=sys.stderr, flush=True)
+            return code
         except ConnectionError:
             # The supervisor went away; the task waits for the next one.
             daemon = _reconnected()
+
+
+def to_review(task: str) -> str:
+    """Where the changes of a task on an overlay are."""
+    return f"taskpass: what it changed waits for you: taskpass changes {task}"
 
 
 def _warn(task: dict[str, object]) -> None:

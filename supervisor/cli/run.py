@@ -174,6 +174,7 @@ def _working_directory() -> str:
 def _run_in_terminal(request: dict[str, object]) -> int:
     import msgspec
 
+    from supervisor.cli.headless import to_review
     from supervisor.cli.session import with_client
     from supervisor.client import AsyncClient
     from supervisor.wire import StartTask
@@ -189,6 +190,8 @@ def _run_in_terminal(request: dict[str, object]) -> int:
     code = app.run()
     for row in _last_words(app.last_screen):
         print(row)
+    if started.task.overlay:
+        print(to_review(started.task.id), file=sys.stderr)
     if app.farewell:
         print(f"taskpass: {app.farewell}", file=sys.stderr)
     return code if isinstance(code, int) else 0

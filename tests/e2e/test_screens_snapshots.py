@@ -16,8 +16,9 @@ from textual.widgets import Input
 
 from supervisor import wire
 from tests.support.fake_app import fake_app
-from tests.support.fake_client import NOW, FakeClient, story
+from tests.support.fake_client import NOW, FakeClient, change_set, story
 from tui.app import TaskpassApp
+from tui.screens.changes import ChangesScreen
 from tui.screens.history import HistoryScreen
 from tui.widgets.line import Line
 from tui.widgets.terminal import TerminalPane
@@ -94,6 +95,19 @@ def test_run(keys: list[str], size: tuple[int, int], snap_compare: Any) -> None:
 
     app = fake_app(FakeClient(story()), "run", task="t-1")
     assert snap_compare(app, terminal_size=size, run_before=go)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["120x40", "80x24"])
+def test_changes(size: tuple[int, int], snap_compare: Any) -> None:
+    async def go(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        await pilot.press(LEADER, "c")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChangesScreen))
+        await shown(pilot)
+
+    client = FakeClient(story())
+    client.change_sets = [change_set("t-1")]
+    assert snap_compare(fake_app(client), terminal_size=size, run_before=go)
 
 
 def test_empty_workspace(snap_compare: Any) -> None:

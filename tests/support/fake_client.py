@@ -71,6 +71,7 @@ class FakeClient:
         self.asked: list[tuple[str, Any]] = []
         self.panes: dict[str, FakePane] = {}
         self.verdict = wire.VerifyView(ok=True, records=4118, checkpoints=4, message="ok")
+        self.change_sets: list[wire.ChangeSetView] = []
         self.refuse: Exception | None = None  # raised by every request while set
         self.attachable = asyncio.Event()  # cleared: an attachment is not answered yet
         self.attachable.set()
@@ -197,6 +198,23 @@ class FakeClient:
         every = [*self.older, *self.state.records]
         return [record for record in every if not before or record["seq"] < before][-limit:]
 
+    async def changes(self) -> list[wire.ChangeSetView]:
+        self._ask("changes")
+        return [msgspec.structs.replace(one, changes=(), diff="") for one in self.change_sets]
+
+    async def change_set(self, task: str, *, diff: bool = False) -> wire.ChangeSetView:
+        self._ask("change_set", task)
+        return next(one for one in self.change_sets if one.task == task)
+
+    async def apply_changes(self, task: str, request: wire.ApplyChanges) -> wire.AppliedView:
+        self._ask("apply_changes", (task, request))
+        found = next(one for one in self.change_sets if one.task == task)
+        applied = len(request.paths) or len(found.changes)
+        return wire.AppliedView(applied=applied, left=len(found.changes) - applied)
+
+    async def drop_changes(self, task: str) -> None:
+        self._ask("drop_changes", task)
+
     async def verify(self) -> wire.VerifyView:
         self._ask("verify")
         return self.verdict
@@ -291,6 +309,25 @@ def story() -> wire.Snapshot:
         approvals=(DEPLOY,),
         records=tuple(records()),
     )
+
+
+def change_set(task: str) -> wire.ChangeSetView:
+    """What one task left in its overlay."""
+    return wire.ChangeSetView(
+        task=task, number=1, purpose="Raise the retry limit", workspace="/home/ana/shop",
+        added=1, modified=1, deleted=1, size=642, digest="sha256:0",
+        changes=(
+            wire.ChangeView(path=".husky/pre-commit", kind="added", after="file",
+                            risk="git runs it"),
+            wire.ChangeView(path="src/retry.py", kind="modified", before="file", after="file"),
+            wire.ChangeView(path="src/old.py", kind="deleted", before="file"),
+        ),
+        diff=(
+            "--- /dev/null\n+++ b/.husky/pre-commit\n@@ -0,0 +1 @@\n+npm test\n"
+            "--- a/src/retry.py\n+++ b/src/retry.py\n@@ -1,2 +1,2 @@\n"
+            " import time\n-LIMIT = 3\n+LIMIT = 5  # \x1b[2J plays no tricks\n"
+        ),
+    )  # fmt: skip
 
 
 def grant(
