@@ -76,6 +76,20 @@ def test_the_gate_goes_on_without_a_supervisor(
     assert agent.run(f"./thief ask https://{api.host}/me") == 'ask: {"hello": "ana"} 200\n'
 
 
+def test_what_only_tier_a_can_keep_is_said_and_watched(
+    agent: ScriptedAgent, install: Install
+) -> None:
+    (started,) = install.records("task.started")
+    assert "open to programs, since only tier A can keep them" in started["tier_detail"]
+    # An empty directory holds its place.
+    code = "import os; os.rmdir('.mcp.json'); open('.mcp.json', 'w').write('{}')"
+    (agent.folder / "plant.py").write_text(code)
+    agent.run("python3 plant.py")
+    agent.hang_up()
+    (incident,) = wait_for(lambda: install.records("incident.guarded_changed"), "the incident")
+    assert any(path.endswith("/.mcp.json") for path in incident["detail"]["paths"])
+
+
 def _listeners(install: Install, task: str) -> list[int]:
     """Ports on the loopback of the machine where the task's holder listens."""
     holder = (install.root / f"run/taskpass/tasks/{task}/holder.pid").read_text()
