@@ -15,6 +15,7 @@ died gives nothing until the agent announces a new call.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import time
@@ -27,9 +28,10 @@ from supervisor.approvals.call_hash import call_hash
 from supervisor.approvals.queue import ApprovalQueue
 from supervisor.desk import Desk, TaskRuntime
 from supervisor.effects import effects_of
-from supervisor.egress import Egress
+from supervisor.egress import Egress, approved_with
 from supervisor.errors import (
     Denied,
+    LedgerFailed,
     NotAttested,
     Revoked,
     TaskpassError,
@@ -39,6 +41,7 @@ from supervisor.grants.book import Book, CallEntry, TaskEntry
 from supervisor.grants.budget import announced_changes, sent_changes
 from supervisor.model import (
     Answer,
+    Approval,
     Call,
     CallState,
     CredentialSpec,
@@ -98,7 +101,9 @@ class Engine(Authorize):
     clock: Callable[[], float] = time.time
     step: Callable[[str], None] = lambda name: None
     questions: Questions = field(init=False)
-    _recording: bool = field(default=True, init=False)  # False: the last record failed
+    _recording: bool = field(default=True, init=False)  # False: the last opening's record failed
+    # Openings on their way to the disk, by call.
+    _unrecorded: dict[str, asyncio.Future[None]] = field(default_factory=dict, init=False)
     doors: FileDoors = field(init=False)
     settlement: Settlement = field(init=False)
     egress: Egress = field(init=False)
@@ -189,22 +194,47 @@ class Engine(Authorize):
         self.step("open.answered")
         self.book.reserve_changes(task, announced_changes(effects))
         call = replace(call, state=CallState.OPEN)
-        await self.records.call("call.opened", entry, call, approval)
-        self.step("open.recorded")
-        # The record took time: what was revoked meanwhile must not open now.
-        self.book.require_live(task, call.epoch)
+        # A shell command is bound to its call before anything of it runs (`bind_call`); there it
+        # waits for the record, since its agent needs longer to start a shell than a commit takes.
+        behind = tool_call.kind is ToolKind.SHELL and self._recording
+        if not behind:
+            await self.records.call("call.opened", entry, call, approval)
+            self._recording = True
+            self.step("open.recorded")
+            # The record took time: what was revoked meanwhile must not open now.
+            self.book.require_live(task, call.epoch)
         entry.allowed += 1
         opened = self.book.open_call(
             call, max_age=entry.task.limits.max_call_age, since=procfs.ticks()
         )
+        if behind:
+            self._unrecorded[call.id] = asyncio.ensure_future(self._record(entry, call, approval))
+            await asyncio.sleep(0)  # it stands before whatever is recorded next
         self.settlement.arm(opened)
         self.desk.changed(entry)
         if doors:
             await self._open_doors(entry, call, doors)
+        if any(effect.verb is Verb.CONNECT for effect in effects):
+            for channel in runtime.channels:
+                await channel.expect(effects)
         rewritten = None
         if tool_call.kind is ToolKind.SHELL:
             rewritten = runtime.profile.with_prefix(tool_call, runtime.shell_prefix(opened.handle))
         return HookAnswer(allow=True, rewritten=rewritten)
+
+    async def _record(self, entry: TaskEntry, call: Call, approval: Approval | None) -> None:
+        """Put an opened call on record; it ends here when that fails."""
+        try:
+            await self.records.call("call.opened", entry, call, approval)
+            self.step("open.recorded")
+        except LedgerFailed as error:
+            log.error("a call ends, since it cannot be recorded: %s", error)
+            # Until one succeeds, each call waits for its record, so that its refusal says why.
+            self._recording = False
+            self._count_denial(entry)
+            await self.settlement.settle(entry.task.id, call.id, "not recorded", LeaseState.CLOSED)
+        finally:
+            self._unrecorded.pop(call.id, None)
 
     async def _open_doors(self, entry: TaskEntry, call: Call, doors: Sequence[FileDoor]) -> None:
         """Show the call what it was allowed outside; without it the call ends. Raises Denied."""
@@ -246,6 +276,10 @@ class Engine(Authorize):
         try:
             entry = self.book.require_live(task)
             call = self.book.call_by_handle(task, handle)
+            if recording := self._unrecorded.get(call.call.id):
+                await asyncio.shield(recording)
+                call = self.book.call_by_handle(task, handle)
+                self.book.require_live(task, call.call.epoch)
         except TaskpassError as error:
             await self.incident(task, "bind_refused", {"reason": error.message})
             return False
@@ -316,7 +350,7 @@ class Engine(Authorize):
         if decision.outcome is Outcome.DENY:
             raise Denied(decision.reason, hint=decision.hint)
         approval = None
-        if decision.outcome is Outcome.ASK:
+        if decision.outcome is Outcome.ASK and not approved_with(call.call, effect):
             approval = await self.questions.about_use(entry, runtime, call, effect, spec, decision)
             call = self._attested_call(entry, handle, ancestry, effect)
         self.step("use.decided")

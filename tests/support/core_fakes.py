@@ -356,6 +356,14 @@ class World:
         assert await self.engine.bind_call(self.task, handle, [child, ROOT])
         return handle
 
+    async def runs(self, child: Process = CHILD) -> bool:
+        """Whether a shell command gets as far as running: it is allowed, and bound."""
+        answer = await self.open()
+        if not answer.allow:
+            return False
+        handle = str(answer.rewritten["command"].split("\n")[0])
+        return await self.engine.bind_call(self.task, handle, [child, ROOT])
+
     async def use(self, handle: str, *, child: Process = CHILD, method: str = "GET") -> Release:
         return await self.engine.authorize_use(
             self.task, handle, [child, ROOT], an_effect(method), [STAND_IN]

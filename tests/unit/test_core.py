@@ -18,7 +18,17 @@ from supervisor.errors import (
     VaultLocked,
 )
 from supervisor.grants.recovery import recover
-from supervisor.model import Answer, Decision, Effect, Limits, Outcome, Process, Scope, Verb
+from supervisor.model import (
+    Answer,
+    Decision,
+    Effect,
+    Limits,
+    Outcome,
+    Process,
+    Scope,
+    ToolKind,
+    Verb,
+)
 from tests.support.core_fakes import (
     CHILD,
     REAL,
@@ -305,8 +315,47 @@ async def test_an_answer_that_cannot_be_recorded_approves_nothing(world: World) 
 
 async def test_no_call_without_its_record(world: World) -> None:
     world.ledger.fails = {"call.opened"}
-    assert not (await world.open()).allow
+    call = replace(a_shell_call(), kind=ToolKind.READ)
+    assert not (await world.engine.open_call(world.task, call, ROOT)).allow
     assert world.engine.book.open_calls(world.task) == []
+
+
+async def test_no_shell_command_runs_without_its_record(world: World) -> None:
+    world.ledger.fails = {"call.opened"}
+    answer = await world.open()
+    handle = answer.rewritten["command"].split("\n")[0]
+    assert not await world.engine.bind_call(world.task, handle, [CHILD, ROOT])
+    assert world.engine.book.open_calls(world.task) == []
+    # The next one is told why, until a record succeeds again.
+    refused = await world.open()
+    assert not refused.allow
+    assert "The disk is full." in refused.reason
+    world.ledger.fails = set()
+    await world.handle()
+
+
+async def test_a_shell_command_waits_for_its_record(world: World) -> None:
+    durable = asyncio.Event()
+    world.ledger.during["call.opened"] = durable.wait
+    answer = await world.open()
+    handle = answer.rewritten["command"].split("\n")[0]
+    binding = asyncio.create_task(world.engine.bind_call(world.task, handle, [CHILD, ROOT]))
+    await world.settle_background()
+    assert not binding.done()
+    durable.set()
+    assert await binding
+
+
+async def test_a_call_revoked_while_it_is_recorded_does_not_run(world: World) -> None:
+    durable = asyncio.Event()
+    world.ledger.during["call.opened"] = durable.wait
+    answer = await world.open()
+    handle = answer.rewritten["command"].split("\n")[0]
+    binding = asyncio.create_task(world.engine.bind_call(world.task, handle, [CHILD, ROOT]))
+    await world.settle_background()
+    await world.lifecycle.revoke(world.task, "test")
+    durable.set()
+    assert not await binding
 
 
 async def test_no_question_without_its_record(world: World) -> None:
@@ -320,6 +369,7 @@ async def test_a_full_disk_refuses_everything(world: World) -> None:
     world.ledger.fails = {"*"}
     with pytest.raises(LedgerFailed):
         await world.use(handle)
+    assert not await world.runs()
     assert not (await world.open()).allow
     assert world.issuer.minted == []
 
@@ -421,7 +471,7 @@ async def test_revoked_while_a_record_is_written(world: World, stage: str) -> No
     handle = await world.handle()
     world.ledger.during[stage] = lambda: world.lifecycle.revoke(world.task, "ana")
     if stage == "call.opened":
-        assert not (await world.open()).allow
+        assert not await world.runs(SIBLING)
     else:
         carried = [] if stage == "use.allowed" else [STAND_IN]
         with pytest.raises((Revoked, NotAttested)):
