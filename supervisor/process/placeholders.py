@@ -18,7 +18,6 @@ from pathlib import Path
 import msgspec
 
 from supervisor.errors import LaunchFailed
-from supervisor.paths import replace_file
 from supervisor.process.containment import NOTICE, NOTICE_FILE, within
 from supervisor.process.guards import Guards, Placeholder
 
@@ -68,16 +67,15 @@ class Placeholders:
         """
         with self._lock:
             found = plan()
-            new = {each.path: each.content for each in found.missing}
-            if new:
-                self._made |= new
-                self._remember()
+            self._made |= {each.path: each.content for each in found.missing}
             try:
+                if found.missing:
+                    self._remember()
                 impossible = [each.path for each in found.missing if not _make(each)]
             except OSError as error:
                 self._clean()
                 raise LaunchFailed(
-                    f"Cannot keep {error.filename} as it is: {error.strerror}.",
+                    f"Cannot set the task up: {error.filename or self._book}: {error.strerror}.",
                     hint="Check the disk, or start with --contain off.",
                 ) from error
             paths = tuple(path for path in found.paths if path not in impossible)
@@ -114,10 +112,14 @@ class Placeholders:
         for path in sorted(self._made.keys() - left.keys(), key=len, reverse=True):
             _take_away(path, self._made[path])
         self._made = left
-        self._remember()
+        with contextlib.suppress(OSError):  # one too many in the book is tried again later
+            self._remember()
 
     def _remember(self) -> None:
-        replace_file(self._book, msgspec.json.encode(self._made))
+        # Whole or not at all, but not waited for: a power failure may leave an empty directory.
+        scratch = self._book.with_suffix(".new")
+        scratch.write_bytes(msgspec.json.encode(self._made))
+        scratch.replace(self._book)
 
 
 def _make(wanted: Placeholder) -> bool:

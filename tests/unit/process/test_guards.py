@@ -165,6 +165,6 @@ def test_no_task_starts_where_a_guard_cannot_stand(tmp_path: Path) -> None:
     placeholders = Placeholders(tmp_path / "book")
     (tmp_path / "loop").symlink_to("loop")
     first, broken = Placeholder(str(tmp_path / "a")), Placeholder(str(tmp_path / "loop/x"))
-    with pytest.raises(LaunchFailed, match=r"Cannot keep .*loop/x"):
+    with pytest.raises(LaunchFailed, match=r"Cannot set the task up: .*loop/x"):
         placeholders.hold("t-1", plan(first, broken))
     assert not (tmp_path / "a").exists()
