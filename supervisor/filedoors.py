@@ -70,7 +70,9 @@ class FileDoors:
             known: doors for known, doors in self._open.items() if self.book.call(known) is not None
         }
         shown = [f"{'write' if door.write else 'read'} {door.path}" for door in doors]
-        await self.records.write("doors.opened", entry, call=call, doors=shown)
+        await self.records.write(
+            "doors.opened", entry, call=call, doors=shown, preview=", ".join(shown)
+        )
         self._open[call] = doors
         try:
             await self.desk.runtimes[entry.task.id].control.open_doors(call, doors)

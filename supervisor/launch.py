@@ -59,6 +59,7 @@ from supervisor.ports import (
     TaskControl,
 )
 from supervisor.process import cgroup
+from supervisor.process.containment import within
 from supervisor.process.holder import screen_token
 from supervisor.process.plan import Plan
 from supervisor.process.probe import Probe
@@ -201,7 +202,7 @@ class Launcher:
         runtime = replace(runtime, agent_sandbox=plan.agent_sandbox)
         task = await self._identify(request, profile, plan, executable, setting, runtime, task_id)
         task, tightening, policy = await self._policy(task, setting.project)
-        _check_overlay(task)
+        _check_overlay(task, held.containment, plan)
         limits.check(task.limits, self.delegation)
         if contained:
             models = network.loopback_ports(plan.model_hosts)
@@ -566,12 +567,22 @@ async def _all(*work: Awaitable[None]) -> None:
             raise outcome
 
 
-def _check_overlay(task: Task) -> None:
-    if task.overlay and task.runtime.tier is not Tier.A:
+def _check_overlay(task: Task, containment: Containment, plan: LaunchPlan) -> None:
+    """Raises LaunchFailed: what the task changes would not all wait for a person."""
+    if not task.overlay:
+        return
+    if task.runtime.tier is not Tier.A:
         raise LaunchFailed(
             f"Working on an overlay needs containment of tier A: {task.runtime.detail}.",
             hint="Start without --overlay; where the project asks for it, see taskpass.toml.",
         )
+    known = {mount.path for mount in plan.mounts} | set(task.runtime.let_write)
+    for path in containment.writable:
+        if path not in known and not within(path, task.workspace):
+            raise LaunchFailed(
+                f"The repository's own directory is {path}, which an overlay does not cover.",
+                hint="Start in the main work tree, or in a clone.",
+            )
 
 
 async def _kill(control: TaskControl) -> None:

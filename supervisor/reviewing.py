@@ -156,20 +156,16 @@ class Reviews:
         """Raises LedgerFailed."""
         entry = self._entry(base.task)
         who = self.engine.records.who(entry) if entry else {"task": base.task}
-        await self.engine.ledger.append(
-            kind,
-            who
-            | {
-                "workspace": base.workspace,
-                "added": found.count(Kind.ADDED),
-                "modified": found.count(Kind.MODIFIED),
-                "deleted": found.count(Kind.DELETED),
-                "bytes": found.size,
-                "digest": found.digest,
-                "left": left,
-                "by": by,
-            },
-        )
+        counts = {kind.value: found.count(kind) for kind in Kind}
+        body = {
+            "workspace": base.workspace,
+            "preview": ", ".join(f"{count} {kind}" for kind, count in counts.items()),
+            "bytes": found.size,
+            "digest": found.digest,
+            "left": left,
+            "by": by,
+        }
+        await self.engine.ledger.append(kind, who | body | counts)
 
 
 def _view(

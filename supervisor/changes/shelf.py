@@ -25,6 +25,7 @@ from supervisor.errors import Denied, NotFound, TaskpassError, UsageError
 from supervisor.paths import private_dir
 from supervisor.safefiles import open_plain
 
+_LONGEST = 4 * 1024 * 1024  # characters of diff, all files together
 _BASE, _KEPT, _UPPER, _WORK = "base.json", "kept", "upper", "work"
 
 
@@ -117,12 +118,20 @@ class Shelf:
         return found
 
     def diff(self, found: ChangeSet) -> str:
-        """Unified diffs of all files in a set, as the files have them.
+        """Unified diffs of the files in a set, as the files have them; cut where it gets too long.
 
         Raises OSError.
         """
         layers = self._layers(found.base.task)
-        return "".join(self._diff(layers, change) for change in found.changes)
+        shown: list[str] = []
+        size = 0
+        for at, change in enumerate(found.changes):
+            shown.append(self._diff(layers, change))
+            size += len(shown[-1])
+            if size > _LONGEST:
+                shown.append(f"Not shown: {len(found.changes) - at - 1} more changes.\n")
+                break
+        return "".join(shown)
 
     def _diff(self, layers: Layers, change: Change) -> str:
         real, upper = (os.path.join(layer, change.path) for layer in (layers.lower, layers.upper))

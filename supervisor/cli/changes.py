@@ -6,7 +6,7 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from supervisor.cli.session import with_client
 from supervisor.client import AsyncClient
@@ -14,6 +14,7 @@ from supervisor.errors import NotFound, UsageError
 from supervisor.wire import ApplyChanges, ChangeSetView, ChangeView
 
 _MARKS = {"added": "A", "modified": "M", "deleted": "D"}
+_MOST_LISTED = 20  # of what a new directory holds
 _RED, _GREEN, _DIM, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
 
 
@@ -116,7 +117,7 @@ def _lines(found: ChangeSetView, colour: bool) -> list[str]:
     if found.running:
         return [f"Task {found.number} still works on its changes. Review them when it has ended."]
     lines = [f"{_purpose(found)}: {_counts(found)}, {_bytes(found.size)} in {found.workspace}"]
-    lines += [_change(change, colour) for change in found.changes]
+    lines += [_change(change, colour, inner) for change, inner in collapsed(found.changes)]
     return [
         *lines,
         f"Apply them: taskpass changes apply {found.task}",
@@ -124,12 +125,45 @@ def _lines(found: ChangeSetView, colour: bool) -> list[str]:
     ]
 
 
-def _change(change: ChangeView, colour: bool) -> str:
+def collapsed(changes: Sequence[ChangeView]) -> list[tuple[ChangeView, int]]:
+    """The changes as they are listed, each with how many below it are summed up in it.
+
+    Of a new directory that holds many, only what deserves a look is listed. `changes` are in
+    order: a directory comes right before what is in it.
+    """
+    inside: dict[str, int] = {}  # outermost new directory → how much is in it
+    for _, folder in _within_new(changes):
+        inside[folder] = inside.get(folder, -1) + 1
+    listed = []
+    for change, folder in _within_new(changes):
+        many = bool(folder) and inside[folder] > _MOST_LISTED
+        if not many:
+            listed.append((change, 0))
+        elif f"{change.path}/" == folder:
+            listed.append((change, inside[folder]))
+        elif change.risk or change.conflict:
+            listed.append((change, 0))
+    return listed
+
+
+def _within_new(changes: Sequence[ChangeView]) -> Iterator[tuple[ChangeView, str]]:
+    """Each with the outermost new directory that it is or lies in, "" for none."""
+    folder = ""
+    for change in changes:
+        if not (folder and change.path.startswith(folder)):
+            new = change.kind == "added" and change.after == "directory"
+            folder = f"{change.path}/" if new else ""
+        yield change, folder
+
+
+def _change(change: ChangeView, colour: bool, inner: int = 0) -> str:
     notes = [change.risk, change.conflict]
     if change.kind == "modified" and change.before != change.after:
         notes.append(f"was a {change.before}, is a {change.after}")
     elif change.kind == "modified" and change.mode != change.mode_before:
         notes.append(f"mode {change.mode_before:o} is {change.mode:o}")
+    if inner:
+        notes.append(f"{inner} in it, all new")
     end = "/" if "directory" in (change.after or change.before) else ""
     note = "; ".join(note for note in notes if note)
     text = f"  {_MARKS[change.kind]}  {change.path}{end}" + (f"   {note}" if note else "")

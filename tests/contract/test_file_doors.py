@@ -95,6 +95,10 @@ def test_what_is_to_be_read_cannot_be_written(seen: dict[str, Any], place: str) 
     assert "Read-only" in seen[place]["directory"][1]
 
 
+def test_a_new_directory_is_put_in_place_with_what_is_in_it(seen: dict[str, Any]) -> None:
+    assert seen["tree"] == "leaf\n"
+
+
 def test_a_link_outside_is_followed_to_what_was_judged(seen: dict[str, Any]) -> None:
     assert seen["linked"] == ["real", "more"]
 

@@ -224,6 +224,24 @@ def test_git_works_on_an_overlay_and_its_commits_can_be_applied(install: Install
     git("fsck", "--strict")
 
 
+def test_a_linked_work_tree_is_refused_since_its_repository_lies_elsewhere(
+    install: Install,
+) -> None:
+    git = ["git", "-C", str(install.project), "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
+    linked = install.home / "linked"
+    subprocess.run([*git, "worktree", "add", "-q", str(linked)], check=True, capture_output=True)
+    done = subprocess.run(
+        [*TASKPASS, "run", "--headless", "--overlay", "--", "touch", "ran"],
+        cwd=linked, env=install.environ, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 125
+    assert "which an overlay does not cover" in done.stderr
+    assert not (linked / "ran").exists()
+    assert not (install.paths.state / "changes").exists()
+
+
 @pytest.mark.parametrize("words", [["changes", "x"], ["changes", "apply", "x"]])
 def test_where_there_is_none_it_is_said(install: Install, words: list[str]) -> None:
     done = install.cli(*words)

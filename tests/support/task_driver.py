@@ -665,6 +665,10 @@ async def doors(driver: Driver) -> dict[str, Any]:
         await opened("c-5", door(place / "notes"))
         seen["directory"] = await told(f"cat {place}/notes/other; touch {place}/notes/new")
         await closed("c-5")
+    await opened("c-0", door(home / "tree", write=True))
+    await told(f"mkdir -p {home}/tree/deep; echo leaf > {home}/tree/deep/leaf")
+    await closed("c-0")
+    found["tree"] = (home / "tree/deep/leaf").read_text()
     linked = home / "linked/todo"
     await opened("c-6", door(linked, source=outside / "notes/todo"))
     found["linked"] = await told(f"cat {linked}")

@@ -16,6 +16,7 @@ from tui.text import plural, visible
 from tui.widgets.line import Line
 
 _MARKS = {"added": "A", "modified": "M", "deleted": "D"}
+_MOST_LISTED = 500
 _MOST = 2000  # lines of a diff; all of it is in `taskpass changes --diff`
 Decided = Literal["apply", "safe", "drop"]
 
@@ -72,7 +73,7 @@ class ChangesScreen(Dialog[Decided | None]):
 
     def _text(self) -> Text:
         text = Text()
-        for change in self._found.changes:
+        for change in self._found.changes[:_MOST_LISTED]:
             note = "; ".join(each for each in (change.risk, change.conflict) if each)
             colour = palette.RED if note else palette.TEXT
             text.append(f"{_MARKS.get(change.kind, '?')}  ", palette.MUTED)
@@ -80,6 +81,9 @@ class ChangesScreen(Dialog[Decided | None]):
             if note:
                 text.append("  ").append_text(visible(note, palette.RED))
             text.append("\n")
+        if len(self._found.changes) > _MOST_LISTED:
+            more = len(self._found.changes) - _MOST_LISTED
+            text.append(f"and {plural(more, 'change')} more: taskpass changes\n", palette.AMBER)
         text.append("\n")
         lines = self._found.diff.split("\n")
         for line in lines[:_MOST]:

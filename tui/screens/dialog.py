@@ -147,6 +147,7 @@ class IdentityPage(Page):
             ("purpose", visible(task.purpose or "none given")),
             ("state", Text(f"{STATE_SYMBOL[state]} {state}", STATE_COLOUR[state])),
             ("directory", visible(task.cwd)),
+            ("overlay", Text("its changes wait for you to review them" if task.overlay else "")),
             ("branch", visible(task.branch)),
             ("uses bound", Text(f"by {task.call_identity}")),
             ("policy", Text(one_line(task.preset))),

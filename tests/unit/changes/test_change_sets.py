@@ -301,6 +301,15 @@ def test_diff_is_unified_and_what_is_no_text_is_said(kept: Kept) -> None:
     assert "--- /dev/null\n+++ b/image\nNot a text.\n" in diff
 
 
+def test_a_very_long_diff_is_cut_and_says_so(kept: Kept) -> None:
+    kept.begin()
+    for number in range(12):
+        (kept.upper / f"{number:02}").write_text(("x" * 99 + "\n") * 5000)
+    diff = kept.shelf.diff(kept.shelf.read(TASK))
+    assert len(diff) < 6_000_000
+    assert "more changes." in diff.splitlines()[-1]
+
+
 def test_names_cannot_play_with_the_screen(kept: Kept) -> None:
     kept.begin()
     name = b"a\x1b[2J\n\xff"
