@@ -54,11 +54,14 @@ def probe(candidates: tuple[str, ...] = (), best: Tier = Tier.A) -> Probe:
         bwrap, why_not_a = _working_bwrap(candidates)
         if bwrap:
             return Probe(Tier.A, "bubblewrap, own network, system-call filter", bwrap)
-    why_not_b = _try_apart("")
-    if why_not_b:
-        return Probe(Tier.UNCONTAINED, f"{why_not_a}; {why_not_b}", "")
-    limits = "" if landlock.controls_signals() else "; signals to your other programs are not held"
-    return Probe(Tier.B, f"Landlock, gate on connections{limits}; not A: {why_not_a}", "")
+    works, told = _try_apart("")
+    if not works:
+        return Probe(Tier.UNCONTAINED, f"{why_not_a}; {told}", "")
+    limits = [told] if told else []
+    if not landlock.controls_signals():
+        limits.append("signals to your other programs are not held")
+    parts = ("Landlock, gate on connections", *limits, f"not A: {why_not_a}")
+    return Probe(Tier.B, "; ".join(parts), "")
 
 
 def _working_bwrap(candidates: tuple[str, ...]) -> tuple[str, str]:
@@ -70,15 +73,18 @@ def _working_bwrap(candidates: tuple[str, ...]) -> tuple[str, str]:
         if not os.access(path, os.X_OK):
             reason = f"{path} is not an executable file"
             continue
-        reason = _try_apart(path)
-        if not reason:
+        works, reason = _try_apart(path)
+        if works:
             return path, ""
     return "", reason
 
 
-def _try_apart(bwrap: str) -> str:
+def _try_apart(bwrap: str) -> tuple[bool, str]:
     """`try_container`, or `try_gated` for "", in a process of its own: the caller may have threads,
     which do not survive a fork.
+
+    Returns:
+        Whether it works, and in words why not, or what does not.
     """
     command = [sys.executable, "-I", "-m", __name__, bwrap]
     try:
@@ -86,10 +92,11 @@ def _try_apart(bwrap: str) -> str:
             command, capture_output=True, text=True, timeout=_PATIENCE, env={}, cwd="/", check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"the probe did not end: {error}"
+        return False, f"the probe did not end: {error}"
+    told = done.stdout.strip()
     if done.returncode == 0:
-        return ""
-    return done.stdout.strip() or f"the probe ended with {done.returncode}"
+        return True, told
+    return False, told or f"the probe ended with {done.returncode}"
 
 
 def try_container(bwrap: str) -> str:
@@ -102,25 +109,31 @@ def try_container(bwrap: str) -> str:
 
 
 # Reaches its proxy and serves others, as programs of a task do: both by way of the gate.
+_NO_SERVERS = 3
 _CLIENT = f"""
-import socket
+import socket, sys
 socket.create_connection(("127.0.0.1", {PROXY_PORT}), 5).close()
-with socket.socket() as server:
-    server.bind(("", 0))
-    server.listen()
-    socket.create_connection(("127.0.0.1", server.getsockname()[1]), 5).close()
+try:
+    with socket.socket() as server:
+        server.bind(("", 0))
+        server.listen()
+        socket.create_connection(("127.0.0.1", server.getsockname()[1]), 5).close()
+except OSError:
+    sys.exit({_NO_SERVERS})
 """
 
 
-def try_gated() -> str:
-    """Start and end one program as tier B holds it; "" when it works."""
+def try_gated() -> tuple[bool, str]:
+    """Start and end one program as tier B holds it. Returns as `_try_apart`."""
     prefixes = tuple(Mount(os.path.realpath(path)) for path in (sys.prefix, sys.base_prefix))
     python = os.path.realpath(sys.executable)
     try:
         code = _try(Tier.B, (python, "-I", "-S", "-c", _CLIENT), mounts=prefixes)
     except TaskpassError as error:
-        return error.message
-    return "" if code == 0 else "a program behind Landlock and the gate cannot connect or serve"
+        return False, error.message
+    if code == _NO_SERVERS:  # pidfd_getfd(2) is refused here, as in many containers
+        return True, "programs in a task cannot be servers"
+    return code == 0, "" if code == 0 else "a program behind Landlock and the gate cannot connect"
 
 
 def _try(tier: Tier, argv: tuple[str, ...], bwrap: str = "", mounts: tuple[Mount, ...] = ()) -> int:
@@ -184,9 +197,13 @@ def _read(path: Path) -> str:
 
 def _main(arguments: Sequence[str]) -> int:
     signal.alarm(int(_PATIENCE))  # whatever hangs, hangs for so long
-    reason = try_container(arguments[0]) if arguments[0] else try_gated()
-    print(reason)
-    return 1 if reason else 0
+    if arguments[0]:
+        told = try_container(arguments[0])
+        works = not told
+    else:
+        works, told = try_gated()
+    print(told)
+    return 0 if works else 1
 
 
 if __name__ == "__main__":

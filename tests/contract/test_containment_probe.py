@@ -40,9 +40,23 @@ def test_a_tier_can_be_lowered(bwrap: str, best: Tier) -> None:
 
 
 def test_without_landlock_nothing_contains_and_both_reasons_are_told(tmp_path: Path) -> None:
-    """In a process of its own, whose filter takes the system calls of Landlock away."""
+    tier, detail = probed_without(444, 445, 446)
+    assert tier == "uncontained"
+    assert detail.startswith("bubblewrap is not installed; ")
+    assert "landlock: not available" in detail
+
+
+def test_a_container_that_keeps_descriptors_apart_has_tier_b_without_servers() -> None:
+    """The default of container engines: no user namespaces, no pidfd_getfd(2)."""
+    tier, detail = probed_without(438)
+    assert tier == "B"
+    assert "programs in a task cannot be servers" in detail
+
+
+def probed_without(*calls: int) -> tuple[str, str]:
+    """(tier, detail) without bubblewrap, in a process whose filter takes system calls away."""
     done = subprocess.run(
-        [sys.executable, "-c", _WITHOUT_LANDLOCK],
+        [sys.executable, "-c", _WITHOUT, *map(str, calls)],
         env={"PATH": "/nowhere"},
         capture_output=True,
         text=True,
@@ -50,17 +64,17 @@ def test_without_landlock_nothing_contains_and_both_reasons_are_told(tmp_path: P
         check=True,
     )
     tier, detail = done.stdout.strip().split(" ", 1)
-    assert tier == "uncontained"
-    assert detail.startswith("bubblewrap is not installed; ")
-    assert "landlock: not available" in detail
+    return tier, detail
 
 
-_WITHOUT_LANDLOCK = """
-import ctypes, struct
+_WITHOUT = """
+import ctypes, struct, sys
 from supervisor.process import linux
 from supervisor.process.probe import probe
-deny = [(0x20, 0, 0, 0), (0x35, 0, 2, 444), (0x35, 1, 0, 447), (6, 0, 0, 0x50000 | 38),
-        (6, 0, 0, 0x7FFF0000)]
+deny = [(0x20, 0, 0, 0)]
+for call in sys.argv[1:]:
+    deny += [(0x15, 0, 1, int(call)), (6, 0, 0, 0x50000 | 38)]
+deny += [(6, 0, 0, 0x7FFF0000)]
 program = b"".join(struct.pack("=HBBI", *step) for step in deny)
 class Program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_char_p)]
