@@ -124,6 +124,9 @@ def guards(place: Place, *, strict: bool) -> Guards:
     paths: list[str] = []
     missing: list[Placeholder] = []
     loose: list[str] = []
+    marker = os.path.join(workspace, ".git")
+    if os.path.islink(marker):
+        loose.append(f"{marker} is a link and can be replaced")
     for name, always in wanted.items():
         real = _real(name, folders)
         if real != name and within(name, workspace):

@@ -14,18 +14,16 @@ What is named on the command line (`--show`, `--write`) holds in both.
 
 from __future__ import annotations
 
-import glob
 import os
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 from supervisor.errors import LaunchFailed
 from supervisor.ports import Containment, Mount
 from supervisor.process import sockets
 from supervisor.process.containment import check_workspace, within
 from supervisor.process.guards import Guards, Place, guards
+from supervisor.process.patterns import expand
 from supervisor.process.placeholders import Placeholders
 from supervisor.process.search import secrets_in
 from supervisor.process.secret_places import in_home
@@ -222,22 +220,21 @@ def _expand(patterns: Iterable[str], wanted: Wanted) -> tuple[str, ...]:
     Raises:
         LaunchFailed: there is too much of it to look through.
     """
-    until = time.monotonic() + _SEARCH_STRICT
     found: dict[str, None] = {}
     for pattern in patterns:
         if pattern == "~" or pattern.startswith("~/"):
-            pattern = glob.escape(wanted.home) + pattern[1:]
-        if not os.path.isabs(pattern):
-            pattern = os.path.join(glob.escape(wanted.workspace), pattern)
-        # "x/**" is everything below x: x itself says the same.
-        pattern = pattern.removesuffix("/**")
-        matches = glob.iglob(pattern, recursive=True, include_hidden=True)
-        for path in islice(matches, 100_000):
-            if time.monotonic() > until:
-                raise LaunchFailed(
-                    f"{pattern} stands for too much to look through.", hint="Name it more exactly."
-                )
-            found[os.path.realpath(path)] = None
+            base, name = wanted.home, pattern[1:].lstrip("/")
+        else:
+            base, name = wanted.workspace, pattern
+        if os.path.isabs(name):
+            base = "/"
+        try:
+            matches = expand(name, base, _SEARCH_STRICT)
+        except TimeoutError:
+            raise LaunchFailed(
+                f"{pattern} stands for too much to look through.", hint="Name it more exactly."
+            ) from None
+        found |= dict.fromkeys(os.path.realpath(path) for path in matches)
     return tuple(found)
 
 
