@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from supervisor.errors import Denied, TaskpassError
-from supervisor.model import Outcome, new_id
+from supervisor.model import Outcome, Verb, new_id
 from supervisor.ports import Attempt, Release
 from supervisor.ports import Egress as EgressPort
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from supervisor.desk import Desk
     from supervisor.grants.book import Book, CallEntry, TaskEntry
-    from supervisor.model import Effect, Process
+    from supervisor.model import Call, Effect, Process
     from supervisor.ports import Situation
     from supervisor.questions import Questions
     from supervisor.recorder import Recorder
@@ -135,6 +135,20 @@ class Egress(EgressPort):
     def _only_call(self, task: str) -> CallEntry | None:
         calls = self.book.open_calls(task)
         return calls[0] if len(calls) == 1 else None
+
+
+def approved_with(call: Call, effect: Effect) -> bool:
+    """Whether a person was asked about this very connection with the call that makes it now.
+
+    The question showed its host, and its port where the command said one.
+    """
+    if effect.verb is not Verb.CONNECT or effect.attributes.get("unlisted"):
+        return False
+    host = effect.resource.rpartition(":")[0]
+    return call.decision.outcome is Outcome.ASK and any(
+        asked.verb is Verb.CONNECT and asked.resource.lower() in (effect.resource, host)
+        for asked in call.decision.about or call.effects
+    )
 
 
 def _note(entry: TaskEntry, call: CallEntry, text: str) -> None:

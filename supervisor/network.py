@@ -8,7 +8,7 @@ from socket import socket
 
 from supervisor.channels.http.proxy import HttpProxyChannel
 from supervisor.channels.network.dns import NameService
-from supervisor.channels.network.doors import Doors
+from supervisor.channels.network.doors import WEB_PORTS, Doors
 from supervisor.channels.network.names import Names
 from supervisor.channels.network.watch import EgressWatch
 from supervisor.channels.relay import LoopbackRelay
@@ -16,9 +16,8 @@ from supervisor.loopback import HOOK_PORT, HOSTS, NAME_PORT, PROXY_PORT
 from supervisor.model import Tier
 from supervisor.ports import Authorize, Channel, ConnectionOwner, Egress
 
-_WEB = {80: False, 443: True}  # port → whether it speaks TLS
 _SSH_PORT = 22
-_SPARES = 8  # doors that may be opened while a task runs
+_SPARES = 12  # doors that may be opened while a task runs
 _LOOPBACK_NAMES = "localhost,127.0.0.1,::1"
 
 
@@ -39,7 +38,7 @@ def sockets_of(tier: Tier, model_ports: Iterable[int], listed: Iterable[int]) ->
         return wanted
     wanted |= {"dns-udp": NAME_PORT, "dns-tcp": NAME_PORT, "watch": 0}
     taken = set(wanted.values())
-    wanted |= {f"direct:{port}": port for port in (_SSH_PORT, *_WEB) if port not in taken}
+    wanted |= {f"direct:{port}": port for port in (_SSH_PORT, *WEB_PORTS) if port not in taken}
     return wanted | {f"spare:{number}": 0 for number in range(1, _SPARES + 1)}
 
 
@@ -68,9 +67,12 @@ def serving(
             )
         return channels
     for name, made in by_kind.get("direct", {}).items():
-        if _port(name) in _WEB:
+        if _port(name) in WEB_PORTS:
             proxy.serve_direct(
-                made, tls=_WEB[_port(name)], host_of=lambda a: names.name(a) or a, egress=egress
+                made,
+                tls=WEB_PORTS[_port(name)],
+                host_of=lambda a: names.name(a) or a,
+                egress=egress,
             )
         else:
             doors_at[name] = made

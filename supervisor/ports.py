@@ -389,6 +389,10 @@ class Channel(ABC):
     async def serve(self) -> None:
         """Start accepting on the listener this channel was made with."""
 
+    async def expect(self, effects: Sequence[Effect]) -> None:
+        """A call opens that announced these: make ready for what it does first."""
+        return
+
     @abstractmethod
     def cut(self, lease: str = "") -> int:
         """Abort connections of a lease ("" all) at once; returns how many. Synchronous."""

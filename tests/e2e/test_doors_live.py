@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.live import Install, Person, pending, wait_for
+from tests.support.supervised import Supervised
 
 # Tries again and again, as an agent does, and prints what the service says when it gets there.
 RETRIES = """
@@ -85,16 +86,22 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def accepts(port: int) -> bool:
+def accepts(port: int, address: str = "127.0.0.1") -> bool:
     with contextlib.suppress(OSError):
-        socket.create_connection(("127.0.0.1", port), 1).close()
+        socket.create_connection((address, port), 1).close()
         return True
     return False
 
 
 @pytest.fixture
 def git_server(tmp_path: Path) -> Iterator[int]:
-    """The port of a git daemon that serves `project.git`."""
+    """The port of a git daemon on loopback that serves `project.git`."""
+    with serving_git(tmp_path, "127.0.0.1") as port:
+        yield port
+
+
+@contextlib.contextmanager
+def serving_git(tmp_path: Path, address: str) -> Iterator[int]:
     source, served = tmp_path / "source", tmp_path / "served"
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com"]
     subprocess.run([*git, "init", "-q", str(source)], check=True)
@@ -106,10 +113,10 @@ def git_server(tmp_path: Path) -> Iterator[int]:
     )
     port = free_port()
     daemon = subprocess.Popen(
-        ["git", "daemon", "--reuseaddr", "--export-all", "--listen=127.0.0.1", f"--port={port}",
+        ["git", "daemon", "--reuseaddr", "--export-all", f"--listen={address}", f"--port={port}",
          f"--base-path={served}", str(served)],
     )  # fmt: skip
-    wait_for(lambda: accepts(port), "git daemon")
+    wait_for(lambda: accepts(port, address), "git daemon")
     yield port
     daemon.terminate()
     daemon.wait()
@@ -214,6 +221,25 @@ def own_address() -> str:
     if address.startswith("127."):
         pytest.skip("this machine has no address besides its loopback")
     return address
+
+
+async def test_a_command_that_was_approved_connects_without_a_second_question(
+    supervised: Supervised, tmp_path: Path
+) -> None:
+    """A real agent clones from a host over git's own protocol: one question, no failed attempt."""
+    address = own_address()
+    supervised.install.configure(f'[network]\nallow_private = ["{address}"]\n')
+    with serving_git(tmp_path, address) as port, Person(supervised.install) as person:
+        person.answers("git clone", scope="once")
+        clone = f"git clone -q git://{address}:{port}/project.git copy"
+        await supervised.run(supervised.shell(clone))
+    assert (supervised.install.project / "copy/hello").read_text() == "hello"
+    assert len(await supervised.records("approval.asked")) == 1
+    assert await supervised.records("egress.refused") == []
+    [use] = [
+        u for u in await supervised.records("use.allowed") if u["effect"].startswith("connect")
+    ]
+    assert use["effect"] == f"connect {address}:{port}"
 
 
 def test_revoke_cuts_a_door_at_once(install: Install, echo: Echo) -> None:

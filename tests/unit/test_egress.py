@@ -160,6 +160,35 @@ async def test_an_approval_for_the_task_is_for_all_attempts(world: World) -> Non
     assert world.ledger.kinds.count("approval.asked") == 1
 
 
+async def test_what_was_approved_with_its_command_is_not_asked_again(world: World) -> None:
+    world.policy.answers[Verb.CONNECT] = ASK
+    command = "nc db.example 5432"
+    opening = asyncio.create_task(world.open(command))
+    await answer(world, Answer.APPROVED)
+    allowed = await opening
+    assert allowed.allow
+    handle = str(allowed.rewritten["command"].split("\n")[0])
+    assert await world.engine.bind_call(world.task, handle, [CHILD, ROOT])
+    await connect(world, handle)
+    assert world.ledger.kinds.count("approval.asked") == 1
+    assert world.ledger.records[-1]["kind"] == "use.allowed"
+
+    other = Effect(Verb.CONNECT, "db.example:22", {"port": 22})
+    asking = asyncio.create_task(
+        world.engine.authorize_use(world.task, handle, [CHILD, ROOT], other, [])
+    )
+    await answer(world, Answer.DENIED)
+    with pytest.raises(Denied):
+        await asking
+    machine = Effect(Verb.CONNECT, "db.example:5432", {"port": 5432, "unlisted": True})
+    asking = asyncio.create_task(
+        world.engine.authorize_use(world.task, handle, [CHILD, ROOT], machine, [])
+    )
+    await answer(world, Answer.DENIED)
+    with pytest.raises(Denied):
+        await asking
+
+
 async def test_an_attempt_made_while_a_person_is_asked_waits_for_the_same_answer(
     world: World,
 ) -> None:

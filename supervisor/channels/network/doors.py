@@ -24,7 +24,7 @@ from pathlib import Path
 
 from supervisor.channels.http.address import allowed, resolve
 from supervisor.channels.http.endpoint import Endpoint
-from supervisor.channels.http.message import Origin
+from supervisor.channels.http.message import BadRequest, Origin, parse_authority
 from supervisor.channels.network.names import Names, stands_for_a_name
 from supervisor.errors import TaskpassError
 from supervisor.model import Effect, Process, Verb
@@ -38,6 +38,7 @@ _LOOPBACK = "127.0.0.1"
 _LISTENING = "0A"
 _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 _AT_ONCE = struct.pack("ii", 1, 0)  # struct linger: closing drops what is left, and says so
+WEB_PORTS = {80: False, 443: True}  # taken by the proxy itself → whether they speak TLS
 _CONNECTED = 200  # as a proxy would say it
 
 
@@ -118,6 +119,20 @@ class Doors(Channel):
                     spare.shutdown(socket.SHUT_RDWR)
             else:
                 self._free.append(spare)
+
+    async def expect(self, effects: Sequence[Effect]) -> None:
+        """Doors for hosts and ports that a command has announced: its first attempt finds one.
+
+        Not to the machine's loopback: announced, that is the task's own.
+        """
+        for effect in effects:
+            target = _target(effect)
+            if target is None or not self._may_lead(*target):
+                continue
+            host, port = target
+            address = host if _is_address(host) else self.names.address(host)
+            if address and (address, port) not in self._doors and not self._always(port):
+                await self._open_spare(address, port, loopback=False)
 
     # ── opening while the task runs ─────────────────────────────────────────────────────
 
@@ -253,15 +268,18 @@ class Doors(Channel):
                 problem = error
         raise problem
 
+    def _always(self, port: int) -> bool:
+        """Whether connections to any host arrive at this port as it is."""
+        return any(name == f"direct:{port}" for name in self.listeners) or port in WEB_PORTS
+
     def _may_lead(self, host: str, port: int) -> bool:
         """Whether a door to this host could be used: a name, or an address that may be dialled.
 
         What a name stands for is not asked before its connection is allowed: to ask tells it.
         """
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
+        if not _is_address(host):
             return True
+        address = ipaddress.ip_address(host)
         if stands_for_a_name(host):
             return False  # a program kept it from before a restart: nobody knows for what
         return allowed(address, private=self._may_be_private(Origin(host, port, tls=False)))
@@ -296,6 +314,28 @@ class Doors(Channel):
             await asyncio.wait(set(self._jobs))
         for spare in self.spares:
             spare.close()
+
+
+def _target(effect: Effect) -> tuple[str, int] | None:
+    """Host and port of a connection to elsewhere that a program can make from inside a task."""
+    if effect.verb is not Verb.CONNECT:
+        return None
+    try:
+        origin = parse_authority(effect.resource, tls=False, default=None)
+    except BadRequest:  # a variable in it, or no port
+        return None
+    local = origin.host == "localhost" or origin.host.endswith(".localhost") or ":" in origin.host
+    if local or (_is_address(origin.host) and ipaddress.ip_address(origin.host).is_loopback):
+        return None
+    return origin.host, origin.port
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _connect(host: str, port: int) -> Effect:

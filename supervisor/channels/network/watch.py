@@ -16,7 +16,7 @@ from typing import Any
 from supervisor.channels.network.doors import Doors, listening_ports
 from supervisor.channels.network.names import Names
 from supervisor.channels.network.packets import is_loopback, refused
-from supervisor.channels.network.tally import Tally
+from supervisor.channels.network.reports import Reports
 from supervisor.ports import Attempt, Channel, Egress
 
 _PACKET = 256  # bytes looked at: the headers
@@ -25,7 +25,6 @@ _AT_END = 4096  # more than the socket holds
 _RESPITE = 0.1  # seconds
 _SOL_PACKET, _PACKET_STATISTICS = 263, 6
 _STATISTICS = struct.Struct("=II")  # struct tpacket_stats: packets, drops
-_FIRST_SUMMARY, _LAST_SUMMARY = 5.0, 300.0  # seconds between summaries, doubled each time
 _SETTLE = 0.3  # seconds until a new target is asked about: a scan shows itself by then
 
 
@@ -35,20 +34,15 @@ class EgressWatch(Channel):
     def __init__(
         self, task: str, watch: socket.socket, egress: Egress, names: Names, doors: Doors
     ) -> None:
-        self._task = task
         self._watch = watch
-        self._egress = egress
+        self._reports = Reports(task, egress, self._unseen)
         self._names = names
         self._doors = doors
-        self._tally = Tally()
-        self._pause = _FIRST_SUMMARY
-        self._timer: asyncio.TimerHandle | None = None
         self._full_batch = float("-inf")  # when one was read last
         self._resuming: asyncio.TimerHandle | None = None
         self._knocked: set[int] = set()  # ports of the task's loopback that were tried
         self._looking: asyncio.Task[None] | None = None
         self._jobs: set[asyncio.Task[None]] = set()
-        self._records: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
         self._watch.setblocking(False)
@@ -91,22 +85,12 @@ class EgressWatch(Channel):
                     self._looking = self._ask(self._look_at_loopback())
             return
         attempt = replace(attempt, name=self._names.name(attempt.address))
-        if self._told(attempt) and attempt.protocol == "tcp":
+        if self._reports.add(attempt) and attempt.protocol == "tcp":
             self._ask(self._outside(attempt))
-
-    def _told(self, attempt: Attempt) -> bool:
-        """Put it on record, now or in a summary; whether it is at a target to be asked about."""
-        now = time.monotonic()
-        tell, fresh = self._tally.add(attempt, now)
-        if tell:
-            self._record(attempt)
-        else:
-            self._summarise_later()
-        return fresh and not self._tally.scanning(now)
 
     async def _outside(self, attempt: Attempt) -> None:
         await asyncio.sleep(_SETTLE)
-        if not self._tally.scanning(time.monotonic()):
+        if not self._reports.scanning:
             await self._doors.ask_outside(attempt)
 
     async def _look_at_loopback(self) -> None:
@@ -118,7 +102,7 @@ class EgressWatch(Channel):
 
     async def _loopback(self, port: int) -> None:
         await asyncio.sleep(_SETTLE)
-        if not self._tally.scanning(time.monotonic()):
+        if not self._reports.scanning:
             await self._doors.ask_loopback(port)
 
     async def _services_knocked_at(self) -> list[int]:
@@ -128,34 +112,18 @@ class EgressWatch(Channel):
         return [
             port
             for port in knocked & serving
-            if self._told(Attempt("tcp", "127.0.0.1", port, "localhost"))
+            if self._reports.add(Attempt("tcp", "127.0.0.1", port, "localhost"))
         ]
 
-    def _summarise_later(self) -> None:
-        if self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._pause, self._summarise)
-            self._pause = min(self._pause * 2, _LAST_SUMMARY)
-
-    def _summarise(self) -> None:
-        self._timer = None
+    def _unseen(self) -> int:
+        """Packets that the socket could not hold since it was last asked."""
         counters = self._watch.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, _STATISTICS.size)
-        self._tally.lost(_STATISTICS.unpack(counters)[1])
-        for attempt, times in self._tally.summary():
-            self._record(attempt, times)
-
-    def _record(self, attempt: Attempt, times: int = 1) -> None:
-        self._keep(self._records, self._egress.refused(self._task, attempt, times))
+        return int(_STATISTICS.unpack(counters)[1])
 
     def _ask(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        return self._keep(self._jobs, work)
-
-    def _keep(
-        self, jobs: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]
-    ) -> asyncio.Task[None]:
         job = asyncio.get_running_loop().create_task(work)
-        jobs.add(job)
-        job.add_done_callback(jobs.discard)
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
         return job
 
     def cut(self, lease: str = "") -> int:
@@ -171,10 +139,7 @@ class EgressWatch(Channel):
         self._drain(_AT_END)
         if self._knocked:  # a task may be over sooner than we look
             await self._services_knocked_at()
-        if self._timer is not None:
-            self._timer.cancel()
-        self._summarise()
         for job in set(self._jobs):
             job.cancel()
-        await asyncio.gather(*self._records)
+        await self._reports.close()
         self._watch.close()

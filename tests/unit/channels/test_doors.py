@@ -233,6 +233,29 @@ async def test_a_name_leads_where_it_led_first(monkeypatch: pytest.MonkeyPatch) 
         assert len(looked_up) == 1
 
 
+async def test_a_host_that_a_command_announced_is_reached_at_the_first_attempt() -> None:
+    async with rig(listed=False) as r:
+        r.doors.allow_private = lambda: frozenset({FOREIGN})
+        announced = [
+            Effect(Verb.CONNECT, f"$HOST:{r.service}"),
+            Effect(Verb.CONNECT, "no-port.example"),
+            Effect(Verb.CONNECT, f"localhost:{r.service}"),
+            Effect(Verb.CONNECT, f"169.254.169.254:{r.service}"),
+            Effect(Verb.CONNECT, "web.example:443"),
+            Effect(Verb.HTTP, f"{FOREIGN}:1"),
+        ]
+        await r.doors.expect(announced)
+        assert len(r.doors._free) == 2
+        # 127.0.0.9 stands for an address outside, and is none: a name has to lead to it.
+        r.doors.names.address = lambda name: FOREIGN  # type: ignore[method-assign]
+        await r.doors.expect([Effect(Verb.CONNECT, f"db.example:{r.service}")] * 3)
+        assert len(r.doors._free) == 1
+        _, writer = await asyncio.open_connection(FOREIGN, r.service)
+        await eventually(lambda: len(r.authorize.uses) == 1, "the connection to be judged")
+        assert r.egress.asked == []
+        writer.close()
+
+
 async def test_what_an_earlier_supervisor_opened_is_shut() -> None:
     """A holder keeps the sockets while supervisors come and go; approvals do not survive them."""
     with socket.create_server((FOREIGN, 0)) as kept:
