@@ -6,7 +6,6 @@ would reach past the filter, to the machine's routes for one).
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import errno
 import os
@@ -15,6 +14,7 @@ import struct
 from collections.abc import Iterable
 
 from supervisor.process import landlock, linux
+from supervisor.process.containment import within
 from supervisor.process.landlock import Rule
 from supervisor.process.landlock_rules import Private
 from supervisor.process.seccomp import gate_filter_bytes
@@ -60,14 +60,17 @@ def make_private(private: Private, home: str, visible: Iterable[str]) -> None:
     """
     os.mkdir(private.home, 0o700)
     os.mkdir(private.temporary, 0o700)
-    for path in visible:
+    linked: list[str] = []
+    for path in sorted(visible):  # a directory comes before what lies in it
         inside = os.path.relpath(path, home)
-        if inside == "." or inside.startswith(".."):
+        # What lies in a place that is linked to is there already; a link made there would be made
+        # in the person's own directory.
+        if inside == "." or inside.startswith("..") or any(within(path, each) for each in linked):
             continue
         link = os.path.join(private.home, inside)
-        with contextlib.suppress(FileExistsError, NotADirectoryError):  # inside another of them
-            os.makedirs(os.path.dirname(link), 0o700, exist_ok=True)
-            os.symlink(path, link)
+        os.makedirs(os.path.dirname(link), 0o700, exist_ok=True)
+        os.symlink(path, link)
+        linked.append(path)
 
 
 def _install(program: bytes) -> int:
