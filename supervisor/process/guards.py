@@ -9,9 +9,11 @@ picked up without a question: then a placeholder stands there.
 | hooks and configuration of git | as they are, also when missing | the same |
 | `.git` where there is none | may be made | stays missing |
 | settings of agents | as they are, also when missing | the same |
-| editors, `.envrc`, `taskpass.toml` | as they are | also when missing |
+| settings of editors, `.envrc` | as they are | also when missing |
+| `taskpass.toml` | as it is | the same |
 | what starts by itself in a part of the home | as it is, also when missing | the same |
-| CI, dev containers, hooks of package managers | as policy says | as they are, also when missing |
+| CI, dev containers, `.cargo` | as policy says | as they are, also when missing |
+| settings of other package managers | as policy says | as they are |
 | a guarded name that is a link | what it leads to is guarded | the task is not started |
 """
 
@@ -30,14 +32,16 @@ from supervisor.process.git_places import git_places
 _AGENTS = (".claude", ".codex", ".cursor", ".gemini", ".mcp.json")
 _AGENTS_IF_THERE = (
     ".opencode", "opencode.json", "opencode.jsonc", ".kiro", ".qwen", ".windsurf", ".roo",
-    ".continue", ".amp", ".factory", ".aider.conf.yml", "mcp.json", ".openclaw",
+    ".continue", ".amp", "taskpass.toml", ".factory", ".aider.conf.yml", "mcp.json", ".openclaw",
 )  # fmt: skip
-_EDITORS = (".vscode", ".idea", ".zed", ".envrc", "taskpass.toml")
+_EDITORS = (".vscode", ".idea", ".zed", ".envrc")
 _HOOKS = (".husky", ".githooks", "lefthook.yml", "lefthook.yaml", ".lefthook.yml")
 _CI = (
     ".github/workflows", ".gitlab-ci.yml", ".circleci", ".devcontainer", ".pre-commit-config.yaml",
-    ".cargo/config.toml", ".mise.toml", ".npmrc", ".yarnrc.yml",
+    ".cargo",
 )  # fmt: skip
+# A directory in the place of one of these would break the tool that reads it.
+_TOOLS = (".mise.toml", ".npmrc", ".yarnrc.yml", "bunfig.toml")
 _SHELLS = (
     ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".profile", ".zshrc", ".zshenv",
     ".zprofile", ".zlogin", ".zlogout", ".inputrc", ".gitconfig",
@@ -112,6 +116,7 @@ def guards(place: Place, *, strict: bool) -> Guards:
             wanted[os.path.join(base, name)] = strict
     if strict:
         wanted |= {os.path.join(workspace, name): True for name in _CI}
+        wanted |= {os.path.join(workspace, name): False for name in _TOOLS}
         if not os.path.lexists(os.path.join(workspace, ".git")):
             wanted[os.path.join(workspace, ".git")] = True
     for root in roots:  # a home's files kept in a repository, say

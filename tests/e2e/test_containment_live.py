@@ -221,3 +221,14 @@ def test_a_guard_that_somebody_outside_took_away_is_on_record(
     assert waiting.wait(30) == 0
     (incident,) = install.records("incident.guarded_changed")
     assert incident["detail"] == {"paths": [str(project / ".git/config")]}
+
+
+def test_two_strict_tasks_run_in_one_workspace(install: Install, project: Path) -> None:
+    first = install.popen(
+        "run", "--headless", "--contain", "strict", "--", "sh", "-c", "until [ -e go ]; do :; done"
+    )
+    wait_for((project / ".vscode").exists, "the first task")
+    second = run(install, "touch go; ls", "--contain", "strict")
+    assert (second.returncode, second.stdout) == (0, "go\n")
+    assert first.wait(30) == 0
+    assert sorted(path.name for path in project.iterdir()) == [".env", ".git", ".gitignore", "go"]
