@@ -6,6 +6,7 @@ Real clients (git, psql) reach real servers (git daemon, PostgreSQL) through `ta
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -14,12 +15,15 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.support.agents import RealAgent
 from tests.support.live import Install, Person, pending, wait_for
-from tests.support.supervised import Supervised
+from tests.support.scripted_model import ScriptedModel
+from tests.support.supervised import Supervised, supervise
 
 # Tries again and again, as an agent does, and prints what the service says when it gets there.
 RETRIES = """
@@ -240,6 +244,29 @@ async def test_a_command_that_was_approved_connects_without_a_second_question(
         u for u in await supervised.records("use.allowed") if u["effect"].startswith("connect")
     ]
     assert use["effect"] == f"connect {address}:{port}"
+
+
+@pytest.mark.parametrize("listed", [True, False])
+async def test_the_agent_itself_reaches_a_listed_mcp_server(
+    claude_code: RealAgent, install: Install, scripted_model: ScriptedModel, listed: bool
+) -> None:
+    """Real Claude Code looks for an MCP server on the person's loopback as it starts."""
+    server = Echo()
+    servers = {"local": {"type": "http", "url": f"http://localhost:{server.port}/mcp"}}
+    config = ("--mcp-config", json.dumps({"mcpServers": servers}))
+    agent = replace(claude_code, argv=(*claude_code.argv, *config))
+    options = ("--loopback", str(server.port)) if listed else ()
+    await supervise(agent, install, scripted_model).run("Done.", options=options)
+    uses = install.records("use.allowed")
+    if listed:
+        assert server.reached
+        assert f"connect localhost:{server.port}" in {use["effect"] for use in uses}
+    else:
+        assert not server.reached
+        refused = {(each["name"], each["port"]) for each in install.records("egress.refused")}
+        assert ("localhost", server.port) in refused
+    assert install.records("approval.asked") == []
+    server.close()
 
 
 def test_revoke_cuts_a_door_at_once(install: Install, echo: Echo) -> None:
