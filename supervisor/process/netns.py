@@ -1,7 +1,8 @@
 """A task's network: a namespace of its own, whose only openings are sockets of ours.
 
 Every address is local there, so a connection to anywhere is answered at once (refused, where
-nothing listens) and ends inside. The sockets are made here, stay in that namespace for good, and
+nothing listens) and ends inside. (Where a server of the task's own listens at every address, it
+answers for all of them.) The sockets are made here, stay in that namespace for good, and
 are handed to the daemon, so that a connection on one comes from that task and from nowhere else;
 nothing in between carries bytes. What each is for, its name tells, by the part before the colon:
 
