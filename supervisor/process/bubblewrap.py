@@ -138,7 +138,7 @@ def _binds(request: SpawnRequest) -> list[_Bind]:
     binds[request.task_dir] = _Bind(request.task_dir, writable=False, required=True)
     binds[plan.workspace] = _Bind(plan.workspace, writable=True, required=True)
     for path in plan.guarded:
-        for anchor in anchors(plan, path):
+        for anchor in anchors(plan, path, request.cwd):
             binds.setdefault(anchor, _Bind(anchor, writable=True, required=True))
         binds[path] = _Bind(path, writable=False, required=True)
     return sorted(binds.values(), key=lambda bind: len(Path(bind.path).parts))

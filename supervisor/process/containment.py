@@ -23,10 +23,12 @@ def within(path: str, directory: str) -> bool:
     return path == directory or path.startswith(directory.rstrip("/") + "/")
 
 
-def anchors(plan: Containment, guard: str) -> list[str]:
+def anchors(plan: Containment, guard: str, cwd: str) -> list[str]:
     """Directories between a guarded path and the writable place that it lies in, outermost first.
 
-    Each of them could be moved away with the guard in it, unless it is held in its place.
+    Each of them could be moved away with the guard in it, unless it is held in its place. That
+    costs: nothing can be renamed across it (`git mv`). So in standard the directory that a task
+    starts in, and those around it, are not held.
     """
     roots = [path for path in plan.writable if path != guard and within(guard, path)]
     if not roots:
@@ -34,7 +36,8 @@ def anchors(plan: Containment, guard: str) -> list[str]:
     found = []
     parent = os.path.dirname(guard)
     while parent != max(roots, key=len):
-        found.append(parent)
+        if plan.mode == "strict" or not within(cwd, parent):
+            found.append(parent)
         parent = os.path.dirname(parent)
     return found[::-1]
 

@@ -14,6 +14,7 @@ picked up without a question: then a placeholder stands there.
 | what starts by itself in a part of the home | as it is, also when missing | the same |
 | CI, dev containers, `.cargo` | as policy says | as they are, also when missing |
 | settings of other package managers | as policy says | as they are |
+| a directory below the workspace that a task starts in | can be moved away | cannot |
 | a guarded name that is a link | what it leads to is guarded | the task is not started |
 """
 

@@ -232,3 +232,20 @@ def test_two_strict_tasks_run_in_one_workspace(install: Install, project: Path) 
     assert (second.returncode, second.stdout) == (0, "go\n")
     assert first.wait(30) == 0
     assert sorted(path.name for path in project.iterdir()) == [".env", ".git", ".gitignore", "go"]
+
+
+def test_a_task_in_a_part_of_the_repository_renames_across_it(
+    install: Install, project: Path
+) -> None:
+    part = project / "part"
+    part.mkdir()
+    (part / "file").write_text("x")
+    subprocess.run(["git", "-C", project, "add", "part/file"], check=True)
+    script = "git mv file ../moved && mkdir .claude/x; ls -A"
+    result = subprocess.run(
+        [*TASKPASS, "run", "--headless", "--", "sh", "-c", script],
+        cwd=part, env=install.environ, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (project / "moved").exists(), result.stderr
+    assert ".claude" in result.stdout.split(), "settings are kept where the task started, too"
+    assert list(part.iterdir()) == []

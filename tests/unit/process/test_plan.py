@@ -186,6 +186,12 @@ def test_the_digest_is_the_plan_wherever_the_task_has_its_directory() -> None:
 
 def test_anchors_are_the_way_from_the_nearest_writable_place() -> None:
     plan = Containment("standard", "/w", (Mount("/w/a/b", writable=True), Mount("/h/x")))
-    assert anchors(plan, "/w/a/b/c/d/hooks") == ["/w/a/b/c", "/w/a/b/c/d"]
-    assert anchors(plan, "/w/z/hooks") == ["/w/z"]
-    assert anchors(plan, "/h/x/y/hooks") == []
+    assert anchors(plan, "/w/a/b/c/d/hooks", "/w") == ["/w/a/b/c", "/w/a/b/c/d"]
+    assert anchors(plan, "/w/z/hooks", "/w") == ["/w/z"]
+    assert anchors(plan, "/h/x/y/hooks", "/w") == []
+
+
+def test_where_a_task_starts_is_held_in_its_place_in_strict_only() -> None:
+    standard, strict = Containment("standard", "/w"), Containment("strict", "/w")
+    assert anchors(standard, "/w/a/b/.github/workflows", "/w/a/b") == ["/w/a/b/.github"]
+    assert anchors(strict, "/w/a/b/.claude", "/w/a/b") == ["/w/a", "/w/a/b"]
