@@ -55,8 +55,8 @@ def confine(rules: Iterable[Rule]) -> int:
 def make_private(private: Private, home: str, visible: Iterable[str]) -> None:
     """Make the directories that stand in for home and /tmp.
 
-    What is visible of the account's real `home` is linked to from the task's own, at the same
-    place: programs look for their files below $HOME.
+    What is visible of the person's `home` is linked to from the task's own, at the same place:
+    programs look for their files below $HOME.
     """
     os.mkdir(private.home, 0o700)
     os.mkdir(private.temporary, 0o700)

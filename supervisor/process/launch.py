@@ -239,7 +239,8 @@ def _become_agent(
     env = request.env
     if request.tier == Tier.B:
         private = Private.of(request.task_dir)
-        make_private(private, home, (mount.path for mount in request.containment.mounts))
+        mounts = (mount.path for mount in request.containment.mounts)
+        make_private(private, env.get("HOME", home), mounts)
         env = env | private.environment | {"PATH": search_path(env.get("PATH", ""), rules)}
         listener = confine(rules)
         socket.send_fds(control, [b"."], [listener])

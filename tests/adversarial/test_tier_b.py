@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import selectors
+import shutil
 import socket
 import subprocess
 import threading
@@ -344,3 +345,19 @@ def test_capabilities_are_gone(drive: Drive) -> None:
         drive, ["/bin/sh", "-c", "grep -E '^(Cap(Prm|Eff|Amb)|NoNewPrivs)' /proc/self/status"]
     )
     assert [line.split()[1] for line in said.splitlines()] == ["0" * 16] * 3 + ["1"]
+
+
+def test_what_is_visible_of_the_home_is_found_by_its_name_there(
+    drive: Drive, account: Account
+) -> None:
+    name = f".tool-{secrets.token_hex(4)}"
+    folder = account.home / name / "deep"
+    folder.mkdir(parents=True)
+    (folder / "conf").write_text("settings")
+    try:
+        script = f'cat "$HOME/{name}/deep/conf"; cat ~/{name}/other || echo -closed'
+        (account.home / name / "other").write_text("hidden")
+        argv = ["/bin/sh", "-c", f"exec 2>/dev/null; {script}"]
+        assert output(drive, argv, mounts=[str(folder)]) == "settings-closed\n"
+    finally:
+        shutil.rmtree(account.home / name)
