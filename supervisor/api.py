@@ -38,6 +38,7 @@ from supervisor.ledger.verify import verify
 from supervisor.lifecycle import Lifecycle
 from supervisor.model import Answer, CredentialSpec, Process, Scope
 from supervisor.paths import Paths
+from supervisor.policy_watch import PolicyWatch
 from supervisor.ports import Secret
 from supervisor.reviewing import Reviews
 
@@ -64,6 +65,7 @@ class Api:
     stop: Callable[[], None]
     keeper: Keeper
     reviews: Reviews
+    watch: PolicyWatch
     # Attested peers, kept for as long as their connection.
     _peers: WeakKeyDictionary[asyncio.BaseTransport, Process] = field(
         default_factory=WeakKeyDictionary
@@ -95,6 +97,8 @@ class Api:
         add("POST", "/v1/pair", self._pair)
         add("POST", "/v1/approvals/{id}", self._answer)
         add("GET", "/v1/approvals/{id}/always", self._always)
+        add("GET", "/v1/policy", self._policy)
+        add("POST", "/v1/policy/accept", self._accept_policy)
         add("GET", "/v1/changes", self._change_sets)
         add("GET", "/v1/changes/{id}", self._change_set)
         add("POST", "/v1/changes/{id}/apply", self._apply_changes)
@@ -244,7 +248,9 @@ class Api:
         return response
 
     async def _start(self, request: web.Request) -> web.Response:
-        launched = await self.launcher.start(await _body(request, wire.StartTask))
+        wanted = await _body(request, wire.StartTask)
+        await self.watch.look()
+        launched = await self.launcher.start(wanted)
         return _json(
             wire.Started(
                 task=self.engine.desk.view(launched.entry),
@@ -336,6 +342,19 @@ class Api:
                 ),
             )
         )
+
+    async def _policy(self, request: web.Request) -> web.Response:
+        await self.watch.look()
+        pending = await asyncio.to_thread(self.watch.policies.pending)
+        return _json(
+            wire.PolicyChange(digest=pending.digest, diff=pending.diff, waits=pending.loosens)
+        )
+
+    async def _accept_policy(self, request: web.Request) -> web.Response:
+        await self._require_screen(request, "")
+        body = await _body(request, wire.AcceptPolicy)
+        await self.watch.accept(body.digest, self._by())
+        return _json({})
 
     async def _change_sets(self, request: web.Request) -> web.Response:
         return _json(await self.reviews.listing())

@@ -222,6 +222,13 @@ class AsyncClient:
     async def always(self, approval: str) -> wire.AlwaysView:
         return await self._call("GET", f"/v1/approvals/{approval}/always", answer=wire.AlwaysView)
 
+    async def policy(self) -> wire.PolicyChange:
+        return await self._call("GET", "/v1/policy", answer=wire.PolicyChange)
+
+    async def accept_policy(self, digest: str) -> None:
+        accept = wire.AcceptPolicy(digest=digest)
+        await self._call("POST", "/v1/policy/accept", accept, answer=dict, screen=True)
+
     async def revoke_task(self, task: str) -> wire.RevokedView:
         return await self._call("POST", f"/v1/tasks/{task}/revoke", answer=wire.RevokedView)
 

@@ -51,6 +51,7 @@ from supervisor.lifecycle import Lifecycle
 from supervisor.model import Limits, Tier, new_id
 from supervisor.paths import Paths, private_dir, user_paths
 from supervisor.policy.in_force import Policies
+from supervisor.policy_watch import PolicyWatch
 from supervisor.process import cgroup
 from supervisor.process.placeholders import Placeholders
 from supervisor.process.plan import Wishes
@@ -155,9 +156,10 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         lifecycle = Lifecycle(engine)
         launcher = _launcher(paths, config, engine, lifecycle, zygote, session)
         keeper = Keeper(engine, launcher.policies, paths.config / "rules.toml")
+        watch = PolicyWatch(engine, launcher.policies, paths.config)
         api = Api(
             paths, engine, lifecycle, launcher, events, session, keys.jwks(), stopped.set, keeper,
-            launcher.reviews,
+            launcher.reviews, watch,
         )  # fmt: skip
         ledger.subscribe(lambda records: _publish(events, records))
         recovered = recover(ledger, engine.clock())
@@ -183,6 +185,7 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         async with asyncio.TaskGroup() as group:
             chores = [
                 group.create_task(_collect_incidents(paths, ledger)),
+                group.create_task(watch.run()),
                 group.create_task(
                     stop_when_idle(
                         lambda: bool(events.subscribers or engine.desk.runtimes), stopped
@@ -288,6 +291,7 @@ def _launcher(
             config.preset,
             paths.config / "policy",
             [str(path) for path in paths.all()],
+            paths.state / "policy.json",
         ),
     )
 

@@ -69,10 +69,15 @@ class Keeper:
             LedgerFailed, PolicyError, ConfigError: nothing was written.
         """
         proposal = await self.propose(approval)
+        if not await asyncio.to_thread(self.policies.as_accepted):
+            raise Denied(
+                "Your policy files were changed outside taskpass, and you have not accepted that.",
+                hint="Look at the change first: taskpass policy accept.",
+            )
         await self.engine.ledger.append(
             "rule.kept",
             {"by": by, "approval": approval, "rule": self.engine.records.redact(proposal.text)},
         )
         await asyncio.to_thread(append, self.path, proposal.rule, by, self.engine.clock())
-        self.policies.reload()
+        self.policies.adopt()
         return proposal.rule

@@ -190,6 +190,20 @@ class AlwaysView(Wire, frozen=True, kw_only=True):
     changed: tuple[str, ...]  # what would have been decided otherwise: "ask → allow  git push …"
 
 
+class PolicyChange(Wire, frozen=True, kw_only=True):
+    """GET /v1/policy: how the person's policy files differ from what they accepted."""
+
+    digest: str  # of the files as they are
+    diff: str  # unified; "" for no difference
+    waits: tuple[str, ...]  # what they loosen, one line each: in force after it is accepted
+
+
+class AcceptPolicy(Wire, frozen=True, kw_only=True):
+    """POST /v1/policy/accept, with the header `Taskpass-Screen: <pairing token>`."""
+
+    digest: str  # of the files that the person was shown
+
+
 class Paired(Wire, frozen=True, kw_only=True):
     """POST /v1/pair"""
 

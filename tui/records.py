@@ -155,6 +155,15 @@ def _sentence(record: Mapping[str, Any]) -> str:
             leases = record.get("leases")
             count = len(leases) if isinstance(leases, list) else 0
             return f"by {by}, {plural(count, 'lease')} closed"
+        case "policy.changed":
+            waits = record.get("waits")
+            if isinstance(waits, list) and waits:
+                return f"policy files changed, {plural(len(waits), 'rule')} to accept"
+            return "policy files changed, what they tighten is in force"
+        case "policy.accepted":
+            return f"policy files accepted by {by}"
+        case "policy.unusable":
+            return f"policy files cannot be used: {record.get('reason', '')}"
         case "task.frozen":
             return f"by {by}"
         case "changes.kept" | "changes.applied" | "changes.dropped":

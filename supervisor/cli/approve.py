@@ -13,7 +13,7 @@ from supervisor.errors import NotFound, UsageError
 from supervisor.model import ApprovalRequest
 from supervisor.wire import AnswerApproval
 
-_CODE = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
+CODE = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 
 
 def main(command: str, words: list[str]) -> int:
@@ -41,7 +41,7 @@ async def _answer(client: AsyncClient, options: argparse.Namespace) -> int:
         print("denied")
         return 0
     _show(approval)
-    code = approval.code or "".join(secrets.choice(_CODE) for _ in range(2))
+    code = approval.code or "".join(secrets.choice(CODE) for _ in range(2))
     question = f"Type {code} to approve once, anything else to leave it waiting: "
     typed = await asyncio.to_thread(input, question)
     if typed.strip().upper() != code:

@@ -51,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     back.add_argument("file", type=Path)
     back.add_argument("--since", default="", metavar="DAYS|DATE", help="7, or 2026-11-01")
 
+    verbs.add_parser("accept", help="look at what your files loosen, and put it in force")
+
     take = verbs.add_parser("import", help="rules of another tool as a policy file")
     take.add_argument("tool", help="claude-code, codex, cursor, openclaw or keycard")
     take.add_argument("file", type=Path)
@@ -77,6 +79,7 @@ def main(command: str, words: list[str]) -> int:
         "test": _test,
         "backtest": _backtest,
         "import": _import,
+        "accept": _accept,
     }
     return verbs[options.verb](options)
 
@@ -122,6 +125,12 @@ def _with(files: list[Path], preset: str = "standard") -> CedarEngine:
     from supervisor.policy.engine import CedarEngine, preset_sources
 
     return CedarEngine([*preset_sources(preset), *map(_source, files)])
+
+
+def _accept(options: argparse.Namespace) -> int:
+    from supervisor.cli.policy_accept import accept
+
+    return accept()
 
 
 # ── Verbs ───────────────────────────────────────────────────────────────────────────────────

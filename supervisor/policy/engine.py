@@ -90,7 +90,7 @@ class CedarEngine(PolicyEngine):
         """
         self._sources = tuple(sources)
         self._protected = tuple(path.rstrip("/") for path in protected)
-        self._schema = _schema()
+        self._schema = policy_schema()
         policies: dict[str, Policy] = {}
         for source in self._sources:
             for policy in load(source, self._schema):
@@ -124,19 +124,32 @@ class CedarEngine(PolicyEngine):
             PolicyError: a file cannot be read or used, or an example in it fails.
             UsageError: no such preset.
         """
-        sources = preset_sources(preset)
-        if user_directory is not None and user_directory.is_dir():
-            sources += [
-                PolicySource(str(path), read_policy(path), Layer.USER)
-                for path in sorted(user_directory.glob("*.cedar"))
-            ]
-        if user_rules is not None:
-            from supervisor.policy.rules_file import load_rules
+        return cls.of(preset, user_sources(user_directory, user_rules), protected)
 
-            sources.append(load_rules(user_rules))
-        engine = cls(sources, protected)
+    @classmethod
+    def of(
+        cls, preset: str, own: Iterable[PolicySource], protected: Sequence[str] = ()
+    ) -> CedarEngine:
+        """The preset with the person's `own` files, as read by `user_sources`.
+
+        Raises:
+            PolicyError: a file cannot be used, or an example in it fails.
+            UsageError: no such preset.
+        """
+        engine = cls([*preset_sources(preset), *own], protected)
         engine._try_examples(Layer.USER)
         return engine
+
+    def tightened_by(self, files: Sequence[PolicySource]) -> CedarEngine:
+        """This engine with what the person's changed `files` tighten; itself for nothing.
+
+        Raises:
+            PolicyError: they cannot be used.
+        """
+        from supervisor.policy.outside import tighter
+
+        sources = tighter(self._sources, files)
+        return self if sources == self._sources else CedarEngine(sources, self._protected)
 
     @property
     def digest(self) -> str:
@@ -361,7 +374,7 @@ def schema_text() -> str:
 
 
 @cache
-def _schema() -> cedarpy.Schema:
+def policy_schema() -> cedarpy.Schema:
     return cedarpy.Schema.from_str(schema_text())
 
 
@@ -390,6 +403,25 @@ def preset_sources(name: str) -> list[PolicySource]:
         )
         for place, part in enumerate(PRESETS[name])
     ]
+
+
+def user_sources(directory: Path | None, rules: Path | None = None) -> tuple[PolicySource, ...]:
+    """The person's own files: `directory`/*.cedar in order of name, then their `rules`.
+
+    Raises:
+        PolicyError: a file cannot be read, or the rules are none.
+    """
+    found = []
+    if directory is not None and directory.is_dir():
+        found = [
+            PolicySource(str(path), read_policy(path), Layer.USER)
+            for path in sorted(directory.glob("*.cedar"))
+        ]
+    if rules is not None:
+        from supervisor.policy.rules_file import load_rules
+
+        found.append(load_rules(rules))
+    return tuple(found)
 
 
 def read_policy(path: Path) -> str:

@@ -71,6 +71,11 @@ def pieces(text: str) -> Iterator[tuple[int, str]]:
         yield start, text[start:]
 
 
+def spoken(text: str) -> str:
+    """What a policy says, whatever blanks and comments stand in it."""
+    return " ".join(token for token in _TOKEN.findall(text) if not token.startswith("//"))
+
+
 def load(source: PolicySource, schema: cedarpy.Schema) -> list[Policy]:
     """Check every policy of one file.
 
@@ -78,7 +83,13 @@ def load(source: PolicySource, schema: cedarpy.Schema) -> list[Policy]:
         PolicyError: naming file, line and column of the first that does not parse, does not
             fit the schema, or may not stand in its layer.
     """
-    return [_policy(source, offset, text, schema) for offset, text in pieces(source.text)]
+    return [policy for _, _, policy in load_each(source, schema)]
+
+
+def load_each(source: PolicySource, schema: cedarpy.Schema) -> Iterator[tuple[int, str, Policy]]:
+    """As `load`, each policy after its offset in the file and its text."""
+    for offset, text in pieces(source.text):
+        yield offset, text, _policy(source, offset, text, schema)
 
 
 def _policy(source: PolicySource, offset: int, text: str, schema: cedarpy.Schema) -> Policy:
