@@ -34,11 +34,12 @@ _URL = re.compile(rb"http://127\.0\.0\.1:\d+/[\w-]+/PreToolUse")
 FORGED_COMMAND = "echo forged"
 
 
-@pytest.fixture(params=["contained", "uncontained"])
+@pytest.fixture(params=["A", "B", "uncontained"])
 def agent(request: pytest.FixtureRequest, install: Install) -> Iterator[ScriptedAgent]:
-    """Plays Claude Code, in tier A and without containment."""
-    options = () if request.param == "contained" else ("--contain", "off")
-    with running(install, *options) as started:
+    """Plays Claude Code, in each tier and without containment."""
+    install.configure(f'[containment]\ntier = "{request.param}"\n')
+    with running(install) as started:
+        assert [task["tier"] for task in install.records("task.started")] == [request.param]
         yield started
 
 
