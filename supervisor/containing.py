@@ -142,6 +142,7 @@ class Containing:
             containment=setting.mode,
             guarded=held.guarded,
             masked=held.masked,
+            denied=plan.denied,
             writable=held.writable,
             let_read=plan.let_read,
             let_write=plan.let_write,

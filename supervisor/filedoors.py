@@ -20,10 +20,14 @@ from supervisor.effects.labels import label_of
 from supervisor.errors import Denied, LaunchFailed, LedgerFailed
 from supervisor.grants.book import Book, TaskEntry
 from supervisor.model import Call, Effect, FileDoor, Outcome, Runtime, Tier, ToolKind, Verb
+from supervisor.process.containment import within
 from supervisor.recorder import Recorder
 
 # Classes of path (effects/labels.toml) that may be shown; every other one is kept from tasks.
-_ORDINARY = frozenset({"", "cache", "ci", "executes", "system"})
+_WRITABLE = frozenset({"", "cache", "ci", "executes", "system"})
+_READABLE = _WRITABLE | {
+    "git-hooks", "git-config", "agent-settings", "startup", "policy",
+}  # fmt: skip
 _MOST = 64  # doors of one call
 _MOST_LOOKED_AT = 5000  # entries of a directory that is to be shown
 _LOOKING = 0.5  # seconds
@@ -137,7 +141,10 @@ class FileDoors:
                     continue
                 if not write and not os.path.exists(source):
                     continue  # there is nothing to read: the call finds that out
-                self._check(path, source)
+                self._check(path, source, _WRITABLE if write else _READABLE)
+                for kept in runtime.denied:
+                    if within(source, kept) or within(kept, source):
+                        raise Denied(f"{kept} is kept from tasks.", hint="Do without it.")
                 known = doors.get(path)
                 doors[path] = FileDoor(path, source, write or (known is not None and known.write))
         found = [door for door in doors.values() if not _inside_another(door, doors)]
@@ -148,24 +155,24 @@ class FileDoors:
             )
         return tuple(sorted(found, key=lambda door: door.path))
 
-    def _check(self, path: str, source: str) -> None:
+    def _check(self, path: str, source: str, fit: frozenset[str]) -> None:
         for name in (path, source):
-            if self._label(name) not in _ORDINARY:
+            if self._label(name) not in fit:
                 raise Denied(f"{name} is kept from tasks.", hint="Do without it.")
-        if _within(self.home, source):
+        if within(self.home, source):
             raise Denied(f"{path} holds the whole home.", hint="Name what you need in it.")
         for ours in map(os.path.realpath, _ours()):
-            if _within(source, ours) or _within(ours, source):
+            if within(source, ours) or within(ours, source):
                 raise Denied(
                     f"{path} holds what is taskpass's own.", hint="Name what you need in it."
                 )
         if os.path.isdir(source):
-            self._look_through(path, source)
+            self._look_through(path, source, fit)
 
-    def _look_through(self, path: str, source: str) -> None:
+    def _look_through(self, path: str, source: str, fit: frozenset[str]) -> None:
         until = time.monotonic() + _LOOKING
         for count, inner in enumerate(_walk(source)):
-            if self._label(inner) not in _ORDINARY:
+            if self._label(inner) not in fit:
                 raise Denied(
                     f"{path} holds {os.path.relpath(inner, source)}, which is kept from tasks.",
                     hint="Name the files you need, one by one.",
@@ -177,7 +184,7 @@ class FileDoors:
                 )
 
     def _label(self, path: str) -> str:
-        below = path[len(self.home) :] if _within(path, self.home) else ""
+        below = path[len(self.home) :] if within(path, self.home) else ""
         return label_of(path.casefold(), below.casefold())
 
 
@@ -212,13 +219,13 @@ def _meant(path: str) -> list[str]:
 def _reaches(runtime: Runtime, path: str, *, write: bool) -> bool:
     """Whether the task has it already, by the plan of its container."""
     trees = runtime.writable if write else (*runtime.writable, *runtime.let_read)
-    return any(_within(path, tree) for tree in trees)
+    return any(within(path, tree) for tree in trees)
 
 
 def _inside_another(door: FileDoor, doors: dict[str, FileDoor]) -> bool:
     """Whether a directory that is shown brings it along."""
     return any(
-        other.path != door.path and _within(door.path, other.path) and other.write >= door.write
+        other.path != door.path and within(door.path, other.path) and other.write >= door.write
         for other in doors.values()
     )
 
@@ -231,7 +238,3 @@ def _walk(directory: str) -> Iterator[str]:
 
 def _ours() -> tuple[str, ...]:
     return places.config(), places.state(), places.runtime(), places.cache()
-
-
-def _within(path: str, directory: str) -> bool:
-    return path == directory or path.startswith(directory.rstrip("/") + "/")

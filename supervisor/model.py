@@ -96,6 +96,7 @@ class Runtime:
     containment: str = "off"  # "standard" or "strict"; "off" when nothing contains it
     guarded: tuple[str, ...] = ()  # paths it can see and not change
     masked: tuple[str, ...] = ()  # paths it can name and not read
+    denied: tuple[str, ...] = ()  # paths that are kept from it wherever they lie
     writable: tuple[str, ...] = ()  # paths it can write to, but for those
     let_read: tuple[str, ...] = ()  # what the person let it read, or write, on top
     let_write: tuple[str, ...] = ()

@@ -23,10 +23,11 @@ from supervisor.changes.comparing import Layers, compare
 from supervisor.changes.diffs import MOST, unified
 from supervisor.errors import Denied, NotFound, TaskpassError, UsageError
 from supervisor.paths import private_dir
+from supervisor.process.staging import UPPER, WORK
 from supervisor.safefiles import open_plain
 
 _LONGEST = 4 * 1024 * 1024  # characters of diff, all files together
-_BASE, _KEPT, _UPPER, _WORK = "base.json", "kept", "upper", "work"
+_BASE, _KEPT = "base.json", "kept"
 
 
 class Base(msgspec.Struct, frozen=True):
@@ -73,10 +74,10 @@ class Shelf:
             LaunchFailed, OSError: it cannot be made.
         """
         place = private_dir(private_dir(self.root) / base.task)
-        (place / _UPPER).mkdir()
-        (place / _WORK).mkdir(mode=0o700)
+        (place / UPPER).mkdir()
+        (place / WORK).mkdir(mode=0o700)
         shown = stat.S_IMODE(os.stat(base.workspace).st_mode)
-        (place / _UPPER).chmod(shown)  # the workspace's own, as the task sees it
+        (place / UPPER).chmod(shown)  # the workspace's own, as the task sees it
         (place / _BASE).write_bytes(msgspec.json.encode(base))
         return str(place)
 
@@ -185,7 +186,7 @@ class Shelf:
     def _layers(self, task: str) -> Layers:
         place = self._place(task)
         began = (place / _BASE).stat().st_ctime_ns
-        return Layers(str(place / _UPPER), self.base(task).workspace, began)
+        return Layers(str(place / UPPER), self.base(task).workspace, began)
 
 
 _CONFLICT = "Put your version aside, or apply the others by name."

@@ -91,6 +91,7 @@ class Plan:
         let_read, let_write: what the person let in.
         environ: variables that name it to programs.
         notes: what does not hold, in words.
+        denied: everything that is to be kept from tasks, visible in the container or not.
         marks: of what is guarded, as `unchanged.differing` takes them.
     """
 
@@ -100,6 +101,7 @@ class Plan:
     environ: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     marks: Mapping[str, str] = field(default_factory=dict)
+    denied: tuple[str, ...] = ()
 
 
 def make_plan(wanted: Wanted, placeholders: Placeholders) -> Plan:
@@ -126,7 +128,8 @@ def make_plan(wanted: Wanted, placeholders: Placeholders) -> Plan:
         *(Mount(path) for path in (*shown, *session.files) if not within(path, wanted.workspace)),
         *(Mount(path, writable=True) for path in written if not within(path, wanted.workspace)),
     ]
-    masked, denied, complete = _masked(wanted, wishes, shown, [mount.path for mount in let_in])
+    named = _denied(wanted, wishes)
+    masked, denied, complete = _masked(wanted, named, shown, [mount.path for mount in let_in])
     found = placeholders.hold(wanted.task, lambda: _guards(wanted, let_in, written))
     if found.loose and wanted.strict:
         raise LaunchFailed(
@@ -147,7 +150,7 @@ def make_plan(wanted: Wanted, placeholders: Placeholders) -> Plan:
         sockets=session.sockets,
     )
     seen = marks(found.paths, wanted.folders)
-    return Plan(containment, shown, written, session.environ, tuple(notes), seen)
+    return Plan(containment, shown, written, session.environ, tuple(notes), seen, named)
 
 
 def _guards(wanted: Wanted, let_in: Iterable[Mount], written: Iterable[str]) -> Guards:
@@ -168,8 +171,24 @@ def _guards(wanted: Wanted, let_in: Iterable[Mount], written: Iterable[str]) -> 
     )
 
 
+def _denied(wanted: Wanted, wishes: Wishes) -> tuple[str, ...]:
+    """What person and project named as to be kept from tasks.
+
+    Raises:
+        LaunchFailed: the task would start in it.
+    """
+    denied = _expand(wishes.deny_read, wanted)
+    for path in denied:
+        if within(wanted.cwd, path):
+            raise LaunchFailed(
+                f"{wanted.cwd} lies inside {path}, which is to be kept from tasks.",
+                hint="Start elsewhere, or change deny_read.",
+            )
+    return denied
+
+
 def _masked(
-    wanted: Wanted, wishes: Wishes, shown: Iterable[str], trees: Iterable[str]
+    wanted: Wanted, named: Iterable[str], shown: Iterable[str], trees: Iterable[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
     """What is to be masked, what of it was named as such, and whether all places were searched."""
     trees = [wanted.workspace, *(path for path in trees if os.path.isdir(path))]
@@ -189,14 +208,7 @@ def _masked(
     # Only by its own name: to show a directory is not to show the keys in it.
     allowed = frozenset(shown)
     kept = [path for path in found if path not in allowed]
-    denied = _expand(wishes.deny_read, wanted)
-    for path in denied:
-        if within(wanted.cwd, path):
-            raise LaunchFailed(
-                f"{wanted.cwd} lies inside {path}, which is to be kept from tasks.",
-                hint="Start elsewhere, or change deny_read.",
-            )
-    denied = tuple(path for path in denied if any(within(path, at) for at in visible))
+    denied = tuple(path for path in named if any(within(path, at) for at in visible))
     masked = _outermost((*kept, *denied))
     if len(masked) > _MOST_MASKS:
         raise LaunchFailed(

@@ -38,6 +38,17 @@ def test_what_is_denied_stays_out_of_reach(install: Install) -> None:
     assert not install.records("doors.opened")
 
 
+def test_deny_read_wins_over_an_answer(install: Install) -> None:
+    (install.home / "notes").write_text("one\n")
+    install.configure('[containment]\ndeny_read = ["~/notes"]\n')
+    with Person(install) as person, running(install) as agent:
+        person.answers("")
+        refused = agent.announce("cat ~/notes")
+        assert not refused.allowed
+        assert "kept from tasks" in refused.reason
+    assert not install.records("approval.asked")
+
+
 def test_a_door_ends_with_its_task(install: Install) -> None:
     (install.home / "notes").write_text("one\n")
     with Person(install) as person, running(install) as agent:

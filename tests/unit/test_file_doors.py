@@ -163,7 +163,6 @@ async def test_a_link_is_shown_where_it_lies_and_is_what_it_leads_to(
         (".config/gh/hosts.yml", "kept from tasks"),
         (".claude/.credentials.json", "kept from tasks"),
         ("project/.env", "kept from tasks"),
-        (".bashrc", "kept from tasks"),
         (".local/state/taskpass/install.key", "taskpass's own"),
         (".local/state", "taskpass's own"),
         ("", "whole home"),
@@ -182,6 +181,27 @@ async def test_secrets_and_ours_are_never_shown_and_nobody_is_asked(
     assert not answer.allow
     assert told in answer.reason
     assert house.said == []
+    assert "approval.asked" not in house.world.ledger.kinds
+
+
+async def test_settings_may_be_read_and_never_written(house: House) -> None:
+    (house.home / "other/.git").mkdir(parents=True)
+    for name in (".bashrc", "other/.git/config"):
+        (house.home / name).write_text("x")
+    house.asks(Verb.READ, Verb.WRITE)
+    assert (await house.approved("Read", house.home / "other")).allow
+    for name in (".bashrc", "other/.git/config"):
+        assert "kept from tasks" in (await house.call("Write", house.home / name)).reason
+
+
+@pytest.mark.parametrize("name", ["notes/todo", "notes"])
+async def test_what_a_person_denies_to_every_task_is_not_asked_about(
+    house: House, name: str
+) -> None:
+    house.asks(Verb.READ)
+    house.runtime(denied=(house.real("notes/todo"),))
+    answer = await house.call("Read", house.home / name)
+    assert "kept from tasks" in answer.reason
     assert "approval.asked" not in house.world.ledger.kinds
 
 
