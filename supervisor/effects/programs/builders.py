@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from supervisor.effects.programs.described import take
-from supervisor.effects.programs.generic import apply_given, library
+from supervisor.effects.programs.generic import apply_given
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.options import Given
 from supervisor.effects.programs.packages import own_file
 from supervisor.effects.programs.registry import reader
+from supervisor.effects.programs.roles import library
 from supervisor.effects.reading import Word
 
 # Options of C compilers. Those with a path may have it attached; the longest name counts.

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from supervisor.effects.knowledge import Option
 from supervisor.effects.programs.described import described
-from supervisor.effects.programs.generic import apply
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.options import Given, split
 from supervisor.effects.programs.registry import reader
+from supervisor.effects.programs.roles import apply
 from supervisor.effects.programs.sets import names
 from supervisor.effects.reading import Word
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from supervisor.effects.files import within
 from supervisor.effects.knowledge import knowledge
 from supervisor.effects.programs.described import described
-from supervisor.effects.programs.generic import resolve
 from supervisor.effects.programs.invocation import Invocation, base_name
 from supervisor.effects.programs.options import Given
 from supervisor.effects.programs.registry import reader
+from supervisor.effects.programs.roles import resolve
 from supervisor.effects.reading import Word
 from supervisor.model import Verb
 

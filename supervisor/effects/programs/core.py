@@ -11,9 +11,10 @@ from typing import TypeGuard
 
 from supervisor.effects.follow import file_text
 from supervisor.effects.programs.described import take
-from supervisor.effects.programs.generic import apply, apply_given, apply_options, resolve
+from supervisor.effects.programs.generic import apply_given, apply_options
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.registry import reader
+from supervisor.effects.programs.roles import apply, resolve
 from supervisor.effects.reading import Word
 
 _MAX_ENTRIES = 64

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from supervisor.effects.programs.described import take
-from supervisor.effects.programs.generic import apply, apply_options
+from supervisor.effects.programs.generic import apply_options
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.options import Given
 from supervisor.effects.programs.registry import reader
+from supervisor.effects.programs.roles import apply
 from supervisor.effects.programs.sets import names as _names
 from supervisor.effects.reading import Word
 from supervisor.model import Verb

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from supervisor.effects.programs.generic import resolve
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.options import Given
+from supervisor.effects.programs.roles import resolve
 from supervisor.effects.programs.shapes import sql_effect
 from supervisor.effects.reading import Word
 

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from supervisor.effects.programs.described import all_given, take
-from supervisor.effects.programs.generic import apply_given, resolve
+from supervisor.effects.programs.generic import apply_given
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.options import Given
 from supervisor.effects.programs.registry import reader
 from supervisor.effects.programs.repository import Repository, find_repository, settings_of
+from supervisor.effects.programs.roles import resolve
 from supervisor.effects.programs.shapes import push_effect
 from supervisor.effects.reading import Word
 from supervisor.model import Effect, Verb

@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 
 from supervisor.effects.programs.described import take
-from supervisor.effects.programs.generic import apply_options, joined
+from supervisor.effects.programs.generic import apply_options
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.registry import reader
+from supervisor.effects.programs.roles import joined
 from supervisor.effects.reading import Word
 
 _SPLIT = re.compile(r'[\\$"\'#]')

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from supervisor.effects.files import within
 from supervisor.effects.knowledge import knowledge
 from supervisor.effects.programs.described import take
-from supervisor.effects.programs.generic import apply_options, interpret, resolve
+from supervisor.effects.programs.generic import apply_options, interpret
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.languages import (
     read_code,
@@ -20,6 +20,7 @@ from supervisor.effects.programs.languages import (
     shelled,
 )
 from supervisor.effects.programs.registry import reader
+from supervisor.effects.programs.roles import resolve
 from supervisor.effects.reading import Word
 
 _SHELL_LETTERS = frozenset("abefhklmnptuvxBCEHPTcsilrdDOo")

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from supervisor.effects.programs.described import take
-from supervisor.effects.programs.generic import apply_given, library
+from supervisor.effects.programs.generic import apply_given
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.options import Given
 from supervisor.effects.programs.registry import reader
+from supervisor.effects.programs.roles import library
 from supervisor.effects.reading import Word
 
 _PATHS = frozenset({"-cp", "-classpath", "--class-path", "-p", "--module-path"})

@@ -9,10 +9,10 @@ from dataclasses import replace
 from supervisor.effects.files import within
 from supervisor.effects.follow import file_text
 from supervisor.effects.programs.awk import read_awk
-from supervisor.effects.programs.generic import resolve
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.oneliners import is_pure
 from supervisor.effects.programs.pythoncode import read_python
+from supervisor.effects.programs.roles import resolve
 from supervisor.effects.programs.sed import read_sed
 from supervisor.effects.reading import Word
 from supervisor.effects.sql import sql_effects

@@ -12,9 +12,10 @@ from dataclasses import replace
 
 from supervisor.effects.knowledge import Option
 from supervisor.effects.programs.described import take
-from supervisor.effects.programs.generic import apply, apply_given
+from supervisor.effects.programs.generic import apply_given
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.registry import reader
+from supervisor.effects.programs.roles import apply
 from supervisor.effects.reading import Word
 
 

@@ -12,10 +12,11 @@ from functools import lru_cache
 from supervisor.effects.files import within
 from supervisor.effects.knowledge import knowledge
 from supervisor.effects.programs.described import all_given, take
-from supervisor.effects.programs.generic import apply_given, resolve
+from supervisor.effects.programs.generic import apply_given
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.options import Given
 from supervisor.effects.programs.registry import reader
+from supervisor.effects.programs.roles import resolve
 from supervisor.effects.reading import Word
 from supervisor.model import Effect, Verb
 

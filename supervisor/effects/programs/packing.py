@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from supervisor.effects.programs.described import take
-from supervisor.effects.programs.generic import apply, apply_options, resolve
+from supervisor.effects.programs.generic import apply_options
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.options import Given, split
 from supervisor.effects.programs.registry import reader
+from supervisor.effects.programs.roles import apply, resolve
 from supervisor.effects.reading import Where, Word
 
 _MODES = {

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from supervisor.effects.programs.database import Database, follow_file, given_texts, read_input
 from supervisor.effects.programs.described import described
-from supervisor.effects.programs.generic import apply
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.options import Given
 from supervisor.effects.programs.registry import reader
+from supervisor.effects.programs.roles import apply
 from supervisor.effects.programs.sets import names
 from supervisor.effects.reading import Word
 

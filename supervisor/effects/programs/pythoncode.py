@@ -13,9 +13,9 @@ from dataclasses import replace
 
 from supervisor.effects.files import within
 from supervisor.effects.programs import pythonlib
-from supervisor.effects.programs.generic import resolve
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.pythonnames import PythonNames
+from supervisor.effects.programs.roles import resolve
 from supervisor.effects.reading import Word
 
 _MAX_TEXT = 65_536

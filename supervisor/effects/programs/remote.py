@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 
 from supervisor.effects.programs.described import take
-from supervisor.effects.programs.generic import apply, apply_options, joined
+from supervisor.effects.programs.generic import apply_options
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.options import Given
 from supervisor.effects.programs.registry import reader
+from supervisor.effects.programs.roles import apply, joined
 from supervisor.effects.programs.sets import names
 from supervisor.effects.reading import Word
 from supervisor.model import Verb

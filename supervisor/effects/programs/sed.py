@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 from supervisor.effects.follow import file_text
 from supervisor.effects.programs.described import take
-from supervisor.effects.programs.generic import apply_options, resolve
+from supervisor.effects.programs.generic import apply_options
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.registry import reader
+from supervisor.effects.programs.roles import resolve
 from supervisor.effects.reading import Word
 
 _MAX_TEXT = 65_536

@@ -11,10 +11,11 @@ from supervisor.effects.files import within
 from supervisor.effects.follow import file_text, just_text, make_text
 from supervisor.effects.knowledge import knowledge
 from supervisor.effects.programs.described import take
-from supervisor.effects.programs.generic import apply_given, interpret, resolve
+from supervisor.effects.programs.generic import apply_given, interpret
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.languages import forget_vague
 from supervisor.effects.programs.registry import reader
+from supervisor.effects.programs.roles import resolve
 from supervisor.effects.reading import Word
 from supervisor.effects.taskfile import task_text
 

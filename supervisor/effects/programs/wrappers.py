@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from supervisor.effects.programs.described import take
-from supervisor.effects.programs.generic import apply, apply_options, rest
+from supervisor.effects.programs.generic import apply_options
 from supervisor.effects.programs.invocation import Invocation
 from supervisor.effects.programs.registry import reader
+from supervisor.effects.programs.roles import apply, rest
 from supervisor.effects.reading import Word
 
 _ENV_VALUED = frozenset({"-u", "--unset", "-C", "--chdir", "-P", "-a", "--argv0"})
