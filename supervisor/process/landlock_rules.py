@@ -12,6 +12,7 @@ beside it all the time.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -21,9 +22,18 @@ from supervisor.process.containment import within
 from supervisor.process.landlock import Access, Rule
 
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty")
+# What a container does without: there it is missing, which programs expect; here it would be there
+# and refused, which ends them (pip, by /etc/debian_version).
+_ETC_BESIDES = re.compile(
+    r"(debian_version|lsb-release|\w+-release|timezone|locale\.(conf|alias)|inputrc|terminfo|magic"
+    r"(\.mime)?|mailcap|networks|rpc|ethertypes|ld\.so\.conf(\.d)?|python3(\.\d+)?|perl|java-\S+"
+    r"|gnutls|wgetrc|nanorc|vim|login\.defs|xattr\.conf|machine-id|manpath\.config)"
+)
 # Other processes' parts of /proc stay closed: Landlock refuses whatever needs the right to trace
 # them (memory, environment, descriptors). Their names and command lines can be read.
-_KERNEL = ("/proc", "/sys/devices/system/cpu", "/sys/fs/cgroup")
+_KERNEL = (
+    "/proc", "/sys/devices/system", "/sys/fs/cgroup", "/sys/kernel/mm/transparent_hugepage",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,8 @@ def not_held(plan: Containment) -> tuple[str, ...]:
 def file_rules(request: SpawnRequest, terminal: str) -> list[Rule]:
     """All rules for one task. `terminal`: path of its pane's terminal, "" for none."""
     plan, private = request.containment, Private.of(request.task_dir)
-    system = (*SYSTEM, *MERGED, *(f"/etc/{name}" for name in ETC))
+    besides = (name for name in sorted(os.listdir("/etc")) if _ETC_BESIDES.fullmatch(name))
+    system = (*SYSTEM, *MERGED, *(f"/etc/{name}" for name in (*ETC, *besides)))
     rules = [Rule(os.path.realpath(path), Access.READ) for path in system]
     rules += [Rule(path, Access.READ) for path in (*_KERNEL, request.task_dir)]
     rules += [Rule(path, Access.DEVICE) for path in (*_DEVICES, terminal) if path]

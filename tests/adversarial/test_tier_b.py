@@ -361,3 +361,19 @@ def test_what_is_visible_of_the_home_is_found_by_its_name_there(
         assert output(drive, argv, mounts=[str(folder)]) == "settings-closed\n"
     finally:
         shutil.rmtree(account.home / name)
+
+
+_DAILY = """
+set -e
+$0 -m venv v && v/bin/python -c 'print("venv")'
+git init -q r && cd r && git -c user.name=a -c user.email=b commit -q --allow-empty -m one
+git log --format=%s && tar cf t.tar .git && mkdir o && tar xf t.tar -C o && echo tar
+mkfifo f && (echo fifo > f & cat f) && cat <(echo substituted)
+"""
+
+
+def test_ordinary_programs_run(drive: Drive, account: Account) -> None:
+    """Among them pip, which looks at files that a container does not have."""
+    interpreter = str(Path(account.python).resolve())
+    said = output(drive, ["/bin/bash", "-c", _DAILY, interpreter])
+    assert said.split() == ["venv", "one", "tar", "fifo", "substituted"]
