@@ -264,7 +264,8 @@ class Api:
 
     async def _exit(self, request: web.Request) -> web.Response:
         """Answered when the task has ended."""
-        return _json({"exit_code": await self.lifecycle.exit_code(_id(request))})
+        code, failure = await self.lifecycle.outcome(_id(request))
+        return _json({"exit_code": code, "failure": failure})
 
     async def _end(self, request: web.Request) -> web.Response:
         task = self.engine.book.require_live(_id(request)).task.id

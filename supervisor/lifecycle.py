@@ -45,6 +45,7 @@ class Lifecycle:
         """The task never ran, or could not be supervised."""
         entry.ended = self.engine.clock()
         entry.exit_code = 125
+        entry.failure = reason
         for call in self.engine.book.open_calls(entry.task.id):
             await self.engine.settlement.settle(
                 entry.task.id, call.call.id, "launch failed", LeaseState.CLOSED
@@ -130,12 +131,12 @@ class Lifecycle:
         if waiting := self._exits.pop(entry.task.id, None):
             waiting.set()
 
-    async def exit_code(self, task: str) -> int:
-        """Wait for a task's end; its exit code, 125 where it never ran."""
+    async def outcome(self, task: str) -> tuple[int, str]:
+        """Wait for a task's end; its exit code, and where it never ran 125 and why."""
         entry = self.engine.book.task(task)
         if not entry.ended:
             await self._exits.setdefault(task, asyncio.Event()).wait()
-        return entry.exit_code if entry.exit_code is not None else 125
+        return entry.exit_code if entry.exit_code is not None else 125, entry.failure
 
     async def freeze(self, task: str, by: str) -> None:
         """Refuse everything and stop the task's processes until it is thawed."""

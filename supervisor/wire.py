@@ -72,6 +72,7 @@ class TaskView(Wire, frozen=True, kw_only=True):
     created: float
     ended: float = 0.0
     exit_code: int | None = None
+    failure: str = ""  # why it never ran
     pane: bool = True  # has a terminal
     model_access: str = "passthrough"
     allowed: int = 0

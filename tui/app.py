@@ -166,7 +166,7 @@ class TaskpassApp(App[int], inherit_bindings=False):
         own = self.world.tasks.get(self._own_task)
         revoked = own is not None and task_state(own.state) is TaskState.REVOKED
         words = "The task was revoked: its access and its processes are gone." if revoked else ""
-        self._leave(code, words)
+        self._leave(code, words or (own.failure if own is not None else ""))
 
     def _ring(self) -> None:
         """Tell the person through the outer terminal; a burst of requests rings twice at most:

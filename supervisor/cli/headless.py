@@ -66,10 +66,12 @@ def _run(request: dict[str, object]) -> int:
     while True:
         try:
             exchange.send(daemon, "GET", f"/v1/tasks/{task}/exit")
-            code = int(exchange.receive(daemon)["exit_code"])
+            ended = exchange.receive(daemon)
+            if ended.get("failure"):
+                print(f"taskpass: {ended['failure']}", file=sys.stderr, flush=True)
             if started["task"].get("overlay"):
                 print(to_review(task), file=sys.stderr, flush=True)
-            return code
+            return int(ended["exit_code"])
         except ConnectionError:
             # The supervisor went away; the task waits for the next one.
             daemon = _reconnected()

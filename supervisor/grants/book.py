@@ -39,6 +39,7 @@ class TaskEntry:
     revoked: bool = False
     ended: float = 0.0
     exit_code: int | None = None
+    failure: str = ""  # why it never ran
     activity: TaskState = TaskState.STARTING
     root: Process | None = None
     allowed: int = 0

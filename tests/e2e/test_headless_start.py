@@ -62,3 +62,16 @@ def test_what_the_person_lets_into_a_container_is_named_as_a_way_out(install: In
     assert done.stdout == "hello\n", done.stderr
     (started,) = install.records("task.started")
     assert (started["tier"], started["holes"]) == ("A", [f"session bus ({bus})"])
+
+
+def test_a_container_that_cannot_be_set_up_is_told_in_words(install: Install) -> None:
+    settings = install.home / ".claude/settings.json"
+    settings.parent.mkdir()
+    settings.symlink_to(settings)
+    agent = install.project / "claude"
+    agent.write_text("#!/bin/sh\n")
+    agent.chmod(0o755)
+    done = install.cli("run", "--headless", "--", "./claude")
+    assert done.returncode == 125
+    assert "container could not be set up" in done.stderr
+    assert "settings.json: Too many levels of symbolic links" in done.stderr

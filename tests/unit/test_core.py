@@ -535,7 +535,7 @@ async def test_the_end_of_the_agent_settles_everything(world: World) -> None:
     release = await world.use(await world.handle())
     await world.lifecycle.ended(world.task, 7)
     assert not world.engine.live(world.task, release.lease)
-    assert await world.lifecycle.exit_code(world.task) == 7
+    assert await world.lifecycle.outcome(world.task) == (7, "")
     assert "call.settled" in world.ledger.kinds
     assert not (await world.open()).allow
 
