@@ -72,8 +72,13 @@ class Supervised:
 
     async def end(self, process: asyncio.subprocess.Process) -> str:
         """Wait for a run's end; what the agent printed."""
-        async with asyncio.timeout(90):
-            output, _ = await process.communicate()
+        try:
+            async with asyncio.timeout(90):
+                output, _ = await process.communicate()
+        except TimeoutError:
+            process.kill()
+            kept = [f"{one['kind']} {one.get('preview', '')}" for one in await self.records()]
+            pytest.fail("the agent does not come to its end:\n" + "\n".join(kept[-12:]))
         return output.decode()
 
     def last_result(self) -> str:
