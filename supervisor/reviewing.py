@@ -56,9 +56,10 @@ class Reviews:
         Never raises: what cannot be read now is still there to be read later.
         """
         try:
-            found = await self._alone(task, lambda: self.shelf.keep(task))
+            found = await self._alone(task, lambda: self.shelf.unrecorded(task))
             if found is not None:
                 await self._record("changes.kept", found.base, found)
+                await self._alone(task, lambda: self.shelf.recorded(task))
                 self._tell(task, len(found.changes))
         except (OSError, TaskpassError) as error:
             log.warning("the changes of %s: %s", task, error)

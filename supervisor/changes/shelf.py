@@ -78,7 +78,8 @@ class Shelf:
         (place / WORK).mkdir(mode=0o700)
         shown = stat.S_IMODE(os.stat(base.workspace).st_mode)
         (place / UPPER).chmod(shown)  # the workspace's own, as the task sees it
-        (place / _BASE).write_bytes(msgspec.json.encode(base))
+        real = msgspec.structs.replace(base, workspace=os.path.realpath(base.workspace))
+        (place / _BASE).write_bytes(msgspec.json.encode(real))
         return str(place)
 
     def names(self) -> list[str]:
@@ -103,8 +104,8 @@ class Shelf:
         """
         return ChangeSet(self.base(task), tuple(compare(self._layers(task))))
 
-    def keep(self, task: str) -> ChangeSet | None:
-        """The task is over: its change set, once, to be put on record; nothing changed, none.
+    def unrecorded(self, task: str) -> ChangeSet | None:
+        """The task is over: its change set, None where nothing changed or `recorded` was said.
 
         Raises as `read`.
         """
@@ -115,8 +116,11 @@ class Shelf:
         if not found.changes:
             self.drop(task)
             return None
-        (place / _KEPT).touch()
         return found
+
+    def recorded(self, task: str) -> None:
+        """The set is on record. Raises OSError."""
+        (self._place(task) / _KEPT).touch()
 
     def diff(self, found: ChangeSet) -> str:
         """Unified diffs of the files in a set, as the files have them; cut where it gets too long.

@@ -79,7 +79,7 @@ def _run(request: dict[str, object]) -> int:
 
 def to_review(task: str) -> str:
     """Where the changes of a task on an overlay are."""
-    return f"taskpass: what it changed waits for you: taskpass changes {task}"
+    return f"taskpass: the workspace is as it was; what the task changed: taskpass changes {task}"
 
 
 def _warn(task: dict[str, object]) -> None:

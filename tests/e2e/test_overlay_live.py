@@ -67,7 +67,7 @@ def test_the_workspace_is_as_it_was_until_the_changes_are_applied(install: Insta
     before = _tree(install.project)
     done = _run(install, WORK)
     assert done.returncode == 0, done.stderr
-    assert "what it changed waits for you: taskpass changes t-" in done.stderr
+    assert "the workspace is as it was; what the task changed: taskpass changes t-" in done.stderr
     assert _tree(install.project) == before
     digest = _kept(install)
     listed = install.cli("changes").stdout

@@ -550,7 +550,7 @@ async def overlay(driver: Driver) -> dict[str, Any]:
     driver.changes["overlay"] = shelf.open(Base("t-driver", 1, "test", workspace))
     done = await run(driver)
     untouched = _content(driver.workspace)
-    kept = shelf.keep("t-driver")
+    kept = shelf.unrecorded("t-driver")
     if kept is not None and driver.settings.get("apply", True):
         shelf.apply("t-driver", (), risky=True)
     elif kept is not None:

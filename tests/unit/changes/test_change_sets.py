@@ -219,7 +219,7 @@ def test_both_came_to_the_same(kept: Kept) -> None:
     kept.begin()
     (kept.upper / "file").write_text("fixed")
     (kept.real / "file").write_text("fixed")
-    assert kept.shelf.keep(TASK) is None
+    assert kept.shelf.unrecorded(TASK) is None
     assert kept.shelf.names() == []
 
 
@@ -324,10 +324,12 @@ def test_names_cannot_play_with_the_screen(kept: Kept) -> None:
 def test_a_set_is_put_on_record_once_and_its_digest_tells_it_apart(kept: Kept) -> None:
     kept.begin()
     (kept.upper / "a").write_text("one")
-    first = kept.shelf.keep(TASK)
+    first = kept.shelf.unrecorded(TASK)
     assert first is not None
     assert (first.count(Kind.ADDED), first.size) == (1, 3)
-    assert kept.shelf.keep(TASK) is None
+    assert kept.shelf.unrecorded(TASK) == first, "until it is on record"
+    kept.shelf.recorded(TASK)
+    assert kept.shelf.unrecorded(TASK) is None
     (kept.upper / "a").write_text("two")
     assert kept.shelf.read(TASK).digest != first.digest
 
