@@ -22,6 +22,7 @@ from supervisor.effects.shell.syntax import (
     Simple,
     Substitution,
 )
+from supervisor.effects.shell.variables import setting_effect
 from supervisor.model import Effect, Verb
 
 _MAX_RECURSION = 2
@@ -107,7 +108,7 @@ class SimpleWalker(Runner):
 
     def setting(self, name: str, value: Word, state: State) -> None:
         """A variable that later programs get. Some decide which code they load."""
-        effect = builtins.setting_effect(name, value, state)
+        effect = setting_effect(name, value, state)
         if effect is not None:
             self.reading.add(effect)
 
