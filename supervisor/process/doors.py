@@ -28,7 +28,9 @@ from supervisor.model import FileDoor
 from supervisor.process import linux
 from supervisor.process.staging import Staging, fresh
 
-_PATIENCE = 5.0  # seconds for one helper: a network file system may not answer
+_OPENING = 5.0  # seconds for a helper: a network file system may not answer
+_CLOSING = 60.0  # what was made has to be copied
+_LARGEST = 1 << 30  # bytes of a file that is put in place: a file with holes takes no room in there
 _PACKET = 65536
 _MOST = 64  # doors of one call
 _PLAIN = linux.RESOLVE_NO_SYMLINKS | linux.RESOLVE_NO_MAGICLINKS
@@ -62,7 +64,9 @@ class Doors:
             return
         opened = self._open.setdefault(call, _Opened())
         try:
-            told, mounts = await _helped(lambda: _open_all(self.staging, self.home, wanted))
+            told, mounts = await _helped(
+                lambda: _open_all(self.staging, self.home, wanted), _OPENING
+            )
             opened.mounts += mounts
             opened.made += told.made
             opened.new += told.new
@@ -83,7 +87,7 @@ class Doors:
         if opened is None:
             return []
         try:
-            told, _ = await _helped(lambda: _close_all(self.staging, opened, publish))
+            told, _ = await _helped(lambda: _close_all(self.staging, opened, publish), _CLOSING)
         finally:
             for mount in opened.mounts:
                 os.close(mount)
@@ -273,6 +277,8 @@ def _move(origin: int, target: int, name: str) -> None:
             _move(inner, below, child)
         os.rmdir(name, dir_fd=origin)
         return
+    if info.st_size > _LARGEST:
+        raise OSError(errno.EFBIG, "it is larger than 1 GiB")
     flags = os.O_RDONLY | os.O_NONBLOCK
     with (
         safefiles.plain(linux.openat2(origin, name, flags, safefiles.STRAIGHT)) as source,
@@ -283,7 +289,7 @@ def _move(origin: int, target: int, name: str) -> None:
 
 
 async def _helped(
-    work: Callable[[], tuple[_Told, list[int]]],
+    work: Callable[[], tuple[_Told, list[int]]], patience: float
 ) -> tuple[_Told, list[int]]:
     """What `work` says, done in a fork of this process.
 
@@ -296,7 +302,7 @@ async def _helped(
         _work(work, theirs)
     theirs.close()
     try:
-        data, fds = await _answer(ours, pid)
+        data, fds = await _answer(ours, pid, patience)
     finally:
         ours.close()
     if not data:
@@ -309,12 +315,12 @@ async def _helped(
     return told, fds
 
 
-async def _answer(ours: socket.socket, pid: int) -> tuple[bytes, list[int]]:
+async def _answer(ours: socket.socket, pid: int, patience: float) -> tuple[bytes, list[int]]:
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
     loop.add_reader(ours, ready.set)
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(patience):
             await ready.wait()
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):

@@ -99,6 +99,11 @@ def test_a_new_directory_is_put_in_place_with_what_is_in_it(seen: dict[str, Any]
     assert seen["tree"] == "leaf\n"
 
 
+def test_what_is_no_file_or_would_fill_the_disk_is_not_put_in_place(seen: dict[str, Any]) -> None:
+    assert "could not be put in place" in seen["vast"][0]
+    assert seen["vast_there"] is False
+
+
 def test_a_link_outside_is_followed_to_what_was_judged(seen: dict[str, Any]) -> None:
     assert seen["linked"] == ["real", "more"]
 

@@ -668,6 +668,10 @@ async def doors(driver: Driver) -> dict[str, Any]:
     await opened("c-0", door(home / "tree", write=True))
     await told(f"mkdir -p {home}/tree/deep; echo leaf > {home}/tree/deep/leaf")
     await closed("c-0")
+    await opened("c-13", door(home / "vast", write=True), door(home / "pipe", write=True))
+    await told(f"truncate -s 4G {home}/vast; mkfifo {home}/pipe")
+    found["vast"] = await closed("c-13")
+    found["vast_there"] = (home / "vast").exists() or (home / "pipe").exists()
     found["tree"] = (home / "tree/deep/leaf").read_text()
     linked = home / "linked/todo"
     await opened("c-6", door(linked, source=outside / "notes/todo"))
