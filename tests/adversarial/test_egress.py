@@ -250,3 +250,68 @@ def test_a_ssh_connection_that_policy_asks_about_is_held_and_refused(somebody: S
     assert asked["title"].startswith("connect git.example:22")
     denied = somebody.records("use.denied")[-1]
     assert denied["effect"] == "connect git.example:22"
+
+
+# Tries until it is answered.
+TRIES = (
+    "import socket, sys, time\n"
+    "for _ in range(100):\n"
+    "    try:\n"
+    "        with socket.create_connection((sys.argv[1], int(sys.argv[2])), 10) as s:\n"
+    "            s.sendall(b'hello')\n"
+    "            if s.recv(5): print('answered'); break\n"
+    "    except OSError: pass\n"
+    "    time.sleep(0.1)\n"
+)
+
+
+@contextlib.contextmanager
+def answering(address: str, port: int = 0) -> Iterator[int]:
+    """A service that answers every connection; its port."""
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = service.accept()
+                with connection:
+                    connection.sendall(connection.recv(100))
+
+    with socket.create_server((address, port)) as service:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield int(service.getsockname()[1])
+        finally:
+            service.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def test_a_listed_service_is_all_that_is_reached_of_the_loopback(somebody: Somebody) -> None:
+    somebody.write("project/tries.py", TRIES)
+    with answering("127.0.0.1") as listed, answering("127.0.0.1") as other:
+        connect = f"import socket; print(socket.socket().connect_ex(('127.0.0.1', {other})))"
+        told = somebody.inside(
+            f'python3 -S tries.py localhost {listed}; python3 -S -c "{connect}"',
+            "--loopback",
+            f"localhost:{listed}",
+        )
+    assert told == "answered\n111\n"
+    uses = {record["effect"] for record in somebody.records("use.allowed")}
+    assert f"connect localhost:{listed}" in uses
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can listen at such a port")
+def test_what_policy_allows_finds_a_door_at_any_port(somebody: Somebody) -> None:
+    """Also at a port that the account itself could not bind: it can in its task's network."""
+    address = own_address(socket.AF_INET, "192.0.2.1")
+    with settled(somebody.account, "A") as fresh, answering(address, 587):
+        fresh.write(
+            ".config/taskpass/policy/mine.cedar",
+            '@id("mine/mail")\npermit (principal, action == Action::"connect", resource)\n'
+            f'when {{ context.host == "{address}" && context.port == 587 }};\n',
+        )
+        fresh.configure(f'[network]\nallow_private = ["{address}"]\n')
+        fresh.write("project/tries.py", TRIES)
+        assert fresh.inside(f"python3 -S tries.py {address} 587") == "answered\n"
+        assert fresh.records("approval.asked") == []
+        assert {record["port"] for record in fresh.records("egress.refused")} == {587}
