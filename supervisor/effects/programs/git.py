@@ -1,19 +1,16 @@
-"""Git: remotes and refspecs, settings, aliases, and checkouts that can lose work."""
+"""Git: remotes and refspecs, and checkouts that can lose work."""
 
 from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
-from supervisor.effects.programs.described import all_given, take
-from supervisor.effects.programs.generic import apply_given
+from supervisor.effects.programs.described import all_given
 from supervisor.effects.programs.invocation import Invocation
-from supervisor.effects.programs.options import Given
 from supervisor.effects.programs.registry import reader
-from supervisor.effects.programs.repository import Repository, find_repository, settings_of
+from supervisor.effects.programs.repository import Repository, find_repository
 from supervisor.effects.programs.roles import resolve
 from supervisor.effects.programs.shapes import push_effect
 from supervisor.effects.reading import Word
@@ -30,47 +27,6 @@ _PROTECTED = re.compile(
     re.IGNORECASE,
 )
 _WHOLE_TREE = frozenset({".", "./", "..", "../", ":/", ":", "*", "**", "./*", ":/*", "/"})
-_CONFIG_WORDS = frozenset(
-    {"list", "get", "set", "unset", "rename-section", "remove-section", "edit"}
-)
-# Settings that neither run anything nor send anything elsewhere.
-_HARMLESS = re.compile(
-    r"user\.(?:name|email|useconfigonly)|init\.defaultbranch|(?:color|column|advice|log|status|grep|"
-    r"blame|stash|versionsort|i18n|index|pack|feature|rerere|fetch|gc|apply|showbranch|decorate|"
-    r"whitespace|checkout|worktree|notes|cherry|am|clone)\..+|core\.(?:autocrlf|eol|safecrlf|filemode|"
-    r"ignorecase|quotepath|longpaths|abbrev|precomposeunicode|protecthfs|protectntfs|symlinks|"
-    r"preloadindex|untrackedcache|commentchar|commentstring|compression|loosecompression|"
-    r"bigfilethreshold|logallrefupdates|whitespace|sparsecheckout|sparsecheckoutcone|bare|"
-    r"deltabasecachelimit|packedgitlimit|packedgitwindowsize|checkstat|trustctime|"
-    r"repositoryformatversion|warnambiguousrefs|createobject|fsync|fsyncmethod|multipackindex|"
-    r"commitgraph|useReplaceRefs|maxtreedepth)|branch\..+\.(?:merge|rebase|description)|"
-    r"branch\.autosetup(?:merge|rebase)|branch\.sort|push\.(?:default|autosetupremote|followtags)|"
-    r"pull\.(?:rebase|ff|octopus)|rebase\.(?:autostash|autosquash|updaterefs|stat|"
-    r"missingcommitscheck|abbreviatecommands|forkpoint|rebasemerges)|merge\.(?:conflictstyle|ff|log|"
-    r"renames|renamelimit|directoryrenames|stat|autostash|verbosity|branchdesc)|diff\.(?:renames|"
-    r"renamelimit|algorithm|colormoved|colormovedws|noprefix|mnemonicprefix|wserrorhighlight|context|"
-    r"interhunkcontext|submodule|wordregex|relative|statgraphwidth|ignoresubmodules|suppressblankempty|"
-    r"indentheuristic|srcprefix|dstprefix|autorefreshindex|dirstat|orderfile)|format\.(?:pretty|"
-    r"numbered|subjectprefix|signoff|coverletter|thread)|commit\.(?:gpgsign|verbose|status|cleanup)|"
-    r"tag\.(?:gpgsign|sort|forcesignannotated)|submodule\.(?:recurse|fetchjobs|.+\.(?:active|ignore))|"
-    r"http\.(?:postbuffer|lowspeedlimit|lowspeedtime|version|maxrequests)|maintenance\.auto|"
-    r"interactive\.singlekey|transfer\.fsckobjects|protocol\.version|lfs\.(?:locksverify|"
-    r"concurrenttransfers|fetchinclude|fetchexclude|skipsmudge)",
-    re.IGNORECASE,
-)
-# Settings whose value is a command; with these values they run nothing of interest.
-_COMMANDS = re.compile(
-    r"core\.(?:pager|editor|sshcommand|fsmonitor|askpass|gitproxy|hookspath|alternaterefscommand)|"
-    r"sequence\.editor|pager\..+|diff\.external|diff\..+\.(?:command|textconv)|credential\..*helper|"
-    r"interactive\.difffilter|gpg\..*program|filter\..+|difftool\..+|mergetool\..+|merge\..+\.driver|"
-    r"remote\..+\.(?:uploadpack|receivepack|vcs)|uploadpack\..+hook|trailer\..+\.(?:command|cmd)|"
-    r"sendemail\..+cmd|browser\..+|man\..+|web\.browser|alias\..+",
-    re.IGNORECASE,
-)
-_PLAIN_VALUES = frozenset(
-    {"", "cat", "less", "more", "true", "false", ":", "/dev/null", "less -FRX"}
-)
-_TELLS_SECRET = re.compile(r"extraheader|password|passwd|token|secret|cookie", re.IGNORECASE)
 
 
 # ── Remotes ─────────────────────────────────────────────────────────────────────────────
@@ -134,7 +90,7 @@ def _reach(invocation: Invocation, word: Word, *, path: bool = False) -> None:
     elif path or text.startswith(("/", ".", "~")):
         invocation.read(word)
     else:
-        repository = _repository(invocation)
+        repository = repository_of(invocation)
         address = repository.settings.get(f"remote.{text}.url", "") if repository else ""
         if _HELPER.match(address):
             invocation.opaque(f"reads through the helper of {address}, which can run a program")
@@ -150,7 +106,7 @@ def git_push(invocation: Invocation, words: Sequence[Word]) -> None:
     named = operands[0] if operands else given.value("--repo")
     if any(not word.exact for word in (named, *operands) if word is not None):
         invocation.opaque("pushes to a place that is only known when it runs")
-    repository = _repository(invocation) or Repository()
+    repository = repository_of(invocation) or Repository()
     branch = _branch(invocation, repository)
     remote = named.text if named else _default_remote(repository, branch)
     if _HELPER.match(remote):
@@ -259,7 +215,7 @@ def _without_password(url: str) -> str:
     return re.sub(r"(?<=://)[^/@]*@", "", url)
 
 
-def _repository(invocation: Invocation) -> Repository | None:
+def repository_of(invocation: Invocation) -> Repository | None:
     """The repository it works on, None when that is not the one of its working directory."""
     if invocation.given.has("--git-dir") or invocation.where.elsewhere:
         return None
@@ -340,94 +296,3 @@ def git_diff(invocation: Invocation, words: Sequence[Word]) -> None:
     for word in given.operands:
         if plain or word.text.startswith("/") or ".." in word.text.split("/"):
             invocation.read(word)
-
-
-# ── Settings and aliases ────────────────────────────────────────────────────────────────
-
-
-@reader
-def git_setting(invocation: Invocation, words: Sequence[Word]) -> None:
-    """`-c KEY=VALUE`: a setting for this run only, which may be a command that it runs."""
-    (word,) = words
-    key, _, value = word.text.partition("=")
-    if not word.exact:
-        invocation.opaque("has a setting that is only known when it runs")
-    elif not _is_harmless(key, value):
-        invocation.act = invocation.act or "settings"
-        invocation.opaque(f"is told {key}, which can run or redirect things")
-        if _COMMANDS.fullmatch(key):
-            invocation.script(Word(value.removeprefix("!")))
-
-
-def _is_harmless(key: str, value: str) -> bool:
-    if _HARMLESS.fullmatch(key):
-        return True
-    return _COMMANDS.fullmatch(key) is not None and value in _PLAIN_VALUES
-
-
-@reader
-def git_config(invocation: Invocation, words: Sequence[Word]) -> None:
-    """Reads or changes settings; one that can run or redirect things has the act `settings`."""
-    given = all_given(invocation, words)
-    operands = list(given.operands)
-    form = operands.pop(0).text if operands and operands[0].text in _CONFIG_WORDS else ""
-    file = given.value("--file")
-    if form == "edit" or given.has("-e", "--edit"):
-        invocation.act = "settings"
-        invocation.opaque("opens an editor")
-        return
-    changes = form in {"set", "unset", "rename-section", "remove-section"} or given.has(
-        "--add", "--replace-all", "--unset", "--unset-all", "--rename-section", "--remove-section"
-    )
-    asks = form in {"list", "get"} or given.has(
-        "-l", "--list", "--get", "--get-all", "--get-regexp", "--get-urlmatch", "--get-color"
-    )
-    if not changes and (asks or len(operands) < 2):
-        if file is not None:
-            invocation.read(file)
-        if any(_TELLS_SECRET.search(word.text) for word in operands):
-            invocation.act = "reveal"
-        return
-    if file is not None and invocation.read(file):
-        invocation.write(file)
-    key = operands[0] if operands else Word("", exact=False)
-    value = operands[1] if len(operands) > 1 else Word("")
-    if not (key.exact and value.exact):
-        invocation.opaque("sets what is only known when it runs")
-    if given.has("--system") or not _is_harmless(key.text, value.text):
-        invocation.act = "settings"
-    elif given.has("--global"):
-        invocation.write(Word(os.path.join(invocation.where.place.home, ".gitconfig")))
-
-
-@reader
-def git_alias(invocation: Invocation, words: Sequence[Word]) -> None:
-    """A subcommand that is in no table: an alias of the repository or the account, or unknown."""
-    before = take(invocation, words, stop=True)
-    invocation.given = before
-    apply_given(invocation, Given(before.options))
-    if before.next >= len(words):
-        return
-    name = words[before.next]
-    rest = words[before.next + 1 :]
-    repository = _repository(invocation)
-    alias = f"alias.{name.text}"
-    text = repository.settings.get(alias) if repository and name.exact else None
-    if text is None and name.exact:
-        for file in (".gitconfig", ".config/git/config"):
-            text = settings_of(os.path.join(invocation.where.place.home, file)).get(alias, text)
-    if text is None:
-        invocation.unknown(f"does not know the subcommand {name.text}")
-        return
-    invocation.act = "project"
-    if text.startswith("!"):
-        extra = [shlex.quote(word.text) for word in rest]
-        exact = all(word.exact and not word.glob for word in rest)
-        invocation.script(Word(" ".join([text[1:], *extra]), exact=exact))
-        return
-    try:
-        alias_words = [Word(part) for part in shlex.split(text)]
-    except ValueError:
-        invocation.opaque(f"has an alias {name.text} that cannot be read")
-        return
-    invocation.run([invocation.words[0], *alias_words, *rest])
