@@ -156,9 +156,9 @@ def ends(install: Install, crowds: int) -> list[float]:
 
 
 def measure(arguments: argparse.Namespace) -> None:
-    peer = sandbox_runtime.provided(arguments.peer)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        peer = sandbox_runtime.provided(arguments.peer, folder)
         installs = {}
         for tier in _TIERS:
             installs[tier] = stack.enter_context(installed())

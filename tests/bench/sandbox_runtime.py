@@ -38,8 +38,8 @@ def provide(folder: Path) -> None:
     subprocess.run(["chmod", "-R", "a+rX", str(folder)], check=True)
 
 
-def provided(folder: Path) -> SandboxRuntime:
-    """What `provide` has put into `folder`."""
+def provided(folder: Path, temporary: Path) -> SandboxRuntime:
+    """What `provide` has put into `folder`; its sockets, named by pid, go below `temporary`."""
     tools = folder / "tools/usr"
     libraries = ":".join(str(path) for path in (tools / "lib").glob("*-linux-gnu"))
     return SandboxRuntime(
@@ -48,6 +48,7 @@ def provided(folder: Path) -> SandboxRuntime:
             "PATH": f"{tools / 'bin'}:{Path(find_bwrap()).parent}:/usr/local/bin:/usr/bin:/bin",
             "HOME": os.environ["HOME"],
             "LD_LIBRARY_PATH": libraries,
+            "TMPDIR": str(temporary),
         },
     )
 
