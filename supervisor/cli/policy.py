@@ -112,7 +112,7 @@ def _in_force(workspace: str, preset: str = "") -> CedarEngine:
 
 
 def _source(path: Path) -> PolicySource:
-    from supervisor.policy.engine import read_policy
+    from supervisor.policy.files import read_policy
     from supervisor.policy.rules_file import load_rules
     from supervisor.policy.source import Layer, PolicySource
 
@@ -122,7 +122,8 @@ def _source(path: Path) -> PolicySource:
 
 
 def _with(files: list[Path], preset: str = "standard") -> CedarEngine:
-    from supervisor.policy.engine import CedarEngine, preset_sources
+    from supervisor.policy.engine import CedarEngine
+    from supervisor.policy.files import preset_sources
 
     return CedarEngine([*preset_sources(preset), *map(_source, files)])
 

@@ -19,16 +19,15 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, cast
 
 import cedarpy
 
-from supervisor.errors import PolicyError, UsageError
+from supervisor.errors import PolicyError
 from supervisor.model import Decision, Effect, Outcome, Risk, Task, Verb
 from supervisor.policy.facts import RESOURCE_TYPE, call_of, context_of, entities_of
+from supervisor.policy.files import policy_schema, preset_sources, schema_text, user_sources
 from supervisor.policy.memory import Memory, reads, verbs_of
 from supervisor.policy.source import Layer, Policy, PolicySource, load
 from supervisor.ports import PolicyEngine, Situation
@@ -37,12 +36,6 @@ _RISKS = (Risk.LOW, Risk.MEDIUM, Risk.HIGH)
 _KEPT_TASKS = 64
 _NO_RULE_HINT = "Do it in another way, or ask the person to do it."
 _ERROR_HINT = "This is refused until the policy is repaired; ask the person."
-
-# Each with the presets it builds on; those after the first only tighten.
-PRESETS: Mapping[str, tuple[str, ...]] = {
-    "standard": ("standard",),
-    "strict": ("standard", "strict"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,17 +360,6 @@ def _policy_set(policies: Iterable[Policy]) -> cedarpy.PolicySet:
     return cedarpy.PolicySet.from_json_str(json.dumps(document))
 
 
-@cache
-def schema_text() -> str:
-    """The published schema."""
-    return (resources.files("supervisor.policy") / "schema.cedarschema").read_text("utf-8")
-
-
-@cache
-def policy_schema() -> cedarpy.Schema:
-    return cedarpy.Schema.from_str(schema_text())
-
-
 def _digest(sources: Iterable[PolicySource]) -> str:
     """Over the schema and each file's layer and text; names do not matter."""
     state = hashlib.sha256()
@@ -385,53 +367,3 @@ def _digest(sources: Iterable[PolicySource]) -> str:
         data = part.encode()
         state.update(len(data).to_bytes(8, "big") + data)
     return "sha256:" + state.hexdigest()
-
-
-def preset_sources(name: str) -> list[PolicySource]:
-    """A preset of ours: its own file, after those it builds on.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
-    if name not in PRESETS:
-        raise UsageError(f"There is no preset {name!r}.", hint=f"Use {', '.join(PRESETS)}.")
-    return [
-        PolicySource(
-            f"{part}.cedar",
-            (resources.files("supervisor.policy") / "presets" / f"{part}.cedar").read_text("utf-8"),
-            Layer.PROJECT if place else Layer.PRESET,
-        )
-        for place, part in enumerate(PRESETS[name])
-    ]
-
-
-def user_sources(directory: Path | None, rules: Path | None = None) -> tuple[PolicySource, ...]:
-    """The person's own files: `directory`/*.cedar in order of name, then their `rules`.
-
-    Raises:
-        PolicyError: a file cannot be read, or the rules are none.
-    """
-    found = []
-    if directory is not None and directory.is_dir():
-        found = [
-            PolicySource(str(path), read_policy(path), Layer.USER)
-            for path in sorted(directory.glob("*.cedar"))
-        ]
-    if rules is not None:
-        from supervisor.policy.rules_file import load_rules
-
-        found.append(load_rules(rules))
-    return tuple(found)
-
-
-def read_policy(path: Path) -> str:
-    """The text of one policy file.
-
-    Raises:
-        PolicyError: it cannot be read or is not UTF-8.
-    """
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise PolicyError(f"{path}: cannot be read: {reason}.", hint="Fix or remove it.") from error

@@ -15,7 +15,8 @@ import msgspec
 
 from supervisor.errors import NotFound, PolicyError
 from supervisor.paths import replace_file
-from supervisor.policy.engine import CedarEngine, user_sources
+from supervisor.policy.engine import CedarEngine
+from supervisor.policy.files import user_sources
 from supervisor.policy.outside import difference, loosened
 from supervisor.policy.source import PolicySource
 

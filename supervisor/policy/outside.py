@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from supervisor.policy.engine import policy_schema
+from supervisor.policy.files import policy_schema
 from supervisor.policy.source import Layer, Policy, PolicySource, load_each, spoken
 
 _ID = re.compile(r'@id\s*\(\s*"(?:\\.|[^"\\])*"\s*\)')

@@ -34,7 +34,7 @@ from typing import Any, TypeVar
 
 from supervisor.errors import PolicyError, UsageError
 from supervisor.model import Limits
-from supervisor.policy.engine import PRESETS, preset_sources, read_policy
+from supervisor.policy.files import PRESETS, preset_sources, read_policy
 from supervisor.policy.source import Layer, PolicySource
 from supervisor.sizes import bytes_of
 

@@ -30,8 +30,8 @@ from typing import Any
 from supervisor.errors import ConfigError, PolicyError
 from supervisor.model import ApprovalRequest, Effect, Risk, Verb
 from supervisor.paths import replace_file
-from supervisor.policy.engine import read_policy
 from supervisor.policy.facts import RESOURCE_TYPE
+from supervisor.policy.files import read_policy
 from supervisor.policy.source import Layer, PolicySource
 from supervisor.policy.writing import ANYTHING, quoted
 

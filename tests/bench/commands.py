@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from supervisor.model import Effect, Outcome, Verb
-from supervisor.policy.engine import CedarEngine, preset_sources
+from supervisor.policy.engine import CedarEngine
 from supervisor.policy.evaluate import Evaluation, Evaluator
+from supervisor.policy.files import preset_sources
 from supervisor.policy.source import Layer, PolicySource
 from tests.bench.support import last_line, percentile, summary
 from tests.support import corpora

@@ -14,8 +14,9 @@ from importlib import import_module
 from pathlib import Path
 
 from supervisor.errors import UsageError
-from supervisor.policy.engine import CedarEngine, read_policy
+from supervisor.policy.engine import CedarEngine
 from supervisor.policy.examples import examples_of, holds
+from supervisor.policy.files import read_policy
 from supervisor.policy.importers.rules import Imported, Rule, render
 from supervisor.policy.source import Layer, PolicySource
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from supervisor.model import Outcome
 from supervisor.policy.backtest import Report, backtest
-from supervisor.policy.engine import CedarEngine, preset_sources
+from supervisor.policy.engine import CedarEngine
+from supervisor.policy.files import preset_sources
 from supervisor.policy.source import Layer, PolicySource
 
 NO_STATUS = PolicySource(

@@ -9,7 +9,8 @@ import pytest
 
 from supervisor.effects.files import Place, file_effects
 from supervisor.model import Effect, Outcome, Risk, Tier, Verb
-from supervisor.policy.engine import PRESETS, CedarEngine
+from supervisor.policy.engine import CedarEngine
+from supervisor.policy.files import PRESETS
 from tests.support.judging import situation
 
 ALLOW, ASK, DENY = Outcome.ALLOW, Outcome.ASK, Outcome.DENY

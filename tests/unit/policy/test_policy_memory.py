@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from supervisor.model import Effect, Outcome, Verb
-from supervisor.policy.engine import CedarEngine, preset_sources
+from supervisor.policy.engine import CedarEngine
+from supervisor.policy.files import preset_sources
 from supervisor.policy.memory import Reads, reads
 from supervisor.policy.source import Layer, PolicySource
 from supervisor.ports import Situation
