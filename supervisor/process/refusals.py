@@ -92,6 +92,12 @@ def _resolve(lines: list[tuple[str, _Step]]) -> list[tuple[int, int, int, int]]:
     ]
 
 
+# Assembled once, before anything forks: a launcher has no time for it.
+_STEPS = filter_steps()
+_PROGRAM = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in _STEPS))
+_ATTACHMENT = struct.pack("@HP", len(_STEPS), ctypes.addressof(_PROGRAM))  # struct sock_fprog
+
+
 def watching_socket() -> socket.socket:
     """A packet socket of the calling process's network namespace, filtered before it is bound.
 
@@ -99,14 +105,7 @@ def watching_socket() -> socket.socket:
         OSError: no packet sockets here, or not the right to one (CAP_NET_RAW in the namespace).
     """
     watch = socket.socket(_AF_PACKET, socket.SOCK_DGRAM, 0)
-    program = b"".join(struct.pack("=HBBI", *step) for step in filter_steps())
-    memory = ctypes.create_string_buffer(program)
-    count = len(program) // 8
-    watch.setsockopt(
-        socket.SOL_SOCKET,
-        _SO_ATTACH_FILTER,
-        struct.pack("@HP", count, ctypes.addressof(memory)),
-    )
+    watch.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, _ATTACHMENT)
     watch.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
     # Loopback shows each packet twice, going out and coming in: once will do.
     watch.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
