@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from tests.support.live import TASKPASS, until
+from tests.support.live import TASKPASS, Install, until
 from tests.support.scripted_model import script
 from tests.support.supervised import Supervised
 from tests.support.terminal import Terminal
@@ -103,3 +103,14 @@ async def test_revoke_by_key_ends_the_agent(supervised: Supervised) -> None:
     assert revoked["by"]
     (killed,) = await supervised.recorded("task.killed")
     assert killed["processes_left"] == 0
+
+
+async def test_that_nothing_contains_a_task_stands_on_the_screen_all_the_time(
+    install: Install,
+) -> None:
+    argv = [*TASKPASS, "run", "--contain", "off", "--", "sh", "-c", "echo up; read answer"]
+    async with Terminal(argv, cwd=install.project, environ=install.environ, cols=80) as terminal:
+        await terminal.shows("up")
+        await terminal.shows("uncontained")
+        terminal.press("enter")
+        assert await terminal.exit_code() == 0
