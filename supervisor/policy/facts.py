@@ -44,6 +44,7 @@ _FILE: dict[str, str | int | bool] = {
     "clear": True,
     "label": "",
     "content": "unknown",
+    "passing": False,
 }
 
 # Attributes an effect hands on, with the value that stands for "not told": the strict one.

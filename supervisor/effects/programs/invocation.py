@@ -343,7 +343,9 @@ def search_effects(
     for path in secrets_below(os.path.realpath(root), where.place, looks, wanted, follow=follow):
         found += file_effects(Verb.READ, path, where.cwd or "/", where.place)
     reading.searches -= _MAX_SEARCHED - looks.entries
-    return found
+    return tuple(
+        replace(effect, attributes={**effect.attributes, "passing": True}) for effect in found
+    )
 
 
 def through_links(path: str, links: Mapping[str, str]) -> list[str]:

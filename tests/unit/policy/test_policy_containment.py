@@ -69,6 +69,16 @@ def test_what_is_masked_is_denied_since_it_says_nothing(verb: Verb) -> None:
     assert "--show PATH" in denied.hint
 
 
+def test_a_search_passes_by_what_is_masked() -> None:
+    for label in ("dotenv", "keys", ""):
+        passed = file(Verb.READ, "/w/.env", label, passing=True)
+        assert decide(passed, masked=("/w/.env",)).outcome is Outcome.ALLOW
+    for label in ("dotenv", "keys"):
+        assert decide(file(Verb.READ, "/w/.env", label, passing=True)).outcome is Outcome.DENY
+        named = file(Verb.READ, "/w/.env", label)
+        assert decide(named, masked=("/w/.env",)).outcome is Outcome.DENY
+
+
 def test_what_the_person_shows_may_be_read_and_not_written() -> None:
     read, write = file(Verb.READ, "/w/.env", "dotenv"), file(Verb.WRITE, "/w/.env", "dotenv")
     assert decide(read).outcome is Outcome.DENY

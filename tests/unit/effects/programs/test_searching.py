@@ -112,6 +112,14 @@ def test_what_is_picked_out_is_not_taken_for_the_secrets(secrets: Read, command:
     assert secrets(command) == set()
 
 
+def test_what_a_search_comes_by_is_told_from_what_is_named(workspace: Path) -> None:
+    place = Place.of(str(workspace), "/home/ana")
+    for command, passing in (("grep -r KEY .", True), ("grep KEY .env", None), ("cat .e*", None)):
+        effects = shell_effects(command, str(workspace), place)
+        told = [e.attributes.get("passing") for e in effects if e.resource == f"{workspace}/.env"]
+        assert told == [passing], command
+
+
 def test_links_are_followed_where_the_program_does(secrets: Read, workspace: Path) -> None:
     outside = workspace.parent / "other"
     outside.mkdir()
