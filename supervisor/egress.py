@@ -161,7 +161,7 @@ def _note(entry: TaskEntry, call: CallEntry, text: str) -> None:
 
 
 def _refused_in_words(attempt: Attempt) -> str:
-    target = f"{attempt.name or attempt.address} port {attempt.port}"
+    target = attempt.target
     if attempt.name == "localhost":
         return (
             f"taskpass refused {target}: it is a service of the person's machine, outside this "

@@ -308,10 +308,16 @@ class Authorize(Protocol):
 class Attempt:
     """A way out of a contained task that was refused before a connection came about."""
 
-    protocol: str  # "tcp", "udp", the number of another one as text, or "any" of several
-    address: str  # IPv4 or IPv6, as it was dialled
+    protocol: str  # "tcp", "udp", "unix", the number of another as text, or "any" of several
+    address: str  # IPv4 or IPv6, as it was dialled; of "unix" the path, or "@" and the name
     port: int  # 0 where the protocol has none
     name: str = ""  # the host's name, where our name service gave out the address
+
+    @property
+    def target(self) -> str:
+        """What was dialled, as a person reads it."""
+        host = self.name or self.address
+        return f"{host} port {self.port}" if self.port else host
 
 
 class Egress(Protocol):

@@ -196,7 +196,6 @@ class Recorder:
         self, entry: TaskEntry, attempt: Attempt, times: int, call: CallEntry | None
     ) -> None:
         """Attempts of one kind at one target; `call`: the one they can only belong to."""
-        target = attempt.name or attempt.address
         await self.write(
             "egress.refused",
             entry,
@@ -206,7 +205,7 @@ class Recorder:
             port=attempt.port,
             name=self._preview(attempt.name),
             times=times,
-            preview=self._preview(f"{attempt.protocol} {target} port {attempt.port}"),
+            preview=self._preview(f"{attempt.protocol} {attempt.target}"),
             outcome=Outcome.DENY,
         )
 

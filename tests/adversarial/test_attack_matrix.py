@@ -68,8 +68,8 @@ ON_RECORD = {
         "host_loopback": "tcp 127.0.0.1 port {port}",
         "proxy_port_of_another_address": "tcp {address} port 3128",
         "tcp_out": "tcp 192.0.2.1 port 4444",
-        "supervisor_socket": "unix {socket} port 0",
-        "abstract_socket": "unix @{abstract} port 0",
+        "supervisor_socket": "unix {socket}",
+        "abstract_socket": "unix @{abstract}",
     },
 }
 STATE = ".local/state/taskpass"
