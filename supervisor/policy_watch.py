@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,8 +33,8 @@ class PolicyWatch:
 
     async def run(self) -> None:
         """Until cancelled. What was changed while nobody watched is seen first."""
-        from watchfiles import awatch  # after the start, which does not wait for it
-
+        # After the start, and beside the loop: nothing waits for it.
+        watchfiles = await asyncio.to_thread(importlib.import_module, "watchfiles")
         waiting = await asyncio.to_thread(self.policies.pending)
         if waiting.loosens:  # from before our start
             with contextlib.suppress(TaskpassError):
@@ -41,7 +42,7 @@ class PolicyWatch:
         for polling in (None, True):  # of itself; else as where nothing more can be watched
             await self.look()
             try:
-                changes = awatch(
+                changes = watchfiles.awatch(
                     self.directory, debounce=_GATHER, step=_STEP, force_polling=polling
                 )
                 async for _ in changes:
