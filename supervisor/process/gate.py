@@ -4,8 +4,8 @@ The task's filter (`seccomp.gate_filter_bytes`) hands these three calls over and
 arguments are read once, and nothing lets the kernel read them again, so another thread that
 changes them meanwhile changes nothing:
 
-- connect: where the target is one that the task may reach, the gate connects a socket of its own
-  and puts it in the place of the caller's. TCP reaches the task's listeners and what the task
+- connect: where the target is one that the task may reach, the gate puts a socket of its own in
+  the place of the caller's and connects that. TCP reaches the task's listeners and what the task
   itself listens on; a unix socket by path, when it lies where the task may write; an abstract
   one, when the task listens on it.
 - listen: the gate takes the very socket and listens on it, only when it is bound to the loopback.
@@ -146,26 +146,25 @@ class Gate:
         target = self._address(call)
         if target is None:
             raise OSError(errno.EAFNOSUPPORT, "neither TCP nor a unix socket")
+        flags = caller.descriptor_flags(call.thread, call.number(0))
         if isinstance(target, Local):
             made = self._connect_local(call, target)
-        else:
-            made = self._connect_tcp(target)
-        with made:
-            self._swap(call, made)
-
-    def _connect_tcp(self, target: Inet) -> socket.socket:
+            with made:
+                self._place(call, made, flags)
+                made.setblocking(not flags & os.O_NONBLOCK)
+            return
         where = self._reachable(target)
         if where is None:
             raise OSError(errno.ECONNREFUSED, "no way out")
-        made = _socket(target.family, socket.SOCK_STREAM)
-        try:
+        with _socket(target.family, socket.SOCK_STREAM) as made:
+            # First: who answers asks at once whose connection it is, and it must not seem ours.
+            # Nothing that the task could do to the socket meanwhile leads it elsewhere: its other
+            # calls wait for this one, and the filter refuses options that would.
+            self._place(call, made, flags)
             made.connect(where)
             # What the caller may have asked for before; on a loopback it costs nothing.
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError:
-            made.close()
-            raise
-        return made
+            made.setblocking(not flags & os.O_NONBLOCK)
 
     def _reachable(self, target: Inet) -> tuple[str, int] | None:
         """Where to connect for what was dialled; None: nowhere."""
@@ -218,15 +217,13 @@ class Gate:
         depth = max((len(at) for at in self._writable if within(path, at)), default=0)
         return depth > max((len(at) for at in self._closed if within(path, at)), default=0)
 
-    def _swap(self, call: Notification, made: socket.socket) -> None:
-        """Put our connected socket in the place of the caller's, which gives it its flags."""
+    def _place(self, call: Notification, made: socket.socket, flags: int) -> None:
+        """Put our socket in the place of the caller's, whose timeouts it takes over."""
         target = call.number(0)
-        flags = caller.descriptor_flags(call.thread, target)
         with contextlib.suppress(OSError), caller.taken(call.thread, target) as theirs:
             for option in _TIMEOUTS:
                 value = theirs.getsockopt(socket.SOL_SOCKET, option, _TIMEOUT_BYTES)
                 made.setsockopt(socket.SOL_SOCKET, option, value)
-        made.setblocking(not flags & os.O_NONBLOCK)
         request = gate_wire.replacement(call, made.fileno(), target, flags & os.O_CLOEXEC)
         fcntl.ioctl(self._listener, gate_wire.ADD_DESCRIPTOR, request)
 

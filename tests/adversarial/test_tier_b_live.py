@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.server
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,13 +17,18 @@ from tests.support.scripted_agent import ScriptedAgent, running
 
 
 @pytest.fixture
-def agent(install: Install, api: ApiServer) -> Iterator[ScriptedAgent]:
-    """Plays Claude Code, where the person's configuration takes tier A away."""
+def gated(install: Install, api: ApiServer) -> None:
+    """The person's configuration takes tier A away."""
     config = install.paths.config / "config.toml"
     install.configure(f'{config.read_text()}\n[containment]\ntier = "B"\n')
     before = install.daemon_pid()
     install.cli("stop")
     wait_for(lambda: ended(before), "the supervisor to end")
+
+
+@pytest.fixture
+def agent(install: Install, gated: None) -> Iterator[ScriptedAgent]:
+    """Plays Claude Code."""
     with running(install) as started:
         yield started
 
@@ -88,6 +95,36 @@ def test_what_only_tier_a_can_keep_is_said_and_watched(
     agent.hang_up()
     (incident,) = wait_for(lambda: install.records("incident.guarded_changed"), "the incident")
     assert any(path.endswith("/.mcp.json") for path in incident["detail"]["paths"])
+
+
+def test_a_listed_service_of_the_machine_is_reached_and_judged(
+    install: Install, gated: None
+) -> None:
+    listed, other = (http.server.HTTPServer(("127.0.0.1", 0), _Hello) for _ in range(2))
+    for server in (listed, other):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with running(install, "--loopback", str(listed.server_port)) as agent:
+            ask = "curl -sS --noproxy '*' http://127.0.0.1"
+            for _ in range(4):  # each is attested as soon as it comes
+                assert agent.run(f"{ask}:{listed.server_port}/") == "hello\n"
+            assert "Failed to connect" in agent.run(f"{ask}:{other.server_port}/")
+    finally:
+        for server in (listed, other):
+            server.shutdown()
+            server.server_close()
+    effects = [record["effect"] for record in install.records("use.allowed")]
+    assert effects == [f"connect localhost:{listed.server_port}"] * 4
+
+
+class _Hello(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"hello\n")
+
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 def _listeners(install: Install, task: str) -> list[int]:
