@@ -317,8 +317,9 @@ class Engine(Authorize):
             return await self._authorize_use(task, handle, ancestry, effect, surrogates)
         except TaskpassError as error:
             with contextlib.suppress(TaskpassError):
-                self.egress.refused_use(task, handle, effect, error)
                 await self.records.refused_use(self.book.task(task), handle, effect, error)
+            with contextlib.suppress(TaskpassError):  # a handle of no open call has none to tell
+                self.egress.refused_use(task, handle, effect, error)
             raise
         except Exception as error:
             log.exception("authorize_use failed")
