@@ -193,10 +193,11 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
                 ),
             ]
             await stopped.wait()
+            # First of all: whoever comes now finds nobody, and starts another.
+            await runner.cleanup()
             for chore in chores:
                 chore.cancel()
         await warming
-        await runner.cleanup()
         with contextlib.suppress(TaskpassError):
             await ledger.append("daemon.stopped", {"session": session})
         await zygote.close()
