@@ -35,6 +35,7 @@ class EgressWatch(Channel):
         self, task: str, watch: socket.socket, egress: Egress, names: Names, doors: Doors
     ) -> None:
         self._watch = watch
+        watch.setblocking(False)  # also for a task that ends before it is served
         self._reports = Reports(task, egress, self._unseen)
         self._names = names
         self._doors = doors
@@ -45,7 +46,6 @@ class EgressWatch(Channel):
         self._jobs: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
-        self._watch.setblocking(False)
         self._listen()
 
     def _read(self) -> None:
