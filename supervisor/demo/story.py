@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -82,6 +83,9 @@ class Story:
             sys.executable, "-I", "-m", "supervisor.cli.main", "run", "--headless",
             "--purpose", purpose, *options, "--", self.install.agent, "--json", name,
             cwd=self.install.project,
+            # The shell is where every system has it, also for whom PATH leads elsewhere: a
+            # contained task sees no other place outside its project.
+            env=os.environ | {"PATH": f"{os.environ.get('PATH', '')}:{os.defpath}"},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip

@@ -109,7 +109,8 @@ def test_the_story_without_bubblewrap(newcomer: dict[str, str], tmp_path: Path) 
         (programs / name).symlink_to(f"/bin/{name}")
     told = run(newcomer | {"PATH": str(programs)})
     assert_whole_story(told)
-    assert "uncontained (bubblewrap is not installed)" in told.stdout
+    assert "tier B" in told.stdout
+    assert "bubblewrap is not installed" in told.stdout
 
 
 def test_it_ends_cleanly_in_the_middle(newcomer: dict[str, str]) -> None:
