@@ -24,10 +24,16 @@ OUTSIDE = "outside the tool call"
 NOT_OPEN = "does not belong to an open tool call"
 
 
-@pytest.fixture(params=["contained", "uncontained"])
+@pytest.fixture(params=["A", "B", "uncontained"])
 def agent(request: pytest.FixtureRequest, install: Install, api: ApiServer) -> Iterator[Any]:
-    """Plays Claude Code, in tier A and without containment."""
-    with running(install, *_contain(request.param)) as started:
+    """Plays Claude Code, in each tier and without containment."""
+    config = install.paths.config / "config.toml"
+    install.configure(f'{config.read_text()}[containment]\ntier = "{request.param}"\n')
+    before = install.daemon_pid()
+    install.cli("stop")
+    wait_for(lambda: install.daemon_pid() != before, "the supervisor to end")
+    with running(install) as started:
+        assert [task["tier"] for task in install.records("task.started")] == [request.param]
         yield started
 
 
