@@ -232,6 +232,7 @@ class Launcher:
                 cgroup=self.delegation.path if cgroup.limited(task.limits) else "",
                 limits=task.limits,
                 overlay=await self.reviews.make_room(entry) if task.overlay else "",
+                umask=request.umask & 0o777,
             )
             saved = TaskFile(
                 task=task,

@@ -1,4 +1,4 @@
-"""Where our files lie, as plain strings: the rule behind `supervisor.paths`.
+"""Where our files lie, as plain strings, and how new ones are made: what starts every command.
 
 XDG Base Directory Specification, on macOS too. Apart, and without any import that Python has not
 made already, because every `taskpass run` waits for it: pathlib alone is 3 ms.
@@ -34,6 +34,13 @@ def socket() -> str:
 
 def install_key() -> str:
     return f"{state()}/install.key"
+
+
+def umask() -> int:
+    """This process's own file mode creation mask; umask(2) tells it only when setting one."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def _base(variable: str, default: str) -> str:

@@ -618,4 +618,5 @@ class SpawnRequest:
     overlay: str = ""  # directory of an overlay over the workspace (`changes.shelf`), "" for none
     cgroup: str = ""  # directory to make the task's own in, "" for none
     limits: Limits = field(default_factory=Limits)  # of them, those that a cgroup holds it to
+    umask: int = 0o077
     stdio: bool = True  # without a PTY: wait for a client's Stdio frame; False: /dev/null

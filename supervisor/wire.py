@@ -156,6 +156,7 @@ class StartTask(Wire, frozen=True, kw_only=True):
     overlay: bool = False  # work on an overlay of the workspace, to be reviewed at the end
     preset: str = ""  # "" for the person's
     loopback: tuple[int, ...] = ()  # ports of the machine's loopback that it may reach
+    umask: int = 0o077  # of the files it makes: that of whoever starts it
 
 
 class Started(Wire, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import sys
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
+from supervisor import places
 from supervisor.demo.install import DemoInstall, demo_install
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def _show(install: DemoInstall) -> int:
                     cols=size.columns,
                     rows=size.lines,
                     max_call_age=age,
+                    umask=places.umask(),
                 )
             )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from supervisor import places
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.errors import UsageError
@@ -130,7 +132,12 @@ def main(command: str, words: list[str]) -> int:
             "This terminal is inside a task already; a task does not start another one.",
             hint="Use a terminal outside it.",
         )
-    request = wanted | {"argv": argv, "cwd": _working_directory(), "environ": _environ()}
+    request = wanted | {
+        "argv": argv,
+        "cwd": _working_directory(),
+        "environ": _environ(),
+        "umask": places.umask(),
+    }
     if not wanted["interactive"]:
         from supervisor.cli.headless import run_headless
 

@@ -60,7 +60,11 @@ class _Bind:
 
 def bwrap_argv(request: SpawnRequest) -> list[str]:
     """The command line of bubblewrap: where its options come from, and what it starts."""
-    shim = _HANDSHAKE + (_EXEC_TERMINAL if request.pty else _EXEC_HEADLESS)
+    shim = (
+        f"umask {request.umask:03o} && "
+        + _HANDSHAKE
+        + (_EXEC_TERMINAL if request.pty else _EXEC_HEADLESS)
+    )
     return ["bwrap", "--args", str(ARGS_FD), "--", "/bin/sh", "-c", shim, "taskpass", *request.argv]
 
 

@@ -248,6 +248,7 @@ def _become_agent(
         control.send(b".")
     if control.recv(1) != START:
         os._exit(125)
+    os.umask(request.umask)
     os.chdir(request.cwd)
     _arrange({0: stdio[0], 1: stdio[1], 2: stdio[2], CONTROL_FD: control.fileno()})
     os.set_inheritable(CONTROL_FD, False)  # closes on exec: the holder reads that as success

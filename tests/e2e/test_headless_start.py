@@ -64,6 +64,17 @@ def test_what_the_person_lets_into_a_container_is_named_as_a_way_out(install: In
     assert (started["tier"], started["holes"]) == ("A", [f"session bus ({bus})"])
 
 
+@pytest.mark.parametrize("contain", ["standard", "off"])
+def test_files_are_made_with_the_persons_umask(install: Install, contain: str) -> None:
+    agent = "touch made; stat -c %a made"
+    words = [*TASKPASS, "run", "--headless", "--contain", contain, "--", "sh", "-c", agent]
+    done = subprocess.run(
+        words, cwd=install.project, env=install.environ, umask=0o027, capture_output=True, text=True
+    )
+    assert done.stdout == "640\n", done.stderr
+    assert (install.project / "made").stat().st_mode & 0o777 == 0o640
+
+
 def test_a_container_that_cannot_be_set_up_is_told_in_words(install: Install) -> None:
     settings = install.home / ".claude/settings.json"
     settings.parent.mkdir()

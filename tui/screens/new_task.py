@@ -14,7 +14,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input, Label
 
-from supervisor import wire
+from supervisor import places, wire
 from supervisor.errors import TaskpassError, UsageError
 from tui import palette
 from tui.lines import View
@@ -114,6 +114,7 @@ class NewTaskDialog(Dialog[wire.Started | None]):
                     purpose=wanted.purpose,
                     cols=cols,
                     rows=rows,
+                    umask=places.umask(),
                 )
             )
         except TaskpassError as error:
