@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import socket as sockets
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -16,10 +18,23 @@ from supervisor import errors, handshake, wire
 from supervisor.paths import Paths, user_paths
 
 _LIMIT = wire.MAX_FRAME
+_LOOKS, _PAUSE = 1500, 0.01  # whether the supervisor has ended; seconds between two
 _KEPT = 2  # idle connections: the usual one, and one more for what cannot wait
 _T = TypeVar("_T")
 _events = msgspec.json.Decoder(wire.Event)
 _frames = msgspec.msgpack.Decoder(wire.FromHolder)
+
+
+def _locked(lock: Path) -> bool:
+    """Whether a supervisor holds the lock that lets only one be."""
+    try:
+        with open(lock) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 class _Connection:
@@ -301,12 +316,25 @@ class AsyncClient:
         await self._call("DELETE", f"/v1/credentials/{name}", answer=dict)
 
     async def stop(self) -> None:
-        """End the supervisor, one of another version too: that is how to get rid of it."""
+        """End the supervisor, one of another version too: that is how to get rid of it.
+
+        Returns when it is gone, so that whoever starts one next does not meet the old one.
+
+        Raises:
+            TaskpassError: tasks are running, or it does not come to its end.
+        """
         connection = await _Connection.open(self._paths, any_protocol=True)
         try:
             await connection.request("POST", "/v1/stop")
         finally:
             connection.close()
+        for _ in range(_LOOKS):
+            if not _locked(self._paths.lock):
+                return
+            await asyncio.sleep(_PAUSE)
+        raise errors.TimedOut(
+            "The supervisor has not ended yet.", hint="See its log, or end its process."
+        )
 
 
 class PaneConnection:

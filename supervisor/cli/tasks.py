@@ -97,5 +97,5 @@ def _stop() -> int:
             raise
         print("The supervisor is not running.")
         return 0
-    print(f"The supervisor ends. {time.strftime('%H:%M:%S')}")
+    print(f"The supervisor has ended. {time.strftime('%H:%M:%S')}")
     return 0

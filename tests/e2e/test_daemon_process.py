@@ -92,3 +92,10 @@ async def test_it_ends_itself_when_nothing_needs_it() -> None:
     needed = False
     await asyncio.wait_for(stopped.wait(), 5)
     await watching
+
+
+def test_stop_returns_when_it_is_gone(install: Install) -> None:
+    for _ in range(3):
+        assert install.cli("run", "--headless", "--", "true").returncode == 0
+        assert install.cli("stop").returncode == 0
+        assert install.daemon_pid() == 0
