@@ -34,8 +34,12 @@ def _own_limit(timeout: int) -> int:
 
 
 def hook_command(script: str, hook_url: str, event: str, timeout: int) -> str:
-    """The shell command of one hook."""
-    return shlex.join(["/bin/sh", script, f"{hook_url}/{event}", str(timeout)])
+    """The command of one hook, for the shell that the account logs in with.
+
+    That shell is replaced: some shells (dash) would stay, and the hook be one process further
+    from Codex than its announcement may come from.
+    """
+    return "exec " + shlex.join(["/bin/sh", script, f"{hook_url}/{event}", str(timeout)])
 
 
 def trusted_hash(event_key: str, matcher: str, command: str, timeout: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 
 from profiles.codex.adapter import Codex, native_binary
-from profiles.codex.config import trusted_hash
+from profiles.codex.config import hook_command, trusted_hash
 from supervisor.errors import ConfigError, LaunchFailed, UsageError
 from supervisor.model import ToolCall, ToolKind
 from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount
@@ -236,3 +238,14 @@ def test_silence_allows() -> None:
 def test_images_and_subagents() -> None:
     assert parsed("view_image", {"path": "x.png"}).paths == ("/work/x.png",)
     assert parsed("multi_agent_v1.spawn_agent", {"message": "go"}).kind is ToolKind.AGENT
+
+
+@pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])
+def test_a_hook_is_a_child_of_codex_whatever_shell_the_account_has(
+    shell: str, tmp_path: Path
+) -> None:
+    script = tmp_path / "hook.sh"
+    script.write_text("echo $PPID; :\n")
+    command = hook_command(str(script), "http://127.0.0.1:1/t", "Stop", 10)
+    done = subprocess.run([shell, "-c", command], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == os.getpid()
