@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import os
 import platform
+import pwd
 import re
+import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -208,7 +210,11 @@ class Codex(Profile):
         return json.dumps({"hookSpecificOutput": output}).encode()
 
     def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
-        return {**call.arguments, "command": prefix + call.command}
+        command = prefix + call.command
+        if prefix and os.path.basename(pwd.getpwuid(os.getuid()).pw_shell) != "bash":
+            # Codex takes the account's shell, whatever SHELL says; the prefix is bash's alone.
+            command = f"exec /bin/bash -c {shlex.quote(command)}"
+        return {**call.arguments, "command": command}
 
 
 def native_binary(executable: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import stat
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -133,7 +134,11 @@ class ProfileContract:
     def test_a_prefix_stands_before_the_whole_command(self, command: str, prefix: str) -> None:
         arguments = {"command": command, "timeout": 7}
         call = ToolCall("c", "Bash", ToolKind.SHELL, arguments, "/", command=command)
-        assert self.profile.with_prefix(call, prefix) == {**arguments, "command": prefix + command}
+        rewritten = dict(self.profile.with_prefix(call, prefix))
+        whole = str(rewritten.pop("command"))
+        if whole != prefix + command:  # it may have to be put into bash, as it is
+            assert shlex.split(whole) == ["exec", "/bin/bash", "-c", prefix + command]
+        assert rewritten == {"timeout": 7}
         assert arguments == {"command": command, "timeout": 7}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 import tomllib
 from pathlib import Path
@@ -249,3 +250,19 @@ def test_a_hook_is_a_child_of_codex_whatever_shell_the_account_has(
     command = hook_command(str(script), "http://127.0.0.1:1/t", "Stop", 10)
     done = subprocess.run([shell, "-c", command], capture_output=True, text=True, check=True)
     assert int(done.stdout) == os.getpid()
+
+
+@pytest.mark.parametrize("shell", ["/bin/sh", "/usr/bin/zsh", "/usr/bin/fish"])
+def test_a_command_runs_in_bash_whatever_shell_the_account_has(
+    shell: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is put before it is for bash alone."""
+    account = pwd.struct_passwd(("ana", "x", 1000, 1000, "", "/home/ana", shell))
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: account)
+    call = ToolCall(
+        "1", "Bash", ToolKind.SHELL, {"command": "x"}, "/", "[[ 'a b' == a* ]] && echo $$"
+    )
+    rewritten = Codex().with_prefix(call, "shopt -q extglob || true\n")["command"]
+    shown = subprocess.Popen(["/bin/sh", "-c", rewritten], stdout=subprocess.PIPE, text=True)
+    told, _ = shown.communicate()
+    assert int(told) == shown.pid  # the very process that Codex started
