@@ -46,12 +46,12 @@ def told(query: bytes, names: Names) -> tuple[int, bytes]:
 
 def test_a_name_gets_an_address_that_no_network_has() -> None:
     names = Names(TASK)
-    code, data = told(question("Registry.NPMJS.org"), names)
+    code, data = told(question("Packages.Example.ORG"), names)
     address = str(ipaddress.ip_address(data))
     assert code == 0
     assert stands_for_a_name(address)
-    assert names.name(address) == "registry.npmjs.org"
-    assert told(question("registry.npmjs.org"), names) == (0, data)
+    assert names.name(address) == "packages.example.org"
+    assert told(question("packages.example.org"), names) == (0, data)
 
 
 def test_a_restarted_supervisor_gives_the_same_address_and_another_task_another() -> None:
