@@ -35,7 +35,7 @@ _LOOKING = 0.5  # seconds
 
 @dataclass(slots=True)
 class FileDoors:
-    """Opens and closes them. The holder does the work (`process.doors`)."""
+    """Opens and closes them. The holder does the work (`process.filedoors`)."""
 
     book: Book
     records: Recorder

@@ -42,7 +42,7 @@ from supervisor.model import Process, Tier
 from supervisor.ports import Attempt, SpawnRequest
 from supervisor.process import linux, tree
 from supervisor.process.cgroup import Group
-from supervisor.process.doors import Doors
+from supervisor.process.filedoors import Doors
 from supervisor.process.gate import Gate
 from supervisor.process.launch import Launcher, launch
 from supervisor.process.limit_watch import LimitWatch

@@ -4,7 +4,7 @@ The launcher enters it, and bubblewrap then binds from it. Two things need it:
 
 - A *skeleton*, an empty tree in memory that becomes the container's root. It is a shared mount
   and the container's copy follows it (mount_namespaces(7)), so what a helper of ours mounts in
-  the skeleton later appears in the running container (`process.doors`).
+  the skeleton later appears in the running container (`process.filedoors`).
 - An *overlay* over the workspace, where the person wants to review what a task changed: the
   task writes to it at the workspace's own path, and the real files stay as they are.
 
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from supervisor.errors import LaunchFailed
 from supervisor.process import linux
+from supervisor.process.containment import within
 
 UPPER, WORK = "upper", "work"  # in the directory of an overlay
 _FRESH = ("/home", "/run", "/tmp", "/var/tmp")  # noqa: S108 - mounted empty, not written to
@@ -46,11 +47,7 @@ def skeleton(task_dir: str) -> str:
 
 def fresh(home: str) -> tuple[str, ...]:
     """Paths of the container that are empty and writable: each a mount of its own, outer first."""
-    return (
-        _FRESH
-        if any(home == path or home.startswith(f"{path}/") for path in _FRESH)
-        else (*_FRESH, home)
-    )
+    return _FRESH if any(within(home, path) for path in _FRESH) else (*_FRESH, home)
 
 
 def enter(root: str, home: str, workspace: str, overlay: str) -> Staging:

@@ -1,4 +1,6 @@
-"""Doors: what lies outside a running container is shown in it for one call, and no longer.
+"""File doors: what lies outside a running container is shown in it for one call, and no longer.
+
+Which ones may be is for `supervisor.filedoors` to say; this is how.
 
 The container's root follows the skeleton in its staging namespace (`staging`). So a helper, a fork
 of the holder that joins that namespace, mounts a real file over its place in the skeleton, and the
@@ -26,6 +28,7 @@ from supervisor import safefiles
 from supervisor.errors import LaunchFailed
 from supervisor.model import FileDoor
 from supervisor.process import linux
+from supervisor.process.containment import within
 from supervisor.process.staging import Staging, fresh
 
 _OPENING = 5.0  # seconds for a helper: a network file system may not answer
@@ -47,7 +50,7 @@ class _Opened:
 
 @dataclass(slots=True)
 class Doors:
-    """All doors of one container."""
+    """The file doors of one container."""
 
     staging: Staging
     home: str
@@ -208,7 +211,7 @@ def _make_writable(staging: Staging, home: str, path: str) -> list[int]:
     """
     folder = os.path.dirname(path)
     parent = safefiles.make_directories(staging.skeleton, folder, 0o700)
-    if any(folder == tree or folder.startswith(tree + "/") for tree in fresh(home)):
+    if any(within(folder, tree) for tree in fresh(home)):
         return []
     attributes = linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV
     mounted = linux.clone_mount(parent, attributes, linux.MS_PRIVATE)
