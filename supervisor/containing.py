@@ -17,7 +17,7 @@ from supervisor.model import Runtime, Tier
 from supervisor.policy.project import Project, read_project
 from supervisor.ports import Containment, LaunchPlan
 from supervisor.process import root_equivalents
-from supervisor.process.containment import MODES, digest
+from supervisor.process.containment import MODES, digest, within
 from supervisor.process.landlock_rules import not_held
 from supervisor.process.placeholders import Placeholders, write_notice
 from supervisor.process.plan import Plan, Wanted, Wishes, make_plan
@@ -171,9 +171,7 @@ def _not_held(tier: Tier, held: Containment) -> list[str]:
 
 
 def _check_home(setting: Setting, home: str) -> None:
-    if os.path.commonpath([os.path.realpath(home), os.path.realpath(setting.cwd)]) == (
-        os.path.realpath(setting.cwd)
-    ):
+    if within(os.path.realpath(home), os.path.realpath(setting.cwd)):
         raise UsageError(
             f"{setting.cwd} holds your whole home, which a contained task must not see.",
             hint="Start in a project's directory, or give --contain off.",

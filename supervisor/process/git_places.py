@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from supervisor.process.containment import within
+
 _SECTION = re.compile(r'^\[\s*([\w.-]+)(?:\s+"((?:[^"\\]|\\.)*)")?\s*\]\s*(.*)$')
 _ENTRY = re.compile(r"^([A-Za-z][\w-]*)\s*(?:=\s*(.*))?$")
 _ESCAPES = {"n": "\n", "t": "\t", "b": "\b"}
@@ -49,8 +51,7 @@ def git_places(workspace: str, home: str) -> GitPlaces:
         if found is None:
             return GitPlaces(files=tuple(files))
         directory, common = found
-        apart = directory != common and not directory.startswith(common + "/")
-        outside = (common, directory) if apart else (common,)
+        outside = (common,) if within(directory, common) else (common, directory)
     else:
         return GitPlaces()
     repositories = [common, *_modules(common)]

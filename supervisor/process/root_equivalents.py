@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from supervisor.model import Tier
+from supervisor.process.containment import within
 
 
 class Sign(StrEnum):
@@ -322,11 +323,7 @@ def reachable(holes: Iterable[Hole], tier: Tier, visible: Iterable[str]) -> tupl
     if tier is Tier.UNCONTAINED:
         return tuple(holes)
     shown = tuple(visible)
-    return tuple(
-        hole
-        for hole in holes
-        if any(hole.path == path or hole.path.startswith(path.rstrip("/") + "/") for path in shown)
-    )
+    return tuple(hole for hole in holes if any(within(hole.path, path) for path in shown))
 
 
 def may(name: str, allow: str, deny: str, *, without_lists: bool) -> bool:
