@@ -33,27 +33,25 @@ from supervisor.errors import (
     Denied,
     LedgerFailed,
     NotAttested,
+    NotFound,
     Revoked,
     TaskpassError,
 )
 from supervisor.filedoors import FileDoors
 from supervisor.grants.book import Book, CallEntry, TaskEntry
 from supervisor.grants.budget import announced_changes, sent_changes
+from supervisor.lending import Lending
 from supervisor.model import (
     Answer,
     Approval,
     Call,
     CallState,
-    CredentialSpec,
     Decision,
     Effect,
     FileDoor,
-    Grant,
-    Lease,
     LeaseState,
     Outcome,
     Process,
-    Task,
     TaskState,
     ToolCall,
     ToolKind,
@@ -74,15 +72,10 @@ from supervisor.ports import (
 from supervisor.questions import Questions, refusal
 from supervisor.recorder import Recorder
 from supervisor.settlement import Revocable, Settlement
-from supervisor.wire import (
-    GrantChanged,
-    LeaseChanged,
-)
 
 log = logging.getLogger("supervisor")
 
 _NOT_STARTED = frozenset({"failed", "undelivered"})  # ends of a shell call that will not bind
-_GRANT_LIFETIME = 30 * 60.0  # seconds; a grant in use is made anew by the next decision
 
 
 @dataclass(slots=True)
@@ -106,6 +99,7 @@ class Engine(Authorize):
     _unrecorded: dict[str, asyncio.Future[None]] = field(default_factory=dict, init=False)
     doors: FileDoors = field(init=False)
     settlement: Settlement = field(init=False)
+    lending: Lending = field(init=False)
     egress: Egress = field(init=False)
 
     def __post_init__(self) -> None:
@@ -116,6 +110,9 @@ class Engine(Authorize):
         self.doors = FileDoors(self.book, self.records, self.desk)
         self.settlement = Settlement(
             self.book, self.records, self.desk, self.doors, self.bind_grace, self.clock, self.step
+        )
+        self.lending = Lending(
+            self.book, self.vault, self.issuers, self.records, self.desk, self.clock
         )
         self.egress = Egress(
             self.book, self.records, self.desk, self.questions, self.situation, agent_handle
@@ -336,7 +333,7 @@ class Engine(Authorize):
         entry = self.book.require_live(task)
         runtime = self.desk.runtimes[task]
         call = self._attested_call(entry, handle, ancestry, effect)
-        spec, surrogate = await self._credential_for(entry, effect, surrogates)
+        spec, surrogate = await self.lending.asked_for(entry, effect, surrogates)
         self.step("use.attested")
 
         situation = self.situation(
@@ -362,8 +359,7 @@ class Engine(Authorize):
             self.book.require_live(task, call.call.epoch)
             return Release(lease="", use=use, secret=None)
 
-        grant = self._grant_for(entry, spec, effect)
-        lease = self._lease_for(entry, call, grant)
+        lease = self.lending.lease(entry, call, spec, effect)
         # Intent first: after a crash this lease is shown as possibly live until it expires.
         await self.records.use(
             "use.intent", entry, call, use, effect, decision, approval, lease=lease, spec=spec
@@ -398,10 +394,7 @@ class Engine(Authorize):
                 # Its end came before there was anything to end upstream.
                 await self.settlement.end_upstream([lease])
             raise
-        held, used_grant = self.book.count_use(lease.id, self.clock())
-        self.desk.publish(LeaseChanged(lease=held))
-        if used_grant is not None:
-            self.desk.publish(GrantChanged(grant=used_grant))
+        self.lending.count_use(lease.id)
         self.step("use.delivered")
         return Release(
             lease=lease.id,
@@ -449,70 +442,6 @@ class Engine(Authorize):
             f"The agent contacts {effect.resource} outside any tool call.",
             hint="Only its model and what its tool calls name may be reached.",
         )
-
-    async def _credential_for(
-        self, entry: TaskEntry, effect: Effect, surrogates: Sequence[str]
-    ) -> tuple[CredentialSpec | None, str]:
-        """Which credential the request asks for, by the surrogate it carries.
-
-        Raises:
-            Denied: a surrogate at a host it is not bound to: a canary has sung.
-        """
-        for candidate in surrogates:
-            name = self.vault.resolve(entry.task.id, candidate)
-            if not name:
-                continue
-            spec = next(s for s in self.vault.specs() if s.name == name)
-            if effect.resource in spec.hosts:
-                return spec, candidate
-            entry.misplaced_surrogates += 1
-            await self.incident(
-                entry.task.id,
-                "misplaced_surrogate",
-                {"credential": name, "resource": effect.resource},
-            )
-            raise Denied(
-                f"The stand-in for {name} was sent to {effect.resource}, where it is not bound; "
-                "nothing real left.",
-                hint=f"It is good at: {', '.join(spec.hosts)}.",
-            )
-        return None, ""
-
-    def _grant_for(self, entry: TaskEntry, spec: CredentialSpec, effect: Effect) -> Grant:
-        now = self.clock()
-        grant = self.book.find_grant(entry.task.id, spec.name, effect.resource, now)
-        if grant is None:
-            issuer = self.issuers[spec.issuer]
-            grant = Grant(
-                id=new_id("g"),
-                task=entry.task.id,
-                credential=spec.name,
-                resource=effect.resource,
-                issuer=spec.issuer,
-                kill_mode=issuer.kill_mode,
-                kill_bound=issuer.kill_bound(spec),
-                created=now,
-                expires=min(now + _GRANT_LIFETIME, _end(entry.task)),
-            )
-            self.book.add_grant(grant)
-            self.desk.publish(GrantChanged(grant=grant))
-        return grant
-
-    def _lease_for(self, entry: TaskEntry, call: CallEntry, grant: Grant) -> Lease:
-        lease = self.book.lease_for(call, grant)
-        if lease is None:
-            lease = Lease(
-                id=new_id("l"),
-                grant=grant.id,
-                task=entry.task.id,
-                call=call.call.id,
-                epoch=call.call.epoch,
-                opened=self.clock(),
-                expires=min(call.deadline, grant.expires),
-            )
-            self.book.open_lease(call, lease)
-            self.desk.publish(LeaseChanged(lease=lease))
-        return lease
 
     def live(self, task: str, lease: str) -> bool:
         return self.book.lease_live(task, lease, self.clock())
@@ -573,8 +502,8 @@ class Engine(Authorize):
 
     async def incident(self, task: str, kind: str, detail: Mapping[str, Any]) -> None:
         """Record what must not happen; never fails the caller, who refuses anyway."""
-        with contextlib.suppress(TaskpassError):
-            await self.records.write(f"incident.{kind}", self.book.task(task), detail=dict(detail))
+        with contextlib.suppress(NotFound):
+            await self.records.incident(kind, self.book.task(task), detail)
 
     def situation(
         self,
@@ -601,7 +530,7 @@ class Engine(Authorize):
                 changes=limits.max_changes
                 if limits.max_changes < 0
                 else max(0, limits.max_changes - entry.changes),
-                seconds=int(_end(entry.task) - self.clock()),
+                seconds=int(entry.task.ends - self.clock()),
             ),
             unread=unread,
             tool=tool,
@@ -624,7 +553,3 @@ def _explain(decision: Decision) -> str:
 
 def _pid(process: Process | None) -> int:
     return process.pid if process else 0
-
-
-def _end(task: Task) -> float:
-    return task.created + task.limits.max_age

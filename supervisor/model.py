@@ -141,6 +141,11 @@ class Task:
         """Where the task's own work is: its repository, else its working directory."""
         return self.repository or self.cwd
 
+    @property
+    def ends(self) -> float:
+        """When it is too old, POSIX seconds."""
+        return self.created + self.limits.max_age
+
 
 @dataclass(frozen=True, slots=True)
 class Process:

@@ -6,7 +6,8 @@ known secrets masked; what exactly was asked is bound by the call hash.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,7 @@ _PREVIEW = 2000  # characters of a command that are kept
 
 @dataclass(frozen=True, slots=True)
 class Recorder:
-    """Writes records. Every method raises LedgerFailed, and has then acknowledged nothing."""
+    """Writes records. All but `incident` raise LedgerFailed, having acknowledged nothing then."""
 
     ledger: LedgerStore
     redact: Callable[[str], str]
@@ -52,6 +53,11 @@ class Recorder:
     async def write(self, kind: str, entry: TaskEntry, **body: Any) -> None:
         """One record of a task; `body` holds no text that may carry a secret."""
         await self.ledger.append(kind, self.who(entry) | body)
+
+    async def incident(self, kind: str, entry: TaskEntry, detail: Mapping[str, Any]) -> None:
+        """What must not happen. Alone in never failing: whoever meets it refuses anyway."""
+        with contextlib.suppress(TaskpassError):
+            await self.write(f"incident.{kind}", entry, detail=dict(detail))
 
     async def started(self, entry: TaskEntry) -> None:
         task = entry.task
