@@ -39,6 +39,8 @@ _SETTING = re.compile(r"^(?:export\s+)?([A-Za-z_][\w-]*)\s*(?::{0,3}=|\?=)\s*(.*
 _JUST_RULE = re.compile(r"^@?([A-Za-z_][\w-]*)([^:=\n]*):(?!=)([^#\n]*)(?:#.*)?$")
 UNKNOWN = '"$TASKPASSUNKNOWN"'  # a value that only the builder knows, as the shell sees it
 _MAX_TARGETS = 64
+_MAX_NESTED = 4  # values in values
+_MAKE_VALUE = re.compile(r"\$(\$)|\$\(([^()]*)\)|\$\{([^{}]*)\}|\$([A-Za-z@<^?*%+])")
 
 
 @dataclass(slots=True)
@@ -55,6 +57,9 @@ def make_text(text: str, goals: Sequence[str], given: Mapping[str, str]) -> str 
     Without goals it is that of the first target. `given` are variables from the command line.
     Values that only make knows stand as a variable that is not set. None when a goal is not
     written out in the file.
+
+    Raises:
+        Endless: see there.
     """
     targets: dict[str, Target] = {}
     settings: dict[str, str] = {}
@@ -74,12 +79,13 @@ def make_text(text: str, goals: Sequence[str], given: Mapping[str, str]) -> str 
                 target.lines += [rule[3].strip()] if rule[3] else []
         elif line.strip() and not line.startswith("#"):
             current = []
-    settings.update(given)
+    settings |= {**given, "$": "$"}
+    expansion = Expansion(_MAKE_VALUE)
     first = next((name for name in targets if not name.startswith(".")), "")
     lines = lines_of(targets, [*goals] or [first])
     if lines is None:
         return None
-    return "\n".join(f"({_expanded(line.lstrip('@-+ '), settings)})" for line in lines if line)
+    return "\n".join(f"({expansion.text(line.lstrip('@-+ '), settings)})" for line in lines if line)
 
 
 def just_text(text: str, goals: Sequence[str], given: Mapping[str, str]) -> str | None:
@@ -119,15 +125,31 @@ def lines_of(targets: Mapping[str, Target], goals: Sequence[str]) -> list[str] |
     return lines
 
 
-def _expanded(line: str, settings: Mapping[str, str], depth: int = 0) -> str:
-    """`line` with the values of make's variables, as far as the file writes them out."""
+class Endless(Exception):
+    """Values that stand for more text than is followed: a few lines of them are enough."""
 
-    def value(match: re.Match[str]) -> str:
-        if match[0] == "$$":
-            return "$"
-        known = settings.get(match[1] or match[2] or match[3] or "")
-        if known is None or depth > 4:
-            return UNKNOWN
-        return _expanded(known, settings, depth + 1)
 
-    return re.sub(r"\$\$|\$\(([^()]*)\)|\$\{([^{}]*)\}|\$([A-Za-z@<^?*%+])", value, line)
+@dataclass(slots=True)
+class Expansion:
+    """Puts values in the place of their names, as far as a file writes them out.
+
+    `reference`: a name in a text is its one group that is filled; without any, only the builder
+    knows the value.
+    """
+
+    reference: re.Pattern[str]
+    left: int = 262_144  # characters that may still be put in, for the whole file
+
+    def text(self, text: str, values: Mapping[str, str], depth: int = 0) -> str:
+        """`text` with its values. Raises Endless."""
+
+        def value(match: re.Match[str]) -> str:
+            known = values.get(match[match.lastindex]) if match.lastindex else None
+            if known is None or depth > _MAX_NESTED:
+                return UNKNOWN
+            self.left -= len(known) + 1
+            if self.left < 0:
+                raise Endless
+            return self.text(known, values, depth + 1)
+
+        return self.reference.sub(value, text)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from supervisor.effects.follow import UNKNOWN, Target, lines_of
-from supervisor.effects.plainyaml import NotPlain, Value, read_yaml
+from supervisor.effects.follow import Expansion, Target, lines_of
 
-_TEMPLATE = re.compile(r"\{\{-?\s*(?:\.(\w+)\s*)?[^{}]*?-?\}\}")
-_PLAIN_TEMPLATE = re.compile(r"\{\{-?\s*\.(\w+)\s*-?\}\}")
+if TYPE_CHECKING:
+    from supervisor.effects.plainyaml import Value
+
+_TEMPLATE = re.compile(r"\{\{-?\s*\.(\w+)\s*-?\}\}|\{\{[^{}]*\}\}")
 
 
 def task_text(text: str, goals: Sequence[str], given: Mapping[str, str]) -> str | None:
@@ -18,7 +20,12 @@ def task_text(text: str, goals: Sequence[str], given: Mapping[str, str]) -> str 
     Without names it is that of `default`. `given` are variables from the command line. Values
     that only task knows stand as a variable that is not set. None when a task is not written out
     in the file, or the file is not read here.
+
+    Raises:
+        Endless: see there.
     """
+    from supervisor.effects.plainyaml import NotPlain, read_yaml  # few commands need a YAML reader
+
     try:
         whole = read_yaml(text)
     except NotPlain:
@@ -27,9 +34,9 @@ def task_text(text: str, goals: Sequence[str], given: Mapping[str, str]) -> str 
     if not isinstance(whole, dict) or not isinstance(tasks, dict):
         return None
     targets: dict[str, Target] = {}
-    shared = whole.get("vars")
+    shared, expansion = whole.get("vars"), Expansion(_TEMPLATE)
     for name, body in tasks.items():
-        target = _target(body, shared, given)
+        target = _target(body, shared, given, expansion)
         if target is None:
             return None
         aliases = body.get("aliases") if isinstance(body, dict) else None
@@ -39,7 +46,9 @@ def task_text(text: str, goals: Sequence[str], given: Mapping[str, str]) -> str 
     return None if lines is None else "\n".join(lines)
 
 
-def _target(body: Value, shared: Value | None, given: Mapping[str, str]) -> Target | None:
+def _target(
+    body: Value, shared: Value | None, given: Mapping[str, str], expansion: Expansion
+) -> Target | None:
     """What a task needs and runs; None where it says so in a way that is not known."""
     if not isinstance(body, dict):
         body = {"cmds": body if isinstance(body, list) else [body] if body else []}
@@ -73,7 +82,7 @@ def _target(body: Value, shared: Value | None, given: Mapping[str, str]) -> Targ
             return None
         into = f"cd {directory}\n" if isinstance(directory, str) and directory else ""
         if line:
-            target.lines.append(f"({_filled(into + line, values)}\n)")
+            target.lines.append(f"({expansion.text(into + line, values)}\n)")
     return target
 
 
@@ -81,15 +90,3 @@ def _items(value: Value | None) -> list[Value]:
     if isinstance(value, list):
         return value
     return [value] if value else []
-
-
-def _filled(text: str, values: Mapping[str, str], depth: int = 0) -> str:
-    """`text` with the values that the file writes out in the place of `{{.NAME}}`."""
-
-    def value(match: re.Match[str]) -> str:
-        known = values.get(match[1] or "") if _PLAIN_TEMPLATE.fullmatch(match[0]) else None
-        if known is None or depth > 4:
-            return UNKNOWN
-        return _filled(known, values, depth + 1)
-
-    return _TEMPLATE.sub(value, text)

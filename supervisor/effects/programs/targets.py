@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from supervisor.effects.files import within
-from supervisor.effects.follow import file_text, just_text, make_text
+from supervisor.effects.follow import Endless, file_text, just_text, make_text
 from supervisor.effects.knowledge import knowledge
 from supervisor.effects.programs.described import take
 from supervisor.effects.programs.generic import apply_given, interpret
@@ -113,7 +113,11 @@ def _follow(
             invocation.opaque("runs a file that is written just before")
             return
         text = file_text(path)
-        script = recipes(text, goals, values) if text is not None else None
+        try:
+            script = recipes(text, goals, values) if text is not None else None
+        except Endless:
+            invocation.opaque("runs recipes whose values stand for too much text")
+            return
         if script and invocation.follow(path, *(word.text for word in operands)):
             mark = len(invocation.reading.effects)
             deeper = invocation.deeper()

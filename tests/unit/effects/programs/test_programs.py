@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from itertools import pairwise
+
 import pytest
 
 from supervisor.effects.files import Place
@@ -285,15 +288,70 @@ def test_tasks_of_a_taskfile_are_followed(told):
     assert "write a" in told("task")
 
 
-def test_a_taskfile_that_is_not_read_is_the_projects_own(told):
-    for text in (
+@pytest.mark.parametrize(
+    "text",
+    [
         "tasks: &a\n  x: rm a\n",
+        "tasks:\n  x: 'rm\n   a'\n",
+        "tasks:\n  x: >\n    rm\n    a\n",
+        "tasks: {\n  x: [rm a,\n  ls]}\n",
+        'tasks:\n  x: "\\x72m a"  # rm\n',
+        "%YAML 1.2\n---\ntasks:\n  ? x\n  : rm a\n",
+    ],
+)
+def test_a_taskfile_is_read_as_task_reads_it(told, text):
+    (told.workspace / "Taskfile.yml").write_text(text)
+    assert "delete a" in told("task x")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "tasks:\n\tx: rm a\n",
         "- x\n",
-        "tasks:\n  x: 'rm\n   a'\n",
-    ):
-        (told.workspace / "Taskfile.yml").write_text(text)
-        assert told("task x") == ["run task"]
+        "x: &a rm a\ntasks:\n  x: *a\n",
+        "tasks:\n  x: {<<: {cmd: rm a}}\n",
+        "tasks:\n  x: ls\n  x: rm a\n",
+        "tasks:\n  x: rm a\n---\ntasks:\n  x: ls\n",
+        "tasks:\n  [x]: rm a\n",
+        "",
+    ],
+)
+def test_a_taskfile_that_is_not_read_is_the_projects_own(told, text):
+    (told.workspace / "Taskfile.yml").write_text(text)
+    assert told("task x") == ["run task"]
+
+
+def test_a_taskfile_that_is_nested_without_end_takes_no_time(told):
+    (told.workspace / "Taskfile.yml").write_text("[" * 60_000)
+    before = time.process_time()
+    assert told("task x") == ["run task"]
+    assert time.process_time() - before < 1
+
+
+@pytest.mark.parametrize("count", [60, 0])
+@pytest.mark.parametrize(
+    ("name", "reference", "line", "end", "command"),
+    [
+        ("Makefile", "$({})", "{} = {}", "x:\n\trm $(A)\n", "make x"),
+        (
+            "Taskfile.yml", "{{{{.{}}}}}", "  {}: '{}'",
+            "tasks:\n  x: rm {{.A}}\n", "task x",
+        ),
+    ],
+)  # fmt: skip
+def test_values_that_stand_for_endless_text_are_not_written_out(
+    told, name, reference, line, end, command, count
+):
+    values = [
+        line.format(one, reference.format(other) * 60 if other != "F" else "a" * count)
+        for one, other in pairwise("ABCDEF")
+    ]
+    head = "vars:\n" if name == "Taskfile.yml" else ""
+    (told.workspace / name).write_text(head + "\n".join(values) + "\n" + end)
+    before = time.process_time()
+    assert "opaque" in told(command)
+    assert time.process_time() - before < 1
 
 
 def test_without_a_taskfile_task_is_taskwarrior(told):
