@@ -26,20 +26,21 @@ from typing import Any
 from supervisor import procfs
 from supervisor.approvals.call_hash import call_hash
 from supervisor.approvals.queue import ApprovalQueue
-from supervisor.desk import Desk, TaskRuntime
+from supervisor.attestation import Attestation, agent_handle
+from supervisor.desk import Desk
 from supervisor.effects import effects_of
 from supervisor.egress import Egress, approved_with
 from supervisor.errors import (
     Denied,
     LedgerFailed,
-    NotAttested,
     NotFound,
     Revoked,
     TaskpassError,
 )
 from supervisor.filedoors import FileDoors
-from supervisor.grants.book import Book, CallEntry, TaskEntry
+from supervisor.grants.book import Book, TaskEntry
 from supervisor.grants.budget import announced_changes, sent_changes
+from supervisor.judging import Judge
 from supervisor.lending import Lending
 from supervisor.model import (
     Answer,
@@ -60,13 +61,11 @@ from supervisor.model import (
 )
 from supervisor.ports import (
     Authorize,
-    Budget,
     HookAnswer,
     Issuer,
     LedgerStore,
     MintContext,
     Release,
-    Situation,
     Vault,
 )
 from supervisor.questions import Questions, refusal
@@ -93,6 +92,8 @@ class Engine(Authorize):
     bind_grace: float = 10.0  # seconds a background command's shell has to bind
     clock: Callable[[], float] = time.time
     step: Callable[[str], None] = lambda name: None
+    attestation: Attestation = field(init=False)
+    judge: Judge = field(init=False)
     questions: Questions = field(init=False)
     _recording: bool = field(default=True, init=False)  # False: the last opening's record failed
     # Openings on their way to the disk, by call.
@@ -103,6 +104,8 @@ class Engine(Authorize):
     egress: Egress = field(init=False)
 
     def __post_init__(self) -> None:
+        self.attestation = Attestation(self.book, self.records)
+        self.judge = Judge(self.book, self.clock)
         self.questions = Questions(
             self.book, self.approvals, self.records, self.desk,
             self.approval_timeout, self.clock, self.step,
@@ -115,7 +118,7 @@ class Engine(Authorize):
             self.book, self.vault, self.issuers, self.records, self.desk, self.clock
         )
         self.egress = Egress(
-            self.book, self.records, self.desk, self.questions, self.situation, agent_handle
+            self.book, self.records, self.desk, self.questions, self.judge.situation, agent_handle
         )
 
     # ── open_call ───────────────────────────────────────────────────────────────────────
@@ -143,14 +146,13 @@ class Engine(Authorize):
     ) -> HookAnswer:
         entry = self.book.require_live(task)
         runtime = self.desk.runtimes[task]
-        await self._attest_sender(entry, runtime, sender, tool_call)
+        await self.attestation.sender(entry, runtime.owner, sender, tool_call)
         self.book.reserve_call(task)
         self.desk.set_activity(entry, TaskState.WORKING)
 
         digest = call_hash(tool_call, profile=entry.task.agent.profile)
         effects = effects_of(tool_call, entry.task.workspace)
-        situation = self.situation(entry, runtime, tool=tool_call.name, subagent=tool_call.subagent)
-        decision = runtime.policy.decide(effects, situation)
+        decision = self.judge.call(entry, runtime, tool_call, effects)
         self.step("open.decided")
         call = Call(
             id=new_id("c"),
@@ -242,26 +244,6 @@ class Engine(Authorize):
             await self.settlement.settle(entry.task.id, call.id, "no way out", LeaseState.CLOSED)
             raise
 
-    async def _attest_sender(
-        self, entry: TaskEntry, runtime: TaskRuntime, sender: Process | None, call: ToolCall
-    ) -> None:
-        """The sender is the agent's root process, or a hook command that it started itself."""
-        ancestry = runtime.owner.ancestry(sender) if sender is not None else []
-        genuine = (
-            bool(ancestry)
-            and len(ancestry) <= 3  # agent; sh ← agent; curl ← sh ← agent
-            and ancestry[-1] == entry.root
-            and not any(self.book.bound(entry.task.id, process) for process in ancestry[:-1])
-        )
-        if not genuine:
-            await self.incident(
-                entry.task.id, "forged_hook", {"tool": call.tool, "sender": _pid(sender)}
-            )
-            raise NotAttested(
-                "This call was not announced by the agent itself.",
-                hint="A tool cannot announce calls; the attempt was recorded.",
-            )
-
     # ── bind_call ───────────────────────────────────────────────────────────────────────
 
     async def bind_call(self, task: str, handle: str, ancestry: Sequence[Process]) -> bool:
@@ -332,25 +314,17 @@ class Engine(Authorize):
     ) -> Release:
         entry = self.book.require_live(task)
         runtime = self.desk.runtimes[task]
-        call = self._attested_call(entry, handle, ancestry, effect)
+        call = self.attestation.call(entry, handle, ancestry, effect)
         spec, surrogate = await self.lending.asked_for(entry, effect, surrogates)
         self.step("use.attested")
 
-        situation = self.situation(
-            entry,
-            runtime,
-            tool=call.call.tool_call.name,
-            subagent=call.call.tool_call.subagent,
-            credential=spec.name if spec else "",
-            unread=not call.call.decision.lease,
-        )
-        decision = runtime.policy.decide([effect], situation)
+        decision = self.judge.use(entry, runtime, call, effect, spec.name if spec else "")
         if decision.outcome is Outcome.DENY:
             raise Denied(decision.reason, hint=decision.hint)
         approval = None
         if decision.outcome is Outcome.ASK and not approved_with(call.call, effect):
             approval = await self.questions.about_use(entry, runtime, call, effect, spec, decision)
-            call = self._attested_call(entry, handle, ancestry, effect)
+            call = self.attestation.call(entry, handle, ancestry, effect)
         self.step("use.decided")
         self.book.reserve_changes(task, sent_changes(effect))
         use = new_id("u")
@@ -386,7 +360,7 @@ class Engine(Authorize):
         try:
             # The last look: nothing that awaits stands between this and the answer.
             self.book.require_live(task, call.call.epoch)
-            self._attested_call(entry, handle, runtime.owner.ancestry(ancestry[0]), effect)
+            self.attestation.call(entry, handle, runtime.owner.ancestry(ancestry[0]), effect)
             if not self.book.lease_live(task, lease.id, self.clock()):
                 raise Revoked("The call ended while its credential was made.")
         except TaskpassError:
@@ -403,44 +377,6 @@ class Engine(Authorize):
             surrogate=surrogate,
             header=spec.header,
             scheme=spec.scheme,
-        )
-
-    def _attested_call(
-        self, entry: TaskEntry, handle: str, ancestry: Sequence[Process], effect: Effect
-    ) -> CallEntry:
-        """The open call whose process tree made this connection.
-
-        Raises:
-            NotAttested: the handle is not of an open call, or comes from another tree.
-            Revoked: the call is of an earlier epoch.
-        """
-        if handle == agent_handle(entry.task.id) and list(ancestry) == [entry.root]:
-            return self._own_fetch(entry, effect)
-        call = self.book.call_by_handle(entry.task.id, handle)
-        self.book.require_live(entry.task.id, call.call.epoch)
-        root = call.call.root
-        if root is None or not ancestry or ancestry[-1] != entry.root or root not in ancestry:
-            raise NotAttested(
-                "This request comes from a process outside the tool call it names.",
-                hint="Run it inside one tool call.",
-            )
-        return call
-
-    def _own_fetch(self, entry: TaskEntry, effect: Effect) -> CallEntry:
-        """The open call that announced this request of the agent's own process.
-
-        Some tools run inside the agent (a web fetch): the call names the host it fetches from.
-
-        Raises:
-            NotAttested: no open call announced a fetch from this host.
-        """
-        for call in self.book.open_calls(entry.task.id):
-            announced = {e.resource for e in call.call.effects if e.verb is Verb.HTTP}
-            if call.call.tool_call.kind is ToolKind.FETCH and effect.resource in announced:
-                return call
-        raise NotAttested(
-            f"The agent contacts {effect.resource} outside any tool call.",
-            hint="Only its model and what its tool calls name may be reached.",
         )
 
     def live(self, task: str, lease: str) -> bool:
@@ -505,51 +441,11 @@ class Engine(Authorize):
         with contextlib.suppress(NotFound):
             await self.records.incident(kind, self.book.task(task), detail)
 
-    def situation(
-        self,
-        entry: TaskEntry,
-        runtime: TaskRuntime,
-        *,
-        tool: str = "",
-        subagent: str = "",
-        credential: str = "",
-        unread: bool = False,
-    ) -> Situation:
-        """What policy is told besides the effects."""
-        limits = entry.task.limits
-        return Situation(
-            task=entry.task,
-            call_identity=runtime.profile.call_identity,
-            workspace=entry.task.workspace,
-            subagent=subagent,
-            credential=credential,
-            open_calls=len(self.book.open_calls(entry.task.id)),
-            total_calls=entry.calls,
-            budget=Budget(
-                calls=limits.max_calls - entry.calls,
-                changes=limits.max_changes
-                if limits.max_changes < 0
-                else max(0, limits.max_changes - entry.changes),
-                seconds=int(entry.task.ends - self.clock()),
-            ),
-            unread=unread,
-            tool=tool,
-        )
-
     def _count_denial(self, entry: TaskEntry) -> None:
         entry.denied += 1
         self.desk.changed(entry)
 
 
-def agent_handle(task: str) -> str:
-    """What the agent's own process shows on the proxy; it opens nothing by itself."""
-    return f"agent:{task}"
-
-
 def _explain(decision: Decision) -> str:
     rules = f" [{', '.join(decision.policies)}]" if decision.policies else ""
     return f"{decision.reason}{rules} {decision.hint}".strip()
-
-
-def _pid(process: Process | None) -> int:
-    return process.pid if process else 0

@@ -22,6 +22,7 @@ from typing import Protocol
 import msgspec
 
 from supervisor import limits, network, procfs, wire
+from supervisor.attestation import agent_handle
 from supervisor.channels.http.ca import CertificateAuthority
 from supervisor.channels.http.environment import (
     bind_script,
@@ -33,7 +34,7 @@ from supervisor.channels.http.environment import (
 from supervisor.channels.http.proxy import HttpProxyChannel
 from supervisor.channels.network.reports import Reports
 from supervisor.containing import Containing, Setting, with_holes
-from supervisor.core import Engine, agent_handle
+from supervisor.core import Engine
 from supervisor.desk import TaskRuntime
 from supervisor.errors import LaunchFailed, TaskpassError, UsageError
 from supervisor.grants.book import TaskEntry, fresh_handle

@@ -179,7 +179,7 @@ class Service:
     def _situation(self, entry: TaskEntry, runtime: TaskRuntime, asked: Question) -> Situation:
         """As for a call of the task itself: its counts and budgets are the same ones."""
         credential = asked.text("credential")
-        situation = self.engine.situation(entry, runtime, credential=credential)
+        situation = self.engine.judge.situation(entry, runtime, credential=credential)
         return replace(situation, tool=asked.text("tool"))
 
     def _hint_expires(self, decision: Decision) -> float:

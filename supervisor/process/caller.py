@@ -7,17 +7,13 @@ they are dumpable, and which Landlock takes from the processes in its domain onl
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import socket
 import struct
 from collections.abc import Iterator
 
-_PIDFD_GETFD = 438  # the same on every architecture
-
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.syscall.restype = ctypes.c_long
+from supervisor.process import linux
 
 
 def memory(thread: int, address: int, length: int) -> bytes:
@@ -61,15 +57,7 @@ def taken(thread: int, descriptor: int) -> Iterator[socket.socket]:
     """The very socket that it has as `descriptor`, for as long as the block lasts."""
     process = os.pidfd_open(_leader(thread))
     try:
-        fd = _libc.syscall(
-            ctypes.c_long(_PIDFD_GETFD),
-            ctypes.c_long(process),
-            ctypes.c_long(descriptor),
-            ctypes.c_long(0),
-        )
-        if fd < 0:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code))
+        fd = linux.pidfd_getfd(process, descriptor)
     finally:
         os.close(process)
     try:

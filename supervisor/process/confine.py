@@ -28,9 +28,6 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _MOST_CAPABILITIES = 64
 _INSTRUCTION_BYTES = 8  # struct sock_filter
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.syscall.restype = ctypes.c_long
-
 
 class _Program(ctypes.Structure):
     """struct sock_fprog"""
@@ -75,22 +72,15 @@ def make_private(private: Private, home: str, visible: Iterable[str]) -> None:
 
 def _install(program: bytes) -> int:
     described = _Program(len(program) // _INSTRUCTION_BYTES, program)
-    # Linux 5.19: a call that we already answer is not begun again when a signal comes.
-    for flags in (_NEW_LISTENER | _WAIT_KILLABLE, _NEW_LISTENER):
-        fd = int(
-            _libc.syscall(
-                ctypes.c_long(_SECCOMP[platform.machine()]),
-                ctypes.c_long(_SET_MODE_FILTER),
-                ctypes.c_long(flags),
-                ctypes.byref(described),
-            )
-        )
-        if fd >= 0:
-            return fd
-        if ctypes.get_errno() != errno.EINVAL:
-            break
-    code = ctypes.get_errno()
-    raise OSError(code, f"seccomp: {os.strerror(code)}")
+    number = _SECCOMP[platform.machine()]
+    try:
+        # Linux 5.19: a call that we already answer is not begun again when a signal comes.
+        flags = _NEW_LISTENER | _WAIT_KILLABLE
+        return linux.syscall("seccomp", number, _SET_MODE_FILTER, flags, described)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    return linux.syscall("seccomp", number, _SET_MODE_FILTER, _NEW_LISTENER, described)
 
 
 def _drop_capabilities() -> None:
@@ -100,8 +90,4 @@ def _drop_capabilities() -> None:
         except OSError:  # the account has none to drop from, or that was the last there is
             break
     header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
-    nothing = bytes(24)
-    number = ctypes.c_long(_CAPSET[platform.machine()])
-    if _libc.syscall(number, ctypes.c_char_p(header), ctypes.c_char_p(nothing)) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, f"capset: {os.strerror(code)}")
+    linux.syscall("capset", _CAPSET[platform.machine()], header, bytes(24))

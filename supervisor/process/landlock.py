@@ -10,7 +10,6 @@ mode and times of the account's own files can be set (chmod(2), utime(2)), where
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import stat
@@ -18,6 +17,8 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+
+from supervisor.process import linux
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on every architecture
 _VERSION = 1
@@ -33,9 +34,6 @@ _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 _HANDLED = {1: _REFER - 1, 2: _TRUNCATE - 1, 3: _IOCTL_DEV - 1, 5: (_IOCTL_DEV << 1) - 1}
 _BIND_AND_CONNECT_TCP = 0b11
 _ABSTRACT_UNIX_AND_SIGNAL = 0b11
-
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.syscall.restype = ctypes.c_long
 
 
 class Access(Enum):
@@ -60,10 +58,10 @@ class Rule:
 
 def abi() -> int:
     """The kernel's version of Landlock, 0 where there is none or it is switched off."""
-    found = _libc.syscall(
-        ctypes.c_long(_CREATE_RULESET), None, ctypes.c_size_t(0), ctypes.c_uint(_VERSION)
-    )
-    return max(0, int(found))
+    try:
+        return _call(_CREATE_RULESET, None, 0, _VERSION)
+    except OSError:
+        return 0
 
 
 def controls_truncate() -> bool:
@@ -115,11 +113,5 @@ def _add(ruleset: int, rule: Rule, handled: int) -> None:
         os.close(fd)
 
 
-def _call(number: int, *arguments: int | bytes) -> int:
-    # Whole words: an int would leave what lies beside it on the stack in the argument.
-    words = [ctypes.c_long(a) if isinstance(a, int) else ctypes.c_char_p(a) for a in arguments]
-    found = int(_libc.syscall(ctypes.c_long(number), *words))
-    if found < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, f"landlock: {os.strerror(code)}")
-    return found
+def _call(number: int, *arguments: int | bytes | None) -> int:
+    return linux.syscall("landlock", number, *arguments)

@@ -1,11 +1,15 @@
-"""The few system calls Python has no name for."""
+"""The few system calls Python has no name for.
+
+By ctypes: each is one line of C, and no kept library has them all (landlock(7), seccomp(2) with a
+listener, the mount calls that take descriptors).
+"""
 
 from __future__ import annotations
 
 import ctypes
 import os
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
@@ -17,6 +21,25 @@ PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_libc.syscall.restype = ctypes.c_long
+
+
+def syscall(name: str, number: int, *arguments: int | bytes | ctypes.Structure | None) -> int:
+    """A system call by its number (syscall(2)); bytes, structures and None are pointers.
+
+    Raises:
+        OSError: it failed; `name` is in the message.
+    """
+    # Whole words: an int would leave what lies beside it on the stack in the argument.
+    words = [ctypes.c_long(a) if isinstance(a, int) else _pointer(a) for a in arguments]
+    found = int(_libc.syscall(ctypes.c_long(number), *words))
+    if found < 0:
+        _fail(name)
+    return found
+
+
+def _pointer(value: bytes | ctypes.Structure | None) -> Any:
+    return ctypes.byref(value) if isinstance(value, ctypes.Structure) else value
 
 
 def prctl(option: int, value: int) -> None:
@@ -32,7 +55,7 @@ def unshare(flags: int) -> None:
 
 
 # Numbers that x86_64 and aarch64 share.
-_OPEN_TREE, _MOVE_MOUNT, _OPENAT2, _MOUNT_SETATTR = 428, 429, 437, 442
+_OPEN_TREE, _MOVE_MOUNT, _OPENAT2, _PIDFD_GETFD, _MOUNT_SETATTR = 428, 429, 437, 438, 442
 
 MS_NOSUID, MS_NODEV, MS_REC = 0x2, 0x4, 0x4000
 MS_PRIVATE, MS_SLAVE, MS_SHARED = 1 << 18, 1 << 19, 1 << 20
@@ -84,12 +107,13 @@ def setns(descriptor: int, kind: int) -> None:
 def openat2(directory: int, path: str, flags: int, resolve: int, mode: int = 0) -> int:
     """openat2(2), close-on-exec. Raises OSError, ELOOP or EXDEV where `resolve` forbids the way."""
     how = _OpenHow(flags | os.O_CLOEXEC, mode, resolve)
-    made: int = _libc.syscall(
-        _OPENAT2, directory, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how)
-    )
-    if made < 0:
-        _fail("openat2")
-    return made
+    size = ctypes.sizeof(how)
+    return syscall("openat2", _OPENAT2, directory, os.fsencode(path), how, size)
+
+
+def pidfd_getfd(process: int, descriptor: int) -> int:
+    """pidfd_getfd(2): a descriptor of another process, close-on-exec. Raises OSError."""
+    return syscall("pidfd_getfd", _PIDFD_GETFD, process, descriptor, 0)
 
 
 def clone_mount(directory: int, attributes: int, propagation: int = 0) -> int:
@@ -97,24 +121,22 @@ def clone_mount(directory: int, attributes: int, propagation: int = 0) -> int:
 
     open_tree(2) and mount_setattr(2). Raises OSError.
     """
-    made: int = _libc.syscall(
-        _OPEN_TREE, directory, b"", _OPEN_TREE_CLONE | _AT_EMPTY_PATH | os.O_CLOEXEC
-    )
-    if made < 0:
-        _fail("open_tree")
+    cloned = _OPEN_TREE_CLONE | _AT_EMPTY_PATH | os.O_CLOEXEC
+    made = syscall("open_tree", _OPEN_TREE, directory, b"", cloned)
     wanted = _MountAttr(attributes, 0, propagation, 0)
     size = ctypes.sizeof(wanted)
-    if _libc.syscall(_MOUNT_SETATTR, made, b"", _AT_EMPTY_PATH, ctypes.byref(wanted), size) != 0:
+    try:
+        syscall("mount_setattr", _MOUNT_SETATTR, made, b"", _AT_EMPTY_PATH, wanted, size)
+    except OSError:
         os.close(made)
-        _fail("mount_setattr")
+        raise
     return made
 
 
 def attach_mount(mounted: int, target: int) -> None:
     """Put a mount that `clone_mount` made on top of what `target` names. Raises OSError."""
     flags = _MOVE_FROM_EMPTY | _MOVE_TO_EMPTY
-    if _libc.syscall(_MOVE_MOUNT, mounted, b"", target, b"", flags) != 0:
-        _fail("move_mount")
+    syscall("move_mount", _MOVE_MOUNT, mounted, b"", target, b"", flags)
 
 
 _IN_MODIFY = 0x2

@@ -25,20 +25,22 @@ from tests.support.live import Install, Person, pending, wait_for
 from tests.support.scripted_model import ScriptedModel
 from tests.support.supervised import Supervised, supervise
 
-# Tries again and again, as an agent does, and prints what the service says when it gets there.
+# Tries again and again, as an agent does, until there is a file `enough`; prints what the service
+# says when it gets there. `tries` has a byte for each time it did not.
 RETRIES = """
-import socket, sys, time
-began = time.monotonic()
-while time.monotonic() - began < 12:
-    try:
-        with socket.create_connection((sys.argv[1], int(sys.argv[2])), 20) as s:
-            s.sendall(b"ping")
-            print(s.recv(100).decode())
-            break
-    except OSError:
-        time.sleep(0.1)
-else:
-    print("never reached")
+import pathlib, socket, sys, time
+with open("tries", "ab", buffering=0) as tries:
+    while not pathlib.Path("enough").exists():
+        try:
+            with socket.create_connection((sys.argv[1], int(sys.argv[2])), 20) as s:
+                s.sendall(b"ping")
+                print(s.recv(100).decode())
+                break
+        except OSError:
+            tries.write(b".")
+            time.sleep(0.1)
+    else:
+        print("never reached")
 """
 
 
@@ -82,6 +84,19 @@ def retries(install: Install) -> tuple[str, ...]:
     """The words of a task that tries to reach HOST PORT."""
     (install.project / "retries.py").write_text(RETRIES)
     return ("run", "--headless", "--", "/usr/bin/python3", "-S", "retries.py")
+
+
+def goes_on_trying(install: Install) -> None:
+    """Wait until the task has tried twenty times more: two seconds, in which a question comes."""
+    tries = install.project / "tries"
+    before = tries.stat().st_size
+    wait_for(lambda: tries.stat().st_size >= before + 20, "further attempts")
+
+
+def told_to_stop(install: Install, task: subprocess.Popen[str]) -> str:
+    """What a task that tries in vain has printed, once it has been told to stop."""
+    (install.project / "enough").touch()
+    return task.communicate(timeout=40)[0]
 
 
 def free_port() -> int:
@@ -177,10 +192,13 @@ def test_a_person_opens_a_loopback_service_while_the_task_runs(
 def test_a_person_who_says_no_is_not_asked_again(
     install: Install, echo: Echo, retries: tuple[str, ...]
 ) -> None:
+    task = install.popen(*retries, "localhost", str(echo.port))
     with Person(install) as person:
         person.answers("connect localhost", approve=False)
-        done = install.cli(*retries, "localhost", str(echo.port))
-    assert "never reached" in done.stdout
+        wait_for(lambda: install.records("approval.answered"), "the answer")
+        goes_on_trying(install)
+        output = told_to_stop(install, task)
+    assert "never reached" in output
     assert echo.reached == 0
     assert len(install.records("approval.asked")) == 1
     # Everything it tried is on record, in few records.
@@ -209,8 +227,10 @@ def test_a_private_address_is_closed_and_nobody_is_asked_in_vain(
 ) -> None:
     address = own_address()
     service = Echo(address)
-    done = install.cli(*retries, address, str(service.port))
-    assert "never reached" in done.stdout
+    task = install.popen(*retries, address, str(service.port))
+    wait_for(lambda: install.records("egress.refused"), "the first refusal")
+    goes_on_trying(install)
+    assert "never reached" in told_to_stop(install, task)
     assert service.reached == 0
     assert install.records("approval.asked") == []
     assert install.records("egress.refused")[0]["address"] == address
@@ -357,12 +377,12 @@ def postgres(binaries: Path, data: Path) -> Iterator[int]:
     shutil.chown(data, "postgres")
     run = {"user": "postgres", "cwd": "/"}
     subprocess.run(
-        [binaries / "initdb", "-D", data, "-A", "trust", "-U", "postgres"],
+        [binaries / "initdb", "--no-sync", "-D", data, "-A", "trust", "-U", "postgres"],
         check=True, capture_output=True, **run,
     )  # fmt: skip
     port = free_port()
     server = subprocess.Popen(
-        [binaries / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", ""],
+        [binaries / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", "", "-F"],
         stderr=subprocess.DEVNULL, **run,
     )  # fmt: skip
     try:

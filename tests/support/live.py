@@ -183,7 +183,13 @@ class Install:
         found = [json.loads(line) for line in done.stdout.splitlines()]
         return [record for record in found if not kinds or record["kind"] in kinds]
 
+    @property
+    def log(self) -> Path:
+        return self.paths.state / "daemon.log"
+
     def stop(self) -> None:
+        if not self.log.exists():
+            return  # no supervisor ever ran
         self.cli("revoke", "--all")
         pid = self.daemon_pid()
         if pid:
@@ -302,7 +308,8 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     made.allow_programs("thief")
     yield made
     made.stop()
-    print((made.paths.state / "daemon.log").read_text())  # shown when the test fails
+    if made.log.exists():
+        print(made.log.read_text())  # shown when the test fails
     shutil.rmtree(root, ignore_errors=True)
 
 
