@@ -135,6 +135,12 @@ class VaultLocked(TaskpassError):
     code, status, exit_code = "vault_locked", 423, 1
 
 
+class IssuerFailed(TaskpassError):
+    """Who makes a credential, or ends it, did not do so: it hangs, errs or answers nonsense."""
+
+    code, status, exit_code = "issuer_failed", 502, 1
+
+
 def of_code(code: str) -> type[TaskpassError]:
     """The error that `code` names; the base for one we do not know (a newer supervisor's)."""
     kinds = [TaskpassError]

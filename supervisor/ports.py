@@ -148,11 +148,27 @@ class MintContext:
     policy_digest: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What an issuer or a channel can do, as `taskpass credential kinds` shows it. In words."""
+
+    name: str
+    title: str
+    resource: str  # how narrowly what it gives is bound: "host", "repository", …
+    verb: str  # what it can be narrowed to there: "policy, at each request", "read or write", …
+    lifetime: str
+    kill_mode: KillMode
+    bound: str  # the worst case from revocation to the last successful use
+
+
 class Issuer(ABC):
     """Mints or releases credentials and ends them."""
 
     name: str
     kill_mode: KillMode
+
+    @abstractmethod
+    def kind(self) -> Kind: ...
 
     @abstractmethod
     def kill_bound(self, spec: CredentialSpec) -> float:
@@ -165,11 +181,24 @@ class Issuer(ABC):
         Raises:
             VaultLocked: the secret cannot be read now.
             Denied: the issuer cannot scope it to this use.
+            IssuerFailed: the other end hangs, errs, or answers what cannot be right.
         """
 
     @abstractmethod
     async def revoke(self, spec: CredentialSpec, revocation: str) -> None:
-        """End what was minted. Idempotent; a missing one revokes cleanly."""
+        """End what was minted. Idempotent; a missing one revokes cleanly.
+
+        Raises:
+            IssuerFailed: the other end did not confirm; it will be tried again.
+        """
+
+    async def works(self, spec: CredentialSpec, revocation: str) -> bool | None:
+        """Whether the other end still takes what was minted; None where it cannot be asked."""
+        return None
+
+    async def live(self, spec: CredentialSpec) -> tuple[str, ...]:
+        """Revocations of what is live, as far as this issuer can list it."""
+        return ()
 
 
 class Vault(ABC):

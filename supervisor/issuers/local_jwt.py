@@ -23,7 +23,7 @@ from typing import Any, Protocol
 
 from supervisor.issuers.scope import require_bound_request
 from supervisor.model import CredentialSpec, KillMode
-from supervisor.ports import Issuer, MintContext, Minted, Secret
+from supervisor.ports import Issuer, Kind, MintContext, Minted, Secret
 
 LONGEST = 60.0  # seconds a token may live
 SKEW = 5.0  # seconds that verifiers allow clocks to differ
@@ -60,6 +60,17 @@ class LocalJwtIssuer(Issuer):
         self._signer = signer
         self._issuer = issuer_url or f"{_THUMBPRINT_URI}{signer.kid}"
         self._clock = clock
+
+    def kind(self) -> Kind:
+        return Kind(
+            name=self.name,
+            title="a JWT signed here (RFC 9068, ES256), for services that trust our keys",
+            resource="host, path and method (authorization_details)",
+            verb="policy, at each request",
+            lifetime=f"{LONGEST:g} s at most",
+            kill_mode=self.kill_mode,
+            bound=f"{LONGEST + SKEW:g} s: verifiers look at the expiry only",
+        )
 
     def kill_bound(self, spec: CredentialSpec) -> float:
         return _lifetime(spec) + SKEW

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from supervisor.issuers.scope import require_bound_request
 from supervisor.model import CredentialSpec, KillMode
-from supervisor.ports import Issuer, MintContext, Minted, Vault
+from supervisor.ports import Issuer, Kind, MintContext, Minted, Vault
 
 
 class StoredSecretIssuer(Issuer):
@@ -19,6 +19,17 @@ class StoredSecretIssuer(Issuer):
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
+
+    def kind(self) -> Kind:
+        return Kind(
+            name=self.name,
+            title="a secret you have, put on the wire for one use",
+            resource="host",
+            verb="policy, at each request",
+            lifetime="use-scoped; the secret itself stands",
+            kill_mode=self.kill_mode,
+            bound="0.1 s: the connection is cut",
+        )
 
     def kill_bound(self, spec: CredentialSpec) -> float:
         return 0.1

@@ -43,6 +43,7 @@ from supervisor.ports import (
     ConnectionOwner,
     Entry,
     Issuer,
+    Kind,
     LedgerStore,
     MintContext,
     Minted,
@@ -207,6 +208,9 @@ class CountingIssuer(Issuer):
     during: Callable[[], Any] | None = None
     minted: list[MintContext] = field(default_factory=list)
     revoked: list[str] = field(default_factory=list)
+
+    def kind(self) -> Kind:
+        return Kind(self.name, "a fake", "host", "any", "a use", self.kill_mode, "0 s")
 
     def kill_bound(self, spec: CredentialSpec) -> float:
         return 0.0
