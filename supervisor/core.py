@@ -290,13 +290,15 @@ class Engine(Authorize):
         ancestry: Sequence[Process],
         effect: Effect,
         surrogates: Sequence[str],
+        further: Sequence[Effect] = (),
     ) -> Release:
         """Judge one request under its open call; a credential leaves only at the very end."""
+        effects = (effect, *further)
         try:
-            return await self._authorize_use(task, handle, ancestry, effect, surrogates)
+            return await self._authorize_use(task, handle, ancestry, effects, surrogates)
         except TaskpassError as error:
             with contextlib.suppress(TaskpassError):
-                await self.records.refused_use(self.book.task(task), handle, effect, error)
+                await self.records.refused_use(self.book.task(task), handle, effects, error)
             with contextlib.suppress(TaskpassError):  # a handle of no open call has none to tell
                 self.egress.refused_use(task, handle, effect, error)
             raise
@@ -309,34 +311,35 @@ class Engine(Authorize):
         task: str,
         handle: str,
         ancestry: Sequence[Process],
-        effect: Effect,
+        effects: Sequence[Effect],
         surrogates: Sequence[str],
     ) -> Release:
+        effect = effects[0]  # the request itself; the others are what its body says
         entry = self.book.require_live(task)
         runtime = self.desk.runtimes[task]
         call = self.attestation.call(entry, handle, ancestry, effect)
         spec, surrogate = await self.lending.asked_for(entry, effect, surrogates)
         self.step("use.attested")
 
-        decision = self.judge.use(entry, runtime, call, effect, spec.name if spec else "")
+        decision = self.judge.use(entry, runtime, call, effects, spec.name if spec else "")
         if decision.outcome is Outcome.DENY:
             raise Denied(decision.reason, hint=decision.hint)
         approval = None
         if decision.outcome is Outcome.ASK and not approved_with(call.call, effect):
-            approval = await self.questions.about_use(entry, runtime, call, effect, spec, decision)
+            approval = await self.questions.about_use(entry, runtime, call, effects, spec, decision)
             call = self.attestation.call(entry, handle, ancestry, effect)
         self.step("use.decided")
         self.book.reserve_changes(task, sent_changes(effect))
         use = new_id("u")
         if spec is None:
-            await self.records.use("use.allowed", entry, call, use, effect, decision, approval)
+            await self.records.use("use.allowed", entry, call, use, effects, decision, approval)
             self.book.require_live(task, call.call.epoch)
             return Release(lease="", use=use, secret=None)
 
         lease = self.lending.lease(entry, call, spec, effect)
         # Intent first: after a crash this lease is shown as possibly live until it expires.
         await self.records.use(
-            "use.intent", entry, call, use, effect, decision, approval, lease=lease, spec=spec
+            "use.intent", entry, call, use, effects, decision, approval, lease=lease, spec=spec
         )
         self.step("use.intent")
         issuer = self.issuers[spec.issuer]

@@ -89,7 +89,7 @@ class Egress(EgressPort):
             self.book.require_live(task)
         except TaskpassError as error:
             with contextlib.suppress(TaskpassError):
-                await self.records.refused_use(entry, own, effect, error)
+                await self.records.refused_use(entry, own, (effect,), error)
             raise
         return Release(lease="", use=use, secret=None)
 
@@ -128,7 +128,7 @@ class Egress(EgressPort):
             if entry.ended:
                 return False  # its questions ended with it
             with contextlib.suppress(TaskpassError):
-                await self.records.refused_use(entry, call.handle, effect, error)
+                await self.records.refused_use(entry, call.handle, (effect,), error)
             return False
         return True
 

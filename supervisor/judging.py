@@ -31,10 +31,10 @@ class Judge:
         entry: TaskEntry,
         runtime: TaskRuntime,
         under: CallEntry,
-        effect: Effect,
+        effects: Sequence[Effect],
         credential: str = "",
     ) -> Decision:
-        """About a request or connection under its open call."""
+        """About a request or connection under its open call: all that it would do."""
         situation = self.situation(
             entry,
             runtime,
@@ -43,7 +43,7 @@ class Judge:
             credential=credential,
             unread=not under.call.decision.lease,
         )
-        return runtime.policy.decide([effect], situation)
+        return runtime.policy.decide(effects, situation)
 
     def situation(
         self,

@@ -7,7 +7,7 @@ Each family has one contract test class in `tests/contract/`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -47,6 +47,11 @@ class LedgerStore(ABC):
         Raises:
             LedgerFailed: it could not be made durable. Nothing was acknowledged.
         """
+
+    @abstractmethod
+    def append_behind(self, kind: str, body: Mapping[str, Any]) -> Awaitable[Entry]:
+        """As `append`, for a record that nobody waits for: it may be up to 50 ms late, and stands
+        before whatever is appended later. What is returned need not be awaited."""
 
     @abstractmethod
     async def append_reserved(self, kind: str, body: Mapping[str, Any]) -> Entry:
@@ -311,10 +316,12 @@ class Authorize(Protocol):
         ancestry: Sequence[Process],
         effect: Effect,
         surrogates: Sequence[str],
+        further: Sequence[Effect] = (),
     ) -> Release:
         """Judge one request on a channel; holds while a person is asked.
 
-        `surrogates`: candidate strings found in credential positions of the request.
+        `surrogates`: candidate strings found in credential positions of the request. `further`:
+        what else it would do, as its body says; all is judged together, the strictest wins.
 
         Raises:
             NotAttested, Denied, Revoked, TimedOut, LedgerFailed, VaultLocked.

@@ -58,7 +58,7 @@ class Questions:
         entry: TaskEntry,
         runtime: TaskRuntime,
         call: CallEntry,
-        effect: Effect,
+        effects: Sequence[Effect],
         spec: CredentialSpec | None,
         decision: Decision,
     ) -> Approval:
@@ -68,13 +68,14 @@ class Questions:
             Denied, TimedOut, Revoked: by the answer.
         """
         credential = spec.name if spec else ""
-        request = self._about_effect(entry, call, effect, credential, decision)
+        request = self._about_effects(entry, call, effects, credential, decision)
         frozen = call.call.root if call.call.identity is CallIdentity.CALL else None
         if frozen is not None:
             with contextlib.suppress(LaunchFailed):
                 await runtime.control.freeze(frozen)
         try:
-            approval, _ = await self._ask(entry, request, (effect,), deadline=0.0)
+            asking = decision.about or effects
+            approval, _ = await self._ask(entry, request, asking, deadline=0.0)
         finally:
             if frozen is not None and not entry.frozen:
                 with contextlib.suppress(LaunchFailed):
@@ -94,7 +95,7 @@ class Questions:
         Raises:
             Denied, TimedOut: by the answer.
         """
-        request = self._about_effect(entry, call, effect, "", decision)
+        request = self._about_effects(entry, call, (effect,), "", decision)
         approval, _ = await self._ask(entry, request, (effect,), deadline=0.0, ahead=True)
         assert approval is not None
         if approval.answer is Answer.EXPIRED:
@@ -102,20 +103,21 @@ class Questions:
         if approval.answer is not Answer.APPROVED:
             raise Denied(refusal(approval, decision))
 
-    def _about_effect(
+    def _about_effects(
         self,
         entry: TaskEntry,
         call: CallEntry,
-        effect: Effect,
+        effects: Sequence[Effect],
         credential: str,
         decision: Decision,
     ) -> ApprovalRequest:
         # A connection that was refused is tried again by a later call: the same question.
-        bound_to = "" if effect.verb is Verb.CONNECT else call.call.call_hash
-        digest = hashlib.sha256(f"{bound_to}\0{effect.label}\0{credential}".encode()).hexdigest()
-        title = f"{effect.label}\n{call.call.tool_call.command}"
+        bound_to = "" if effects[0].verb is Verb.CONNECT else call.call.call_hash
+        labels = "\n".join(effect.label for effect in effects)
+        digest = hashlib.sha256(f"{bound_to}\0{labels}\0{credential}".encode()).hexdigest()
+        title = f"{labels}\n{call.call.tool_call.command}"
         return self._request(
-            entry, call.call, f"sha256:{digest}", title, (effect,), decision, credential
+            entry, call.call, f"sha256:{digest}", title, effects, decision, credential
         )
 
     async def _ask(
@@ -185,7 +187,7 @@ class Questions:
         credential: str = "",
     ) -> ApprovalRequest:
         now = self.clock()
-        change = tuple(f"+ {credential} at {e.resource}" for e in effects if credential)
+        change = (f"+ {credential} at {effects[0].resource}",) if credential else ()
         return ApprovalRequest(
             id=new_id("a"),
             task=entry.task.id,

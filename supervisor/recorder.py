@@ -149,7 +149,7 @@ class Recorder:
         entry: TaskEntry,
         call: CallEntry,
         use: str,
-        effect: Effect,
+        effects: Sequence[Effect],
         decision: Decision,
         approval: Approval | None,
         *,
@@ -161,7 +161,7 @@ class Recorder:
             entry,
             call=call.call.id,
             use=use,
-            effect=self._preview(effect.label),
+            **self._what(effects),
             outcome=decision.outcome,
             policies=list(decision.policies),
             policy=entry.policy,
@@ -186,13 +186,13 @@ class Recorder:
         )
 
     async def refused_use(
-        self, entry: TaskEntry, handle: str, effect: Effect, error: TaskpassError
+        self, entry: TaskEntry, handle: str, effects: Sequence[Effect], error: TaskpassError
     ) -> None:
         await self.write(
             "use.denied",
             entry,
             call=handle.partition(":")[0],
-            effect=self._preview(effect.label),
+            **self._what(effects),
             outcome=Outcome.DENY,
             code=error.code,
             reason=self._preview(error.message),
@@ -245,6 +245,11 @@ class Recorder:
             seconds=round(approval.at - request.created, 3),
             note=self._preview(approval.note),
         )
+
+    def _what(self, effects: Sequence[Effect]) -> dict[str, Any]:
+        """The request, and what else its body says that it does."""
+        first, *further = (self._preview(effect.label) for effect in effects)
+        return {"effect": first, "further": further} if further else {"effect": first}
 
     def _preview(self, text: str) -> str:
         return self.redact(text)[:_PREVIEW]

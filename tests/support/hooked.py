@@ -86,6 +86,7 @@ class RecordingAuthorize:
         ancestry: Sequence[Process],
         effect: Effect,
         surrogates: Sequence[str],
+        further: Sequence[Effect] = (),
     ) -> Release:
         raise NotImplementedError
 

@@ -90,6 +90,7 @@ class FakeAuthorize:
         ancestry: Sequence[Process],
         effect: Effect,
         surrogates: Sequence[str],
+        further: Sequence[Effect] = (),
     ) -> Release:
         assert task == TASK
         self.uses.append((handle, effect, tuple(surrogates)))
