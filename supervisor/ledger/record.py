@@ -26,6 +26,9 @@ import rfc8785
 
 VERSION = 1
 
+_SAFE = 2**53 - 1  # the largest integer that every reader of JSON takes for what it is
+_writer = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
 # Ours in every record: a body that brought one of these could pass for something it is not.
 RESERVED = frozenset({"v", "seq", "time", "kind", "prev", "hash"})
 
@@ -40,16 +43,37 @@ def encode(seq: int, time: float, kind: str, prev: bytes, body: Mapping[str, Any
     clash = RESERVED.intersection(body)
     if clash:
         raise ValueError(f"the body may not use {', '.join(sorted(clash))}")
-    return rfc8785.dumps(
-        {
-            **body,
-            "v": VERSION,
-            "seq": seq,
-            "time": round(time, 6),
-            "kind": kind,
-            "prev": prev.hex(),
-        }
-    )
+    record = {
+        **body,
+        "v": VERSION,
+        "seq": seq,
+        "time": round(time, 6),
+        "kind": kind,
+        "prev": prev.hex(),
+    }
+    # Nearly every record is flat, and then the standard library writes the same bytes in a tenth
+    # of the time; each request waits for two records.
+    return _writer.encode(record).encode() if _plain(record) else rfc8785.dumps(record)
+
+
+def _plain(record: dict[str, Any]) -> bool:
+    """Whether both writers write this record alike. Whole numbers are made integers for that."""
+    for key, value in record.items():
+        if type(key) is not str or not key.isascii():  # sorted by code unit, or by code point
+            return False
+        if isinstance(value, str) or value is None or type(value) is bool:
+            continue
+        if type(value) is int:
+            if not -_SAFE <= value <= _SAFE:
+                return False
+        elif type(value) is float:
+            if value.is_integer() and abs(value) <= _SAFE:
+                record[key] = int(value)
+            elif not 1e-4 <= abs(value) <= _SAFE:  # where Python begins to write exponents
+                return False
+        elif not (type(value) is list and all(type(each) is str for each in value)):
+            return False
+    return True
 
 
 def decode(canonical: bytes, digest: bytes) -> dict[str, Any]:

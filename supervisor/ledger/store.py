@@ -26,6 +26,7 @@ from supervisor.ports import Entry, LedgerStore
 
 _BATCH = 512  # records in one commit, at most
 _IDLE = 0.25  # seconds without an append after which the write-ahead log is folded
+_BEHIND = 0.05  # seconds that a record may wait for company when nobody waits for it
 _FOLD_AFTER = 4096  # commits after which it is folded even when busy
 
 Listener = Callable[[Iterator[dict[str, Any]]], None]
@@ -73,6 +74,7 @@ class SqliteLedger(LedgerStore):
         self._reader = open_reader(path)
         self._reading = threading.Lock()
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._behind: list[_Waiting] = []  # of the loop; asked for, and not handed to the thread
         self._listeners: list[tuple[asyncio.AbstractEventLoop, Listener]] = []
         self._closing = False
         self._thread = threading.Thread(target=self._write, name="ledger", daemon=True)
@@ -88,6 +90,13 @@ class SqliteLedger(LedgerStore):
 
     async def append_reserved(self, kind: str, body: Mapping[str, Any]) -> Entry:
         return await self._append(kind, body, reserved=True)
+
+    def append_behind(self, kind: str, body: Mapping[str, Any]) -> asyncio.Future[Entry]:
+        waiting = self._waiting(kind, body, reserved=False)
+        if not self._behind:
+            waiting.loop.call_later(_BEHIND, self._hand_over)
+        self._behind.append(waiting)
+        return waiting.future
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` on the running loop with the records of each commit, in order.
@@ -118,6 +127,7 @@ class SqliteLedger(LedgerStore):
         if self._closing:
             return
         self._closing = True
+        self._hand_over()
         self._queue.put(None)
         await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
         with self._reading:
@@ -145,17 +155,27 @@ class SqliteLedger(LedgerStore):
         return [decode(canonical, digest) for canonical, digest in rows]
 
     async def _append(self, kind: str, body: Mapping[str, Any], *, reserved: bool) -> Entry:
+        waiting = self._waiting(kind, body, reserved=reserved)
+        self._hand_over()
+        self._queue.put(waiting)
+        return await waiting.future
+
+    def _hand_over(self) -> None:
+        """Give the thread what waits for company; it stands before what is appended next."""
+        behind, self._behind = self._behind, []
+        for waiting in behind:
+            self._queue.put(waiting)
+
+    def _waiting(self, kind: str, body: Mapping[str, Any], *, reserved: bool) -> _Waiting:
         if self._closing:
             raise LedgerFailed("The history is closed.", hint="Start the supervisor again.")
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(
+        return _Waiting(
             # A copy: the writer reads it later, on its own thread.
             Draft(kind, dict(body), self._clock(), reserved),
             loop,
             loop.create_future(),
         )
-        self._queue.put(waiting)
-        return await waiting.future
 
     # ── the writing thread ──────────────────────────────────────────────────────────────
 

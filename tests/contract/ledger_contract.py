@@ -96,6 +96,38 @@ class LedgerContract:
         assert entry.seq == 2
         assert [record["kind"] for record in ledger.read()] == ["x", "task.revoked"]
 
+    async def test_a_record_behind_stands_before_whatever_is_appended_later(
+        self, ledger: LedgerStore
+    ) -> None:
+        behind = [ledger.append_behind("behind", {"n": n}) for n in range(3)]
+        assert (await ledger.append("x", {})).seq == 4
+        assert [record["kind"] for record in ledger.read()] == ["behind"] * 3 + ["x"]
+        assert [(await each).seq for each in behind] == [1, 2, 3]
+
+    async def test_a_record_behind_is_durable_soon_with_nothing_after_it(
+        self, ledger: LedgerStore
+    ) -> None:
+        entry = await asyncio.wait_for(ledger.append_behind("x", {"n": 1}), 5)
+        assert [record["hash"] for record in ledger.read()] == [entry.hash.hex()]
+
+    async def test_a_record_behind_that_cannot_be_written_says_so(
+        self, ledger: LedgerStore
+    ) -> None:
+        bad = ledger.append_behind("x", {"n": b"bytes"})
+        good = ledger.append_behind("x", {"n": 1})
+        with pytest.raises(LedgerFailed):
+            await bad
+        assert (await good).seq == 1
+
+    async def test_what_waits_behind_is_written_when_the_ledger_closes(
+        self, ledger: LedgerStore
+    ) -> None:
+        waiting = ledger.append_behind("x", {})
+        await ledger.close()
+        assert (await waiting).seq == 1
+        with pytest.raises(LedgerFailed):
+            await ledger.append_behind("x", {})
+
     async def test_a_closed_ledger_refuses(self, ledger: LedgerStore) -> None:
         waiting = asyncio.ensure_future(ledger.append("x", {}))
         await asyncio.sleep(0)

@@ -119,6 +119,9 @@ class MemoryLedger(LedgerStore):
         self.records.append({"seq": len(self.records) + 1, "kind": kind, **body})
         return Entry(len(self.records), bytes(32))
 
+    def append_behind(self, kind: str, body: Mapping[str, Any]) -> asyncio.Future[Entry]:
+        return asyncio.ensure_future(self.append(kind, body))
+
     async def append_reserved(self, kind: str, body: Mapping[str, Any]) -> Entry:
         return await self.append(kind, body)
 
