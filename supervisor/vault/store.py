@@ -15,6 +15,7 @@ from supervisor.errors import NotFound, UsageError, VaultLocked
 from supervisor.model import CredentialSpec
 from supervisor.paths import Paths, private_file
 from supervisor.ports import Secret, Vault
+from supervisor.vault import sealing
 from supervisor.vault import specs as spec_file
 from supervisor.vault.backend import FILE_KEY, KEYRING, PASSPHRASE, SecretStore
 from supervisor.vault.encrypted_file import EncryptedFile
@@ -174,6 +175,21 @@ class FileVault(Vault):
         await _in_thread(lambda: store.get(""))
         self._passphrase = passphrase
         self._stores[PASSPHRASE] = store
+
+    async def seal(self, about: str, data: bytes) -> bytes:
+        """`data` for a file of ours that nobody else may read or change (`vault.sealing`).
+
+        Raises:
+            VaultLocked: where new secrets go does not answer.
+        """
+        async with self._changing:  # of two first times, one makes the key
+            store = await self._store_for_new()
+            return await _in_thread(lambda: sealing.seal(store, about, data))
+
+    async def unseal(self, about: str, sealed: bytes) -> bytes:
+        """What was sealed about the same. Raises VaultLocked."""
+        store = await self._store(sealing.protection_of(sealed))
+        return await _in_thread(lambda: sealing.unseal(store, about, sealed))
 
     def _spec(self, name: str) -> CredentialSpec:
         try:
