@@ -1,4 +1,8 @@
-"""Fixtures every test may use; and in CI a skipped test is a failed one."""
+"""Fixtures every test may use; how the tests are spread; and in CI a skipped test is a failed one.
+
+The tests named by nobody, all of them, run in several processes (pytest-xdist): most wait for
+programs they have started. What is named on the command line, and the long form, runs in this one.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,33 @@ pytest_plugins = [
 
 # Read once: tests change their environment.
 _IN_CI = bool(os.environ.get("CI"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    everything = config.args_source is not pytest.Config.ArgsSource.ARGS
+    if not everything or config.option.markexpr != "not full":
+        return 0
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What goes to one process together: a module of quick tests, and users of a shared fixture.
+
+    Every other test goes by itself to whichever process has nothing to do.
+    """
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        shared = [
+            name
+            for name, found in item._fixtureinfo.name2fixturedefs.items()
+            if any(each.scope == "module" for each in found)
+        ]
+        module = item.nodeid.partition("::")[0]
+        if shared or module.startswith("tests/unit/"):
+            params = item.callspec.params if hasattr(item, "callspec") else {}
+            made = (str(params[name]) for name in shared if name in params)
+            item.add_marker(pytest.mark.xdist_group("-".join((module, *made))))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -157,6 +157,17 @@ def pytest_report_header() -> str:
     return f"real agents wanted: {wanted}"
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if (told := getattr(session.config, "workeroutput", None)) is not None:
+        told["agents"] = dict(_ran)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """One of the processes that the tests are spread over has ended."""
+    _ran.update(getattr(node, "workeroutput", {}).get("agents", {}))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if _ran:
         ran = ", ".join(f"{label} {version}" for label, version in sorted(_ran.items()))

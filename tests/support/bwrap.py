@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 import tempfile
@@ -17,7 +18,15 @@ def find_bwrap() -> str:
     unpacked = cache / "root/usr/bin/bwrap"
     if not unpacked.exists():
         cache.mkdir(mode=0o755, exist_ok=True)
-        subprocess.run(["apt-get", "download", "bubblewrap"], cwd=cache, check=True)
-        package = next(cache.glob("bubblewrap_*.deb"))
-        subprocess.run(["dpkg", "-x", str(package), str(cache / "root")], check=True)
+        with open(cache / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # released when the file closes
+            _unpack(cache, unpacked)
     return str(unpacked)
+
+
+def _unpack(cache: Path, wanted: Path) -> None:
+    if wanted.exists():
+        return  # by whoever had the lock before
+    subprocess.run(["apt-get", "download", "bubblewrap"], cwd=cache, check=True)
+    package = next(cache.glob("bubblewrap_*.deb"))
+    subprocess.run(["dpkg", "-x", str(package), str(cache / "root")], check=True)

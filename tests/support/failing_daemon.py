@@ -42,6 +42,17 @@ def stages() -> list[str]:
     return sorted(set(found))
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if (told := getattr(session.config, "workeroutput", None)) is not None:
+        told["deaths"] = dict(deaths)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """One of the processes that the tests are spread over has ended."""
+    deaths.update(getattr(node, "workeroutput", {}).get("deaths", {}))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if deaths:
         terminalreporter.write_line(f"supervisor killed with -9, {deaths.total()} times:")
