@@ -136,9 +136,18 @@ class VaultLocked(TaskpassError):
 
 
 class IssuerFailed(TaskpassError):
-    """Who makes a credential, or ends it, did not do so: it hangs, errs or answers nonsense."""
+    """Who makes a credential, or ends it, did not do so: it hangs, errs or answers nonsense.
+
+    Attributes:
+        unclear: something may have been made that nobody here knows of. False where the other end
+            was not reached, or said no.
+    """
 
     code, status, exit_code = "issuer_failed", 502, 1
+
+    def __init__(self, message: str, *, hint: str = "", unclear: bool = True) -> None:
+        super().__init__(message, hint=hint)
+        self.unclear = unclear
 
 
 def of_code(code: str) -> type[TaskpassError]:

@@ -311,6 +311,10 @@ class LeaseState(StrEnum):
     REVOKED = "revoked"
     EXPIRED = "expired"
     POSSIBLY_LIVE = "possibly live"  # after a crash between intent and delivery
+    # Ended here, and not known to be dead elsewhere:
+    UNCONFIRMED = "unconfirmed"  # the other end is asked again until it confirms
+    IRREVOCABLE = "irrevocable"  # nothing is left to ask, or it was asked in vain
+    EXPIRING = "dies by itself"  # verified offline: nobody can be told
 
 
 class KillMode(StrEnum):

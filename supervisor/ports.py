@@ -167,10 +167,16 @@ class Kind:
 
 
 class Issuer(ABC):
-    """Mints or releases credentials and ends them."""
+    """Mints or releases credentials and ends them.
+
+    Attributes:
+        name: as `CredentialSpec.issuer` has it.
+        patience: seconds that `mint` may take; what it makes later is ended.
+    """
 
     name: str
     kill_mode: KillMode
+    patience: float = 15.0
 
     @abstractmethod
     def kind(self) -> Kind: ...
@@ -179,9 +185,13 @@ class Issuer(ABC):
     def kill_bound(self, spec: CredentialSpec) -> float:
         """Worst case in seconds between revocation and the last successful use."""
 
+    def lifetime(self, spec: CredentialSpec) -> float:
+        """The longest, in seconds, that `mint` asks for: one that lives longer is not given."""
+        return spec.ttl
+
     @abstractmethod
     async def mint(self, spec: CredentialSpec, context: MintContext) -> Minted:
-        """A credential for `context`.
+        """A credential for `context`. Its expiry is by our clock, whatever the other end's says.
 
         Raises:
             VaultLocked: the secret cannot be read now.
