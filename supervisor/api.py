@@ -23,11 +23,12 @@ from weakref import WeakKeyDictionary
 import msgspec
 from aiohttp import web
 
-from supervisor import handshake, procfs, views, wire
+from supervisor import handshake, procfs, wire
 from supervisor.approvals.rules import MAX_MINUTES
 from supervisor.authzen.routes import Routes
 from supervisor.authzen.service import Service
 from supervisor.core import Engine
+from supervisor.credential_routes import CredentialRoutes
 from supervisor.errors import Denied, NotAttested, NotFound, TaskpassError, UsageError
 from supervisor.events import Events
 from supervisor.identity.attest_linux import peer_process, tree_of
@@ -36,10 +37,9 @@ from supervisor.keeping import Keeper
 from supervisor.launch import Launcher
 from supervisor.ledger.verify import verify
 from supervisor.lifecycle import Lifecycle
-from supervisor.model import Answer, CredentialSpec, Process, Scope
+from supervisor.model import Answer, Process, Scope
 from supervisor.paths import Paths
 from supervisor.policy_watch import PolicyWatch
-from supervisor.ports import Secret
 from supervisor.reviewing import Reviews
 
 log = logging.getLogger("supervisor")
@@ -66,6 +66,7 @@ class Api:
     keeper: Keeper
     reviews: Reviews
     watch: PolicyWatch
+    credentials: CredentialRoutes
     # Attested peers, kept for as long as their connection.
     _peers: WeakKeyDictionary[asyncio.BaseTransport, Process] = field(
         default_factory=WeakKeyDictionary
@@ -106,11 +107,9 @@ class Api:
         add("GET", "/v1/history", self._history)
         add("POST", "/v1/verify", self._verify)
         add("GET", "/v1/jwks", self._jwks)
-        add("GET", "/v1/credentials", self._credentials)
-        add("POST", "/v1/credentials", self._add_credential)
-        add("DELETE", "/v1/credentials/{name}", self._remove_credential)
         add("POST", "/v1/stop", self._stop)
         Routes(Service(self.engine)).add_to(app)
+        self.credentials.add_to(app)
         return app
 
     # ── who asks ────────────────────────────────────────────────────────────────────────
@@ -401,48 +400,6 @@ class Api:
     async def _jwks(self, request: web.Request) -> web.Response:
         """RFC 7517: the public keys that verify our tokens, for who verifies offline."""
         return _json(self.jwks)
-
-    async def _credentials(self, request: web.Request) -> web.Response:
-        issuers = self.engine.issuers
-        return _json(
-            [
-                views.credential_view(spec, issuers[spec.issuer])
-                for spec in self.engine.vault.specs()
-            ]
-        )
-
-    async def _add_credential(self, request: web.Request) -> web.Response:
-        asked = await _body(request, wire.AddCredential)
-        issuer = self.engine.issuers.get(asked.issuer)
-        if issuer is None:
-            raise UsageError(
-                f"There is no issuer {asked.issuer}.",
-                hint=f"Choose one of: {', '.join(sorted(self.engine.issuers))}.",
-            )
-        spec = CredentialSpec(
-            name=asked.name,
-            issuer=asked.issuer,
-            hosts=asked.hosts,
-            env=asked.env,
-            header=asked.header.lower(),
-            scheme=asked.scheme,
-            ttl=asked.ttl,
-            created=self.engine.clock(),
-            options=asked.options,
-        )
-        await self.engine.vault.add(spec, Secret(asked.secret))
-        spec = next(s for s in self.engine.vault.specs() if s.name == spec.name)
-        await self.engine.ledger.append(
-            "credential.added",
-            {"name": spec.name, "issuer": spec.issuer, "hosts": list(spec.hosts)},
-        )
-        return _json(views.credential_view(spec, issuer))
-
-    async def _remove_credential(self, request: web.Request) -> web.Response:
-        name = request.match_info["name"]
-        await self.engine.vault.remove(name)
-        await self.engine.ledger.append("credential.removed", {"name": name})
-        return _json({})
 
     async def _stop(self, request: web.Request) -> web.Response:
         live = [e for e in self.engine.book.tasks() if not e.ended and e.task.id in

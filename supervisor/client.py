@@ -8,7 +8,7 @@ import fcntl
 import socket as sockets
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
 import h11
@@ -16,6 +16,9 @@ import msgspec
 
 from supervisor import errors, handshake, wire
 from supervisor.paths import Paths, user_paths
+
+if TYPE_CHECKING:
+    from supervisor import wire_credentials as wcred
 
 _LIMIT = wire.MAX_FRAME
 _LOOKS, _PAUSE = 1500, 0.01  # whether the supervisor has ended; seconds between two
@@ -312,8 +315,26 @@ class AsyncClient:
     async def add_credential(self, request: wire.AddCredential) -> wire.CredentialView:
         return await self._call("POST", "/v1/credentials", request, answer=wire.CredentialView)
 
-    async def remove_credential(self, name: str) -> None:
-        await self._call("DELETE", f"/v1/credentials/{name}", answer=dict)
+    async def remove_credential(self, name: str) -> wcred.EndedLeases:
+        from supervisor.wire_credentials import EndedLeases
+
+        return await self._call("DELETE", f"/v1/credentials/{name}", answer=EndedLeases)
+
+    async def rotate_credential(
+        self, name: str, request: wcred.RotateCredential
+    ) -> wcred.EndedLeases:
+        from supervisor.wire_credentials import EndedLeases
+
+        target = f"/v1/credentials/{name}/rotate"
+        return await self._call("POST", target, request, answer=EndedLeases)
+
+    async def test_credential(
+        self, name: str, request: wcred.TestCredential
+    ) -> wcred.TestedCredential:
+        from supervisor.wire_credentials import TestedCredential
+
+        target = f"/v1/credentials/{name}/test"
+        return await self._call("POST", target, request, answer=TestedCredential)
 
     async def stop(self) -> None:
         """End the supervisor, one of another version too: that is how to get rid of it.

@@ -36,6 +36,8 @@ from supervisor.channels.http.proxy import HttpProxyChannel
 from supervisor.config import Config, load_user_config
 from supervisor.containing import Containing
 from supervisor.core import Engine
+from supervisor.credential_probe import Probe
+from supervisor.credential_routes import CredentialRoutes
 from supervisor.desk import Desk
 from supervisor.effects import programs
 from supervisor.errors import LaunchFailed, TaskpassError
@@ -160,6 +162,7 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         api = Api(
             paths, engine, lifecycle, launcher, events, session, keys.jwks(), stopped.set, keeper,
             launcher.reviews, watch,
+            CredentialRoutes(engine, Probe(upstream_context(config.extra_roots or None))),
         )  # fmt: skip
         ledger.subscribe(lambda records: _publish(events, records))
         recovered = recover(ledger, engine.clock())

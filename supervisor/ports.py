@@ -233,6 +233,10 @@ class Vault(ABC):
     async def remove(self, name: str) -> None: ...
 
     @abstractmethod
+    async def rotate(self, name: str, secret: Secret) -> None:
+        """Another secret for the same credential, whole or not at all. Raises as `add`."""
+
+    @abstractmethod
     async def surrogate(self, name: str, task: str) -> str:
         """The same-shape stand-in that this task may see. Stable within a task's life."""
 

@@ -21,7 +21,7 @@ from supervisor.vault.backend import FILE_KEY, KEYRING, PASSPHRASE, SecretStore
 from supervisor.vault.encrypted_file import EncryptedFile
 from supervisor.vault.redact import Redactor
 from supervisor.vault.standins import StandIns
-from supervisor.vault.surrogate import like_a_token, same_shape
+from supervisor.vault.surrogate import like_a_token, same_shape, shape_of
 from supervisor.vault.system_keyring import find_keyring
 
 # Below this a stand-in could be met by chance, and masking it would eat ordinary text.
@@ -94,7 +94,7 @@ class FileVault(Vault):
             VaultLocked: the store does not take it. Nothing is left behind.
         """
         spec_file.check(spec)
-        _check_secret(secret, needed=spec.issuer == "stored")
+        _check_secret(secret, spec.issuer)
         spec = replace(spec, created=spec.created or time.time())
         async with self._changing:
             if spec.name in self._specs:
@@ -132,14 +132,31 @@ class FileVault(Vault):
             self._replace({key: value for key, value in self._specs.items() if key != name})
             self._stand_ins.forget_name(name)
 
+    async def rotate(self, name: str, secret: Secret) -> None:
+        async with self._changing:
+            spec = self._spec(name)
+            if not spec.protection:
+                raise UsageError(
+                    f"{name} has no stored secret to replace.", hint=f"It is made by {spec.issuer}."
+                )
+            _check_secret(secret, spec.issuer)
+            store = await self._store(spec.protection)
+            await _in_thread(lambda: store.put(name, _sealed(spec, secret)))
+            # A new spec, the same as before: who is reading the old secret reads again.
+            self._specs = {**self._specs, name: replace(spec)}
+            self._listed = tuple(self._specs.values())
+            self._secrets[name] = secret
+
     async def surrogate(self, name: str, task: str) -> str:
         spec = self._spec(name)
-        secret = (await self.secret(name)).value if spec.protection else ""
+        shape = shape_of(spec)
+        if not shape and spec.issuer == "stored":
+            shape = (await self.secret(name)).value
         attempt = 0
         while True:
             text = (
-                same_shape(secret, self._surrogate_key, task, name, attempt)
-                if secret
+                same_shape(shape, self._surrogate_key, task, name, attempt)
+                if shape
                 else like_a_token(self._surrogate_key, task, name, attempt)
             )
             attempt += 1
@@ -260,16 +277,18 @@ class FileVault(Vault):
         return store
 
 
-def _check_secret(secret: Secret, *, needed: bool) -> None:
+def _check_secret(secret: Secret, issuer: str) -> None:
     value = secret.value
-    if not value and needed:
+    if not value and issuer == "stored":
         raise UsageError("There is no secret to store.", hint="Type it, or pass it on stdin.")
     if value and not SHORTEST <= len(value) <= LONGEST:
         raise UsageError(
             f"The secret has {len(value)} characters; it must have {SHORTEST} to {LONGEST}.",
             hint="A stand-in for a shorter one could be met by chance.",
         )
-    if any(character < " " or character == "\x7f" for character in value):
+    # What an issuer works with never stands in a header: a private key has lines.
+    allowed = "" if issuer == "stored" else "\n"
+    if any((each < " " or each == "\x7f") and each not in allowed for each in value):
         raise UsageError(
             "The secret contains line breaks or control characters.",
             hint="A header cannot carry them. Was more than the secret pasted?",
@@ -308,6 +327,8 @@ def _binding(spec: CredentialSpec) -> dict[str, object]:
         "header": spec.header,
         "scheme": spec.scheme,
         "env": spec.env,
+        # Where an issuer goes with it (a token endpoint) is in these.
+        **({"options": dict(spec.options)} if spec.options else {}),
     }
 
 

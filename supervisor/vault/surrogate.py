@@ -18,6 +18,8 @@ import json
 import string
 from collections.abc import Iterator
 
+from supervisor.model import CredentialSpec
+
 # Prefixes that programs check before they send a token, longest match first.
 PREFIXES = (
     "github_pat_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_",
@@ -29,8 +31,19 @@ PREFIXES = (
     "npm_", "pypi-", "dop_v1_", "hf_", "SG.", "shpat_", "lin_api_", "dckr_pat_", "eyJ",
 )  # fmt: skip
 
+# What an issuer mints looks like this, where programs look at it before they send it.
+_MINTED = {"github-app": "ghs_" + "aB3" * 12}
+
 _CLASSES = (string.digits, string.ascii_lowercase, string.ascii_uppercase)
 _HEX = ("0123456789abcdef", "0123456789ABCDEF")
+
+
+def shape_of(spec: CredentialSpec) -> str:
+    """A text with the shape of what goes to the wire, "" where only the secret itself tells it.
+
+    Kept as an option where what it was seen to be once cannot be looked up at any time.
+    """
+    return spec.options.get("shape", "") or _MINTED.get(spec.issuer, "")
 
 
 def same_shape(secret: str, key: bytes, task: str, name: str, attempt: int = 0) -> str:

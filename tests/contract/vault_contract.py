@@ -45,6 +45,33 @@ class VaultContract:
         await vault.add(github(), Secret(SECRET[::-1]))
         assert (await vault.secret("github")).value == SECRET[::-1]
 
+    async def test_another_secret_takes_the_place_of_the_first(self, vault: Vault) -> None:
+        await vault.add(github(), Secret(SECRET))
+        await vault.secret("github")
+        await vault.rotate("github", Secret(SECRET[::-1]))
+        assert (await vault.secret("github")).value == SECRET[::-1]
+        assert vault.specs()[0].hosts == ("api.example.com",)
+
+    async def test_a_refused_rotation_changes_nothing(self, vault: Vault) -> None:
+        await vault.add(github(), Secret(SECRET))
+        await vault.add(github(name="deploy", issuer="local-jwt"), Secret(""))
+        for wrong in ("", "short", "two\nlines of it"):
+            with pytest.raises(UsageError):
+                await vault.rotate("github", Secret(wrong))
+        with pytest.raises(UsageError, match="no stored secret"):
+            await vault.rotate("deploy", Secret(SECRET))
+        with pytest.raises(NotFound):
+            await vault.rotate("gitlab", Secret(SECRET))
+        assert (await vault.secret("github")).value == SECRET
+
+    async def test_an_issuers_key_may_have_lines_and_lends_it_no_shape(self, vault: Vault) -> None:
+        key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow==\n-----END RSA PRIVATE KEY-----\n"
+        await vault.add(github(issuer="github-app"), Secret(key))
+        assert (await vault.secret("github")).value == key
+        text = await vault.surrogate("github", "t-1")
+        assert text.startswith("ghs_")
+        assert "\n" not in text
+
     async def test_a_name_is_not_taken_twice(self, vault: Vault) -> None:
         await vault.add(github(), Secret(SECRET))
         with pytest.raises(UsageError, match="already"):

@@ -120,7 +120,9 @@ class MemoryLedger(LedgerStore):
         return Entry(len(self.records), bytes(32))
 
     def append_behind(self, kind: str, body: Mapping[str, Any]) -> asyncio.Future[Entry]:
-        return asyncio.ensure_future(self.append(kind, body))
+        written = asyncio.ensure_future(self.append(kind, body))
+        written.add_done_callback(lambda done: done.exception())
+        return written
 
     async def append_reserved(self, kind: str, body: Mapping[str, Any]) -> Entry:
         return await self.append(kind, body)
@@ -188,6 +190,9 @@ class OneCredential(Vault):
         raise NotImplementedError
 
     async def remove(self, name: str) -> None:
+        raise NotImplementedError
+
+    async def rotate(self, name: str, secret: Secret) -> None:
         raise NotImplementedError
 
     async def surrogate(self, name: str, task: str) -> str:

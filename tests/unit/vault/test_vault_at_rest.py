@@ -149,6 +149,43 @@ async def test_editing_the_plain_file_cannot_redirect_a_secret(
         await reopen(paths).secret("github")
 
 
+async def test_editing_the_plain_file_cannot_send_an_issuer_elsewhere(paths: Paths) -> None:
+    spec = CredentialSpec("app", "oauth", ("api.example.com",), options={"token": "https://a.test"})
+    await reopen(paths).add(spec, Secret(SECRET))
+    path = paths.state / "credentials.toml"
+    path.write_text(path.read_text().replace("https://a.test", "https://evil.test"))
+    with pytest.raises(VaultLocked, match="changed outside"):
+        await reopen(paths).secret("app")
+
+
+async def test_who_reads_while_it_is_rotated_gets_the_new_one(paths: Paths) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    class Slow:
+        protection = "system keyring"
+        items: dict[str, str] = {}  # noqa: RUF012 - one desktop
+
+        def get(self, name: str) -> str | None:
+            value = self.items.get(name)
+            asked.set()
+            assert answer.wait(10)
+            return value
+
+        def put(self, name: str, value: str) -> None:
+            self.items[name] = value
+
+        def delete(self, name: str) -> None: ...
+
+    await open_vault(paths, keyring=lambda state: Slow()).add(SPEC, Secret(SECRET))
+    vault = open_vault(paths, keyring=lambda state: Slow())
+    reading = asyncio.ensure_future(vault.secret("github"))
+    assert await asyncio.to_thread(asked.wait, 10)
+    await vault.rotate("github", Secret(SECRET[::-1]))
+    answer.set()
+    assert (await reading).value == SECRET[::-1]
+    assert (await vault.secret("github")).value == SECRET[::-1]
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -1,0 +1,13 @@
+"""The verbs of `taskpass credential`: one module each, imported when it is called."""
+
+from __future__ import annotations
+
+# verb → (module of this package, what it is for)
+VERBS = {
+    "add": ("add", "lend a credential to tasks, by use"),
+    "list": ("listing", "what tasks may be lent"),
+    "test": ("test", "one harmless request with it; says what came back"),
+    "rotate": ("rotate", "replace its secret; what is lent of the old one ends"),
+    "remove": ("remove", "end what is lent of it, and forget it"),
+    "jwks": ("jwks", "public keys for who verifies local-jwt tokens (RFC 7517)"),
+}

@@ -1,0 +1,73 @@
+"""`taskpass credential add`."""
+
+from __future__ import annotations
+
+import argparse
+
+from supervisor.cli.credentials.secrets import read_secret
+from supervisor.cli.session import with_client
+from supervisor.errors import UsageError
+from supervisor.wire import AddCredential
+
+# Issuers that need no secret of ours, and those whose secret may be a key of several lines.
+_WITHOUT = frozenset({"local-jwt"})
+_KEYS = frozenset({"github-app"})
+
+
+def _parser() -> argparse.ArgumentParser:
+    add = argparse.ArgumentParser(prog="taskpass credential add")
+    add.add_argument("name")
+    add.add_argument(
+        "--host",
+        action="append",
+        required=True,
+        metavar="HOST[:PORT]",
+        help="where it is good; may be given again",
+    )
+    add.add_argument("--env", default="", help="variable in which a task sees the stand-in")
+    add.add_argument("--header", default="authorization", help="header that carries it")
+    add.add_argument("--scheme", default="Bearer", help='word before it, "" for none')
+    add.add_argument(
+        "--issuer",
+        default="stored",
+        help="stored: a secret you have (default); local-jwt: signed here for each use, ES256, "
+        "60 s; others: taskpass credential kinds",
+    )
+    add.add_argument("--ttl", type=float, default=60.0, help="seconds, for minted ones")
+    add.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="what the issuer needs to know, never a secret; may be given again",
+    )
+    return add
+
+
+def main(words: list[str]) -> int:
+    options = _parser().parse_args(words)
+    given = dict(_option(text) for text in options.option)
+    secret = ""
+    if options.issuer not in _WITHOUT:
+        secret = read_secret(options.name, lines=options.issuer in _KEYS)
+    request = AddCredential(
+        name=options.name,
+        issuer=options.issuer,
+        hosts=tuple(options.host),
+        env=options.env,
+        header=options.header,
+        scheme=options.scheme,
+        ttl=options.ttl,
+        options=given,
+        secret=secret,
+    )
+    view = with_client(lambda client: client.add_credential(request))
+    print(f"added: {view.name} at {', '.join(view.hosts)}")
+    return 0
+
+
+def _option(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise UsageError(f"{text!r} is no option.", hint="Write it as KEY=VALUE.")
+    return key, value

@@ -1,0 +1,44 @@
+"""`taskpass credential remove`: says what is live of it, ends that, then forgets the secret."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from supervisor.cli.credentials.ended import in_words
+from supervisor.cli.session import with_client
+from supervisor.client import AsyncClient
+from supervisor.wire_credentials import EndedLeases
+
+
+def main(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="taskpass credential remove")
+    parser.add_argument("name")
+    parser.add_argument("--json", action="store_true", help="machine-readable")
+    options = parser.parse_args(words)
+
+    async def act(client: AsyncClient) -> EndedLeases:
+        if not options.json:
+            await _show_live(client, options.name)
+        return await client.remove_credential(options.name)
+
+    ended = with_client(act)
+    if options.json:
+        import msgspec
+
+        print(msgspec.json.encode({"schema_version": 1, "removed": options.name, "ended": ended})
+              .decode())  # fmt: skip
+    else:
+        print(f"removed: {options.name}{in_words(ended)}")
+    return 0
+
+
+async def _show_live(client: AsyncClient, name: str) -> None:
+    snapshot = await client.snapshot()
+    grants = {grant.id: grant for grant in snapshot.grants if grant.credential == name}
+    numbers = {task.id: task.number for task in snapshot.tasks}
+    for lease in snapshot.leases:
+        if grant := grants.get(lease.grant):
+            opened = time.strftime("%H:%M:%S", time.localtime(lease.opened))
+            task = numbers.get(lease.task, lease.task)
+            print(f"live: task {task} at {grant.resource}, since {opened}, {lease.uses} uses")
