@@ -227,7 +227,10 @@ class Effect:
     def label(self) -> str:
         method = self.attributes.get("method")
         if self.verb is Verb.HTTP:
-            return f"{method} {self.resource}{self.attributes.get('path', '')}"
+            label = f"{method} {self.resource}{self.attributes.get('path', '')}"
+            if graphql := self.attributes.get("graphql"):
+                label += f" {graphql} {self.attributes.get('fields', '')}".rstrip()
+            return label
         return f"{self.verb} {self.resource}"
 
 

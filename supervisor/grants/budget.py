@@ -20,7 +20,11 @@ def announced_changes(effects: Iterable[Effect]) -> int:
 
 def sent_changes(effect: Effect) -> int:
     """1 for a request that changes something, 0 for one that reads (a git fetch is a POST)."""
-    if effect.verb is not Verb.HTTP or effect.attributes.get("method") in _READING_METHODS:
+    if effect.verb is not Verb.HTTP:
+        return 0
+    if graphql := effect.attributes.get("graphql"):
+        return 0 if graphql in ("query", "subscription") else 1
+    if effect.attributes.get("method") in _READING_METHODS:
         return 0
     return 0 if str(effect.attributes.get("path", "")).endswith("/git-upload-pack") else 1
 

@@ -108,7 +108,8 @@ def _read(record: Mapping[str, Any], workspace: str, home: str) -> Past | None:
         return None  # a call that never came before policy
     is_call = record["kind"] in _CALLS
     title = str(record.get("preview") or record.get("title") or record.get("effect") or "")
-    labels = [str(each) for each in record.get("effects", ())] if is_call else [title]
+    told = record.get("effects", ()) if is_call else (title, *record.get("further", ()))
+    labels = [str(each) for each in told]
     tool = str(record.get("tool", "")).lower()
     effects: tuple[Effect, ...]
     if any(label.startswith("run ") for label in labels):
@@ -140,7 +141,13 @@ def _effects(label: str, place: Place) -> tuple[Effect, ...]:
     """The effects that a label stands for; none for one that does not tell enough."""
     word, _, rest = label.partition(" ")
     if word in _METHODS:
-        return (http_effect(f"https://{rest}", word),)
+        address, _, graphql = rest.partition(" ")
+        effect = http_effect(f"https://{address}", word)
+        if graphql:
+            kind, _, fields = graphql.partition(" ")
+            told = {"graphql": kind, "fields": f" {fields} " if fields else ""}
+            effect = replace(effect, attributes={**effect.attributes, **told})
+        return (effect,)
     by_verb: Mapping[str, Callable[[], tuple[Effect, ...]]] = {
         "read": lambda: file_effects(Verb.READ, rest, place.workspace, place),
         "write": lambda: file_effects(Verb.WRITE, rest, place.workspace, place),

@@ -41,12 +41,14 @@ Value = str | int | bool
 # verb that is not here is told by its resource alone.
 _KEPT: Mapping[Verb, tuple[str, ...]] = {
     Verb.RUN: ("argv0", "arguments", "act", "source"),
-    Verb.HTTP: ("method", "path"),
+    Verb.HTTP: ("method", "path", "graphql", "fields"),
     Verb.PUSH: ("remote", "url", "ref", "force", "delete", "several", "foreign"),
     Verb.SQL: ("statement", "tables", "remote"),
     Verb.INSTALL: ("manager", "package", "everywhere"),
     Verb.OPERATE: ("system", "operation", "degree", "target"),
 }
+# Of these, what an effect need not tell, and the file need not say; policy takes it for this.
+_USUAL: Mapping[Verb, Mapping[str, Value]] = {Verb.HTTP: {"graphql": "", "fields": ""}}
 _HINT = "Correct the file, or remove the rule; it is asked again then."
 
 
@@ -93,7 +95,7 @@ def propose(request: ApprovalRequest, about: Sequence[Effect]) -> Rule | None:
 
 
 def _allowed(effect: Effect) -> Allowed | None:
-    attributes = effect.attributes
+    attributes = {**_USUAL.get(effect.verb, {}), **effect.attributes}
     if effect.verb is Verb.RUN and not _may_be_kept(attributes):
         return None
     if effect.verb is Verb.OTHER or not effect.resource:
@@ -152,11 +154,16 @@ def append(path: Path, rule: Rule, by: str, at: float) -> None:
 
 def _table(rule: Rule, by: str, at: float) -> dict[str, Any]:
     allow = [
-        {"effect": a.verb.value, "resource": a.resource, "attributes": dict(a.attributes)}
+        {"effect": a.verb.value, "resource": a.resource, "attributes": _unusual(a)}
         for a in rule.allow
     ]
     told = {"by": by, "at": datetime.fromtimestamp(int(at), UTC), "title": rule.title}
     return told | ({"credential": rule.credential} if rule.credential else {}) | {"allow": allow}
+
+
+def _unusual(allowed: Allowed) -> dict[str, Value]:
+    usual = _USUAL.get(allowed.verb, {})
+    return {k: v for k, v in allowed.attributes.items() if usual.get(k) != v}
 
 
 def load_rules(path: Path) -> PolicySource:
@@ -223,6 +230,7 @@ def _allow(entry: Any, path: Path, number: int) -> Allowed:
         verb = Verb(str(entry.get("effect")))
     except ValueError:
         raise _wrong(path, number, f"there is no effect {entry.get('effect')!r}") from None
+    attributes = {**_USUAL.get(verb, {}), **attributes}
     if attributes.keys() != set(_KEPT.get(verb, ())):
         names = ", ".join(_KEPT.get(verb, ())) or "none"
         raise _wrong(path, number, f"the attributes of {verb.value} are: {names}")

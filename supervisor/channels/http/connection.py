@@ -13,7 +13,7 @@ import ipaddress
 import logging
 import re
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from supervisor.channels.http import reflection, refusal, rewrite
@@ -21,7 +21,8 @@ from supervisor.channels.http.body import BodyReader
 from supervisor.channels.http.ca import CertificateAuthority
 from supervisor.channels.http.endpoint import FOREVER, Endpoint
 from supervisor.channels.http.environment import BIND_WORD, BOUND, NOT_BOUND
-from supervisor.channels.http.exchange import Exchange, splice
+from supervisor.channels.http.exchange import CONTINUE, Exchange, splice
+from supervisor.channels.http.looks import look_at
 from supervisor.channels.http.message import (
     HEAD_LIMIT,
     BadRequest,
@@ -36,6 +37,7 @@ from supervisor.channels.http.message import (
     split_absolute,
     write_request,
 )
+from supervisor.channels.http.peek import Look, Said, peek
 from supervisor.channels.http.pool import Pool
 from supervisor.errors import Denied, NotAttested, Revoked, TaskpassError
 from supervisor.model import Effect, Process, Verb
@@ -311,20 +313,37 @@ class Connection:
                 # TRACE has the server send the request's headers back.
                 raise BadRequest(f"{head.method} is not forwarded.")
             ancestry = await self._attested(f"{head.method} {origin.resource}")
+            effect = Effect(
+                Verb.HTTP,
+                origin.resource,
+                {"method": head.method, "path": path, "port": origin.port},
+            )
+            further: tuple[Effect, ...] = ()
+            if (look := look_at(path)) is not None:
+                head, said = await self._peeked(look, head, target)
+                effect = replace(effect, attributes={**effect.attributes, **said.attributes})
+                further = said.further
+                ancestry = await self._attested(f"{head.method} {origin.resource}")
             release = await self._services.authorize.authorize_use(
                 self._services.task,
                 handle,
                 ancestry,
-                Effect(
-                    Verb.HTTP,
-                    origin.resource,
-                    {"method": head.method, "path": path, "port": origin.port},
-                ),
+                effect,
                 rewrite.candidates(head.fields),
+                further,
             )
         except TaskpassError as error:
             return await self._refuse(head, error)
         return await self._use(head, target, origin, release)
+
+    async def _peeked(self, look: Look, head: RequestHead, target: str) -> tuple[RequestHead, Said]:
+        """What the body says; and the head, whose client is not told to go on twice."""
+        wanted = look.wants(head)
+        if wanted and head.expects_continue:
+            self._client.write(CONTINUE)
+            head = replace(head, expects_continue=False)
+        body = await peek(self._client, head, wanted, self._services.head_timeout)
+        return head, await asyncio.to_thread(look.read, head, target, body)
 
     async def _use(self, head: RequestHead, target: str, origin: Origin, release: Release) -> bool:
         services = self._services

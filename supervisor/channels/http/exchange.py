@@ -24,7 +24,7 @@ from supervisor.channels.http.pool import Pool
 
 # Repeating one of these by itself is harmless (RFC 9110, 9.2.2).
 _IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Exchange:
@@ -145,7 +145,7 @@ class Exchange:
             return None
         upstream.write(wire)
         if self._head.expects_continue:
-            client.write(_CONTINUE)
+            client.write(CONTINUE)
         client.wait_up_to(self._silence)
         return asyncio.get_running_loop().create_task(self._upload(upstream))
 
