@@ -21,7 +21,7 @@ from typing import Protocol
 
 import msgspec
 
-from supervisor import limits, network, procfs, wire
+from supervisor import limits, network, outfit, procfs, standing_in, wire
 from supervisor.attestation import agent_handle
 from supervisor.channels.http.ca import CertificateAuthority
 from supervisor.channels.http.environment import (
@@ -333,6 +333,7 @@ class Launcher:
             no_proxy=self._exceptions(entry.task) if handle else "127.0.0.1,localhost",
         )
         env["TASKPASS_TASK"] = entry.task.id
+        env |= outfit.variables(self.engine, entry.task, task_dir, ports, env)
         for spec in self.engine.vault.specs():
             if spec.env:
                 env[spec.env] = await self.engine.vault.surrogate(spec.name, entry.task.id)
@@ -396,6 +397,7 @@ class Launcher:
                 channel,
                 self.allow_private,
             ),
+            *outfit.channels(self.engine, task, adoption.listeners, owner),
         ]
         intake = HookIntake(
             task=task,
@@ -597,10 +599,11 @@ def _ports(contained: bool) -> dict[str, int]:
         return network.sockets_of(Tier.A, (), ())
     # Bound together so that they differ; the holder binds them again a moment later and
     # reports a clash, which ends the launch.
-    with socket.socket() as first, socket.socket() as second:
-        for sock in (first, second):
+    with contextlib.ExitStack() as stack:
+        made = {name: stack.enter_context(socket.socket()) for name in ("proxy", "hooks", "git")}
+        for sock in made.values():
             sock.bind(("127.0.0.1", 0))
-        return {"proxy": first.getsockname()[1], "hooks": second.getsockname()[1]}
+        return {name: sock.getsockname()[1] for name, sock in made.items()}
 
 
 def _write_private(path: Path, data: bytes) -> None:

@@ -12,7 +12,7 @@ from supervisor.channels.network.doors import WEB_PORTS, Doors
 from supervisor.channels.network.names import Names
 from supervisor.channels.network.watch import EgressWatch
 from supervisor.channels.relay import LoopbackRelay
-from supervisor.loopback import HOOK_PORT, HOSTS, NAME_PORT, PROXY_PORT
+from supervisor.loopback import GIT_PORT, HOOK_PORT, HOSTS, NAME_PORT, PROXY_PORT
 from supervisor.model import Tier
 from supervisor.ports import Authorize, Channel, ConnectionOwner, Egress
 
@@ -31,7 +31,7 @@ def sockets_of(tier: Tier, model_ports: Iterable[int], listed: Iterable[int]) ->
         listed: of the machine's loopback, that the person lets tools reach.
     """
     models = set(model_ports)
-    wanted = {"proxy": PROXY_PORT, "hooks": HOOK_PORT}
+    wanted = {"proxy": PROXY_PORT, "hooks": HOOK_PORT, "git": GIT_PORT}
     wanted |= {f"relay:{port}": port for port in sorted(models)}
     wanted |= {f"listed:{port}": port for port in sorted(set(listed) - models)}
     if tier is Tier.B:

@@ -370,6 +370,26 @@ class Attempt:
         return f"{host} port {self.port}" if self.port else host
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a program that asks for a log-in is given: a stand-in, swapped on the wire."""
+
+    username: str
+    stand_in: str
+    expires: float  # POSIX seconds
+
+
+class Offers(Protocol):
+    """Stand-ins for programs that ask for a log-in, as git's credential helper does."""
+
+    async def offer(self, task: str, ancestry: Sequence[Process], host: str, path: str) -> Offer:
+        """The stand-in for a repository of `host`, good for the call that asks.
+
+        Raises:
+            NotAttested, Denied, Revoked, VaultLocked: on record.
+        """
+
+
 class Egress(Protocol):
     """What a task's network asks about connections that are not the proxy's."""
 

@@ -1,0 +1,82 @@
+"""What a program is told that asks for a log-in: a stand-in, or why there is none.
+
+Nothing real is given here. The stand-in is swapped on the wire, where each request is judged; so
+that a refusal is told early and in words, policy is asked once beforehand whether it could be.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from supervisor.desk import Desk
+from supervisor.egress import Egress
+from supervisor.errors import Denied, NotAttested, TaskpassError
+from supervisor.grants.book import Book, CallEntry, TaskEntry
+from supervisor.judging import Judge
+from supervisor.model import CredentialSpec, Effect, Outcome, Process, Verb
+from supervisor.ports import Offer, Offers, Vault
+from supervisor.recorder import Recorder
+
+# A name that code hosts take with any token: GitHub's own word for it; others look at the token.
+_USERNAME = "x-access-token"
+
+
+@dataclass(frozen=True, slots=True)
+class Offering(Offers):
+    """See `ports.Offers`."""
+
+    book: Book
+    vault: Vault
+    judge: Judge
+    egress: Egress
+    records: Recorder
+    desk: Desk
+
+    async def offer(self, task: str, ancestry: Sequence[Process], host: str, path: str) -> Offer:
+        entry = self.book.require_live(task)
+        handle = self.egress.handle_of(task, ancestry)
+        # As git begins: with this request.
+        effect = Effect(Verb.HTTP, host, {"method": "GET", "path": f"/{path}/info/refs"})
+        try:
+            call = self._call(task, handle)
+            spec = self._spec(host, path)
+            self._judge(entry, call, effect, spec)
+            stand_in = await self.vault.surrogate(spec.name, task)
+            self.book.require_live(task, call.call.epoch)
+        except TaskpassError as error:
+            with contextlib.suppress(TaskpassError):
+                await self.records.refused_use(entry, handle, (effect,), error)
+            raise
+        return Offer(spec.options.get("username", _USERNAME), stand_in, call.deadline)
+
+    def _call(self, task: str, handle: str) -> CallEntry:
+        if not handle:
+            raise NotAttested(
+                "This comes from a process outside every open tool call.",
+                hint="Run it inside one tool call.",
+            )
+        return self.book.call_by_handle(task, handle)
+
+    def _spec(self, host: str, path: str) -> CredentialSpec:
+        """Of several for a host, the one for the owner of the repository."""
+        owner = path.partition("/")[0].lower()
+        bound = [spec for spec in self.vault.specs() if host in spec.hosts]
+        own = [spec for spec in bound if spec.options.get("owner", "").lower() == owner]
+        for spec in (*own, *bound):
+            if spec in own or not spec.options.get("owner"):
+                return spec
+        raise Denied(
+            f"There is no credential for {host}.",
+            hint=f"A person adds one: taskpass credential add NAME --host {host}",
+        )
+
+    def _judge(
+        self, entry: TaskEntry, call: CallEntry, effect: Effect, spec: CredentialSpec
+    ) -> None:
+        """Raises Denied: no request there would get it. What asks is asked on the wire."""
+        runtime = self.desk.runtimes[entry.task.id]
+        decision = self.judge.use(entry, runtime, call, (effect,), spec.name)
+        if decision.outcome is Outcome.DENY:
+            raise Denied(decision.reason, hint=decision.hint)
