@@ -21,7 +21,7 @@ from typing import Protocol
 
 import msgspec
 
-from supervisor import limits, network, outfit, procfs, standing_in, wire
+from supervisor import limits, network, outfit, procfs, wire
 from supervisor.attestation import agent_handle
 from supervisor.channels.http.ca import CertificateAuthority
 from supervisor.channels.http.environment import (
