@@ -39,7 +39,7 @@ from supervisor.core import Engine
 from supervisor.credential_probe import Probe
 from supervisor.credential_routes import CredentialRoutes
 from supervisor.desk import Desk
-from supervisor.effects import programs
+from supervisor.effects import programs, sql
 from supervisor.errors import LaunchFailed, TaskpassError
 from supervisor.events import Events
 from supervisor.grants.book import Book
@@ -70,6 +70,7 @@ from supervisor.wire import Recorded
 log = logging.getLogger("supervisor")
 
 _IDLE = 60.0  # seconds without tasks and clients before the daemon ends itself
+_SETTLED = 5.0  # seconds after which what few calls need is loaded
 _NOTE_LIMIT = 64 * 1024  # bytes
 _PR_SET_DUMPABLE = 4
 
@@ -180,7 +181,6 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         bound = bind_socket(paths)
         await web.SockSite(runner, bound).start()
         _say(ready_fd, "ready\n")
-        warming = loop.run_in_executor(None, _warm_up)
 
         def busy() -> bool:
             return bool(events.subscribers or engine.desk.runtimes)
@@ -189,18 +189,14 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
             chores = [
                 group.create_task(_collect_incidents(paths, ledger)),
                 group.create_task(watch.run()),
-                group.create_task(
-                    stop_when_idle(
-                        lambda: bool(events.subscribers or engine.desk.runtimes), stopped
-                    )
-                ),
+                group.create_task(stop_when_idle(busy, stopped)),
+                group.create_task(_warm_up()),
             ]
             await stopped.wait()
             # First of all: whoever comes now finds nobody, and starts another.
             await runner.cleanup()
             for chore in chores:
                 chore.cancel()
-        await warming
         with contextlib.suppress(TaskpassError):
             await ledger.append("daemon.stopped", {"session": session})
         await zygote.close()
@@ -211,13 +207,16 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
                 paths.socket.unlink()
 
 
-def _warm_up() -> None:
-    """Load what reading commands needs, so that no call waits for it; then spare the collector it.
+async def _warm_up() -> None:
+    """Load what reading commands needs, so that calls do not wait for it; then spare the collector.
 
     What is loaded now stays as long as we do: looking through it again and again would hold up
-    calls for tens of milliseconds.
+    calls for tens of milliseconds. What only few calls need does not compete with the first task.
     """
-    programs.warm()
+    await asyncio.to_thread(programs.warm)
+    gc.freeze()
+    await asyncio.sleep(_SETTLED)
+    await asyncio.to_thread(sql.warm)
     gc.collect()
     gc.freeze()
 

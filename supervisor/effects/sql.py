@@ -38,6 +38,15 @@ _REACHING = re.compile(
 _OUT = re.compile(r"\b(?:into\s+(?:out|dump)file|to\s+program|from\s+program)\b", re.IGNORECASE)
 
 
+def warm() -> None:
+    """Load the parser and its dialects, for which the first statement would otherwise wait.
+
+    Takes about a tenth of a second.
+    """
+    for dialect in ("", "postgres", "mysql", "sqlite", "duckdb", "clickhouse"):
+        sql_effects("select 1", dialect=dialect)
+
+
 def sql_effects(
     text: str, database: str = "", *, remote: bool = False, dialect: str = ""
 ) -> tuple[list[Effect], str]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 import cedarpy
@@ -76,14 +77,15 @@ def spoken(text: str) -> str:
     return " ".join(token for token in _TOKEN.findall(text) if not token.startswith("//"))
 
 
-def load(source: PolicySource, schema: cedarpy.Schema) -> list[Policy]:
-    """Check every policy of one file.
+@lru_cache(maxsize=32)  # one preset is in many engines
+def load(source: PolicySource, schema: cedarpy.Schema) -> tuple[Policy, ...]:
+    """Check every policy of one file. What it returns is shared: nobody changes a `body`.
 
     Raises:
         PolicyError: naming file, line and column of the first that does not parse, does not
             fit the schema, or may not stand in its layer.
     """
-    return [policy for _, _, policy in load_each(source, schema)]
+    return tuple(policy for _, _, policy in load_each(source, schema))
 
 
 def load_each(source: PolicySource, schema: cedarpy.Schema) -> Iterator[tuple[int, str, Policy]]:

@@ -13,13 +13,9 @@ __all__ = ["read_program", "reader", "warm"]
 
 
 def warm() -> None:
-    """Load what the first commands would otherwise wait for: tables, readers, the SQL parser.
+    """Load what the first commands would otherwise wait for: tables and readers.
 
-    Takes some hundreds of milliseconds; a daemon calls it once while it starts.
+    Takes tens of milliseconds; a daemon calls it once while it starts.
     """
-    from supervisor.effects.sql import sql_effects
-
     knowledge()
     load_readers()
-    for dialect in ("", "postgres", "mysql", "sqlite", "duckdb", "clickhouse"):
-        sql_effects("select 1", dialect=dialect)
