@@ -95,8 +95,7 @@ def provider_of(issuer: str, document: Mapping[str, Any]) -> Provider:
     return Provider(
         issuer=named,
         token_endpoint=token_endpoint,
-        auth_methods=_texts(document, "token_endpoint_auth_methods_supported")
-        or _DEFAULT_METHODS,
+        auth_methods=_texts(document, "token_endpoint_auth_methods_supported") or _DEFAULT_METHODS,
         signing_algorithms=_texts(document, "id_token_signing_alg_values_supported"),
         names_itself=document.get("authorization_response_iss_parameter_supported") is True,
         **endpoints,
