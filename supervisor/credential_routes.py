@@ -63,6 +63,7 @@ class CredentialRoutes:
             created=self.engine.clock(),
             options=asked.options,
         )
+        spec = await issuer.prepare(spec)
         await self.engine.vault.add(spec, Secret(asked.secret))
         spec = self._spec(spec.name)
         await self.engine.ledger.append(

@@ -21,7 +21,7 @@ from typing import Protocol
 
 import msgspec
 
-from supervisor import limits, network, outfit, procfs, wire
+from supervisor import limits, network, outfit, procfs, standing_in, wire
 from supervisor.attestation import agent_handle
 from supervisor.channels.http.ca import CertificateAuthority
 from supervisor.channels.http.environment import (
@@ -215,6 +215,7 @@ class Launcher:
         try:
             handle = fresh_handle() if profile.call_identity is CallIdentity.PROCESS else ""
             env = await self._environment(entry, plan, task_dir, ports, handle)
+            env |= await standing_in.variables(self.engine.vault, task, request.environ)
             spawn = SpawnRequest(
                 task=task_id,
                 argv=plan.argv,
@@ -508,7 +509,7 @@ class Launcher:
                 policy = self.policies.for_task(saved.task.preset, saved.tightening)
                 entry = self._remember(saved, policy, recovered)
                 self.containing.placeholders.adopt(saved.task.id, saved.task.runtime.guarded)
-                await self._restore_stand_ins(saved.task.id)
+                await standing_in.restore(self.engine.vault, saved.task)
                 await self._adopt(entry, profile, policy, saved, folder, saved.process_handle)
             except (OSError, msgspec.MsgspecError, TaskpassError) as error:
                 log.info("task %s is gone: %s", folder.name, error)
@@ -540,15 +541,6 @@ class Launcher:
         entry.frozen = task in recovered.frozen
         entry.revoked_grants.update(recovered.revoked_grants.get(task, ()))
         return entry
-
-    async def _restore_stand_ins(self, task: str) -> None:
-        """The task's environment holds them already; without the vault they are worth nothing."""
-        for spec in self.engine.vault.specs():
-            if spec.env:
-                try:
-                    await self.engine.vault.surrogate(spec.name, task)
-                except TaskpassError as error:
-                    log.warning("%s has no stand-in in %s: %s", spec.name, task, error)
 
     def place(self, task: str) -> wire.Attached:
         """Where a screen finds a task's pane.

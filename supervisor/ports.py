@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from supervisor.errors import TaskpassError
 from supervisor.model import (
     CallIdentity,
     CredentialSpec,
@@ -189,6 +190,14 @@ class Issuer(ABC):
         """The longest, in seconds, that `mint` asks for: one that lives longer is not given."""
         return spec.ttl
 
+    async def prepare(self, spec: CredentialSpec) -> CredentialSpec:
+        """A spec as it is to be kept when it is added: its options checked, and completed.
+
+        Raises:
+            UsageError, IssuerFailed: it would never work. Nothing is kept.
+        """
+        return spec
+
     @abstractmethod
     async def mint(self, spec: CredentialSpec, context: MintContext) -> Minted:
         """A credential for `context`. Its expiry is by our clock, whatever the other end's says.
@@ -246,7 +255,15 @@ class Vault(ABC):
 
     @abstractmethod
     def forget(self, task: str) -> None:
-        """Drop a task's surrogates from memory."""
+        """Drop a task's surrogates, and what it borrowed, from memory."""
+
+    def borrow(self, task: str, name: str, secret: Secret) -> None:
+        """Hold a secret of another vault in memory for this task, until it is forgotten."""
+        raise NotImplementedError
+
+    def borrowed(self, task: str, name: str) -> Secret | None:
+        """What this task borrowed last, None for nothing."""
+        return None
 
 
 # ── Who is calling ──────────────────────────────────────────────────────────────────────
@@ -340,6 +357,12 @@ class Authorize(Protocol):
         Raises:
             NotAttested, Denied, Revoked, TimedOut, LedgerFailed, VaultLocked.
         """
+
+    async def refused_use(
+        self, task: str, handle: str, effects: Sequence[Effect], error: TaskpassError
+    ) -> None:
+        """A channel refused this use by itself, before it was judged: put it on record, and tell
+        the agent of the call. Never raises."""
 
     async def used(self, task: str, release: Release, status: int) -> None:
         """The use ended with this upstream status (0: it did not)."""

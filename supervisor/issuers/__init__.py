@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from supervisor.issuers.local_jwt import LocalJwtIssuer, Signer
+from supervisor.issuers.reference import ReferenceIssuer
 from supervisor.issuers.stored import StoredSecretIssuer
 from supervisor.ports import Issuer, Vault
 
@@ -16,6 +17,7 @@ def build_issuers(
     """All issuers by the name that `CredentialSpec.issuer` uses."""
     issuers: tuple[Issuer, ...] = (
         StoredSecretIssuer(vault),
+        ReferenceIssuer(vault),
         LocalJwtIssuer(signer, issuer_url, clock),
     )
     return {issuer.name: issuer for issuer in issuers}

@@ -19,14 +19,11 @@ from supervisor.vault import sealing
 from supervisor.vault import specs as spec_file
 from supervisor.vault.backend import FILE_KEY, KEYRING, PASSPHRASE, SecretStore
 from supervisor.vault.encrypted_file import EncryptedFile
+from supervisor.vault.limits import LONGEST, SHORTEST
 from supervisor.vault.redact import Redactor
 from supervisor.vault.standins import StandIns
 from supervisor.vault.surrogate import like_a_token, same_shape, shape_of
 from supervisor.vault.system_keyring import find_keyring
-
-# Below this a stand-in could be met by chance, and masking it would eat ordinary text.
-SHORTEST = 8
-LONGEST = 8192
 
 _PATIENCE = 30.0  # seconds for a keyring: it may be asking the person to unlock it
 
@@ -68,6 +65,7 @@ class FileVault(Vault):
         self._listed = tuple(self._specs.values())
         self._stores: dict[str, SecretStore] = {}
         self._secrets: dict[str, Secret] = {}
+        self._borrowed: dict[tuple[str, str], Secret] = {}  # task and name → of another vault
         self._masking: dict[str, Secret] = {}  # what `_redactor` was made for
         self._redactor = Redactor({})
         self._stand_ins = StandIns(paths.runtime / "stand-ins.json")
@@ -170,11 +168,19 @@ class FileVault(Vault):
 
     def forget(self, task: str) -> None:
         self._stand_ins.forget_task(task)
+        self._borrowed = {key: each for key, each in self._borrowed.items() if key[0] != task}
+
+    def borrow(self, task: str, name: str, secret: Secret) -> None:
+        self._borrowed[task, name] = secret
+
+    def borrowed(self, task: str, name: str) -> Secret | None:
+        return self._borrowed.get((task, name))
 
     def redactor(self) -> Redactor:
-        """Masks every secret that was loaded so far."""
-        if self._masking != self._secrets:
-            self._masking = dict(self._secrets)
+        """Masks every secret that was loaded so far, or is borrowed by a task."""
+        known = self._secrets | {f"{n} in {t}": each for (t, n), each in self._borrowed.items()}
+        if self._masking != known:
+            self._masking = known
             self._redactor = Redactor({name: each.value for name, each in self._masking.items()})
         return self._redactor
 

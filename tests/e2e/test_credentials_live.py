@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
 
-from tests.support.live import ApiServer, Install, wait_for
+from tests.support.live import TASKPASS, ApiServer, Install, wait_for
 
 CURL = 'curl -sS -m 10 -H "Authorization: Bearer $API_TOKEN"'
 
@@ -80,3 +81,60 @@ def test_rotating_and_removing_cut_what_is_lent(install: Install, api: ApiServer
         assert "1 lease ended, 2 connections cut" in done.stdout  # the task's and the host's
         assert ("live: task" in done.stdout) is (verb == "remove")
         assert task.wait(30) != 0
+
+
+def test_a_secret_of_another_vault_is_looked_up_at_each_use_and_stored_nowhere(
+    install: Install, api: ApiServer
+) -> None:
+    tool = install.home / "bin" / "gh"
+    tool.parent.mkdir()
+    asked = install.home / "asked"
+    tool.write_text(f'#!/bin/sh\necho "$*" >> {asked}\necho {api.token}\n')
+    tool.chmod(0o755)
+    environ = install.environ | {"PATH": f"{tool.parent}:{install.environ['PATH']}"}
+    added = subprocess.run(
+        [*TASKPASS, "credential", "add", "hub", "--host", api.host, "--env", "HUB",
+         "--from", "cmd://gh auth token"],
+        env=environ, cwd=install.project, capture_output=True, text=True,
+    )  # fmt: skip
+    assert added.returncode == 0, added.stderr
+    assert asked.read_text() == "auth token\n"
+    done = install.cli(
+        "run", "--headless", "--", "sh", "-c",
+        f'echo $HUB; curl -sS -m 10 -H "Authorization: Bearer $HUB" https://{api.host}/me',
+    )  # fmt: skip
+    stand_in, answer = done.stdout.splitlines()
+    assert answer == '{"hello": "ana"}', done.stderr
+    assert stand_in != api.token
+    assert len(stand_in) == len(api.token)
+    assert asked.read_text() == "auth token\n" * 2
+    tool.write_text(f"#!/bin/sh\necho {api.token}; exit 4\n")
+    refused = install.cli(
+        "run", "--headless", "--", "sh", "-c",
+        f'curl -sS -m 10 -H "Authorization: Bearer $HUB" https://{api.host}/me',
+    )  # fmt: skip
+    assert "`gh auth token` ended with 4" in refused.stdout
+    assert api.token not in refused.stdout
+    assert len(api.accepted) == 1
+
+
+def test_a_variable_of_the_terminal_is_lent_and_not_passed_on(
+    install: Install, api: ApiServer
+) -> None:
+    added = install.cli(
+        "credential", "add", "ci", "--host", api.host, "--from", "env://CI_TOKEN", "--env", "CI"
+    )
+    assert added.returncode == 0, added.stderr
+    script = (
+        f'env; curl -sS -m 10 -H "Authorization: Bearer $CI_TOKEN" https://{api.host}/me; '
+        f'curl -sS -m 10 -H "Authorization: Bearer $CI" https://{api.host}/me'
+    )
+    run = ("run", "--headless", "--", "sh", "-c", script)
+    lent = subprocess.run(
+        [*TASKPASS, *run], env=install.environ | {"CI_TOKEN": api.token}, cwd=install.project,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert lent.stdout.count('{"hello": "ana"}') == 2, lent.stdout + lent.stderr
+    assert api.token not in lent.stdout
+    without = install.cli(*run)
+    assert "CI_TOKEN was not set where this task was started" in without.stdout

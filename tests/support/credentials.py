@@ -19,7 +19,9 @@ from supervisor.ports import MintContext
 GET_USER = Effect(Verb.HTTP, "api.example.com", {"method": "GET", "path": "/user"})
 
 
-def mint_context(*, effect: Effect = GET_USER, approval: str = "", parent: str = "") -> MintContext:
+def mint_context(
+    *, effect: Effect = GET_USER, approval: str = "", parent: str = "", call: str = "c-1"
+) -> MintContext:
     task = Task(
         id="t-1",
         session="s-1",
@@ -36,7 +38,7 @@ def mint_context(*, effect: Effect = GET_USER, approval: str = "", parent: str =
     return MintContext(
         task=task,
         epoch=3,
-        call="c-1",
+        call=call,
         call_hash="sha256:22",
         lease="l-1",
         effect=effect,

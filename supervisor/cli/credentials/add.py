@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from supervisor.cli.credentials.secrets import read_secret
 from supervisor.cli.session import with_client
@@ -10,7 +11,7 @@ from supervisor.errors import UsageError
 from supervisor.wire import AddCredential
 
 # Issuers that need no secret of ours, and those whose secret may be a key of several lines.
-_WITHOUT = frozenset({"local-jwt"})
+_WITHOUT = frozenset({"local-jwt", "reference"})
 _KEYS = frozenset({"github-app"})
 
 
@@ -28,8 +29,16 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--header", default="authorization", help="header that carries it")
     add.add_argument("--scheme", default="Bearer", help='word before it, "" for none')
     add.add_argument(
+        "--from",
+        dest="source",
+        default="",
+        metavar="REFERENCE",
+        help="where the secret lies, to be looked up at each use and never stored: "
+        "'cmd://gh auth token', op://VAULT/ITEM/FIELD, vault://MOUNT/PATH#FIELD, env://NAME",
+    )
+    add.add_argument(
         "--issuer",
-        default="stored",
+        default="",
         help="stored: a secret you have (default); local-jwt: signed here for each use, ES256, "
         "60 s; others: taskpass credential kinds",
     )
@@ -47,12 +56,20 @@ def _parser() -> argparse.ArgumentParser:
 def main(words: list[str]) -> int:
     options = _parser().parse_args(words)
     given = dict(_option(text) for text in options.option)
+    issuer = options.issuer or ("reference" if options.source else "stored")
+    if (issuer == "reference") != bool(options.source):
+        raise UsageError(
+            "A reference is given by --from, without an issuer.",
+            hint="taskpass credential add NAME --host HOST --from 'cmd://gh auth token'",
+        )
+    if options.source:
+        given |= _reference(options.source)
     secret = ""
-    if options.issuer not in _WITHOUT:
-        secret = read_secret(options.name, lines=options.issuer in _KEYS)
+    if issuer not in _WITHOUT:
+        secret = read_secret(options.name, lines=issuer in _KEYS)
     request = AddCredential(
         name=options.name,
-        issuer=options.issuer,
+        issuer=issuer,
         hosts=tuple(options.host),
         env=options.env,
         header=options.header,
@@ -64,6 +81,17 @@ def main(words: list[str]) -> int:
     view = with_client(lambda client: client.add_credential(request))
     print(f"added: {view.name} at {', '.join(view.hosts)}")
     return 0
+
+
+def _reference(text: str) -> dict[str, str]:
+    from supervisor.vault import references
+    from supervisor.vault.surrogate import template
+
+    given = references.options_for(text, os.environ)
+    variable = references.parse(text).variable
+    if variable and os.environ.get(variable):
+        given["shape"] = template(os.environ[variable])
+    return given
 
 
 def _option(text: str) -> tuple[str, str]:
