@@ -7,7 +7,7 @@ known secrets masked; what exactly was asked is bound by the call hash.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,10 @@ class Recorder:
         """What must not happen. Alone in never failing: whoever meets it refuses anyway."""
         with contextlib.suppress(TaskpassError):
             await self.write(f"incident.{kind}", entry, detail=dict(detail))
+
+    def behind(self, kind: str, entry: TaskEntry, **body: Any) -> Awaitable[object]:
+        """As `write`, for what nobody has to wait for (`LedgerStore.append_behind`)."""
+        return self.ledger.append_behind(kind, self.who(entry) | body)
 
     async def started(self, entry: TaskEntry) -> None:
         task = entry.task
@@ -143,7 +147,7 @@ class Recorder:
             reason=self._preview(error.message),
         )
 
-    async def use(
+    def use(
         self,
         kind: str,
         entry: TaskEntry,
@@ -155,8 +159,10 @@ class Recorder:
         *,
         lease: Lease | None = None,
         spec: CredentialSpec | None = None,
-    ) -> None:
-        await self.write(
+        behind: bool = False,
+    ) -> Awaitable[object]:
+        """What is returned is done when the record is durable; `behind`: see the method."""
+        return (self.behind if behind else self.write)(
             kind,
             entry,
             call=call.call.id,

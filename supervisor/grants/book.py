@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field, replace
 
 from supervisor.errors import Denied, NotAttested, NotFound, Revoked
@@ -75,6 +75,7 @@ class CallEntry:
     deadline: float  # POSIX seconds: maximum age
     since: int = 0  # as `Process.start_time`: no process of this call is older
     leases: dict[str, str] = field(default_factory=dict)  # grant id → lease id
+    recorded: set[Hashable] = field(default_factory=set)  # kinds of use that are on the disk
 
     @property
     def handle(self) -> str:
@@ -111,7 +112,7 @@ class Book:
         try:
             return self._tasks[task]
         except KeyError:
-            raise NotFound(f"There is no task {task}.", hint="See `taskpass tasks`.") from None
+            raise NotFound(f"There is no task {task}.", hint="See `taskpass ps`.") from None
 
     def tasks(self) -> Iterator[TaskEntry]:
         return iter(self._tasks.values())

@@ -96,6 +96,7 @@ class SqliteLedger(LedgerStore):
         if not self._behind:
             waiting.loop.call_later(_BEHIND, self._hand_over)
         self._behind.append(waiting)
+        waiting.future.add_done_callback(_heard)
         return waiting.future
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
@@ -247,6 +248,12 @@ class SqliteLedger(LedgerStore):
         for loop, listener in listeners:
             # Read only by a listener that looks at them: mostly there is no screen.
             _call(loop, listener, (decode(each.canonical, each.hash) for each in written))
+
+
+def _heard(future: asyncio.Future[Entry]) -> None:
+    """Whoever does not wait is not told, and asyncio does not complain of it."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _settle(settled: Sequence[tuple[_Waiting, Written | LedgerFailed]]) -> None:

@@ -1,0 +1,121 @@
+"""When a use's record has to be on disk: the first of its kind before release, the others soon.
+
+The first use of a lease (or, without a credential, of a call) of an origin, by a method, on a route
+is durable before anything leaves. Its repetitions go ahead of their records, in order, by 0.1 s at
+most: a disk that falls further behind is waited for, and one that fails ends the lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+
+from supervisor.desk import Desk
+from supervisor.effects.routes import route_of
+from supervisor.grants.book import Book, CallEntry, TaskEntry
+from supervisor.model import (
+    Approval,
+    CredentialSpec,
+    Decision,
+    Effect,
+    KillMode,
+    Lease,
+    LeaseState,
+    Outcome,
+    Verb,
+)
+from supervisor.recorder import Recorder
+from supervisor.settlement import Settlement
+
+log = logging.getLogger("supervisor")
+
+LATEST = 0.1  # seconds that a record may be behind its use
+
+
+@dataclass(frozen=True, slots=True)
+class UseRecords:
+    """Puts uses on record."""
+
+    book: Book
+    records: Recorder
+    desk: Desk
+    settlement: Settlement
+    clock: Callable[[], float] = time.time
+    _behind: deque[tuple[float, asyncio.Future[object]]] = field(default_factory=deque)
+
+    async def opened(
+        self,
+        kind: str,
+        entry: TaskEntry,
+        call: CallEntry,
+        use: str,
+        effects: Sequence[Effect],
+        decision: Decision,
+        approval: Approval | None,
+        *,
+        lease: Lease | None = None,
+        spec: CredentialSpec | None = None,
+        kill_mode: KillMode = KillMode.WIRE,
+    ) -> None:
+        """Record a use before it is released, or, as a repetition, meanwhile.
+
+        Args:
+            kill_mode: of the credential's issuer; what works without us is never ahead.
+
+        Raises:
+            LedgerFailed: it is not on record, and must not be released.
+        """
+        held = lease.id if lease else ""
+        same = (held, *map(_kind_of, effects))
+        ahead = (
+            same in call.recorded
+            and decision.outcome is Outcome.ALLOW
+            and kill_mode is KillMode.WIRE
+            and self._on_time()
+        )
+        record = self.records.use(
+            kind, entry, call, use, effects, decision, approval,
+            lease=lease, spec=spec, behind=ahead,
+        )  # fmt: skip
+        if not ahead:
+            await record
+            call.recorded.add(same)
+            return
+        written = asyncio.ensure_future(record)
+        self._behind.append((self.clock(), written))
+        written.add_done_callback(lambda done: self._written(entry.task.id, call, held, done))
+
+    def _on_time(self) -> bool:
+        """Whether no record is later than it may be."""
+        while self._behind and self._behind[0][1].done():
+            self._behind.popleft()
+        return not self._behind or self.clock() - self._behind[0][0] < LATEST
+
+    def _written(
+        self, task: str, call: CallEntry, lease: str, record: asyncio.Future[object]
+    ) -> None:
+        """What went ahead of a record that failed goes no further."""
+        if record.cancelled():
+            return
+        error = record.exception()
+        if error is None:
+            return
+        log.error("a lease ends, since its use cannot be recorded: %s", error)
+        call.recorded.clear()  # the next one waits, so that its refusal says why
+        if (closed := self.book.close_lease(lease, LeaseState.CLOSED, self.clock())) is not None:
+            self.settlement.cut(task, [closed])
+            self.desk.spawn(self._ended(closed))
+
+    async def _ended(self, lease: Lease) -> None:
+        await self.settlement.end_upstream([lease])
+
+
+def _kind_of(effect: Effect) -> Hashable:
+    if effect.verb is not Verb.HTTP:
+        return effect.label
+    path = str(effect.attributes.get("path", ""))
+    return effect.resource, effect.attributes.get("method"), route_of(path)
