@@ -222,6 +222,7 @@ class Api:
             grants=tuple(book.grants()),
             leases=tuple(book.leases()),
             approvals=tuple(self.engine.approvals.all_pending()),
+            owed=self.engine.revoking.views(),
             records=tuple(self.engine.ledger.latest(_RECENT)),
         )
 

@@ -42,6 +42,7 @@ from supervisor.grants.book import Book, TaskEntry
 from supervisor.grants.budget import announced_changes, sent_changes
 from supervisor.judging import Judge
 from supervisor.lending import Lending
+from supervisor.minting import Minting
 from supervisor.model import (
     Answer,
     Approval,
@@ -59,6 +60,7 @@ from supervisor.model import (
     Verb,
     new_id,
 )
+from supervisor.owed import OwedStore
 from supervisor.ports import (
     Authorize,
     HookAnswer,
@@ -70,7 +72,8 @@ from supervisor.ports import (
 )
 from supervisor.questions import Questions, refusal
 from supervisor.recorder import Recorder
-from supervisor.settlement import Revocable, Settlement
+from supervisor.revoking import Revoking
+from supervisor.settlement import Settlement
 
 log = logging.getLogger("supervisor")
 
@@ -88,6 +91,7 @@ class Engine(Authorize):
     issuers: Mapping[str, Issuer]
     desk: Desk
     records: Recorder
+    owed: OwedStore
     approval_timeout: float = 300.0  # seconds a question stays open
     bind_grace: float = 10.0  # seconds a background command's shell has to bind
     clock: Callable[[], float] = time.time
@@ -99,8 +103,10 @@ class Engine(Authorize):
     # Openings on their way to the disk, by call.
     _unrecorded: dict[str, asyncio.Future[None]] = field(default_factory=dict, init=False)
     doors: FileDoors = field(init=False)
+    revoking: Revoking = field(init=False)
     settlement: Settlement = field(init=False)
     lending: Lending = field(init=False)
+    minting: Minting = field(init=False)
     egress: Egress = field(init=False)
 
     def __post_init__(self) -> None:
@@ -111,11 +117,18 @@ class Engine(Authorize):
             self.approval_timeout, self.clock, self.step,
         )  # fmt: skip
         self.doors = FileDoors(self.book, self.records, self.desk)
-        self.settlement = Settlement(
-            self.book, self.records, self.desk, self.doors, self.bind_grace, self.clock, self.step
+        self.revoking = Revoking(
+            self.issuers, self.owed, self.ledger, self.desk.publish, self.clock
         )
+        self.settlement = Settlement(
+            self.book, self.records, self.desk, self.doors, self.revoking,
+            self.bind_grace, self.clock, self.step,
+        )  # fmt: skip
         self.lending = Lending(
             self.book, self.vault, self.issuers, self.records, self.desk, self.clock
+        )
+        self.minting = Minting(
+            self.book, self.issuers, self.records, self.revoking, self.desk, self.clock
         )
         self.egress = Egress(
             self.book, self.records, self.desk, self.questions, self.judge.situation, agent_handle
@@ -343,22 +356,17 @@ class Engine(Authorize):
         )
         self.step("use.intent")
         issuer = self.issuers[spec.issuer]
-        minted = await issuer.mint(
-            spec,
-            MintContext(
-                task=entry.task,
-                epoch=entry.epoch,
-                call=call.call.id,
-                call_hash=call.call.call_hash,
-                lease=lease.id,
-                effect=effect,
-                approval=approval.id if approval else "",
-                policy_digest=runtime.policy.digest,
-            ),
+        context = MintContext(
+            task=entry.task,
+            epoch=entry.epoch,
+            call=call.call.id,
+            call_hash=call.call.call_hash,
+            lease=lease.id,
+            effect=effect,
+            approval=approval.id if approval else "",
+            policy_digest=runtime.policy.digest,
         )
-        if minted.revocation:
-            self.settlement.remember(lease.id, Revocable(spec, issuer, minted.revocation))
-            await self.records.write("use.minted", entry, use=use, lease=lease.id, spec=spec.name)
+        minted = await self.minting.mint(entry, lease, use, spec, context)
         self.step("use.minted")
         try:
             # The last look: nothing that awaits stands between this and the answer.
@@ -369,7 +377,7 @@ class Engine(Authorize):
         except TaskpassError:
             if not self.book.lease_live(task, lease.id, self.clock()):
                 # Its end came before there was anything to end upstream.
-                await self.settlement.end_upstream([lease])
+                await self.revoking.end([lease])
             raise
         self.lending.count_use(lease.id)
         self.step("use.delivered")

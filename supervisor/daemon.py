@@ -51,6 +51,7 @@ from supervisor.launch import Launcher
 from supervisor.ledger.store import SqliteLedger
 from supervisor.lifecycle import Lifecycle
 from supervisor.model import Limits, Tier, new_id
+from supervisor.owed import OwedFiles
 from supervisor.paths import Paths, private_dir, user_paths
 from supervisor.policy.in_force import Policies
 from supervisor.policy_watch import PolicyWatch
@@ -176,6 +177,7 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
             },
         )
         await launcher.take_over(recovered)
+        await engine.revoking.resume(recovered.possibly_live)
         runner = web.AppRunner(api.application(), access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         bound = bind_socket(paths)
@@ -183,7 +185,7 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         _say(ready_fd, "ready\n")
 
         def busy() -> bool:
-            return bool(events.subscribers or engine.desk.runtimes)
+            return bool(events.subscribers or engine.desk.runtimes or engine.revoking.busy)
 
         async with asyncio.TaskGroup() as group:
             chores = [
@@ -197,6 +199,7 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
             await runner.cleanup()
             for chore in chores:
                 chore.cancel()
+        await engine.revoking.close()
         with contextlib.suppress(TaskpassError):
             await ledger.append("daemon.stopped", {"session": session})
         await zygote.close()
@@ -238,6 +241,7 @@ def _engine(
         issuers=build_issuers(vault, keys),
         desk=Desk(events.publish, task_viewer(lambda: exposed(str(Path.home())))),
         records=Recorder(ledger, vault.redact),
+        owed=OwedFiles(paths.state / "owed", vault),
         approval_timeout=config.approval_timeout,
         step=step,
     )

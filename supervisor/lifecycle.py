@@ -221,7 +221,7 @@ class Lifecycle:
         return [
             lease.id
             for lease in dead
-            if self.engine.settlement.owes(lease.id)
+            if self.engine.revoking.owes(lease.id)
             or (lease.uses and grants[lease.grant].kill_mode is KillMode.VERIFIER)
         ]
 
@@ -232,7 +232,7 @@ class Lifecycle:
         if runtime is not None:
             with contextlib.suppress(LaunchFailed):
                 left = await runtime.control.kill()
-        unconfirmed = await self.engine.settlement.end_upstream(dead)
+        unconfirmed = await self.engine.revoking.end(dead)
         self.engine.vault.forget(entry.task.id)
         with contextlib.suppress(LedgerFailed):
             await self.engine.records.write(
@@ -260,7 +260,7 @@ class Lifecycle:
         )
         took = (time.perf_counter() - began) * 1000
         self.engine.desk.publish(GrantChanged(grant=gone, live=False))
-        await self.engine.settlement.end_upstream(dead)
+        await self.engine.revoking.end(dead)
         return RevokedView(
             tasks=(gone.task,),
             leases_dead=len(dead) - len(outliving),

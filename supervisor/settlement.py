@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,21 +12,10 @@ from supervisor.desk import Desk
 from supervisor.errors import LedgerFailed
 from supervisor.filedoors import FileDoors
 from supervisor.grants.book import Book, CallEntry
-from supervisor.model import CredentialSpec, Lease, LeaseState
-from supervisor.ports import Issuer
+from supervisor.model import Lease, LeaseState
 from supervisor.recorder import Recorder
+from supervisor.revoking import Revoking
 from supervisor.wire import LeaseChanged
-
-log = logging.getLogger("supervisor")
-
-
-@dataclass(frozen=True, slots=True)
-class Revocable:
-    """What was minted and must be revoked upstream when its lease ends."""
-
-    spec: CredentialSpec
-    issuer: Issuer
-    revocation: str
 
 
 @dataclass(slots=True)
@@ -38,10 +26,10 @@ class Settlement:
     records: Recorder
     desk: Desk
     doors: FileDoors
+    revoking: Revoking
     bind_grace: float  # seconds a background command's shell has to bind
     clock: Callable[[], float] = time.time
     step: Callable[[str], None] = lambda name: None
-    _minted: dict[str, list[Revocable]] = field(default_factory=dict)  # by lease
     _timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)  # by call
 
     def arm(self, opened: CallEntry) -> None:
@@ -98,22 +86,6 @@ class Settlement:
             self.desk.publish(LeaseChanged(lease=lease))
         return cut
 
-    def remember(self, lease: str, minted: Revocable) -> None:
-        """Something was minted under `lease` that an upstream must be told to forget."""
-        self._minted.setdefault(lease, []).append(minted)
-
-    def owes(self, lease: str) -> bool:
-        """Whether an upstream has still to be told about the end of `lease`."""
-        return lease in self._minted
-
     async def end_upstream(self, leases: Sequence[Lease]) -> int:
-        """Revoke what was minted for `leases`; how many could not be confirmed."""
-        unconfirmed = 0
-        for lease in leases:
-            for minted in self._minted.pop(lease.id, []):
-                try:
-                    await minted.issuer.revoke(minted.spec, minted.revocation)
-                except Exception:
-                    log.exception("upstream revocation of %s failed", minted.spec.name)
-                    unconfirmed += 1
-        return unconfirmed
+        """Revoke what was minted for `leases`; how many are not confirmed yet."""
+        return await self.revoking.end(leases)

@@ -91,6 +91,7 @@ class Snapshot(Wire, frozen=True, kw_only=True, tag="snapshot"):
     grants: tuple[Grant, ...] = ()
     leases: tuple[Lease, ...] = ()
     approvals: tuple[ApprovalRequest, ...] = ()
+    owed: tuple[OwedView, ...] = ()
     records: tuple[dict[str, Any], ...] = ()  # the latest, oldest first
 
 
@@ -117,6 +118,26 @@ class ApprovalAnswered(Wire, frozen=True, kw_only=True, tag="answered"):
     by: str = ""
 
 
+class OwedView(Wire, frozen=True, kw_only=True):
+    """A credential whose lease has ended here, and which is not known to be dead elsewhere."""
+
+    id: str
+    lease: str
+    task: str
+    credential: str
+    issuer: str
+    state: str  # model.LeaseState: unconfirmed, irrevocable, possibly live, dies by itself
+    ended: float  # POSIX seconds: when its lease did
+    until: float  # when it dies by itself
+    tries: int = 0  # how often the other end was asked
+    problem: str = ""  # what came of it, "" for nothing yet
+
+
+class OwedChanged(Wire, frozen=True, kw_only=True, tag="owed"):
+    owed: OwedView
+    live: bool = True  # False: it is dead
+
+
 class Recorded(Wire, frozen=True, kw_only=True, tag="record"):
     """A ledger record, as `LedgerStore.read` gives it."""
 
@@ -125,7 +146,7 @@ class Recorded(Wire, frozen=True, kw_only=True, tag="record"):
 
 Event = (
     Snapshot | TaskChanged | GrantChanged | LeaseChanged | ApprovalAsked | ApprovalAnswered
-    | Recorded
+    | OwedChanged | Recorded
 )  # fmt: skip
 
 

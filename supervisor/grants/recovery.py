@@ -14,7 +14,7 @@ from typing import Any
 from supervisor.ports import LedgerStore
 
 _LIMITS = ("task.revoked", "grant.revoked", "task.frozen", "task.thawed")
-_LEASES = ("use.intent", "call.settled", "task.revoked")
+_LEASES = ("use.intent", "lease.closed", "call.settled", "task.revoked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def _possibly_live(ledger: LedgerStore, now: float) -> tuple[dict[str, Any], ...
     for record in ledger.read(after=started[0]["seq"], kinds=_LEASES, limit=-1):
         if record["kind"] == "use.intent":
             open_[record["lease"]] = {
-                key: record[key] for key in ("lease", "task", "credential", "until")
+                key: record[key] for key in ("lease", "task", "credential", "issuer", "until")
             }
         else:
             for lease in record["leases"]:

@@ -38,6 +38,7 @@ from supervisor.model import (
     Verb,
     new_id,
 )
+from supervisor.owed import Owed, OwedStore
 from supervisor.ports import (
     Channel,
     ConnectionOwner,
@@ -206,11 +207,34 @@ class OneCredential(Vault):
 
 
 @dataclass
+class MemoryOwed(OwedStore):
+    """Keeps what is owed; outlives a `World` that is given it."""
+
+    kept: dict[str, tuple[Owed, str]] = field(default_factory=dict)
+    error: Exception | None = None
+
+    async def put(self, owed: Owed, revocation: str) -> None:
+        await asyncio.sleep(0)
+        if self.error is not None:
+            raise self.error
+        self.kept[owed.id] = (owed, revocation)
+
+    async def load(self) -> Sequence[Owed]:
+        return [owed for owed, _ in self.kept.values()]
+
+    async def revocation(self, owed: Owed) -> str:
+        return self.kept[owed.id][1]
+
+    async def drop(self, owed: str) -> None:
+        self.kept.pop(owed, None)
+
+
+@dataclass
 class CountingIssuer(Issuer):
     """Mints the secret; what was minted and what was ended can be counted."""
 
     name: str = "stored"
-    kill_mode: KillMode = KillMode.UPSTREAM
+    kill_mode: KillMode = KillMode.WIRE
     revocation: str = ""
     error: Exception | None = None
     during: Callable[[], Any] | None = None
@@ -231,7 +255,7 @@ class CountingIssuer(Issuer):
         if self.error is not None:
             raise self.error
         self.minted.append(context)
-        return Minted(Secret(REAL), 0.0, self.revocation)
+        return Minted(Secret(REAL), time.time() + spec.ttl, self.revocation)
 
     async def revoke(self, spec: CredentialSpec, revocation: str) -> None:
         self.revoked.append(revocation)
@@ -318,6 +342,7 @@ class World:
     policy: FixedPolicy = field(default_factory=FixedPolicy)
     vault: OneCredential = field(default_factory=OneCredential)
     issuer: CountingIssuer = field(default_factory=CountingIssuer)
+    owed: MemoryOwed = field(default_factory=MemoryOwed)
     control: Control = field(default_factory=Control)
     channel: Cuttable = field(default_factory=Cuttable)
     family: Family = field(default_factory=Family)
@@ -334,6 +359,7 @@ class World:
             issuers={"stored": self.issuer},
             desk=Desk(self.events.append, lambda entry: None),
             records=Recorder(self.ledger, lambda text: text.replace(REAL, "•")),
+            owed=self.owed,
             step=self._step,
         )
         self.lifecycle = Lifecycle(self.engine)

@@ -1,0 +1,218 @@
+"""A credential for one use, from whoever makes it: in time, as it must be, and never forgotten.
+
+The issuer has a bounded time; what it makes afterwards is ended. What it answers is looked at
+before it may go anywhere. What is needed to end it is on the disk, and the use on record, before it
+is delivered; where that fails, it is ended at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from supervisor.desk import Desk
+from supervisor.errors import Denied, IssuerFailed, LedgerFailed, TaskpassError, VaultLocked
+from supervisor.grants.book import Book, TaskEntry
+from supervisor.model import CredentialSpec, KillMode, Lease, LeaseState
+from supervisor.ports import Issuer, MintContext, Minted
+from supervisor.recorder import Recorder
+from supervisor.revoking import SKEW, Revoking
+from supervisor.wire import LeaseChanged
+
+LONGEST = 16 * 1024  # characters of a credential: more does not fit in the headers of a request
+_LATE = 60.0  # seconds more that an issuer is listened to, to end what it makes too late
+
+
+@dataclass(slots=True)
+class Minting:
+    """Asks issuers."""
+
+    book: Book
+    issuers: Mapping[str, Issuer]
+    records: Recorder
+    revoking: Revoking
+    desk: Desk
+    clock: Callable[[], float] = time.time
+    late: float = _LATE
+    _asking: Counter[str] = field(default_factory=Counter)  # by lease
+
+    async def mint(
+        self, entry: TaskEntry, lease: Lease, use: str, spec: CredentialSpec, context: MintContext
+    ) -> Minted:
+        """A credential that may be delivered.
+
+        Raises:
+            VaultLocked, Denied: nothing was made.
+            IssuerFailed: it hangs, fails, or gives what must not be used.
+            VaultLocked, ConfigError, LedgerFailed: its end could not be made sure of, or it could
+                not be recorded. What was made is being ended.
+        """
+        issuer = self.issuers[spec.issuer]
+        self._asking[lease.id] += 1
+        try:
+            minted = await self._ask(issuer, entry, lease, spec, context)
+            if minted.revocation or issuer.kill_mode is not KillMode.WIRE:
+                await self._keep(issuer, entry, lease, use, spec, minted)
+            else:
+                _check(issuer, spec, minted, self.clock())
+        except BaseException:
+            if self._asking[lease.id] == 1:
+                self.desk.spawn(self._close(entry, lease))
+            raise
+        finally:
+            self._asking[lease.id] -= 1
+            if not self._asking[lease.id]:
+                del self._asking[lease.id]
+        return minted
+
+    async def _close(self, entry: TaskEntry, lease: Lease) -> None:
+        """Unless something was delivered under it, it is over before it began."""
+        uses = [held.uses for held in self.book.leases_of(task=lease.task) if held.id == lease.id]
+        if uses != [0]:
+            return
+        closed = self.book.close_lease(lease.id, LeaseState.CLOSED, self.clock())
+        if closed is not None:
+            self.desk.publish(LeaseChanged(lease=closed))
+            with contextlib.suppress(LedgerFailed):
+                await self.records.write("lease.closed", entry, leases=[lease.id])
+
+    async def _ask(
+        self,
+        issuer: Issuer,
+        entry: TaskEntry,
+        lease: Lease,
+        spec: CredentialSpec,
+        context: MintContext,
+    ) -> Minted:
+        if issuer.kill_mode is KillMode.WIRE:  # nothing is made anywhere: it can be broken off
+            try:
+                async with asyncio.timeout(issuer.patience):
+                    return await issuer.mint(spec, context)
+            except TimeoutError:
+                raise _hangs(issuer) from None
+        job = asyncio.ensure_future(issuer.mint(spec, context))
+        try:
+            await asyncio.wait({job}, timeout=issuer.patience)
+        except asyncio.CancelledError:  # whoever wanted it has gone
+            self.desk.spawn(self._too_late(job, issuer, entry, lease, spec))
+            raise
+        if not job.done():
+            self.desk.spawn(self._too_late(job, issuer, entry, lease, spec))
+            raise _hangs(issuer)
+        try:
+            return job.result()
+        except (Denied, VaultLocked):
+            raise
+        except Exception as error:
+            await self._unclear(issuer, entry, lease, spec, error)
+            raise
+
+    async def _too_late(
+        self,
+        job: asyncio.Future[Minted],
+        issuer: Issuer,
+        entry: TaskEntry,
+        lease: Lease,
+        spec: CredentialSpec,
+    ) -> None:
+        """End what nobody waits for any more."""
+        try:
+            minted = await asyncio.wait_for(job, self.late)
+        except (Denied, VaultLocked):
+            return
+        except Exception as error:  # also that it hangs on
+            await self._unclear(issuer, entry, lease, spec, error)
+            return
+        await self.revoking.end_held(self._hold(issuer, entry, lease, spec, minted))
+
+    async def _unclear(
+        self,
+        issuer: Issuer,
+        entry: TaskEntry,
+        lease: Lease,
+        spec: CredentialSpec,
+        error: Exception,
+    ) -> None:
+        """Show what may have been made, until it would have died by itself."""
+        if isinstance(error, IssuerFailed) and not error.unclear:
+            return
+        why = f"{issuer.name} gave no answer."
+        if isinstance(error, TaskpassError):
+            why = error.message
+        until = self.clock() + issuer.lifetime(spec)
+        await self.revoking.unknown(lease.id, spec, self.records.who(entry), until, why)
+
+    async def _keep(
+        self,
+        issuer: Issuer,
+        entry: TaskEntry,
+        lease: Lease,
+        use: str,
+        spec: CredentialSpec,
+        minted: Minted,
+    ) -> None:
+        """Its end is made sure of, and the use is on record."""
+        held = self._hold(issuer, entry, lease, spec, minted)
+        try:
+            _check(issuer, spec, minted, self.clock())
+            await self.revoking.keep(held)
+            if minted.revocation:
+                await self.records.write(
+                    "use.minted", entry, use=use, lease=lease.id, spec=spec.name
+                )
+        except BaseException:
+            self.desk.spawn(self.revoking.end_held(held))
+            raise
+
+    def _hold(
+        self, issuer: Issuer, entry: TaskEntry, lease: Lease, spec: CredentialSpec, minted: Minted
+    ) -> str:
+        """Held from here on. What an issuer says of its expiry against reason, we do not repeat."""
+        latest = self.clock() + issuer.lifetime(spec) + SKEW
+        until = minted.expires if 0 < minted.expires <= latest else latest
+        who = self.records.who(entry)
+        return self.revoking.hold(lease.id, spec, who, until, minted.revocation)
+
+
+def _hangs(issuer: Issuer) -> IssuerFailed:
+    return IssuerFailed(
+        f"{issuer.name} gave no credential within {issuer.patience:g} s.",
+        hint="Is the other end up? What it makes later is revoked. Try again.",
+    )
+
+
+def _check(issuer: Issuer, spec: CredentialSpec, minted: Minted, now: float) -> None:
+    """Whether it can be put in a request, and lives about as long as was asked for.
+
+    Raises:
+        IssuerFailed: it is not to be used.
+    """
+    value, problem = minted.secret.value, ""
+    if not value:
+        problem = "an empty credential"
+    elif len(value) > LONGEST:
+        problem = f"a credential of {len(value)} characters"
+    elif any(character < " " or character == "\x7f" for character in value):
+        problem = "a credential with line breaks or control characters in it"
+    elif issuer.kill_mode is not KillMode.WIRE:
+        problem = _lie(issuer.lifetime(spec), minted.expires, now)
+    if problem:
+        raise IssuerFailed(
+            f"{issuer.name} gave {problem} for {spec.name}; it is not used.",
+            hint="Look at the service that issues it.",
+        )
+
+
+def _lie(asked: float, expires: float, now: float) -> str:
+    """What is wrong about an expiry, in words. Clocks may differ by `SKEW`."""
+    if not expires:
+        return "a credential that does not say when it expires"
+    if not now - SKEW < expires:  # NaN too
+        return f"a credential that expired {now - expires:.0f} s ago"
+    if expires > now + asked + SKEW:
+        return f"a credential for {expires - now:.0f} s, where at most {asked:g} s were asked for"
+    return ""
