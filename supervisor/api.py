@@ -41,6 +41,7 @@ from supervisor.model import Answer, Process, Scope
 from supervisor.paths import Paths
 from supervisor.policy_watch import PolicyWatch
 from supervisor.reviewing import Reviews
+from supervisor.setup_routes import SetupRoutes
 
 log = logging.getLogger("supervisor")
 
@@ -67,6 +68,7 @@ class Api:
     reviews: Reviews
     watch: PolicyWatch
     credentials: CredentialRoutes
+    setup: SetupRoutes
     # Attested peers, kept for as long as their connection.
     _peers: WeakKeyDictionary[asyncio.BaseTransport, Process] = field(
         default_factory=WeakKeyDictionary
@@ -110,6 +112,7 @@ class Api:
         add("POST", "/v1/stop", self._stop)
         Routes(Service(self.engine)).add_to(app)
         self.credentials.add_to(app)
+        self.setup.add_to(app)
         return app
 
     # ── who asks ────────────────────────────────────────────────────────────────────────

@@ -73,7 +73,11 @@ class CredentialRoutes:
         return _json(views.credential_view(spec, issuer))
 
     async def _remove(self, request: web.Request) -> web.Response:
-        name = self._spec(request.match_info["name"]).name
+        return _json(await self.remove(request.match_info["name"]))
+
+    async def remove(self, name: str) -> wcred.EndedLeases:
+        """End what is lent of a credential, and forget it. Raises NotFound, VaultLocked."""
+        name = self._spec(name).name
         # Its secret may be needed to tell the other end; what opens meanwhile ends after.
         ended = await self._end(name)
         await self.engine.vault.remove(name)
@@ -84,7 +88,7 @@ class CredentialRoutes:
             unconfirmed=ended.unconfirmed + late.unconfirmed,
         )
         await self._record("credential.removed", name, ended)
-        return _json(ended)
+        return ended
 
     async def _rotate(self, request: web.Request) -> web.Response:
         name = self._spec(request.match_info["name"]).name

@@ -63,8 +63,9 @@ from supervisor.process.secret_places import exposed
 from supervisor.process.zygote import Zygote
 from supervisor.recorder import Recorder
 from supervisor.reviewing import Reviews
+from supervisor.setup_routes import setup_routes
 from supervisor.tokens.keys import SigningKey, load_keys
-from supervisor.vault import open_vault
+from supervisor.vault import FileVault, open_vault
 from supervisor.views import task_viewer
 from supervisor.wire import Recorded
 
@@ -156,15 +157,17 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         zygote = Zygote()
         await zygote.start()
         keys = load_keys(paths.state)
-        engine = _engine(paths, config, events, ledger, keys, step)
+        vault = open_vault(paths)
+        engine = _engine(paths, config, events, ledger, keys, vault, step)
         lifecycle = Lifecycle(engine)
         launcher = _launcher(paths, config, engine, lifecycle, zygote, session)
         keeper = Keeper(engine, launcher.policies, paths.config / "rules.toml")
         watch = PolicyWatch(engine, launcher.policies, paths.config)
+        credentials = CredentialRoutes(engine, Probe(upstream_context(config.extra_roots or None)))
         api = Api(
             paths, engine, lifecycle, launcher, events, session, keys.jwks(), stopped.set, keeper,
-            launcher.reviews, watch,
-            CredentialRoutes(engine, Probe(upstream_context(config.extra_roots or None))),
+            launcher.reviews, watch, credentials,
+            setup_routes(engine, vault, paths.state / "undo", credentials.remove),
         )  # fmt: skip
         ledger.subscribe(lambda records: _publish(events, records))
         recovered = recover(ledger, engine.clock())
@@ -230,9 +233,9 @@ def _engine(
     events: Events,
     ledger: SqliteLedger,
     keys: SigningKey,
+    vault: FileVault,
     step: Callable[[str], None],
 ) -> Engine:
-    vault = open_vault(paths)
     return Engine(
         book=Book(),
         ledger=ledger,

@@ -15,6 +15,7 @@ from supervisor.errors import ConfigError, LaunchFailed
 
 # sun_path holds 108 bytes on Linux, 104 on macOS, with the final NUL.
 _SOCKET_LIMIT = 100
+_MADE = "made-directories"  # in the state: what is removed again by who leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,37 @@ def user_paths() -> Paths:
             f"{paths.runtime} is too long a path for a socket.",
             hint="Set XDG_RUNTIME_DIR to a shorter one.",
         )
+    missing = [folder for path in paths.all() for folder in _missing_above(path)]
     for path in paths.all():
         private_dir(path)
+    if missing:
+        _note_made(paths, missing)
     return paths
+
+
+def made_directories(paths: Paths) -> list[Path]:
+    """Directories above ours that were not there before us, deepest first: for who leaves."""
+    try:
+        noted = (paths.state / _MADE).read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+    return sorted({Path(line) for line in noted}, key=lambda path: -len(path.parts))
+
+
+def _missing_above(path: Path) -> list[Path]:
+    missing = []
+    while not (path := path.parent).exists():
+        missing.append(path)
+    return missing
+
+
+def _note_made(paths: Paths, folders: list[Path]) -> None:
+    with contextlib.suppress(OSError), open(paths.state / _MADE, "a", opener=_private) as file:
+        file.writelines(f"{folder}\n" for folder in folders)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def private_file(path: Path, make: Callable[[], bytes]) -> bytes:

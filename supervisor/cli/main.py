@@ -25,6 +25,8 @@ usage: taskpass [command] [options]
 
 `taskpass COMMAND --help` tells more.
 """
+  taskpass undo [ID]           put back what taskpass changed for you; --list shows it
+  taskpass uninstall           end everything, put everything back, remove taskpass's files
 
 # command → module of this package and what it is for; imported when called
 _COMMANDS = {
@@ -32,6 +34,8 @@ _COMMANDS = {
     "demo": "demo",
     "tasks": "tasks",
     "approve": "approve",
+    "undo": "undo",
+    "uninstall": "uninstall",
     "revoke": "tasks",
     "freeze": "tasks",
     "thaw": "tasks",

@@ -214,6 +214,11 @@ class FileVault(Vault):
         store = await self._store(sealing.protection_of(sealed))
         return await _in_thread(lambda: sealing.unseal(store, about, sealed))
 
+    async def forget_sealing(self) -> None:
+        """Nothing that was sealed so far opens again. Raises VaultLocked."""
+        store = await self._store_for_new()
+        await _in_thread(lambda: sealing.forget_key(store))
+
     def _spec(self, name: str) -> CredentialSpec:
         try:
             return self._specs[name]

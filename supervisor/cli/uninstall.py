@@ -1,0 +1,139 @@
+"""`taskpass uninstall`: ends everything, puts back what was changed, removes our files."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from supervisor.cli.setup_session import with_setup
+from supervisor.client_setup import SetupClient
+from supervisor.errors import TaskpassError, UsageError
+from supervisor.paths import Paths, made_directories, user_paths
+from supervisor.wire import Snapshot
+from supervisor.wire_setup import Left
+
+
+def main(command: str, words: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog=f"taskpass {command}",
+        description="End all tasks, put back what taskpass changed, forget every credential, and "
+        "remove its files: keys, certificate authority, history, configuration.",
+    )
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument(
+        "--keep-config", action="store_true", help="leave config.toml and your policies"
+    )
+    parser.add_argument(
+        "--leave-changed",
+        action="store_true",
+        help="go on where a file was changed since, and leave it as it is: what only the vault "
+        "knows of it is lost",
+    )
+    options = parser.parse_args(words)
+    if os.environ.get("TASKPASS_TASK"):
+        raise UsageError("This terminal is inside a task.", hint="Use one outside every task.")
+    paths = user_paths()
+    for line in with_setup(_what_lives):
+        print(line)
+    keep_config = options.keep_config
+    if not options.yes:
+        _ask("\nEnd all this, undo what was changed and remove taskpass's files? Type yes: ")
+        if not keep_config and _has_own(paths.config):
+            answer = _answer(f"Remove your own settings and policies in {paths.config} too? [y/N] ")
+            keep_config = answer.strip().lower() not in ("y", "yes")
+    for line in _told(with_setup(lambda client: _leave(client, options.leave_changed))):
+        print(line)
+    for line in _removed(paths, keep_config=keep_config):
+        print(line)
+    print("What is left is the program itself: `uv tool uninstall taskpass`, or pipx, or pip.")
+    return 0
+
+
+async def _what_lives(client: SetupClient) -> list[str]:
+    """Tasks, leases, credentials and changes, before anything is asked."""
+    now = await client.snapshot()
+    lines = [*_tasks(now), *_leases(now)]
+    names = [view.name for view in await client.credentials()]
+    if names:
+        lines.append(f"credentials that are forgotten: {', '.join(names)}")
+    lines += [f"undone: {entry.what}" for entry in await client.undoable()]
+    return lines or ["No task runs, nothing is lent, nothing is to be undone."]
+
+
+def _tasks(now: Snapshot) -> list[str]:
+    live = [task for task in now.tasks if task.state not in ("ended", "revoked")]
+    return [f"running: task {task.number} {task.purpose}" for task in live]
+
+
+def _leases(now: Snapshot) -> list[str]:
+    grants = {grant.id: grant for grant in now.grants}
+    told = []
+    for lease in now.leases:
+        grant = grants.get(lease.grant)
+        if grant is not None:
+            dies = f"{grant.kill_mode}, within {grant.kill_bound:g} s"
+            told.append(f"live lease: {lease.id} {grant.credential} at {grant.resource} ({dies})")
+    return told
+
+
+async def _leave(client: SetupClient, leave_changed: bool) -> Left:
+    revoked = await client.revoke_all()
+    if revoked.leases_unconfirmed:
+        print(f"{revoked.leases_unconfirmed} leases are not confirmed dead yet.", file=sys.stderr)
+    await client.all_ended()
+    left = await client.leave(leave_changed=leave_changed)
+    await client.stop()
+    return left
+
+
+def _told(left: Left) -> list[str]:
+    return [
+        *(f"undone: {what}" for what in left.undone),
+        *(f"forgotten: {name}" for name in left.credentials),
+        *(f"left as it is: {why}" for why in left.changed),
+    ]
+
+
+def _removed(paths: Paths, *, keep_config: bool) -> list[str]:
+    """Remove our directories, and those above them that we made."""
+    made = made_directories(paths)
+    own = [path for path in paths.all() if not (keep_config and path == paths.config)]
+    lines = []
+    for path in own:
+        try:
+            shutil.rmtree(path)
+            lines.append(f"removed: {path}")
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise TaskpassError(
+                f"{path} cannot be removed: {error.strerror}.", hint="Remove it by hand."
+            ) from error
+    for folder in made:
+        with contextlib.suppress(OSError):  # somebody else uses it by now
+            os.rmdir(folder)
+    if keep_config:
+        lines.append(f"left: {paths.config}")
+    return lines
+
+
+def _has_own(config: Path) -> bool:
+    return any(path.is_file() for path in config.rglob("*"))
+
+
+def _ask(question: str) -> None:
+    if _answer(question).strip().lower() != "yes":
+        raise UsageError("Nothing was changed.")
+
+
+def _answer(question: str) -> str:
+    if not sys.stdin.isatty():
+        raise UsageError("Nobody can be asked here.", hint="Add --yes, or use a terminal.")
+    try:
+        return input(question)
+    except EOFError:
+        return ""

@@ -1,0 +1,47 @@
+"""The client, with what only setting up, undoing and leaving need."""
+
+from __future__ import annotations
+
+import asyncio
+
+from supervisor import errors, wire_setup
+from supervisor.client import AsyncClient
+
+_LOOKS, _PAUSE = 500, 0.02  # whether the tasks have ended; seconds between two
+_OVER = frozenset({"ended", "revoked"})
+
+
+class SetupClient(AsyncClient):
+    """Every method raises TaskpassError on failure, as those of AsyncClient."""
+
+    async def undoable(self) -> list[wire_setup.UndoView]:
+        """What can be undone, oldest first."""
+        return await self._call("GET", "/v1/undo", answer=list[wire_setup.UndoView])
+
+    async def record_undo(self, request: wire_setup.RecordUndo) -> wire_setup.UndoView:
+        return await self._call("POST", "/v1/undo", request, answer=wire_setup.UndoView)
+
+    async def forget_undo(self, name: str) -> None:
+        """What was recorded did not happen."""
+        await self._call("DELETE", f"/v1/undo/{name}", answer=dict)
+
+    async def undo(self, name: str = "") -> wire_setup.UndoView:
+        """Undo one change, "" for the last."""
+        return await self._call("POST", f"/v1/undo/{name or 'last'}", answer=wire_setup.UndoView)
+
+    async def copy_undo(self, name: str, folder: str) -> wire_setup.Copied:
+        body = wire_setup.CopyUndo(folder=folder)
+        target = f"/v1/undo/{name or 'last'}/copy"
+        return await self._call("POST", target, body, answer=wire_setup.Copied)
+
+    async def leave(self, *, leave_changed: bool) -> wire_setup.Left:
+        body = wire_setup.Leave(leave_changed=leave_changed)
+        return await self._call("POST", "/v1/leave", body, answer=wire_setup.Left)
+
+    async def all_ended(self) -> None:
+        """Return when every task is over. Raises TimedOut."""
+        for _ in range(_LOOKS):
+            if all(task.state in _OVER for task in (await self.snapshot()).tasks):
+                return
+            await asyncio.sleep(_PAUSE)
+        raise errors.TimedOut("A task has not ended.", hint="See `taskpass ps`.")
