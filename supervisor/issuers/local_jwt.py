@@ -75,6 +75,9 @@ class LocalJwtIssuer(Issuer):
     def kill_bound(self, spec: CredentialSpec) -> float:
         return _lifetime(spec) + SKEW
 
+    def lifetime(self, spec: CredentialSpec) -> float:
+        return _lifetime(spec)
+
     async def mint(self, spec: CredentialSpec, context: MintContext) -> Minted:
         require_bound_request(spec, context.effect)
         # Whole seconds, rounded down: no reading of the times makes it live longer.

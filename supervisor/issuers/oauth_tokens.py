@@ -27,6 +27,7 @@ from supervisor.ports import Issuer, MintContext, Minted, Secret
 EXPIRING = "-expiring"
 ENDED_WITHIN = 10.0  # seconds for the provider's confirmation
 SKEW = 60.0  # seconds that services commonly allow clocks to differ when they verify by themselves
+_LONGEST = 86_400.0  # seconds
 _LEFT = 10.0  # seconds that a token must still live to be used again
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -94,6 +95,10 @@ class TokenIssuer(Issuer):
 
     def kill_bound(self, spec: CredentialSpec) -> float:
         return _lifetime(spec) + SKEW if self.expiring else ENDED_WITHIN
+
+    def lifetime(self, spec: CredentialSpec) -> float:
+        """Providers say it themselves; one that can be ended may live for a day."""
+        return _lifetime(spec) if self.expiring else _said(spec) or _LONGEST
 
     async def mint(self, spec: CredentialSpec, context: MintContext) -> Minted:
         require_bound_request(spec, context.effect)

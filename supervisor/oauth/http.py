@@ -94,12 +94,14 @@ class Http:
             raise IssuerFailed(
                 f"The certificate of {host} is not by an authority that this machine trusts.",
                 hint="If it is your company's: network.extra_roots in config.toml.",
+                unclear=False,
             ) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # Only its kind: the text of some repeats what was sent.
             raise IssuerFailed(
                 f"{host} cannot be asked ({type(error).__name__}).",
                 hint="Is it the right address, and is the network there?",
+                unclear=not isinstance(error, aiohttp.ClientConnectorError),
             ) from None
         if 300 <= response.status < 400:
             raise IssuerFailed(

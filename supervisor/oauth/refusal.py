@@ -39,7 +39,7 @@ class Refused(IssuerFailed):
     def __init__(self, host: str, what: str, error: str, hint: str = "") -> None:
         told = _MEANING.get(error, "")
         because = f": {told} ({error})" if told else f" ({error or 'without a reason we know'})"
-        super().__init__(f"{host} refused {what}{because}.", hint=hint)
+        super().__init__(f"{host} refused {what}{because}.", hint=hint, unclear=False)
         self.error = error
 
 
