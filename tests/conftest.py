@@ -34,7 +34,16 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return (os.cpu_count() or 1) + 1
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist asks for the groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if os.geteuid():
+        barred = [item for item in items if item.get_closest_marker("root")]
+        config.hook.pytest_deselected(items=barred)
+        items[:] = [item for item in items if not item.get_closest_marker("root")]
+    _group(items)
+
+
+def _group(items: list[pytest.Item]) -> None:
     """What goes to one process together: a module of quick tests, and users of a shared fixture.
 
     Every other test goes by itself to whichever process has nothing to do.

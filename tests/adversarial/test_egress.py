@@ -300,7 +300,7 @@ def test_a_listed_service_is_all_that_is_reached_of_the_loopback(somebody: Someb
     assert f"connect localhost:{listed}" in uses
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can listen at such a port")
+@pytest.mark.root  # only root can listen at such a port
 def test_what_policy_allows_finds_a_door_at_any_port(somebody: Somebody) -> None:
     """Also at a port that the account itself could not bind: it can in its task's network."""
     address = own_address(socket.AF_INET, "192.0.2.1")

@@ -56,7 +56,7 @@ def test_a_way_past_the_proxy_is_refused_and_on_record(
     assert refused[0]["task"] == agent.task
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can see where a holder listens")
+@pytest.mark.root  # only root can see where a holder listens
 def test_nobody_but_the_task_gets_anything_at_its_proxy(
     agent: ScriptedAgent, api: ApiServer, install: Install
 ) -> None:
