@@ -24,6 +24,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from supervisor import procfs
+from supervisor.announced import as_announced
 from supervisor.approvals.call_hash import call_hash
 from supervisor.approvals.queue import ApprovalQueue
 from supervisor.attestation import Attestation, agent_handle
@@ -74,6 +75,7 @@ from supervisor.questions import Questions, refusal
 from supervisor.recorder import Recorder
 from supervisor.revoking import Revoking
 from supervisor.settlement import Settlement
+from supervisor.userecords import UseRecords
 
 log = logging.getLogger("supervisor")
 
@@ -107,6 +109,7 @@ class Engine(Authorize):
     settlement: Settlement = field(init=False)
     lending: Lending = field(init=False)
     minting: Minting = field(init=False)
+    uses: UseRecords = field(init=False)
     egress: Egress = field(init=False)
 
     def __post_init__(self) -> None:
@@ -130,6 +133,7 @@ class Engine(Authorize):
         self.minting = Minting(
             self.book, self.issuers, self.records, self.revoking, self.desk, self.clock
         )
+        self.uses = UseRecords(self.book, self.records, self.desk, self.settlement, self.clock)
         self.egress = Egress(
             self.book, self.records, self.desk, self.questions, self.judge.situation, agent_handle
         )
@@ -310,14 +314,19 @@ class Engine(Authorize):
         try:
             return await self._authorize_use(task, handle, ancestry, effects, surrogates)
         except TaskpassError as error:
-            with contextlib.suppress(TaskpassError):
-                await self.records.refused_use(self.book.task(task), handle, effects, error)
-            with contextlib.suppress(TaskpassError):  # a handle of no open call has none to tell
-                self.egress.refused_use(task, handle, effect, error)
+            await self.refused_use(task, handle, effects, error)
             raise
         except Exception as error:
             log.exception("authorize_use failed")
             raise Denied("taskpass could not judge this request, so it is refused.") from error
+
+    async def refused_use(
+        self, task: str, handle: str, effects: Sequence[Effect], error: TaskpassError
+    ) -> None:
+        with contextlib.suppress(TaskpassError):
+            await self.records.refused_use(self.book.task(task), handle, effects, error)
+        with contextlib.suppress(TaskpassError):  # a handle of no open call has none to tell
+            self.egress.refused_use(task, handle, effects[0], error)
 
     async def _authorize_use(
         self,
@@ -331,6 +340,7 @@ class Engine(Authorize):
         entry = self.book.require_live(task)
         runtime = self.desk.runtimes[task]
         call = self.attestation.call(entry, handle, ancestry, effect)
+        effects = as_announced(call.call, effects)
         spec, surrogate = await self.lending.asked_for(entry, effect, surrogates)
         self.step("use.attested")
 
@@ -338,24 +348,26 @@ class Engine(Authorize):
         if decision.outcome is Outcome.DENY:
             raise Denied(decision.reason, hint=decision.hint)
         approval = None
-        if decision.outcome is Outcome.ASK and not approved_with(call.call, effect):
+        asking = decision.about or effects
+        if decision.outcome is Outcome.ASK and not all(approved_with(call.call, e) for e in asking):
             approval = await self.questions.about_use(entry, runtime, call, effects, spec, decision)
             call = self.attestation.call(entry, handle, ancestry, effect)
         self.step("use.decided")
         self.book.reserve_changes(task, sent_changes(effect))
         use = new_id("u")
         if spec is None:
-            await self.records.use("use.allowed", entry, call, use, effects, decision, approval)
+            await self.uses.opened("use.allowed", entry, call, use, effects, decision, approval)
             self.book.require_live(task, call.call.epoch)
             return Release(lease="", use=use, secret=None)
 
         lease = self.lending.lease(entry, call, spec, effect)
         # Intent first: after a crash this lease is shown as possibly live until it expires.
-        await self.records.use(
-            "use.intent", entry, call, use, effects, decision, approval, lease=lease, spec=spec
-        )
-        self.step("use.intent")
         issuer = self.issuers[spec.issuer]
+        await self.uses.opened(
+            "use.intent", entry, call, use, effects, decision, approval,
+            lease=lease, spec=spec, kill_mode=issuer.kill_mode,
+        )  # fmt: skip
+        self.step("use.intent")
         context = MintContext(
             task=entry.task,
             epoch=entry.epoch,
@@ -395,7 +407,7 @@ class Engine(Authorize):
 
     async def used(self, task: str, release: Release, status: int) -> None:
         entry = self.book.task(task)
-        await self.records.write(
+        self.records.behind(
             "use.delivered", entry, use=release.use, lease=release.lease, status=status
         )
 
