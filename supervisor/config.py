@@ -9,6 +9,7 @@
     [network]
     extra_roots = "~/corp-ca.pem"             # PEM, beside the system's roots
     allow_private = ["gitlab.corp:443"]       # loopback and private services tasks may reach
+    splice = ["db.corp:6432"]                 # tunnels that pass unread: judged as connections
     loopback = ["5432"]      # ports of this machine's loopback that contained tasks may reach
 
     [limits]                                  # of each task, where a cgroup is delegated
@@ -54,6 +55,7 @@ class Config:
     approval_hold: float = 300.0
     extra_roots: str = ""
     allow_private: tuple[str, ...] = ()
+    splice: tuple[str, ...] = ()
     loopback: tuple[int, ...] = ()
     memory: int = 0  # bytes; 0 here and below: any
     cpus: float = 0.0
@@ -76,6 +78,7 @@ _KEYS: dict[tuple[str, str], tuple[str, str]] = {
     ("approvals", "hold"): ("approval_hold", "seconds"),
     ("network", "extra_roots"): ("extra_roots", "path"),
     ("network", "allow_private"): ("allow_private", "texts"),
+    ("network", "splice"): ("splice", "targets"),
     ("network", "loopback"): ("loopback", "ports"),
     ("limits", "memory"): ("memory", "size"),
     ("limits", "cpus"): ("cpus", "share"),
@@ -152,6 +155,8 @@ def _checked(kind: str, value: object) -> object:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ValueError("must be a list of texts")
         return tuple(value)
+    if kind == "targets":
+        return _targets(value)
     if kind == "switch":
         if not isinstance(value, bool):
             raise ValueError("must be true or false")
@@ -180,6 +185,17 @@ def _checked(kind: str, value: object) -> object:
             raise ValueError(f"names {path}, which is not a file")
         return path
     return value
+
+
+def _targets(value: object) -> tuple[str, ...]:
+    """`host:port`s as the proxy names them: lower case, a port of each."""
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError('must be a list of hosts with their ports, such as ["db.corp:6432"]')
+    for item in value:
+        host, colon, port = item.rpartition(":")
+        if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise ValueError(f'names {item!r}, which is no host with its port ("db.corp:6432")')
+    return tuple(item.lower() for item in value)
 
 
 def _number(kind: str, value: object) -> object:

@@ -281,6 +281,7 @@ def _launcher(
         make_channel=partial(
             HttpProxyChannel,
             upstream_tls=upstream_context(config.extra_roots or None),
+            splice=frozenset(config.splice),
             allow_private=allow_private,
         ),
         loopback=config.loopback,

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from supervisor.errors import TaskpassError
 from supervisor.intake.hooks_http import HookIntake
 from supervisor.model import Effect, Process, ToolCall
 from supervisor.ports import (
@@ -88,6 +89,11 @@ class RecordingAuthorize:
         surrogates: Sequence[str],
         further: Sequence[Effect] = (),
     ) -> Release:
+        raise NotImplementedError
+
+    async def refused_use(
+        self, task: str, handle: str, effects: Sequence[Effect], error: TaskpassError
+    ) -> None:
         raise NotImplementedError
 
     async def used(self, task: str, release: Release, status: int) -> None:

@@ -18,7 +18,7 @@ import trustme
 from supervisor.channels.http.ca import CertificateAuthority
 from supervisor.channels.http.pool import upstream_context
 from supervisor.channels.http.proxy import HttpProxyChannel, Timeouts
-from supervisor.errors import Denied
+from supervisor.errors import Denied, TaskpassError
 from supervisor.model import Effect, Process, ToolCall
 from supervisor.ports import ConnectionOwner, HookAnswer, Release, Secret
 
@@ -61,6 +61,7 @@ class FakeAuthorize:
     gate: asyncio.Event | None = None
     uses: list[tuple[str, Effect, tuple[str, ...]]] = field(default_factory=list)
     ancestries: list[list[Process]] = field(default_factory=list)
+    refused: list[tuple[str, str, TaskpassError]] = field(default_factory=list)
     settled: list[tuple[str, int]] = field(default_factory=list)
     incidents: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     binds: list[tuple[str, list[Process]]] = field(default_factory=list)
@@ -116,6 +117,11 @@ class FakeAuthorize:
                 self.scheme,
             )
         return Release(f"l-{number}", f"u-{number}", None)
+
+    async def refused_use(
+        self, task: str, handle: str, effects: Sequence[Effect], error: TaskpassError
+    ) -> None:
+        self.refused.append((handle, effects[0].label, error))
 
     async def used(self, task: str, release: Release, status: int) -> None:
         self.settled.append((release.use, status))
@@ -280,6 +286,10 @@ class Rig:
     def url(self) -> str:
         return f"http://{HANDLE}@127.0.0.1:{self.channel.port}"
 
+    def basic(self, handle: str = HANDLE) -> str:
+        """The handle as a proxy is shown it."""
+        return "Basic " + base64.b64encode(handle.encode()).decode()
+
     def client_tls(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=str(self.bundle))
         context.set_alpn_protocols(["http/1.1"])
@@ -294,10 +304,9 @@ class Rig:
         """A client's TLS connection through the proxy."""
         reader, writer = await self.dial()
         authority = authority or self.origin
-        user = base64.b64encode(handle.encode()).decode()
         writer.write(
             f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n"
-            f"Proxy-Authorization: Basic {user}\r\n\r\n".encode()
+            f"Proxy-Authorization: {self.basic(handle)}\r\n\r\n".encode()
         )
         head = await reader.readuntil(b"\r\n\r\n")
         if b" 200 " not in head:
@@ -335,6 +344,7 @@ async def proxy_rig(
     *,
     timeouts: Timeouts | None = None,
     model_hosts: Sequence[str] = (),
+    splice: Sequence[str] = (),
     private: bool = True,
 ) -> AsyncIterator[Rig]:
     """A proxy before a TLS server and a plain one, both on loopback."""
@@ -353,7 +363,10 @@ async def proxy_rig(
     bundle.write_bytes(ca.pem())
     authorize, owner = FakeAuthorize(), FakeOwner()
     authorize.hosts = {f"localhost:{upstream.port}"}
-    hosts = {host.format(tls=upstream.port, plain=plain.port) for host in model_hosts}
+    hosts, spliced = (
+        frozenset(host.format(tls=upstream.port, plain=plain.port) for host in listed)
+        for listed in (model_hosts, splice)
+    )
     channel = HttpProxyChannel(
         TASK,
         listening(),
@@ -361,7 +374,8 @@ async def proxy_rig(
         owner,
         ca,
         upstream_tls=upstream_context(str(roots)),
-        model_hosts=frozenset(hosts),
+        model_hosts=hosts,
+        splice=spliced,
         allow_private=lambda: frozenset({"localhost", "127.0.0.1"} if private else ()),
         timeouts=timeouts,
     )

@@ -98,11 +98,13 @@ class CertificateAuthority:
         leaf = self.leaf(host).public_bytes(serialization.Encoding.PEM)
         _load(context, leaf, self._leaf_key_pem)
 
+        named = not _is_address(host)
+
         def check(
             _object: ssl.SSLObject | ssl.SSLSocket, name: str | None, _context: ssl.SSLContext
         ) -> int | None:
             # A client names no host when it is an address (RFC 6066, 3).
-            if name is None or name.lower().removesuffix(".") == host:
+            if not named if name is None else name.lower().removesuffix(".") == host:
                 return None
             return int(ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME)
 
@@ -168,6 +170,14 @@ class CertificateAuthority:
             )
             .sign(self._key, hashes.SHA256())
         )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:

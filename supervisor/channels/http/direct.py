@@ -12,9 +12,10 @@ import contextlib
 import socket
 from collections.abc import Callable
 
-from supervisor.channels.http.connection import Connection, Services
+from supervisor.channels.http.connection import Connection
 from supervisor.channels.http.endpoint import Endpoint
 from supervisor.channels.http.message import Origin
+from supervisor.channels.http.services import Services
 from supervisor.ports import Attempt, Egress
 
 _HANDSHAKES = 64  # at once, of one listener
@@ -32,9 +33,9 @@ class DirectConnection(Connection):
         self._egress = egress
 
     async def _serve(self) -> None:
-        ancestry = await self._attested(f"direct {self._origin.authority}")
-        handle = self._egress.handle_of(self._services.task, ancestry)
-        await self._requests(self._origin, handle)
+        ancestry = self._visitor.attested(f"direct {self._origin.authority}")
+        self._visitor.handle = self._egress.handle_of(self._services.task, ancestry)
+        await self._serve_origin(self._origin)
 
 
 class DirectListener:

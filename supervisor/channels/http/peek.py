@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from supervisor.channels.http.endpoint import FOREVER, Endpoint
 from supervisor.channels.http.message import CHUNKED, BadRequest, RequestHead
-from supervisor.model import Effect
+from supervisor.model import Effect, Process
 
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e]*)?\r\n")
 _LINE_LIMIT = 256  # as `body.BodyReader`
@@ -56,10 +56,13 @@ class Look:
         wants: how many bytes of this request's body it has to see, 0 for none.
         read: what the request with this head and target does. Pure; called in a thread. Whatever
             it cannot understand it tells as the strictest that it could be.
+        known: what the sender's own files tell besides, given the resource it goes to and the
+            processes it comes from. Reads them, in the same thread.
     """
 
     wants: Callable[[RequestHead], int]
     read: Callable[[RequestHead, str, Peeked], Said]
+    known: Callable[[Said, str, Sequence[Process]], Said] = lambda said, resource, sender: said
 
 
 async def peek(client: Endpoint, head: RequestHead, most: int, patience: float) -> Peeked:

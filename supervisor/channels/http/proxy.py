@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from supervisor.channels.http.ca import CertificateAuthority
-from supervisor.channels.http.connection import Connection, Services
+from supervisor.channels.http.connection import Connection
 from supervisor.channels.http.direct import DirectConnection, DirectListener
 from supervisor.channels.http.endpoint import Endpoint
 from supervisor.channels.http.exchange import Exchange
 from supervisor.channels.http.message import Origin
 from supervisor.channels.http.pool import Pool
+from supervisor.channels.http.services import Services
 from supervisor.ports import Authorize, Channel, ConnectionOwner, Egress, Release
 
 _BACKLOG = 512
@@ -46,6 +47,7 @@ class HttpProxyChannel(Channel):
         ca: makes the certificates that tools see.
         upstream_tls: how servers are verified (`pool.upstream_context`).
         model_hosts: `host:port` the agent itself may talk to; never intercepted when it does.
+        splice: `host:port`s whose tunnels a person lets pass unread.
         allow_private: answers `host`s and `host:port`s that may be loopback or private addresses;
             asked at each dial, because a person may name another while the task runs.
     """
@@ -60,6 +62,7 @@ class HttpProxyChannel(Channel):
         *,
         upstream_tls: ssl.SSLContext,
         model_hosts: frozenset[str] = frozenset(),
+        splice: frozenset[str] = frozenset(),
         allow_private: Callable[[], frozenset[str]] = frozenset,
         timeouts: Timeouts | None = None,
     ) -> None:
@@ -86,6 +89,7 @@ class HttpProxyChannel(Channel):
             ca=ca,
             pool=self._pool,
             model_hosts=model_hosts,
+            splice=splice,
             head_timeout=self._timeouts.head,
             idle_timeout=self._timeouts.idle,
             silence_timeout=self._timeouts.silence,

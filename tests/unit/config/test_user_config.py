@@ -27,10 +27,13 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
         write(
             tmp_path,
             f'preset = "standard"\n[approvals]\ntimeout = 60\nhold = 5.5\n'
-            f'[network]\nextra_roots = "{roots}"\nallow_private = ["gitlab.corp:443"]\n',
+            f'[network]\nextra_roots = "{roots}"\nallow_private = ["gitlab.corp:443"]\n'
+            'splice = ["DB.corp:6432"]\n',
         )
     )
-    assert config == Config("standard", 60.0, 5.5, str(roots), ("gitlab.corp:443",))
+    assert config == Config(
+        "standard", 60.0, 5.5, str(roots), ("gitlab.corp:443",), ("db.corp:6432",)
+    )
 
 
 def test_containment_can_be_said(tmp_path: Path) -> None:
@@ -61,6 +64,7 @@ def test_containment_can_be_said(tmp_path: Path) -> None:
         ("[aprovals]\ntimeout = 5", "2:1", "no setting 'aprovals.timeout'"),
         ("approvals.hold = -1", "1:1", "more than 0"),
         ('[network]\nallow_private = "x"', "2:1", "must be a list of texts"),
+        ('[network]\nsplice = ["db.corp"]', "2:1", "no host with its port"),
         ('[network]\nextra_roots = "/does/not/exist"', "2:1", "is not a file"),
         ("# only\n[network]\nx = [", "3:6", "Invalid value"),
     ],

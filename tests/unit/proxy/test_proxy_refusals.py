@@ -78,7 +78,7 @@ async def test_a_connection_that_outlives_its_process_gets_nothing(
     writer.write(request(rig))
     assert (await response(reader))[0] == 200
     rig.owner.chains.clear()
-    monkeypatch.setattr("supervisor.channels.http.connection._BELIEVED", 0.0)
+    monkeypatch.setattr("supervisor.channels.http.visitor._BELIEVED", 0.0)
     writer.write(request(rig))
     assert (await response(reader))[0] == 403
     assert len(rig.upstream.seen) == 1
