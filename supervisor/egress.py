@@ -11,6 +11,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from supervisor.announced import announced
 from supervisor.errors import Denied, TaskpassError
 from supervisor.model import Outcome, Verb, new_id
 from supervisor.ports import Attempt, Release
@@ -138,10 +139,13 @@ class Egress(EgressPort):
 
 
 def approved_with(call: Call, effect: Effect) -> bool:
-    """Whether a person was asked about this very connection with the call that makes it now.
+    """Whether the call that does this now was decided with this very effect in sight.
 
-    The question showed its host, and its port where the command said one.
+    A connection: a person was asked, and the question showed its host, and its port where the
+    command said one. A push: the call announced it.
     """
+    if effect.verb is Verb.PUSH:
+        return announced(call, effect) is not None
     if effect.verb is not Verb.CONNECT or effect.attributes.get("unlisted"):
         return False
     host = effect.resource.rpartition(":")[0]

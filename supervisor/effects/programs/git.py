@@ -136,11 +136,16 @@ def git_push(invocation: Invocation, words: Sequence[Word]) -> None:
                 force=force or checked or refspec.startswith("+"),
                 checked=checked and not refspec.startswith("+"),
                 delete=delete or (colon == ":" and not source and bool(target)),
-                protected=several or ref == default or _PROTECTED.fullmatch(ref) is not None,
+                protected=several or ref == default or protected(ref),
                 several=several,
                 foreign=foreign,
             )
         )
+
+
+def protected(ref: str) -> bool:
+    """Whether others build on a branch of this name, or it names a release."""
+    return _PROTECTED.fullmatch(ref) is not None
 
 
 def _default_remote(repository: Repository, branch: str) -> str:

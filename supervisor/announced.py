@@ -1,0 +1,68 @@
+"""What a use does that its call announced: judged by the same rules, and not asked twice. Pure.
+
+A call says beforehand where its command pushes; the wire says later where it does. Where both say
+the same, the wire's effect goes by the names that the call used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from supervisor.effects.remotes import place
+from supervisor.model import Call, Effect, Verb
+
+
+def as_announced(call: Call, effects: Sequence[Effect]) -> tuple[Effect, ...]:
+    """The effects, each push by the names under which the call announced it."""
+    return tuple(_named(call, effect) for effect in effects)
+
+
+def announced(call: Call, effect: Effect) -> Effect | None:
+    """The push of this call's that covers `effect`: the same place and ref, and no less force."""
+    if effect.verb is not Verb.PUSH:
+        return None
+    return next((each for each in call.effects if _covers(each, effect)), None)
+
+
+def _covers(said: Effect, done: Effect) -> bool:
+    if said.verb is not Verb.PUSH:
+        return False
+    told, found = said.attributes, done.attributes
+    where = place(str(told.get("url", "")))
+    return (
+        bool(where)
+        and where == place(str(found.get("url", "")))
+        and _same_ref(str(told.get("ref", "")), str(found.get("ref", "")))
+        and (bool(told.get("force")) or not found.get("force"))
+        and (bool(told.get("delete")) or not found.get("delete"))
+    )
+
+
+def _same_ref(said: str, done: str) -> bool:
+    """`done`: a branch by its name, anything else in full (`refs/tags/v1`)."""
+    if said.endswith("*"):
+        prefix = said[:-1]
+        return not prefix.endswith("*") and (not prefix or done.startswith(prefix))
+    tag = done.removeprefix("refs/tags/")
+    return said == done or (tag != done and said in (tag, f"tags/{tag}"))
+
+
+def _named(call: Call, effect: Effect) -> Effect:
+    said = announced(call, effect)
+    if said is None:
+        return effect
+    told, found = said.attributes, effect.attributes
+    return replace(
+        effect,
+        resource=f"{told['remote']} {found['ref']}",
+        attributes={
+            **found,
+            "remote": told["remote"],
+            "url": told["url"],
+            # How the force is checked is not on the wire: the client has done it.
+            "checked": bool(found["force"]) and bool(told.get("checked")),
+            "protected": bool(found["protected"]) or bool(told.get("protected")),
+            "foreign": told["foreign"],
+        },
+    )

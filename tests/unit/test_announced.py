@@ -1,0 +1,100 @@
+"""A push on the wire is the one that its call announced, or it is asked about by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from supervisor.announced import announced, as_announced
+from supervisor.effects.programs.shapes import push_effect
+from supervisor.egress import approved_with
+from supervisor.model import (
+    Call,
+    CallIdentity,
+    CallState,
+    Decision,
+    Effect,
+    Outcome,
+    ToolCall,
+    ToolKind,
+)
+
+URL = "git@github.com:ana/app.git"
+WIRE = "https://github.com/ana/app.git"
+
+
+def call(*effects: Effect) -> Call:
+    tool = ToolCall("1", "Bash", ToolKind.SHELL, {}, "/home/ana", "git push")
+    asked = Decision(Outcome.ASK, "sends commits to a remote", about=effects)
+    return Call("c-1", "t-1", 1, tool, "sha256:0", effects, asked, 0.0, CallState.OPEN,
+                CallIdentity.CALL)  # fmt: skip
+
+
+def wire(ref: str = "topic", url: str = WIRE, **flags: bool) -> Effect:
+    return push_effect(url, ref, url=url, **flags)
+
+
+SAID = push_effect("origin", "topic", url=URL)
+
+
+def test_it_goes_by_the_names_that_the_call_used() -> None:
+    (named,) = as_announced(call(SAID), [wire()])
+    assert named == SAID
+    assert approved_with(call(SAID), named)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        wire("main"),
+        wire(url="https://github.com/ana/other.git"),
+        wire(url="https://github.com.evil.example/ana/app.git"),
+        wire(url="https://github.com:8443/ana/app.git"),
+        wire(force=True),
+        wire(delete=True),
+        wire("refs/tags/topic-1"),
+    ],
+    ids=str,
+)
+def test_anything_else_is_another_push(other: Effect) -> None:
+    assert announced(call(SAID), other) is None
+    assert as_announced(call(SAID), [other]) == (other,)
+    assert not approved_with(call(SAID), other)
+
+
+def test_what_was_announced_with_force_covers_less_and_tells_how_it_is_checked() -> None:
+    said = replace(push_effect("origin", "topic", url=URL, force=True, checked=True))
+    (named,) = as_announced(call(said), [wire(force=True)])
+    assert named == said
+    (plain,) = as_announced(call(said), [wire()])
+    assert not plain.attributes["force"]
+    assert not plain.attributes["checked"]
+
+
+@pytest.mark.parametrize(
+    ("said", "done", "covered"),
+    [
+        ("v1", "refs/tags/v1", True),
+        ("tags/v1", "refs/tags/v1", True),
+        ("refs/tags/v1", "refs/tags/v1", True),
+        ("refs/tags/*", "refs/tags/v1", True),
+        ("refs/tags/*", "topic", False),
+        ("*", "topic", True),
+        ("top*", "topic", True),
+        ("top*", "main", False),
+    ],
+)
+def test_names_of_refs(said: str, done: str, covered: bool) -> None:
+    call_ = call(push_effect("origin", said, url=URL, several="*" in said))
+    assert (announced(call_, wire(done)) is not None) is covered
+
+
+def test_a_protected_branch_stays_one() -> None:
+    said = push_effect("origin", "topic", url=URL, protected=True)
+    (named,) = as_announced(call(said), [wire()])
+    assert named.attributes["protected"]
+
+
+def test_a_call_that_does_not_know_its_remote_covers_nothing() -> None:
+    assert announced(call(push_effect("origin", "topic")), wire()) is None
