@@ -6,9 +6,12 @@ also runs inside a task, alone: nothing of the project is imported here.
     load.py serve CERTIFICATE SECRET                     prints its port
     load.py drive HOST:PORT CONNECTIONS SECONDS [PATH]   requests one after the other
     load.py stream HOST:PORT CONNECTIONS FILE PATH       notes in FILE when bytes come
+    load.py fetch HOST:PORT BYTES                        one body of that size
+    load.py events HOST:PORT COUNT                       one stream of so many server-sent events
 
 The client is told what a tool is told: `HTTPS_PROXY` (with user info), `SSL_CERT_FILE` and
-`BENCH_TOKEN`. `drive` prints one JSON line: requests, seconds, p50_ms, p99_ms, bad.
+`BENCH_TOKEN`. Each prints one JSON line: `drive` requests, seconds, p50_ms, p99_ms, bad; `fetch`
+bytes, seconds; `events` the delays from the server's write to our read, p50_ms, p99_ms.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import asyncio
 import base64
 import json
 import os
+import re
 import ssl
 import statistics
 import sys
@@ -35,6 +39,9 @@ _GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %
 )
 _BAD = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"
 _WARM_UP = 0.5  # seconds not counted
+_EVENT = re.compile(rb"data: ([0-9]+)")
+_PIECE = bytes(64 * 1024)
+_PAUSE = 0.01  # seconds between events
 
 
 class Server(asyncio.Protocol):
@@ -44,13 +51,49 @@ class Server(asyncio.Protocol):
         self._wanted = b"Bearer " + secret.encode()
         self._buffer = b""
 
+        self._goes_on = asyncio.Event()
+        self._goes_on.set()
+        self._job: asyncio.Task[None] | None = None
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._goes_on.set()
+
+    def pause_writing(self) -> None:
+        self._goes_on.clear()
+
+    def resume_writing(self) -> None:
+        self._goes_on.set()
 
     def data_received(self, data: bytes) -> None:
         *heads, self._buffer = (self._buffer + data).split(b"\r\n\r\n")
         for head in heads:
-            self._transport.write(_GOOD if self._wanted in head else _BAD)
+            if self._wanted not in head:
+                self._transport.write(_BAD)
+            elif head.startswith((b"GET /bytes/", b"GET /events/")):
+                what, number = head.split(b" ", 2)[1][1:].split(b"/")
+                send = self._bytes if what == b"bytes" else self._events
+                self._job = asyncio.get_running_loop().create_task(send(int(number)))
+            else:
+                self._transport.write(_GOOD)
+
+    async def _bytes(self, count: int) -> None:
+        self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % count)
+        while count > 0 and not self._transport.is_closing():
+            self._transport.write(_PIECE[:count])
+            count -= len(_PIECE)
+            await self._goes_on.wait()
+
+    async def _events(self, count: int) -> None:
+        kind = b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked"
+        self._transport.write(b"HTTP/1.1 200 OK\r\n%s\r\n\r\n" % kind)
+        for _ in range(count):
+            event = b"data: %020d\n\n" % time.time_ns()
+            self._transport.write(b"%x\r\n%s\r\n" % (len(event), event))
+            await asyncio.sleep(_PAUSE)
+        self._transport.write(b"0\r\n\r\n")
 
 
 async def serve(certificate: str, secret: str) -> None:
@@ -71,7 +114,7 @@ class Client(asyncio.Protocol):
         self.transport: asyncio.Transport
         self.buffer = b""
         self.answer: asyncio.Future[bytes] = self.loop.create_future()
-        self.heard: Callable[[], None] | None = None  # told of every piece, instead of parsing
+        self.heard: Callable[[bytes], None] | None = None  # given every piece, unparsed
         self.lost = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -79,7 +122,7 @@ class Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.heard is not None:
-            self.heard()
+            self.heard(data)
             return
         self.buffer += data
         head, mark, body = self.buffer.partition(b"\r\n\r\n")
@@ -149,8 +192,52 @@ async def stream(authority: str, connections: int, file: str, path: str) -> None
     await asyncio.gather(*(client.lost.wait() for client in clients))
 
 
-def _note(notes: int, number: int) -> None:
+def _note(notes: int, number: int, data: bytes) -> None:
     os.write(notes, b"%d %d\n" % (number, time.time_ns()))
+
+
+async def fetch(authority: str, count: int) -> dict[str, float]:
+    client = await connect(authority, trust())
+    seen, head = 0, b""
+    done = asyncio.get_running_loop().create_future()
+
+    def heard(data: bytes) -> None:
+        nonlocal seen, head
+        if b"\r\n\r\n" not in head:
+            head, mark, data = (head + data).partition(b"\r\n\r\n")
+            head += mark
+        seen += len(data)
+        if seen >= count and not done.done():
+            done.set_result(None)
+
+    client.heard = heard
+    started = time.perf_counter()
+    client.transport.write(get(authority, f"/bytes/{count}"))
+    lost = asyncio.ensure_future(client.lost.wait())
+    await asyncio.wait({done, lost}, return_when=asyncio.FIRST_COMPLETED)
+    return {"bytes": seen, "seconds": time.perf_counter() - started}
+
+
+async def events(authority: str, count: int) -> dict[str, float]:
+    client = await connect(authority, trust())
+    times: list[float] = []
+    end = asyncio.Event()
+
+    def heard(data: bytes) -> None:
+        now = time.time_ns()
+        times.extend((now - int(sent)) / 1e6 for sent in _EVENT.findall(data))
+        if data.endswith(b"0\r\n\r\n"):
+            end.set()
+
+    client.heard = heard
+    client.transport.write(get(authority, f"/events/{count}"))
+    await asyncio.wait_for(end.wait(), 60)
+    times.sort()
+    return {
+        "events": len(times),
+        "p50_ms": statistics.median(times),
+        "p99_ms": times[int(len(times) * 0.99)],
+    }
 
 
 async def drive(
@@ -159,13 +246,14 @@ async def drive(
     context, request = trust(), get(authority, path)
     clients = [await connect(authority, context) for _ in range(connections)]
     times: list[float] = []
-    bad = 0
+    asked = bad = 0
     started = time.perf_counter() + _WARM_UP
 
     async def one(client: Client) -> None:
-        nonlocal bad
+        nonlocal asked, bad
         while (before := time.perf_counter()) < started + seconds:
             head = await client.ask(request)
+            asked += 1
             if before >= started:
                 times.append(time.perf_counter() - before)
                 bad += b" 200 " not in head.split(b"\r\n", 1)[0]
@@ -175,6 +263,7 @@ async def drive(
     times.sort()
     return {
         "requests": len(times),
+        "all": asked,  # with those before the count began
         "seconds": took,
         "p50_ms": statistics.median(times) * 1e3,
         "p99_ms": times[int(len(times) * 0.99)] * 1e3,
@@ -187,6 +276,9 @@ def main(arguments: list[str]) -> None:
         uvloop.run(serve(arguments[1], arguments[2]))
     elif arguments[0] == "stream":
         uvloop.run(stream(arguments[1], int(arguments[2]), arguments[3], arguments[4]))
+    elif arguments[0] in ("fetch", "events"):
+        action = fetch if arguments[0] == "fetch" else events
+        print(json.dumps(uvloop.run(action(arguments[1], int(arguments[2])))), flush=True)
     else:
         figures = uvloop.run(
             drive(arguments[1], int(arguments[2]), float(arguments[3]), *arguments[4:])

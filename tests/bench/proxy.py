@@ -1,9 +1,13 @@
-"""Requests a second through the proxy, against mitmproxy and no proxy, in one run.
+"""Requests a second through the proxy, against mitmproxy and no proxy, in one run; and streams.
 
-    python -m tests.bench.proxy [--seconds S] [--rounds N]
+    python -m tests.bench.proxy [--seconds S] [--rounds N] [--stream-mb N] [--events N]
 
 The same client and TLS server each time; the best of the rounds counts, the rounds are
-interleaved, so that a busy machine harms all alike. Ours is `taskpass run --headless`: the client
+interleaved, so that a busy machine harms all alike. `cpu_ratio` is the processor time of the
+proxy's process for a request at 50 connections, its history included, to mitmproxy's: of all rounds
+together. `stream_growth_mb` is how much larger the supervisor became, at most, while one body went
+through it; `sse_added_ms` how much later the median event of a stream came than without a proxy.
+Ours is `taskpass run --headless`: the client
 is a task under the supervisor as it is installed. mitmproxy runs in a virtual environment of its
 own with an add-on that swaps one credential and decides, attests and records nothing. Fails when
 a request was answered wrongly, or when our rounds made no ledger rows.
@@ -19,6 +23,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import venv
 from collections.abc import Iterator, Mapping
@@ -58,27 +63,87 @@ class Subject:
     prefix: tuple[str, ...] = ()
     program: tuple[str, ...] = (sys.executable, str(SOURCE / "tests/bench/load.py"))
     cwd: Path | None = None
+    pid: int = 0  # of the proxy
     best: dict[int, dict[str, float]] = field(default_factory=dict)
+    spent: dict[int, list[tuple[float, float]]] = field(default_factory=dict)  # seconds, requests
 
-    def measure(self, authority: str, connections: int, seconds: float) -> None:
-        command = (*self.program, "drive", authority, str(connections), str(seconds))
+    def run(self, *words: str, timeout: float = 120) -> dict[str, float]:
+        """What the client prints when it is told so."""
         done = subprocess.run(
-            (*self.prefix, *command),
+            (*self.prefix, *self.program, *words),
             env={**os.environ, "NO_PROXY": "", **self.environment},
             cwd=self.cwd,
             capture_output=True,
             text=True,
-            timeout=60 + 2 * seconds,
+            timeout=timeout,
         )
         if done.returncode:
             raise SystemExit(f"{self.name}: {done.stderr or done.stdout}")
         figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        return figures
+
+    def measure(self, authority: str, connections: int, seconds: float) -> None:
+        before = processor_time(self.pid)
+        figures = self.run("drive", authority, str(connections), str(seconds))
         if figures["bad"] or not figures["requests"]:
             raise SystemExit(f"{self.name}: {figures['bad']} wrong answers")
+        spent = processor_time(self.pid) - before
+        self.spent.setdefault(connections, []).append((spent, figures["all"]))
         figures["rps"] = figures["requests"] / figures["seconds"]
         best = self.best.get(connections)
         if best is None or figures["rps"] > best["rps"]:
             self.best[connections] = figures
+
+    def processor_ms(self, connections: int) -> float:
+        """Processor time of the proxy for a request."""
+        seconds, requests = map(sum, zip(*self.spent[connections], strict=True))
+        return seconds / requests * 1e3
+
+
+def processor_time(pid: int) -> float:
+    """Seconds that a process has used, the system's share included; 0 for no process."""
+    if not pid:
+        return 0.0
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mb(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def stream_growth(subject: Subject, authority: str, megabytes: int) -> float:
+    """How many MB more the proxy held at most while one body went through it."""
+    subject.run("fetch", authority, "1000000")  # what it keeps from the first is not growth
+    before = most = resident_mb(subject.pid)
+    over = threading.Event()
+
+    def watch() -> None:
+        nonlocal most
+        while not over.wait(0.01):
+            most = max(most, resident_mb(subject.pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        done = subject.run("fetch", authority, str(megabytes * 1_000_000), timeout=600)
+    finally:
+        over.set()
+        watcher.join()
+    if done["bytes"] != megabytes * 1_000_000:
+        raise SystemExit(f"{subject.name}: {done['bytes']} bytes of {megabytes} MB")
+    print(f"{subject.name}: {megabytes} MB in {done['seconds']:.1f} s")
+    return most - before
+
+
+def event_delay(subject: Subject, authority: str, count: int) -> float:
+    """Milliseconds from the server's write of an event to the client's read, the median."""
+    done = subject.run("events", authority, str(count))
+    if done["events"] != count:
+        raise SystemExit(f"{subject.name}: {done['events']} events of {count}")
+    print(f"{subject.name}: events p50 {done['p50_ms']:.2f} ms, p99 {done['p99_ms']:.2f} ms")
+    return done["p50_ms"]
 
 
 @contextlib.contextmanager
@@ -153,6 +218,7 @@ def mitmproxy(home: Path, folder: Path) -> Iterator[Subject]:
                 "SSL_CERT_FILE": str(authority),
                 "BENCH_TOKEN": _STAND_IN,
             },
+            pid=process.pid,
         )
 
 
@@ -165,13 +231,14 @@ def taskpass(install: Install, authority: str, issuer: trustme.CA) -> Subject:
     """The client as a task of a live install that lends it the credential."""
     lend(install, _SECRET, authority, issuer)
     install.cli("stop")
-    install.cli("tasks")  # starts it again, with this configuration
+    install.cli("ps")  # starts it again, with this configuration
     return Subject(
         "taskpass",
         install.environ,
         prefix=(*TASKPASS, "run", "--headless", "--"),
         program=(*python_inside(install), str(install.project / "load.py")),
         cwd=install.project,
+        pid=install.daemon_pid(),
     )
 
 
@@ -179,6 +246,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--stream-mb", type=int, default=1000)
+    parser.add_argument("--events", type=int, default=500)
     arguments = parser.parse_args()
     home = mitmproxy_home()
     with contextlib.ExitStack() as stack:
@@ -202,11 +271,14 @@ def main() -> None:
             for subject in subjects:
                 for connections in _CONNECTIONS:
                     subject.measure(authority, connections, arguments.seconds)
+        delays = [event_delay(subject, authority, arguments.events) for subject in (direct, ours)]
+        growth = stream_growth(ours, authority, arguments.stream_mb)
         for subject in subjects:
             for connections, best in subject.best.items():
                 print(
                     f"{subject.name:10} {connections:3} connections: {best['rps']:8.0f} req/s, "
-                    f"p50 {best['p50_ms']:7.2f} ms, p99 {best['p99_ms']:7.2f} ms"
+                    f"p50 {best['p50_ms']:7.2f} ms, p99 {best['p99_ms']:7.2f} ms, "
+                    f"proxy's processor {subject.processor_ms(connections):.3f} ms/req"
                 )
         rows = report_rows(install, before)
     peer = subjects[-1]
@@ -220,6 +292,10 @@ def main() -> None:
         "direct_rps_1": direct.best[1]["rps"],
         "rps_1": ours.best[1]["rps"],
         "rps_50": ours.best[50]["rps"],
+        "cpu_ratio": ours.processor_ms(50) / peer.processor_ms(50),
+        "cpu_ms": ours.processor_ms(50),
+        "stream_growth_mb": growth,
+        "sse_added_ms": delays[1] - delays[0],
         "ledger_rows": rows,
     }
     last_line("proxy", figures, {"mitmproxy": mitmproxy_version(home)})

@@ -38,8 +38,9 @@ _BENCHES = {
         },
     ),
     "proxy": (
-        ("--seconds", "0.3", "--rounds", "1"),
-        {"rps_ratio_1", "rps_ratio_50", "direct_rps_1"},
+        ("--seconds", "0.3", "--rounds", "1", "--stream-mb", "20", "--events", "20"),
+        {"rps_ratio_1", "rps_ratio_50", "direct_rps_1"}
+        | {"cpu_ratio", "stream_growth_mb", "sse_added_ms"},
     ),
 }
 
