@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.git_server import GitServer
 from tests.support.live import Install, Person
+from tests.support.scripted_agent import running
 
 TOKEN = "ghp_4fz81kq90xvwpl27mncb4fz81kq90xvwpl27"
 
@@ -51,3 +52,60 @@ def test_clone_fetch_and_push_with_a_stand_in(
     sent = {password for password, _ in server.seen if password}
     assert sent == {TOKEN}
     assert TOKEN not in done.stdout + done.stderr
+
+
+def test_a_push_is_asked_about_once_and_one_by_force_is_refused_on_the_wire(
+    install: Install, server: GitServer
+) -> None:
+    with Person(install) as person, running(install) as agent:
+        person.answers("cd app && git push origin topic", approve=True)
+        # Of a command that cannot be read beforehand, each use is asked about.
+        person.answers("GET ", approve=True)
+        person.answers("POST ", approve=True)
+        setup = (
+            f"git clone -q {server.url('ana/app')} app && cd app && git checkout -q -b topic && "
+            "git config user.name Ana && git config user.email a@b.example && "
+            "git commit -q --allow-empty -m more"
+        )
+        code, output = agent.finish(agent.begin(setup))
+        assert code == 0, output
+        code, output = agent.finish(agent.begin("cd app && git push origin topic"))
+        assert code == 0, output
+        first = server.tip("ana/app", "refs/heads/topic")
+        asked = [record["title"] for record in install.records("approval.asked")]
+        assert [title for title in asked if "push" in title] == ["cd app && git push origin topic"]
+        (use,) = [r for r in install.records("use.intent") if r.get("further")]
+        assert use["further"] == ["push origin topic"]
+        (agent.folder / "words").write_text("push -f origin other:main")
+        # What a command that looks harmless pushes is judged by what the wire says.
+        hidden = "cd app && git checkout -q --orphan other && git commit -qm other"
+        code, output = agent.finish(agent.begin(f"{hidden} && git $(cat ../words)"))
+        assert code != 0
+        assert "protected branch" in output + str(install.records("use.denied"))
+    assert server.tip("ana/app", "refs/heads/topic") == first
+    assert server.tip("ana/app", "refs/heads/main") != first
+
+
+def test_what_git_cannot_ask_for_is_refused_in_words(install: Install, server: GitServer) -> None:
+    """Another host, malformed questions, SSH: one sentence each, and a record."""
+    script = (
+        "ask() { bash $(git config --get-all credential.helper | tail -1 | cut -c2-) get; }; "
+        "printf 'protocol=https\\nhost=elsewhere.example\\npath=a/b\\n' | ask; "
+        "printf 'protocol=http\\nhost=localhost\\npath=a/b\\n' | ask; "
+        "printf 'protocol=https\\nhost=a\\r\\n' | ask; "
+        "head -c 40000 /dev/zero | tr '\\0' a | ask; "
+        "git ls-remote git@code.example:a/b || true"
+    )
+    done = install.cli("run", "--headless", "--", "bash", "-c", script)
+    assert done.stdout.count("quit=1") == 4, done
+    assert "password" not in done.stdout
+    for words in (
+        "There is no credential for elsewhere.example.",
+        "No credential is given for http://localhost",
+        "The credential question is malformed",
+        "The credential question is longer than",
+        "git over SSH is refused",
+    ):
+        assert done.stderr.count(words) == 1, words
+    assert len(install.records("incident.malformed_credential_request")) == 2
+    assert server.seen == []
