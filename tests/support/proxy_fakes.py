@@ -55,6 +55,7 @@ class FakeAuthorize:
     header: str = "authorization"
     scheme: str = "Bearer"
     revoked: bool = False
+    forbidden: str = ""  # a path that is denied
     bound: bool = True
     model: bool = False
     problem: Exception | None = None
@@ -104,6 +105,8 @@ class FakeAuthorize:
                 raise
         if self.problem is not None:
             raise self.problem
+        if self.forbidden and effect.attributes.get("path") == self.forbidden:
+            raise Denied("That path is forbidden.")
         if self.revoked or handle != HANDLE:
             raise Denied("No call with this handle is open.", hint="Run it as a new tool call.")
         number = len(self.uses)
@@ -149,6 +152,7 @@ class Seen:
         return [value for key, value in self.headers if key == name]
 
 
+_RECEIVED = 1 << 20  # bytes that a server keeps for a test to look at
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 Script = Callable[[Seen, Reader, Writer], Any]
 
@@ -163,6 +167,7 @@ class Upstream:
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
+        self.received = bytearray()  # everything, as it came
         self.connections = 0
         self.raw: bytes | None = None  # answer this instead
         self.drop_idle = False  # close a connection after its first response
@@ -190,7 +195,10 @@ class Upstream:
         while True:
             event = conn.next_event()
             if event is h11.NEED_DATA:
-                conn.receive_data(await reader.read(65536))
+                data = await reader.read(65536)
+                if len(self.received) < _RECEIVED:
+                    self.received += data
+                conn.receive_data(data)
             elif isinstance(event, h11.Request):
                 seen = Seen(
                     event.method.decode(),
