@@ -315,10 +315,11 @@ class AsyncClient:
     async def add_credential(self, request: wire.AddCredential) -> wire.CredentialView:
         return await self._call("POST", "/v1/credentials", request, answer=wire.CredentialView)
 
-    async def remove_credential(self, name: str) -> wcred.EndedLeases:
+    async def remove_credential(self, name: str, *, force: bool = False) -> wcred.EndedLeases:
         from supervisor.wire_credentials import EndedLeases
 
-        return await self._call("DELETE", f"/v1/credentials/{name}", answer=EndedLeases)
+        target = f"/v1/credentials/{name}{'?force=1' if force else ''}"
+        return await self._call("DELETE", target, answer=EndedLeases)
 
     async def rotate_credential(
         self, name: str, request: wcred.RotateCredential

@@ -12,7 +12,7 @@ from supervisor import views, wire
 from supervisor import wire_credentials as wcred
 from supervisor.core import Engine
 from supervisor.credential_probe import Probe
-from supervisor.errors import NotFound, UsageError
+from supervisor.errors import IssuerFailed, NotFound, TaskpassError, UsageError
 from supervisor.model import CredentialSpec, LeaseState
 from supervisor.ports import Secret
 from supervisor.wire import GrantChanged
@@ -73,13 +73,23 @@ class CredentialRoutes:
         return _json(views.credential_view(spec, issuer))
 
     async def _remove(self, request: web.Request) -> web.Response:
-        return _json(await self.remove(request.match_info["name"]))
+        forced = request.query.get("force") == "1"
+        return _json(await self.remove(request.match_info["name"], forced=forced))
 
-    async def remove(self, name: str) -> wcred.EndedLeases:
-        """End what is lent of a credential, and forget it. Raises NotFound, VaultLocked."""
-        name = self._spec(name).name
+    async def remove(self, name: str, *, forced: bool = False) -> wcred.EndedLeases:
+        """End what is lent of a credential, and forget it.
+
+        Args:
+            forced: forget it also when what stands behind it, a sign-in, cannot be ended.
+
+        Raises:
+            NotFound, VaultLocked.
+            IssuerFailed: the sign-in behind it could not be ended; it is kept.
+        """
+        spec = self._spec(name)
         # Its secret may be needed to tell the other end; what opens meanwhile ends after.
         ended = await self._end(name)
+        await self._retire(spec, forced=forced)
         await self.engine.vault.remove(name)
         late = await self._end(name)
         ended = wcred.EndedLeases(
@@ -89,6 +99,16 @@ class CredentialRoutes:
         )
         await self._record("credential.removed", name, ended)
         return ended
+
+    async def _retire(self, spec: CredentialSpec, *, forced: bool) -> None:
+        try:
+            await self.engine.issuers[spec.issuer].retire(spec)
+        except TaskpassError as error:
+            if not forced:
+                raise IssuerFailed(
+                    f"{spec.name} is kept, since its sign-in could not be ended: {error.message}",
+                    hint=f"Forget it all the same: taskpass credential remove --force {spec.name}",
+                ) from error
 
     async def _rotate(self, request: web.Request) -> web.Response:
         name = self._spec(request.match_info["name"]).name

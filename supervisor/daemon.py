@@ -203,6 +203,8 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
             for chore in chores:
                 chore.cancel()
         await engine.revoking.close()
+        for issuer in engine.issuers.values():
+            await issuer.close()
         with contextlib.suppress(TaskpassError):
             await ledger.append("daemon.stopped", {"session": session})
         await zygote.close()
@@ -241,7 +243,9 @@ def _engine(
         ledger=ledger,
         approvals=ApprovalQueue(),
         vault=vault,
-        issuers=build_issuers(vault, keys),
+        issuers=build_issuers(
+            vault, keys, tls=partial(upstream_context, config.extra_roots or None)
+        ),
         desk=Desk(events.publish, task_viewer(lambda: exposed(str(Path.home())))),
         records=Recorder(ledger, vault.redact),
         owed=OwedFiles(paths.state / "owed", vault),

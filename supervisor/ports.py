@@ -230,10 +230,22 @@ class Vault(ABC):
 
     @abstractmethod
     def specs(self) -> Sequence[CredentialSpec]: ...
+    async def retire(self, spec: CredentialSpec) -> None:
+        """The credential is about to be forgotten: end what stands behind it, where it can be.
+
+        Raises:
+            VaultLocked, IssuerFailed: it is not confirmed.
+        """
+        return
+
 
     @abstractmethod
     async def secret(self, name: str) -> Secret:
         """Raises VaultLocked, NotFound."""
+    async def close(self) -> None:
+        """Let go of connections; it is not asked again."""
+        return
+
 
     @abstractmethod
     async def add(self, spec: CredentialSpec, secret: Secret) -> None: ...

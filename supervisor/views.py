@@ -74,4 +74,5 @@ def credential_view(spec: CredentialSpec, issuer: Issuer) -> wire.CredentialView
         kill_bound=issuer.kill_bound(spec),
         created=spec.created,
         protection=spec.protection,
+        options=dict(spec.options),
     )

@@ -322,6 +322,7 @@ class CredentialView(Wire, frozen=True, kw_only=True):
     kill_bound: float = 0.0
     created: float = 0.0
     protection: str = ""  # "system keyring" | "passphrase" | "file key" | "" (nothing stored)
+    options: dict[str, str] = {}  # of its issuer, never secret
 
 
 # ── Holder frames: screen → holder ──────────────────────────────────────────────────────

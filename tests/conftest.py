@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.support.live",
     "tests.support.failing_daemon",
     "tests.support.npm_registry",
+    "tests.support.oidc_provider",
     "tests.support.scripted_model",
     "tests.support.somebody",
     "tests.support.supervised",

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable
 
 from supervisor.issuers.local_jwt import LocalJwtIssuer, Signer
+from supervisor.issuers.oauth_exchange import TokenExchangeIssuer
+from supervisor.issuers.oauth_refresh import OAuthIssuer
+from supervisor.issuers.oauth_session import Sessions
 from supervisor.issuers.reference import ReferenceIssuer
 from supervisor.issuers.stored import StoredSecretIssuer
+from supervisor.oauth.http import Http
 from supervisor.ports import Issuer, Vault
 
 
 def build_issuers(
-    vault: Vault, signer: Signer, issuer_url: str = "", *, clock: Callable[[], float] = time.time
+    vault: Vault,
+    signer: Signer,
+    issuer_url: str = "",
+    *,
+    clock: Callable[[], float] = time.time,
+    tls: Callable[[], ssl.SSLContext] = ssl.create_default_context,
 ) -> dict[str, Issuer]:
-    """All issuers by the name that `CredentialSpec.issuer` uses."""
+    """All issuers by the name that `CredentialSpec.issuer` uses.
+
+    Args:
+        tls: makes what verifies the servers that issuers ask.
+    """
+    sign_ins = Sessions(vault, lambda: Http(tls), clock)
     issuers: tuple[Issuer, ...] = (
         StoredSecretIssuer(vault),
         ReferenceIssuer(vault),
         LocalJwtIssuer(signer, issuer_url, clock),
+        OAuthIssuer(sign_ins),
+        OAuthIssuer(sign_ins, expiring=True),
+        TokenExchangeIssuer(sign_ins, signer),
+        TokenExchangeIssuer(sign_ins, signer, expiring=True),
     )
     return {issuer.name: issuer for issuer in issuers}

@@ -61,7 +61,7 @@ class Sessions:
         self._unsaved: dict[str, SignIn] = {}  # rotated, and the vault did not take it
         self._ended: dict[str, float] = {}  # when an access token was revoked
         self._working: set[asyncio.Task[Asked]] = set()
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[bool]] = set()
 
     @property
     def http(self) -> Http:
@@ -101,7 +101,11 @@ class Sessions:
         issuer = _option(spec, "issuer")
         known = self._providers.get(issuer)
         if known is None or self._clock() > known[1]:
-            found = await discover(self.http, issuer)
+            try:
+                found = await discover(self.http, issuer)
+            except IssuerFailed as error:
+                error.unclear = False  # nothing was asked for yet
+                raise
             known = self._providers[issuer] = (found, self._clock() + _DISCOVERY_GOOD_FOR)
         return known[0]
 
@@ -183,7 +187,9 @@ class Sessions:
             again += " --revocation none"
         else:
             why = "the sign-in has expired, or was taken back there"
-        return IssuerFailed(f"{provider.host} gives no tokens for {spec.name}: {why}.", hint=again)
+        return IssuerFailed(
+            f"{provider.host} gives no tokens for {spec.name}: {why}.", hint=again, unclear=False
+        )
 
     def _nobody_waits(self, spec: CredentialSpec, work: asyncio.Task[Asked]) -> None:
         """Who asked has given up: what came is ended again."""
@@ -193,15 +199,17 @@ class Sessions:
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
 
-    async def drop(self, spec: CredentialSpec, asked: Asked) -> None:
-        """End a token that will not be used; where that fails, it expires by itself."""
+    async def drop(self, spec: CredentialSpec, asked: Asked) -> bool:
+        """End a token that will not be used; whether it is. Else it expires by itself."""
         endpoint = asked.provider.revocation_endpoint
         if not endpoint or not ends_tokens(spec):
-            return
+            return False
         try:
             await grants.revoke(self.http, endpoint, asked.client, asked.tokens.access)
         except IssuerFailed as error:
             log.warning("a token that nobody uses lives until it expires: %s", error)
+            return False
+        return True
 
 
 def ends_tokens(spec: CredentialSpec) -> bool:
@@ -220,4 +228,5 @@ def _option(spec: CredentialSpec, name: str) -> str:
         raise IssuerFailed(
             f"{spec.name} does not say its {name}.",
             hint=f"Make it anew: taskpass credential signin {spec.name}",
+            unclear=False,
         ) from None

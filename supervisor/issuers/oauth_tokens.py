@@ -111,11 +111,14 @@ class TokenIssuer(Issuer):
         asked = await self.ask(spec, context)
         try:
             minted = self._minted(spec, asked)
-        except IssuerFailed:
-            await self.sessions.drop(spec, asked)
+        except IssuerFailed as error:
+            error.unclear = not await self.sessions.drop(spec, asked)
             raise
         self._kept.setdefault(context.lease, []).append(_Kept(wanted, minted))
         return minted
+
+    async def retire(self, spec: CredentialSpec) -> None:
+        await self.sessions.sign_out(spec)
 
     async def revoke(self, spec: CredentialSpec, revocation: str) -> None:
         for lease, kept in list(self._kept.items()):
@@ -146,6 +149,9 @@ class TokenIssuer(Issuer):
                 return False
             return True if status < 300 else None
         return None
+
+    async def close(self) -> None:
+        await self.sessions.close()
 
     def _minted(self, spec: CredentialSpec, asked: Asked) -> Minted:
         """Raises IssuerFailed: the token is not of the kind that this issuer says it makes."""

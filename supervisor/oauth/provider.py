@@ -31,6 +31,7 @@ class Provider:
     jwks_uri: str = ""
     auth_methods: tuple[str, ...] = _DEFAULT_METHODS
     signing_algorithms: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
     names_itself: bool = False  # in the authorization response (RFC 9207)
 
     @property
@@ -97,6 +98,7 @@ def provider_of(issuer: str, document: Mapping[str, Any]) -> Provider:
         token_endpoint=token_endpoint,
         auth_methods=_texts(document, "token_endpoint_auth_methods_supported") or _DEFAULT_METHODS,
         signing_algorithms=_texts(document, "id_token_signing_alg_values_supported"),
+        scopes=_texts(document, "scopes_supported"),
         names_itself=document.get("authorization_response_iss_parameter_supported") is True,
         **endpoints,
     )

@@ -7,8 +7,8 @@ import base64
 import hashlib
 import math
 import secrets
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
 from supervisor.errors import IssuerFailed, TimedOut, UsageError
@@ -35,6 +35,7 @@ class Wanted:
 
     scope: str = ""
     resource: str = ""  # RFC 8707
+    more: Mapping[str, str] = field(default_factory=dict)  # what this provider wants on its page
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ async def with_browser(
         if client is None:
             client = await register(http, provider, loopback.redirect_uri, wanted.scope)
         asked = {
+            **wanted.more,
             "response_type": "code",
             "client_id": client.id,
             "redirect_uri": loopback.redirect_uri,

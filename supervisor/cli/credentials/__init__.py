@@ -5,6 +5,7 @@ from __future__ import annotations
 # verb → (module of this package, what it is for)
 VERBS = {
     "add": ("add", "lend a credential to tasks, by use"),
+    "signin": ("signin", "sign in at an OAuth provider, and lend tokens of that"),
     "list": ("listing", "what tasks may be lent"),
     "test": ("test", "one harmless request with it; says what came back"),
     "rotate": ("rotate", "replace its secret; what is lent of the old one ends"),

@@ -14,13 +14,16 @@ from supervisor.wire_credentials import EndedLeases
 def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="taskpass credential remove")
     parser.add_argument("name")
+    parser.add_argument(
+        "--force", action="store_true", help="also when the sign-in behind it cannot be ended"
+    )
     parser.add_argument("--json", action="store_true", help="machine-readable")
     options = parser.parse_args(words)
 
     async def act(client: AsyncClient) -> EndedLeases:
         if not options.json:
             await _show_live(client, options.name)
-        return await client.remove_credential(options.name)
+        return await client.remove_credential(options.name, force=options.force)
 
     ended = with_client(act)
     if options.json:

@@ -1,0 +1,222 @@
+"""A person signs in at a real OpenID provider, and a task reaches an API with tokens of that."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.support.live import TASKPASS, Install, wait_for
+from tests.support.oidc_provider import OidcProvider
+
+ASKS = 'curl -sS -m 20 -H "Authorization: Bearer $TOKEN"'
+
+
+@pytest.fixture
+def company(install: Install, oidc_provider: OidcProvider) -> OidcProvider:
+    """The provider, trusted by this install."""
+    roots = install.root / "roots.pem"
+    oidc_provider.authority.cert_pem.write_to_path(str(roots))
+    install.configure(f'[network]\nextra_roots = "{roots}"\n')
+    return oidc_provider
+
+
+class SigningIn:
+    """`taskpass credential signin` in a process of its own, with a browser that notes the page."""
+
+    def __init__(self, install: Install, *words: str, stdin: str = "") -> None:
+        self.opened = install.root / "opened"
+        browser = install.root / "browser"
+        browser.write_text(f'#!/bin/sh\nprintf "%s\\n" "$1" >> {self.opened}\n')
+        browser.chmod(0o755)
+        self.process = subprocess.Popen(
+            [*TASKPASS, "credential", "signin", *words],
+            cwd=install.project,
+            env=install.environ | {"BROWSER": str(browser)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert self.process.stdin
+        self.process.stdin.write(stdin)
+        self.process.stdin.close()
+
+    def page(self, number: int = 1) -> str:
+        """The page that was opened as the `number`th."""
+
+        def pages() -> list[str]:
+            return self.opened.read_text().splitlines() if self.opened.exists() else []
+
+        wait_for(lambda: len(pages()) >= number or self.process.poll() is not None, "the browser")
+        assert len(pages()) >= number, self.end()
+        return pages()[number - 1]
+
+    def line(self, pattern: str) -> str:
+        """What the first line of its output that matches shows (group 1)."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            if found := re.search(pattern, line):
+                return found[1]
+        raise AssertionError(f"never said {pattern}")
+
+    def end(self) -> tuple[int, str]:
+        assert self.process.stdout
+        said = self.process.stdout.read()
+        code = self.process.wait(30)
+        self.process.stdout.close()
+        return code, said
+
+
+def words(company: OidcProvider, *more: str) -> tuple[str, ...]:
+    return ("crm", "--issuer", company.issuer, "--host", company.host, "--env", "TOKEN", *more)
+
+
+def exchanging(install: Install, company: OidcProvider, *more: str) -> None:
+    """Sign in for tokens by exchange; the provider knows this install's agents."""
+    company.let_act(json.loads(install.cli("credential", "jwks").stdout))
+    signing = SigningIn(install, *words(company, "--client-id", "taskpass", "--exchange", *more))
+    asyncio.run(company.browse(signing.page()))
+    code, said = signing.end()
+    assert code == 0, said
+
+
+def in_task(install: Install, command: str) -> subprocess.CompletedProcess[str]:
+    return install.cli("run", "--headless", "--", "sh", "-c", command)
+
+
+def asked(company: OidcProvider, path: str) -> list[dict[str, Any]]:
+    return [each for each in company.seen() if each["request"].endswith(path)]
+
+
+def test_the_page_that_opens_asks_for_what_was_said_and_gives_nothing_away(
+    install: Install, company: OidcProvider
+) -> None:
+    signing = SigningIn(install, *words(company, "--client-id", "taskpass", "--scope", "read"))
+    page = urlsplit(signing.page())
+    given = {name: values for name, values in parse_qs(page.query).items()}
+    assert f"{page.scheme}://{page.netloc}{page.path}" == f"{company.issuer}/auth"
+    assert all(len(values) == 1 for values in given.values())
+    told = {name: values[0] for name, values in given.items()}
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/callback", told.pop("redirect_uri"))
+    secret = [told.pop(name) for name in ("state", "nonce", "code_challenge")]
+    assert all(len(each) == 43 for each in secret)
+    assert len(set(secret)) == 3
+    assert told == {
+        "response_type": "code",
+        "client_id": "taskpass",
+        "code_challenge_method": "S256",
+        "scope": "openid offline_access read",
+        "prompt": "consent",
+    }
+    signing.process.terminate()
+    signing.end()
+
+
+def test_each_call_gets_a_token_of_its_own_that_the_provider_ends(
+    install: Install, company: OidcProvider
+) -> None:
+    exchanging(install, company, "--details", "tool-call", "--read-scope", "read",
+               "--scope", "read write")  # fmt: skip
+    done = in_task(install, f"{ASKS} {company.api}/one; {ASKS} {company.api}/one/more")
+    assert done.stdout.count('"hello":"ana"') == 2, done
+    one, more = asked(company, "/one")[-1], asked(company, "/one/more")[-1]
+    (started,) = install.records("task.started")
+    # Four parts: the person, the agent in this task, the call, and what it may do.
+    assert one["sub"] == "ana"
+    assert one["act"]["sub"] == f"agent:generic/{started['task']}"
+    assert one["txn"].startswith("c-")
+    assert one["scope"] == "read"
+    assert one["details"] == [
+        {
+            "type": "tool-call",
+            "actions": ["http.get"],
+            "locations": [company.issuer],
+            "identifier": "/api/one",
+        }
+    ]
+    assert more["bearer"] != one["bearer"]
+    # The task is over: the provider itself takes neither any more.
+    assert [company.api_status(each["bearer"]) for each in (one, more)] == [401, 401]
+    revoked = install.records("lease.revoked")
+    assert {each["credential"] for each in revoked} == {"crm"}
+    kept = "".join(p.read_text("latin-1") for p in Path(install.root).rglob("*") if _ours(p))
+    assert one["bearer"] not in kept
+    assert one["bearer"] not in done.stdout + done.stderr
+
+
+def _ours(path: Path) -> bool:
+    return stat.S_ISREG(path.lstat().st_mode)
+
+
+def test_a_revoked_task_loses_the_token_in_the_middle_of_its_call(
+    install: Install, company: OidcProvider
+) -> None:
+    exchanging(install, company)
+    running = install.popen(
+        "run", "--headless", "--", "sh", "-c", f"{ASKS} {company.api}/held; sleep 60"
+    )
+    token = wait_for(lambda: asked(company, "/held"), "the use")[-1]["bearer"]
+    wait_for(lambda: install.records("use.delivered"), "its record")
+    assert company.api_status(token) == 200  # live, were it stolen
+    revoked = install.cli("revoke", "1")
+    running.communicate(timeout=20)
+    assert company.api_status(token) == 401
+    assert "not confirmed" not in revoked.stdout, revoked
+
+
+def test_a_provider_that_ends_the_whole_sign_in_with_a_token_is_noticed_at_once(
+    install: Install, company: OidcProvider
+) -> None:
+    signing = SigningIn(install, *words(company))  # it registers the client by itself
+    asyncio.run(company.browse(signing.page()))
+    asyncio.run(company.browse(signing.page(2)))
+    code, said = signing.end()
+    assert code == 0, said
+    assert "ends the whole sign-in with any one token" in said
+    assert "lives out its 360 s" in said
+    # A token of the sign-in itself opens the provider's own userinfo; refreshed for each task.
+    for _ in range(2):
+        done = in_task(install, f"{ASKS} {company.issuer}/me")
+        assert json.loads(done.stdout)["sub"] == "ana", done
+    (listed,) = json.loads(install.cli("credential", "list", "--json").stdout)["credentials"]
+    assert (listed["kill_mode"], listed["kill_bound"]) == ("verifier", 360)
+
+
+def test_by_a_code_on_another_device(install: Install, company: OidcProvider) -> None:
+    signing = SigningIn(
+        install, *words(company, "--client-id", "with-secret", "--client-secret", "--exchange",
+                        "--device"),
+        stdin="s+cret/of the client\n",
+    )  # fmt: skip
+    page = signing.line(r"Or open it with the code in it: (\S+)")
+    asyncio.run(company.browse(page, login="bea"))
+    code, said = signing.end()
+    assert code == 0, said
+    assert "as bea" in said
+    assert not signing.opened.exists()
+    company.let_act(json.loads(install.cli("credential", "jwks").stdout))
+    done = in_task(install, f"{ASKS} {company.api}/device")
+    assert '"hello":"bea"' in done.stdout, done
+    # Its refresh token and its secret are sealed; the provider ends the sign-in with it.
+    removed = install.cli("credential", "remove", "crm")
+    assert removed.returncode == 0, removed.stderr
+
+
+def test_who_says_no_in_the_browser_keeps_what_there_was(
+    install: Install, company: OidcProvider
+) -> None:
+    signing = SigningIn(install, *words(company, "--client-id", "taskpass"))
+    page = asyncio.run(company.browse(signing.page(), abort=True))
+    assert "Not signed in" in page
+    code, said = signing.end()
+    assert code == 1
+    assert "access_denied" in said
+    assert "None yet" in install.cli("credential", "list").stdout
