@@ -36,6 +36,13 @@ def install_key() -> str:
     return f"{state()}/install.key"
 
 
+def setup_markers() -> tuple[str, str]:
+    """Files that are there once the person has answered the first run's question, and once they
+    were told of it where nothing could be asked."""
+    folder = state()
+    return f"{folder}/setup", f"{folder}/setup-told"
+
+
 def umask() -> int:
     """This process's own file mode creation mask; umask(2) tells it only when setting one."""
     mask = os.umask(0o077)

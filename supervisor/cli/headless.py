@@ -52,6 +52,10 @@ def _run(request: dict[str, object]) -> int:
     started = exchange.receive(daemon)
     task = started["task"]["id"]
     _warn(started["task"])
+    if not any(map(os.path.exists, places.setup_markers())):
+        from supervisor.cli import setup_hint
+
+        setup_hint.tell_once()
 
     def end(number: int, frame: FrameType | None) -> NoReturn:
         other = exchange.connect(places.socket())

@@ -25,15 +25,16 @@ usage: taskpass [command] [options]
 
 `taskpass COMMAND --help` tells more.
 """
+  taskpass setup               which log-ins lie about here; lend those you choose
+  taskpass undo [ID]           put back what taskpass changed for you; --list shows it
+  taskpass uninstall           end everything, put everything back, remove taskpass's files
   taskpass undo [ID]           put back what taskpass changed for you; --list shows it
   taskpass uninstall           end everything, put everything back, remove taskpass's files
 
 # command → module of this package and what it is for; imported when called
 _COMMANDS = {
     "run": "run",
-    "demo": "demo",
-    "tasks": "tasks",
-    "approve": "approve",
+    "setup": "first_run",
     "undo": "undo",
     "uninstall": "uninstall",
     "revoke": "tasks",

@@ -148,6 +148,11 @@ def main(command: str, words: list[str]) -> int:
             "`taskpass run` shows the agent in a terminal, and there is none here.",
             hint="Add --headless to run without a screen.",
         )
+    if not os.path.exists(places.setup_markers()[0]):
+        from supervisor.cli.first_run import offer_first
+
+        if not offer_first(str(request["cwd"])):
+            return 130
     return _run_in_terminal(request)
 
 

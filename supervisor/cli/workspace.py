@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
+from supervisor import places
 from supervisor.errors import UsageError
 
 
@@ -12,6 +14,11 @@ def main(command: str, words: list[str]) -> int:
         raise UsageError(
             "The workspace needs a terminal.", hint="Use `taskpass tasks` or `taskpass history`."
         )
+    if not os.path.exists(places.setup_markers()[0]):
+        from supervisor.cli.first_run import offer_first
+
+        if not offer_first(os.getcwd()):
+            return 130
     from supervisor.client import AsyncClient
     from tui.app import TaskpassApp
 

@@ -132,6 +132,10 @@ class Install:
             f"when {{ {json.dumps(names)}.contains(context.program) }};\n"
         )
 
+    def set_up(self) -> None:
+        """The person has answered the first run's question."""
+        (self.paths.state / "setup").write_text("skip\n")
+
     def configure(self, text: str) -> None:
         self.paths.config.joinpath("config.toml").write_text(text)
 
@@ -306,6 +310,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
             monkeypatch.setenv(name, value)
     made = Install(root, environ)
     made.allow_programs("thief")
+    made.set_up()
     yield made
     made.stop()
     if made.log.exists():
