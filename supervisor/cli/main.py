@@ -21,15 +21,13 @@ usage: taskpass [command] [options]
   taskpass credential …        add, list, remove what tasks may be lent
   taskpass policy …            check, explain, try, back-test and import rules
   taskpass doctor              what holds on this machine, and what does not
+  taskpass setup               which log-ins lie about here; lend those you choose
+  taskpass undo [ID]           put back what taskpass changed for you; --list shows it
+  taskpass uninstall           end everything, put everything back, remove taskpass's files
   taskpass stop                end the supervisor
 
 `taskpass COMMAND --help` tells more.
 """
-  taskpass setup               which log-ins lie about here; lend those you choose
-  taskpass undo [ID]           put back what taskpass changed for you; --list shows it
-  taskpass uninstall           end everything, put everything back, remove taskpass's files
-  taskpass undo [ID]           put back what taskpass changed for you; --list shows it
-  taskpass uninstall           end everything, put everything back, remove taskpass's files
 
 # command → module of this package and what it is for; imported when called
 _COMMANDS = {
@@ -37,6 +35,9 @@ _COMMANDS = {
     "setup": "first_run",
     "undo": "undo",
     "uninstall": "uninstall",
+    "demo": "demo",
+    "tasks": "tasks",
+    "approve": "approve",
     "revoke": "tasks",
     "freeze": "tasks",
     "thaw": "tasks",
