@@ -17,6 +17,7 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # Cloud metadata services outside 169.254.0.0/16: AWS by IPv6, Alibaba Cloud.
 _METADATA = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200")))
+_THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")  # RFC 1122, 3.2.1.3: some systems take it for us
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last 32 bits
 
 
@@ -27,6 +28,8 @@ def embedded(address: _Address) -> _Address:
             return address.ipv4_mapped
         if address.sixtofour:
             return address.sixtofour
+        if address.teredo:
+            return address.teredo[1]
         if address in _NAT64:
             return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     return address
@@ -38,7 +41,8 @@ def allowed(address: _Address, *, private: bool) -> bool:
     if (
         target.is_link_local
         or target.is_multicast
-        or target.is_unspecified
+        or target in _THIS_NETWORK
+        or (target.version == 6 and (target.is_unspecified or target.is_site_local))
         or target in _METADATA
         or (target.is_reserved and not target.is_loopback)
     ):
@@ -67,7 +71,7 @@ async def resolve(origin: Origin, *, private: bool) -> list[str]:
     if not good:
         raise Denied(
             f"{origin.host} is a private, loopback or link-local address.",
-            hint=f'If this host is meant, a person adds "{origin.authority}" to the private '
-            "hosts of the supervisor's configuration.",
+            hint=f'If this host is meant, a person adds "{origin.authority}" to '
+            "network.allow_private in config.toml.",
         )
     return good
