@@ -407,9 +407,8 @@ class Engine(Authorize):
 
     async def used(self, task: str, release: Release, status: int) -> None:
         entry = self.book.task(task)
-        self.records.behind(
-            "use.delivered", entry, use=release.use, lease=release.lease, status=status
-        )
+        body = {"use": release.use, "lease": release.lease, "status": status}
+        self.records.behind("use.delivered", entry, body)
 
     def model_access(self, task: str, ancestry: Sequence[Process], host: str, port: int) -> bool:
         try:

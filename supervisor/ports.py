@@ -7,11 +7,11 @@ Each family has one contract test class in `tests/contract/`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from supervisor.errors import TaskpassError
+from supervisor.errors import LedgerFailed, TaskpassError
 from supervisor.model import (
     CallIdentity,
     CredentialSpec,
@@ -50,9 +50,23 @@ class LedgerStore(ABC):
         """
 
     @abstractmethod
-    def append_behind(self, kind: str, body: Mapping[str, Any]) -> Awaitable[Entry]:
+    def append_behind(
+        self,
+        kind: str,
+        body: Mapping[str, Any],
+        failed: Callable[[LedgerFailed], object] = lambda error: None,
+    ) -> None:
         """As `append`, for a record that nobody waits for: it may be up to 50 ms late, and stands
-        before whatever is appended later. What is returned need not be awaited."""
+        before whatever is appended later. `failed` is called should it not become durable.
+
+        Raises:
+            LedgerFailed: it cannot be asked for at all.
+        """
+
+    @property
+    @abstractmethod
+    def lag(self) -> float:
+        """Seconds since the oldest record behind was asked for that is not durable; 0 for none."""
 
     @abstractmethod
     async def append_reserved(self, kind: str, body: Mapping[str, Any]) -> Entry:
@@ -216,9 +230,21 @@ class Issuer(ABC):
             IssuerFailed: the other end did not confirm; it will be tried again.
         """
 
+    async def retire(self, spec: CredentialSpec) -> None:
+        """The credential is about to be forgotten: end what stands behind it, where it can be.
+
+        Raises:
+            VaultLocked, IssuerFailed: it is not confirmed.
+        """
+        return
+
     async def works(self, spec: CredentialSpec, revocation: str) -> bool | None:
         """Whether the other end still takes what was minted; None where it cannot be asked."""
         return None
+
+    async def close(self) -> None:
+        """Let go of connections; it is not asked again."""
+        return
 
     async def live(self, spec: CredentialSpec) -> tuple[str, ...]:
         """Revocations of what is live, as far as this issuer can list it."""
@@ -230,22 +256,10 @@ class Vault(ABC):
 
     @abstractmethod
     def specs(self) -> Sequence[CredentialSpec]: ...
-    async def retire(self, spec: CredentialSpec) -> None:
-        """The credential is about to be forgotten: end what stands behind it, where it can be.
-
-        Raises:
-            VaultLocked, IssuerFailed: it is not confirmed.
-        """
-        return
-
 
     @abstractmethod
     async def secret(self, name: str) -> Secret:
         """Raises VaultLocked, NotFound."""
-    async def close(self) -> None:
-        """Let go of connections; it is not asked again."""
-        return
-
 
     @abstractmethod
     async def add(self, spec: CredentialSpec, secret: Secret) -> None: ...
@@ -264,6 +278,14 @@ class Vault(ABC):
     @abstractmethod
     def resolve(self, task: str, text: str) -> str:
         """Name of the credential whose surrogate for `task` is exactly `text`, else ""."""
+
+    def canary(self, text: str) -> str:
+        """Name of the credential whose stand-in in a file this is, for whomever, else ""."""
+        return ""
+
+    def admit(self, task: str, name: str) -> None:
+        """This task may use the stand-in of `name` that a file of its workspace holds."""
+        return
 
     @abstractmethod
     def forget(self, task: str) -> None:

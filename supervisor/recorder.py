@@ -7,11 +7,11 @@ known secrets masked; what exactly was asked is bound by the call hash.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from supervisor.errors import TaskpassError
+from supervisor.errors import LedgerFailed, TaskpassError
 from supervisor.grants.book import CallEntry, TaskEntry
 from supervisor.model import (
     Approval,
@@ -59,9 +59,15 @@ class Recorder:
         with contextlib.suppress(TaskpassError):
             await self.write(f"incident.{kind}", entry, detail=dict(detail))
 
-    def behind(self, kind: str, entry: TaskEntry, **body: Any) -> Awaitable[object]:
+    def behind(
+        self,
+        kind: str,
+        entry: TaskEntry,
+        body: Mapping[str, Any],
+        failed: Callable[[LedgerFailed], object] = lambda error: None,
+    ) -> None:
         """As `write`, for what nobody has to wait for (`LedgerStore.append_behind`)."""
-        return self.ledger.append_behind(kind, self.who(entry) | body)
+        self.ledger.append_behind(kind, {**self.who(entry), **body}, failed)
 
     async def started(self, entry: TaskEntry) -> None:
         task = entry.task
@@ -149,7 +155,6 @@ class Recorder:
 
     def use(
         self,
-        kind: str,
         entry: TaskEntry,
         call: CallEntry,
         use: str,
@@ -159,24 +164,21 @@ class Recorder:
         *,
         lease: Lease | None = None,
         spec: CredentialSpec | None = None,
-        behind: bool = False,
-    ) -> Awaitable[object]:
-        """What is returned is done when the record is durable; `behind`: see the method."""
-        return (self.behind if behind else self.write)(
-            kind,
-            entry,
-            call=call.call.id,
-            use=use,
+    ) -> dict[str, Any]:
+        """What is put on record about a use that is allowed: see `userecords`."""
+        return {
+            "call": call.call.id,
+            "use": use,
             **self._what(effects),
-            outcome=decision.outcome,
-            policies=list(decision.policies),
-            policy=entry.policy,
-            approval=approval.id if approval else "",
-            lease=lease.id if lease else "",
-            until=lease.expires if lease else 0.0,
-            credential=spec.name if spec else "",
-            issuer=spec.issuer if spec else "",
-        )
+            "outcome": decision.outcome,
+            "policies": list(decision.policies),
+            "policy": entry.policy,
+            "approval": approval.id if approval else "",
+            "lease": lease.id if lease else "",
+            "until": lease.expires if lease else 0.0,
+            "credential": spec.name if spec else "",
+            "issuer": spec.issuer if spec else "",
+        }
 
     async def own_use(self, entry: TaskEntry, use: str, effect: Effect, decision: Decision) -> None:
         """A connection of the agent's own process, to what the person listed for it."""

@@ -7,15 +7,14 @@ most: a disk that falls further behind is waited for, and one that fails ends th
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from supervisor.desk import Desk
 from supervisor.effects.routes import route_of
+from supervisor.errors import LedgerFailed
 from supervisor.grants.book import Book, CallEntry, TaskEntry
 from supervisor.model import (
     Approval,
@@ -45,7 +44,6 @@ class UseRecords:
     desk: Desk
     settlement: Settlement
     clock: Callable[[], float] = time.time
-    _behind: deque[tuple[float, asyncio.Future[object]]] = field(default_factory=deque)
 
     async def opened(
         self,
@@ -71,39 +69,25 @@ class UseRecords:
         """
         held = lease.id if lease else ""
         same = (held, *map(_kind_of, effects))
-        ahead = (
+        body = self.records.use(
+            entry, call, use, effects, decision, approval, lease=lease, spec=spec
+        )
+        if (
             same in call.recorded
             and decision.outcome is Outcome.ALLOW
             and kill_mode is KillMode.WIRE
-            and self._on_time()
-        )
-        record = self.records.use(
-            kind, entry, call, use, effects, decision, approval,
-            lease=lease, spec=spec, behind=ahead,
-        )  # fmt: skip
-        if not ahead:
-            await record
+            and self.records.ledger.lag < LATEST
+        ):
+            task = entry.task.id
+            self.records.behind(
+                kind, entry, body, lambda error: self._failed(task, call, held, error)
+            )
+        else:
+            await self.records.write(kind, entry, **body)
             call.recorded.add(same)
-            return
-        written = asyncio.ensure_future(record)
-        self._behind.append((self.clock(), written))
-        written.add_done_callback(lambda done: self._written(entry.task.id, call, held, done))
 
-    def _on_time(self) -> bool:
-        """Whether no record is later than it may be."""
-        while self._behind and self._behind[0][1].done():
-            self._behind.popleft()
-        return not self._behind or self.clock() - self._behind[0][0] < LATEST
-
-    def _written(
-        self, task: str, call: CallEntry, lease: str, record: asyncio.Future[object]
-    ) -> None:
-        """What went ahead of a record that failed goes no further."""
-        if record.cancelled():
-            return
-        error = record.exception()
-        if error is None:
-            return
+    def _failed(self, task: str, call: CallEntry, lease: str, error: LedgerFailed) -> None:
+        """What went ahead of its record goes no further."""
         log.error("a lease ends, since its use cannot be recorded: %s", error)
         call.recorded.clear()  # the next one waits, so that its refusal says why
         if (closed := self.book.close_lease(lease, LeaseState.CLOSED, self.clock())) is not None:

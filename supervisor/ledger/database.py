@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from supervisor.errors import LedgerBroken, LedgerFailed
 from supervisor.ledger.chain import GENESIS, Checkpoint, Row, link
@@ -53,8 +53,7 @@ _SPACE_ERRORS = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQ
 _DAMAGE_ERRORS = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A record that is asked for. `reserved`: it may use the space kept aside."""
 
     kind: str
@@ -63,8 +62,7 @@ class Draft:
     reserved: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """A record that is durable."""
 
     seq: int
@@ -195,6 +193,7 @@ class Database:
 
     def _commit(self, drafts: Sequence[Draft]) -> list[Written | LedgerFailed]:
         answers: list[Written | LedgerFailed] = []
+        rows: list[tuple[int, bytes, str, str, bytes]] = []
         seq, head = self._seq, self._head
         with self._transaction():
             for draft in drafts:
@@ -209,11 +208,9 @@ class Database:
                     )
                     continue
                 seq, head = seq + 1, link(head, canonical)
-                self._connection.execute(
-                    "INSERT INTO records VALUES (?, ?, ?, ?, ?)",
-                    (seq, head, task, draft.kind, canonical),
-                )
+                rows.append((seq, head, task, draft.kind, canonical))
                 answers.append(Written(seq, head, canonical))
+            self._connection.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?)", rows)
             checkpoint = self._sign(seq, head) if self._due(seq) else None
         self._seq, self._head = seq, head
         if checkpoint is not None:

@@ -22,12 +22,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import rfc8785
 
 VERSION = 1
 
 _SAFE = 2**53 - 1  # the largest integer that every reader of JSON takes for what it is
-_writer = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+_writer = msgspec.json.Encoder(order="sorted")
 
 # Ours in every record: a body that brought one of these could pass for something it is not.
 RESERVED = frozenset({"v", "seq", "time", "kind", "prev", "hash"})
@@ -51,9 +52,9 @@ def encode(seq: int, time: float, kind: str, prev: bytes, body: Mapping[str, Any
         "kind": kind,
         "prev": prev.hex(),
     }
-    # Nearly every record is flat, and then the standard library writes the same bytes in a tenth
-    # of the time; each request waits for two records.
-    return _writer.encode(record).encode() if _plain(record) else rfc8785.dumps(record)
+    # Nearly every record is flat, and then msgspec writes the same bytes in a tenth of the time;
+    # each request makes two records.
+    return _writer.encode(record) if _plain(record) else rfc8785.dumps(record)
 
 
 def _plain(record: dict[str, Any]) -> bool:

@@ -11,10 +11,10 @@ import contextlib
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from supervisor.errors import LedgerFailed
 from supervisor.ledger.database import CheckpointRule, Database, Draft, Written
@@ -24,7 +24,7 @@ from supervisor.ledger.reserve import Reserve
 from supervisor.ledger.signing import CheckpointKey
 from supervisor.ports import Entry, LedgerStore
 
-_BATCH = 512  # records in one commit, at most
+_BATCH = 512  # records in one commit; what was asked for together is not divided
 _IDLE = 0.25  # seconds without an append after which the write-ahead log is folded
 _BEHIND = 0.05  # seconds that a record may wait for company when nobody waits for it
 _FOLD_AFTER = 4096  # commits after which it is folded even when busy
@@ -32,11 +32,11 @@ _FOLD_AFTER = 4096  # commits after which it is folded even when busy
 Listener = Callable[[Iterator[dict[str, Any]]], None]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Waiting:
+class _Waiting(NamedTuple):
     draft: Draft
     loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Entry]
+    future: asyncio.Future[Entry] | None  # None: nobody waits
+    failed: Callable[[LedgerFailed], object] | None = None  # who is told of a failure then
 
 
 class SqliteLedger(LedgerStore):
@@ -73,8 +73,9 @@ class SqliteLedger(LedgerStore):
         )
         self._reader = open_reader(path)
         self._reading = threading.Lock()
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
         self._behind: list[_Waiting] = []  # of the loop; asked for, and not handed to the thread
+        self._since: deque[float] = deque()  # when each record behind was asked for; not durable
         self._listeners: list[tuple[asyncio.AbstractEventLoop, Listener]] = []
         self._closing = False
         self._thread = threading.Thread(target=self._write, name="ledger", daemon=True)
@@ -91,13 +92,22 @@ class SqliteLedger(LedgerStore):
     async def append_reserved(self, kind: str, body: Mapping[str, Any]) -> Entry:
         return await self._append(kind, body, reserved=True)
 
-    def append_behind(self, kind: str, body: Mapping[str, Any]) -> asyncio.Future[Entry]:
-        waiting = self._waiting(kind, body, reserved=False)
+    def append_behind(
+        self,
+        kind: str,
+        body: Mapping[str, Any],
+        failed: Callable[[LedgerFailed], object] = lambda error: None,
+    ) -> None:
+        loop = self._open_loop()
         if not self._behind:
-            waiting.loop.call_later(_BEHIND, self._hand_over)
-        self._behind.append(waiting)
-        waiting.future.add_done_callback(_heard)
-        return waiting.future
+            loop.call_later(_BEHIND, self._hand_over)
+        draft = Draft(kind, dict(body), self._clock(), False)
+        self._behind.append(_Waiting(draft, loop, None, failed))
+        self._since.append(time.monotonic())
+
+    @property
+    def lag(self) -> float:
+        return time.monotonic() - self._since[0] if self._since else 0.0
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` on the running loop with the records of each commit, in order.
@@ -156,27 +166,24 @@ class SqliteLedger(LedgerStore):
         return [decode(canonical, digest) for canonical, digest in rows]
 
     async def _append(self, kind: str, body: Mapping[str, Any], *, reserved: bool) -> Entry:
-        waiting = self._waiting(kind, body, reserved=reserved)
+        loop = self._open_loop()
+        future: asyncio.Future[Entry] = loop.create_future()
+        # A copy: the writer reads it later, on its own thread.
+        draft = Draft(kind, dict(body), self._clock(), reserved)
+        self._behind.append(_Waiting(draft, loop, future))
         self._hand_over()
-        self._queue.put(waiting)
-        return await waiting.future
+        return await future
 
-    def _hand_over(self) -> None:
-        """Give the thread what waits for company; it stands before what is appended next."""
-        behind, self._behind = self._behind, []
-        for waiting in behind:
-            self._queue.put(waiting)
-
-    def _waiting(self, kind: str, body: Mapping[str, Any], *, reserved: bool) -> _Waiting:
+    def _open_loop(self) -> asyncio.AbstractEventLoop:
         if self._closing:
             raise LedgerFailed("The history is closed.", hint="Start the supervisor again.")
-        loop = asyncio.get_running_loop()
-        return _Waiting(
-            # A copy: the writer reads it later, on its own thread.
-            Draft(kind, dict(body), self._clock(), reserved),
-            loop,
-            loop.create_future(),
-        )
+        return asyncio.get_running_loop()
+
+    def _hand_over(self) -> None:
+        """Give the thread what was asked for, in order."""
+        if self._behind:
+            self._queue.put(self._behind)
+            self._behind = []
 
     # ── the writing thread ──────────────────────────────────────────────────────────────
 
@@ -209,13 +216,13 @@ class SqliteLedger(LedgerStore):
             return _IDLE
         return self._sign_every if self._database.unsigned else None
 
-    def _gather(self, first: _Waiting | None) -> tuple[list[_Waiting], bool]:
-        """Everything that waits now, and whether the end was asked for."""
+    def _gather(self, first: list[_Waiting] | None) -> tuple[list[_Waiting], bool]:
+        """What waits now, some `_BATCH` of it, and whether the end was asked for."""
         batch: list[_Waiting] = []
         waiting = first
         while waiting is not None:
-            batch.append(waiting)
-            if len(batch) == _BATCH:
+            batch += waiting
+            if len(batch) >= _BATCH:
                 return batch, False
             try:
                 waiting = self._queue.get_nowait()
@@ -238,8 +245,22 @@ class SqliteLedger(LedgerStore):
         for waiting, answer in zip(batch, answers, strict=True):
             by_loop.setdefault(waiting.loop, []).append((waiting, answer))
         for loop, settled in by_loop.items():
-            _call(loop, _settle, settled)
+            _call(loop, self._settle, settled)
         self._publish([answer for answer in answers if isinstance(answer, Written)])
+
+    def _settle(self, settled: Sequence[tuple[_Waiting, Written | LedgerFailed]]) -> None:
+        """Tell those who asked, on their loop."""
+        for waiting, answer in settled:
+            if waiting.future is None:
+                self._since.popleft()
+                if isinstance(answer, LedgerFailed) and waiting.failed is not None:
+                    waiting.failed(answer)
+            elif waiting.future.done():  # the caller gave up meanwhile; the record stays
+                continue
+            elif isinstance(answer, LedgerFailed):
+                waiting.future.set_exception(answer)
+            else:
+                waiting.future.set_result(Entry(answer.seq, answer.hash))
 
     def _publish(self, written: Sequence[Written]) -> None:
         listeners = self._listeners
@@ -248,22 +269,6 @@ class SqliteLedger(LedgerStore):
         for loop, listener in listeners:
             # Read only by a listener that looks at them: mostly there is no screen.
             _call(loop, listener, (decode(each.canonical, each.hash) for each in written))
-
-
-def _heard(future: asyncio.Future[Entry]) -> None:
-    """Whoever does not wait is not told, and asyncio does not complain of it."""
-    if not future.cancelled():
-        future.exception()
-
-
-def _settle(settled: Sequence[tuple[_Waiting, Written | LedgerFailed]]) -> None:
-    for waiting, answer in settled:
-        if waiting.future.done():  # the caller gave up meanwhile; the record stays
-            continue
-        if isinstance(answer, Written):
-            waiting.future.set_result(Entry(answer.seq, answer.hash))
-        else:
-            waiting.future.set_exception(answer)
 
 
 def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], argument: object) -> None:

@@ -108,6 +108,8 @@ class MemoryLedger(LedgerStore):
     records: list[dict[str, Any]] = field(default_factory=list)
     fails: set[str] = field(default_factory=set)
     during: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    behind_for: float = 0.0  # what it says of its lag
+    _behind: list[asyncio.Future[None]] = field(default_factory=list)
 
     async def append(self, kind: str, body: Mapping[str, Any]) -> Entry:
         await asyncio.sleep(0)
@@ -120,10 +122,23 @@ class MemoryLedger(LedgerStore):
         self.records.append({"seq": len(self.records) + 1, "kind": kind, **body})
         return Entry(len(self.records), bytes(32))
 
-    def append_behind(self, kind: str, body: Mapping[str, Any]) -> asyncio.Future[Entry]:
-        written = asyncio.ensure_future(self.append(kind, body))
-        written.add_done_callback(lambda done: done.exception())
-        return written
+    def append_behind(
+        self,
+        kind: str,
+        body: Mapping[str, Any],
+        failed: Callable[[LedgerFailed], object] = lambda error: None,
+    ) -> None:
+        async def write() -> None:
+            try:
+                await self.append(kind, body)
+            except LedgerFailed as error:
+                failed(error)
+
+        self._behind.append(asyncio.ensure_future(write()))
+
+    @property
+    def lag(self) -> float:
+        return self.behind_for
 
     async def append_reserved(self, kind: str, body: Mapping[str, Any]) -> Entry:
         return await self.append(kind, body)
@@ -356,7 +371,7 @@ class World:
             ledger=self.ledger,
             approvals=ApprovalQueue(),
             vault=self.vault,
-            issuers={"stored": self.issuer},
+            issuers={self.vault.spec.issuer: self.issuer},
             desk=Desk(self.events.append, lambda entry: None),
             records=Recorder(self.ledger, lambda text: text.replace(REAL, "•")),
             owed=self.owed,

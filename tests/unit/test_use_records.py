@@ -148,21 +148,11 @@ async def test_what_works_without_us_always_waits(world: World) -> None:
 
 async def test_a_disk_that_falls_behind_is_waited_for(world: World) -> None:
     handle = await world.handle()
-    now = [1000.0]
-    object.__setattr__(world.engine.uses, "clock", lambda: now[0])
     await use(world, handle, request())
-    disk(world).clear()
-    await use(world, handle, request())  # ahead of its record
-    now[0] += 0.09
-    await use(world, handle, request())
-    now[0] += 0.02
-    job = asyncio.ensure_future(use(world, handle, request()))
-    await world.settle_background()
-    assert not job.done()
-    disk(world).set()
-    await job
-    await world.settle_background()
-    assert world.ledger.kinds.count("use.intent") == 4
+    world.ledger.behind_for = 0.09
+    assert not await waits(world, handle, request())
+    world.ledger.behind_for = 0.11
+    assert await waits(world, handle, request())
 
 
 async def test_a_record_that_fails_ends_the_lease_and_the_next_use_says_why(world: World) -> None:

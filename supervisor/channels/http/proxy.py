@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from supervisor.channels.http.exchange import Exchange
 from supervisor.channels.http.message import Origin
 from supervisor.channels.http.pool import Pool
 from supervisor.channels.http.services import Services
+from supervisor.errors import TaskpassError
 from supervisor.ports import Authorize, Channel, ConnectionOwner, Egress, Release
 
 _BACKLOG = 512
@@ -215,8 +216,13 @@ class HttpProxyChannel(Channel):
 
     def _settle_ended(self) -> None:
         ended, self._ended = self._ended, []
+        if ended:
+            self._record(self._tell(ended))
+
+    async def _tell(self, ended: Sequence[tuple[Release, int]]) -> None:
         for release, status in ended:
-            self._record(self._authorize.used(self._task, release, status))
+            with contextlib.suppress(TaskpassError):  # of a task that is forgotten already
+                await self._authorize.used(self._task, release, status)
 
     def _record(self, record: Coroutine[Any, Any, None]) -> None:
         """Run a record to its end, whatever becomes of the connection it is about."""
