@@ -48,6 +48,10 @@ class Verdict:
     risk: Risk = Risk.LOW
     error: str = ""  # why there was no decision
 
+    def about(self, effect: Effect) -> Verdict:
+        """The same about another effect."""
+        return Verdict(effect, self.outcome, self.policies, self.risk, self.error)
+
 
 @dataclass(slots=True)
 class _Known:
@@ -184,7 +188,9 @@ class CedarEngine(PolicyEngine):
     def decide(self, effects: Sequence[Effect], situation: Situation) -> Decision:
         try:
             decision = combine(self.judge(effects, situation))
-            return replace(decision, lease=_lease(decision, effects, situation))
+            if _lease(decision, effects, situation):
+                return decision
+            return replace(decision, lease=False)
         except Exception as error:
             return Decision(
                 Outcome.DENY, f"Policy could not decide ({type(error).__name__}).", (), _ERROR_HINT
@@ -221,8 +227,10 @@ class CedarEngine(PolicyEngine):
             known.told.put(asked, verdict)
         # The same question may have been put about another effect.
         return tuple(
-            replace(cast(Verdict, told[q]), effect=effect)
-            for q, effect in zip(questions, effects, strict=True)
+            [
+                cast(Verdict, told[question]).about(effect)
+                for question, effect in zip(questions, effects, strict=True)
+            ]
         )
 
     def _ask(
@@ -277,7 +285,8 @@ class CedarEngine(PolicyEngine):
     def _known(self, situation: Situation) -> _Known:
         task = situation.task
         kept = self._tasks.get(task.id)
-        if kept is not None and kept.task == task and kept.workspace == situation.workspace:
+        same = kept is not None and (kept.task is task or kept.task == task)
+        if kept is not None and same and kept.workspace == situation.workspace:
             self._tasks.move_to_end(task.id)
             return kept
         entities = cedarpy.Entities.from_json_str(json.dumps(entities_of(situation)), self._schema)

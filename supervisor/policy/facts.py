@@ -103,7 +103,7 @@ RESOURCE_TYPE: Mapping[Verb, str] = {
 
 
 def context_of(
-    effect: Effect, call: Mapping[str, Any], protected: Sequence[str], runtime: Runtime
+    effect: Effect, call: dict[str, Any], protected: Sequence[str], runtime: Runtime
 ) -> dict[str, Any]:
     """The context record for `effect`, as schema.cedarschema declares it.
 

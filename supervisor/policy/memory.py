@@ -30,9 +30,9 @@ class Reads:
     paths: tuple[Path, ...]  # in order; () inside stands for the whole context
     resource: bool
 
-    def question(self, effect: Effect, context: Mapping[str, Any]) -> Hashable:
+    def question(self, effect: Effect, context: dict[str, Any]) -> Hashable:
         """What Cedar would be asked about `effect`, as a key among those of one task."""
-        values = tuple(_at(context, path) for path in self.paths)
+        values = tuple([_at(context, path) for path in self.paths])
         return effect.verb, effect.resource if self.resource else "", values
 
 
@@ -100,13 +100,13 @@ def _path(node: Mapping[str, Any]) -> Path | None:
     return None
 
 
-def _at(context: Mapping[str, Any], path: Path) -> Hashable:
+def _at(context: dict[str, Any], path: Path) -> Hashable:
     value: Any = context
     for name in path:
-        if not isinstance(value, Mapping) or name not in value:
+        if not isinstance(value, dict) or name not in value:
             return None
         value = value[name]
-    return json.dumps(value, sort_keys=True) if isinstance(value, Mapping) else value
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
 
 
 class Memory(Generic[_V]):
