@@ -176,7 +176,7 @@ class Api:
         if not _has_terminal(peer):
             raise NotAttested(
                 "Only a program with a terminal can answer approvals.",
-                hint="Answer in `taskpass`, or with `taskpass approve` in a terminal.",
+                hint="Answer in `taskpass`, or with `taskpass approvals approve` in a terminal.",
             )
         self._screens = {t: p for t, p in self._screens.items() if procfs.lives(p)}
         token = secrets.token_urlsafe(24)
@@ -196,7 +196,7 @@ class Api:
             )
         raise NotAttested(
             "Only a paired screen may answer; the attempt was recorded.",
-            hint="Answer in `taskpass`, or with `taskpass approve` in a terminal.",
+            hint="Answer in `taskpass`, or with `taskpass approvals approve` in a terminal.",
         )
 
     def _by(self) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import socket as sockets
+import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -415,3 +416,42 @@ class PaneConnection:
         self._writer.close()
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
+
+
+async def read_terminal(client: AsyncClient, task: str) -> list[str]:
+    """All lines of a task's terminal as text, oldest first, without the empty rest.
+
+    Looks on without a size of its own: what its person works in is never reflowed. Raises
+    TaskpassError.
+    """
+    pane = await client.attach(task, 0, 0)
+    live: dict[int, str] = {}
+    above: list[str] = []
+    height = 0
+    try:
+        async for frame in pane.frames():
+            if isinstance(frame, wire.Screen):
+                live |= {y: _text(row) for y, row in frame.rows.items()}
+                if not height:
+                    height = frame.height
+                    pane.scroll(sys.maxsize, height)  # as far back as there is anything
+            elif isinstance(frame, wire.Scrolled):
+                # The window ends `offset` rows above the live bottom, and may reach into it.
+                above += [_text(row) for row in frame.rows][: frame.offset]
+                left = frame.offset - len(frame.rows)
+                if left <= 0:
+                    break
+                pane.scroll(left, height)
+            else:
+                break
+    finally:
+        await pane.close()
+    lines = above + [live.get(y, "") for y in range(height)]
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def _text(row: Sequence[wire.RunTuple]) -> str:
+    """No control character of a pane gets into the terminal of who reads it."""
+    return "".join(filter(str.isprintable, "".join(run[0] for run in row))).rstrip()

@@ -32,7 +32,7 @@ def main(command: str, words: list[str]) -> int:
             sys.stdout.buffer.write(msgspec.json.encode({"schema_version": 1} | record) + b"\n")
         return 0
     if not records and options.task:
-        print(f"Nothing is recorded of task {options.task}. See: taskpass tasks")
+        print(f"Nothing is recorded of task {options.task}. See: taskpass ps")
     elif not records:
         print("Nothing yet. Start a task: taskpass run -- claude")
     for record in records:

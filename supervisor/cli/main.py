@@ -11,10 +11,13 @@ usage: taskpass [command] [options]
   taskpass run -- AGENT …      run an agent (or any program) as a task, in this terminal
   taskpass demo                see the whole idea in a minute, without an account or a network
 
-  taskpass tasks               running and recent tasks
-  taskpass approve [ID]        answer a waiting approval, from a terminal outside every task
+  taskpass ps                  running and recent tasks
+  taskpass attach TASK         show a running task in this terminal
+  taskpass logs TASK           what a task's terminal shows, and what has scrolled off
+  taskpass wait TASK           until it has ended, or `--until waiting-approval`
+  taskpass approvals …         list, approve or deny what waits for a person
   taskpass revoke TASK|--all   take a task's access away, now
-  taskpass freeze TASK         stop a task until `taskpass thaw TASK`
+  taskpass freeze TASK         stop a task until `taskpass resume TASK`
   taskpass history [TASK]      what was asked, allowed, denied, used, revoked
   taskpass changes [TASK]      what a task changed in its overlay; apply it or drop it
   taskpass verify              check that the history has not been altered
@@ -36,18 +39,21 @@ _COMMANDS = {
     "undo": "undo",
     "uninstall": "uninstall",
     "demo": "demo",
-    "tasks": "tasks",
-    "approve": "approve",
-    "revoke": "tasks",
-    "freeze": "tasks",
-    "thaw": "tasks",
+    "ps": "ps",
+    "wait": "ps",
+    "attach": "attach",
+    "logs": "attach",
+    "approvals": "approvals",
+    "revoke": "control",
+    "freeze": "control",
+    "resume": "control",
     "history": "history",
     "verify": "history",
     "changes": "changes",
     "credential": "credential",
     "policy": "policy",
     "doctor": "doctor",
-    "stop": "tasks",
+    "stop": "control",
 }
 
 

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import sys
 
-from supervisor.cli.approve import CODE
+from supervisor.cli.approvals import CODE
 from supervisor.cli.session import with_client
 from supervisor.client import AsyncClient
 from supervisor.errors import UsageError

@@ -188,9 +188,7 @@ def _run_in_terminal(request: dict[str, object]) -> int:
 
     from supervisor.cli.headless import to_review
     from supervisor.cli.session import with_client
-    from supervisor.client import AsyncClient
     from supervisor.wire import StartTask
-    from tui.app import TaskpassApp
 
     size = os.get_terminal_size()
     # The last line is ours: who runs, where, and what waits.
@@ -198,12 +196,21 @@ def _run_in_terminal(request: dict[str, object]) -> int:
         request | {"cols": size.columns, "rows": max(1, size.lines - 1)}, StartTask
     )
     started = with_client(lambda client: client.start_task(start))
-    app = TaskpassApp(AsyncClient(), shape="run", task=started.task.id)
+    code = show(started.task.id)
+    if started.task.overlay:
+        print(to_review(started.task.id), file=sys.stderr)
+    return code
+
+
+def show(task: str) -> int:
+    """Show a task in this terminal until it ends or is left; its exit code, 0 when left."""
+    from supervisor.client import AsyncClient
+    from tui.app import TaskpassApp
+
+    app = TaskpassApp(AsyncClient(), shape="run", task=task)
     code = app.run()
     for row in _last_words(app.last_screen):
         print(row)
-    if started.task.overlay:
-        print(to_review(started.task.id), file=sys.stderr)
     if app.farewell:
         print(f"taskpass: {app.farewell}", file=sys.stderr)
     return code if isinstance(code, int) else 0

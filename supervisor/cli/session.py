@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from supervisor.client import AsyncClient
 from supervisor.errors import NotFound, UsageError
@@ -37,7 +37,16 @@ async def find_task(client: AsyncClient, name: str) -> TaskView:
     exact = [t for t in tasks if name in (t.id, str(t.number))]
     found = exact or [t for t in tasks if t.id.startswith(name)]
     if not found:
-        raise NotFound(f"There is no task {name}.", hint="See `taskpass tasks`.")
+        raise NotFound(f"There is no task {name}.", hint="See `taskpass ps`.")
     if len(found) > 1:
         raise UsageError(f"{name} could be {', '.join(t.id for t in found)}.")
     return found[0]
+
+
+def print_json(value: Any) -> None:
+    """One line of JSON for scripts."""
+    import sys
+
+    import msgspec
+
+    sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")

@@ -12,7 +12,7 @@ from supervisor.errors import UsageError
 def main(command: str, words: list[str]) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(
-            "The workspace needs a terminal.", hint="Use `taskpass tasks` or `taskpass history`."
+            "The workspace needs a terminal.", hint="Use `taskpass ps` or `taskpass history`."
         )
     if not os.path.exists(places.setup_markers()[0]):
         from supervisor.cli.first_run import offer_first

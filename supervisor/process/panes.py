@@ -49,7 +49,7 @@ class _Display:
 
     def __init__(self, writer: asyncio.StreamWriter, size: tuple[int, int]) -> None:
         self.writer = writer
-        self.size = size  # columns and rows it has room for
+        self.size = size  # columns and rows it has room for; 0 of each: it only looks on
         self.wake = asyncio.Event()
         self.changed: set[int] = set()
         self.full = True
@@ -162,8 +162,9 @@ class PaneServer:
 
     def _fit(self) -> None:
         """Make the terminal as large as the screen that decides; without one it stays."""
-        if self._displays:
-            self._resize(*self._displays[-1].size)
+        sizes = [display.size for display in self._displays if all(display.size)]
+        if sizes:
+            self._resize(*sizes[-1])
 
     def _wake(self) -> None:
         for display in self._displays:

@@ -158,7 +158,7 @@ def refused(attacker: Somebody) -> set[str]:
 def attacked(attacker: Somebody) -> tuple[dict[str, str], str]:
     """What came of all attacks in a task, each that is to be on record being so; and the needle."""
     needle = secrets.token_hex(8)
-    assert attacker.taskpass("tasks").returncode == 0  # starts the supervisor
+    assert attacker.taskpass("ps").returncode == 0  # starts the supervisor
     for name in ("key", "ledger", "code.py"):
         attacker.write(f"{STATE}/{name}", needle, 0o600)
     address = f"127.{secrets.randbelow(200) + 1}.{secrets.randbelow(200) + 1}.9"

@@ -126,7 +126,7 @@ def test_killed_at_any_moment(kind: str, install: Install, api: ApiServer) -> No
             agent.expect(tried)
         supervisor.wait()
         deaths["any moment"] += 1
-        assert install.cli("tasks").returncode == 0
+        assert install.cli("ps").returncode == 0
         _goes_on(api, agent, tried + 1)
         _check_ledger(install, supervisor, api)
         agent.leave()
@@ -143,7 +143,7 @@ def test_what_was_frozen_stays_frozen(install: Install, api: ApiServer) -> None:
     assert task["state"] == "frozen"
     agent.type(_get("frozen").replace("@HOST@", api.host))
     assert agent.pids()
-    assert install.cli("thaw", "1").returncode == 0
+    assert install.cli("resume", "1").returncode == 0
     agent.expect(1)
     _goes_on(api, agent, 2)
 
@@ -172,7 +172,7 @@ def test_a_revoked_grant_stays_revoked(kind: str, install: Install, api: ApiServ
 
 
 def _tasks(install: Install) -> list[dict[str, Any]]:
-    done = install.cli("tasks", "--json")
+    done = install.cli("ps", "--json")
     assert done.returncode == 0, done.stderr
     found: list[dict[str, Any]] = json.loads(done.stdout)["tasks"]
     return found
@@ -196,7 +196,7 @@ def _die(death: Death, install: Install, api: ApiServer) -> None:
         agent.leave()
     supervisor.wait()
     deaths[death.stage] += 1
-    again = install.cli("tasks")  # whoever comes first starts the next one
+    again = install.cli("ps")  # whoever comes first starts the next one
     assert again.returncode == 0, again.stderr
     records = _ledger(install)
     started = [record for record in records if record["kind"] == "daemon.started"]
@@ -243,7 +243,7 @@ def _launches_nothing(
     said = agent.said
     assert said.startswith("taskpass: "), said
     assert len(said.splitlines()) == 1, said
-    assert install.cli("tasks").returncode == 0
+    assert install.cli("ps").returncode == 0
     tasks = install.paths.runtime / "tasks"
     wait_for(lambda: not list(tasks.iterdir()), "the task's folder to go")
     assert agent.pids() == []

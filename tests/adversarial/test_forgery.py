@@ -255,9 +255,9 @@ def test_the_approve_command_inside_a_task(uncontained: ScriptedAgent, install: 
     """By input, and with a terminal of its own and the marker of a task taken away."""
     environ = [f"{name}={value}" for name, value in install.environ.items()]
     approve = ["env", "-u", "TASKPASS_TASK", *environ,
-               sys.executable, "-m", "supervisor.cli.main", "approve"]  # fmt: skip
+               sys.executable, "-m", "supervisor.cli.main", "approvals", "approve"]  # fmt: skip
     with asking(uncontained):
-        refused = uncontained.begin("taskpass approve")
+        refused = uncontained.begin("taskpass approvals approve")
         assert not refused.allowed
         piped = attempt(uncontained, "program", *approve, verb="program:")
         assert "program: 2 " in piped, piped
@@ -317,8 +317,8 @@ def a_person_in_tmux(install: Install, command: str) -> Iterator[Path]:
 
 
 def test_keys_sent_to_the_persons_terminal(contained: ScriptedAgent, install: Install) -> None:
-    """The person's `taskpass approve` waits in tmux for a code that is on its screen."""
-    approve = f"{sys.executable} -m supervisor.cli.main approve"
+    """The person's `taskpass approvals approve` waits in tmux for a code that is on its screen."""
+    approve = f"{sys.executable} -m supervisor.cli.main approvals approve"
     with asking(contained), a_person_in_tmux(install, approve) as path:
         refused = contained.begin(f"tmux -S {path} send-keys y Enter")
         assert not refused.allowed

@@ -302,7 +302,8 @@ def test_what_is_downloaded_does_not_run_unread(house: House, command: str) -> N
     "command",
     [
         f"cat /proc/{os.getppid()}/environ", "cat /proc/1/mem", "cat /proc/1/fd/3", "gdb -p 1",
-        "strace -p 1", "gcore 1", "tmux send-keys y Enter", "taskpass approve", "taskpass revoke",
+        "strace -p 1", "gcore 1", "tmux send-keys y Enter", "taskpass approvals approve",
+        "taskpass revoke",
     ],
 )  # fmt: skip
 def test_other_processes_and_terminals_are_out_of_reach(house: House, command: str) -> None:

@@ -93,7 +93,7 @@ def test_no_program(install: Install) -> None:
     nothing_left(install)
 
 
-@pytest.mark.parametrize("words", [(), ("run", "--", "true"), ("approve",)])
+@pytest.mark.parametrize("words", [(), ("run", "--", "true"), ("approvals", "approve")])
 def test_no_terminal(install: Install, words: tuple[str, ...]) -> None:
     refused(install.cli(*words), 2, "terminal")
     nothing_left(install)
@@ -127,7 +127,7 @@ def test_a_working_directory_that_is_gone(install: Install) -> None:
         (("revoke",), 2, "Say which task"),
         (("revoke", "t-none"), 1, "t-none"),
         (("freeze", "7"), 1, "There is no task 7"),
-        (("thaw", "7"), 1, "There is no task 7"),
+        (("resume", "7"), 1, "There is no task 7"),
         (("credential", "remove", "none"), 1, "none"),
         (("credential", "add", "api", "--host", "api.example"), 2, "empty"),
         (("credential", "add", "api", "--host", "not a host"), 2, "empty"),
@@ -267,7 +267,7 @@ def _full_disk(pid: int) -> Iterator[None]:
 
 
 def test_a_full_disk(install: Install, api: ApiServer) -> None:
-    assert install.cli("tasks").returncode == 0
+    assert install.cli("ps").returncode == 0
     with _full_disk(install.daemon_pid()):
         refused(install.cli(*HEADLESS, "--", "true"), 125, "Cannot set the task up", "disk")
         no_folders(install)
@@ -337,7 +337,7 @@ def test_another_version_of_the_supervisor(install: Install) -> None:
 
     threading.Thread(target=serve, daemon=True).start()
     try:
-        for words in ((*HEADLESS, "--", "true"), ("tasks",)):
+        for words in ((*HEADLESS, "--", "true"), ("ps",)):
             refused(install.cli(*words), 125, "9.0", "taskpass stop")
         assert install.cli("stop").returncode == 0
         assert stopped == ["POST /v1/stop"]
@@ -353,7 +353,7 @@ def test_another_version_of_the_supervisor(install: Install) -> None:
 def test_a_task_does_not_start_another(install: Install) -> None:
     install.environ["TASKPASS_TASK"] = "t-0123456789"
     refused(install.cli(*HEADLESS, "--", "true"), 2, "inside a task")
-    refused(install.cli("tasks"), 125, "inside a task")
+    refused(install.cli("ps"), 125, "inside a task")
     del install.environ["TASKPASS_TASK"]
     nothing_left(install)
 

@@ -106,7 +106,7 @@ def test_sensitive_asks(command: str, risk: Risk, tmp_path: Path) -> None:
         "curl http://169.254.169.254/latest/",
         "tmux send-keys -t 0 y",
         "echo x | crontab -",
-        "taskpass approve a-1",
+        "taskpass approvals approve a-1",
         "true " + "; true" * 60 + "; sudo id",
         "cat .ENV",
     ],

@@ -428,7 +428,7 @@ def test_a_file_that_includes_itself_is_doubted(read, told):
         ("gdb -p 4", "debug"),
         ("gcore 4", "debug"),
         ("pkill -f vite", "signal"),
-        ("taskpass approve a-1", "supervisor"),
+        ("taskpass approvals approve a-1", "supervisor"),
         ("pacman -Qi jq", ""),
         ("pacman -Rns jq", "system"),
         ("dpkg -S bin/jq", ""),

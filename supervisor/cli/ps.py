@@ -1,0 +1,112 @@
+"""`taskpass ps` and `taskpass wait`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+
+from supervisor.cli.session import find_task, print_json, with_client
+from supervisor.client import AsyncClient
+from supervisor.errors import TaskpassError, TimedOut
+from supervisor.model import TaskState
+from supervisor.wire import Snapshot, TaskChanged, TaskView
+
+# "waiting for approval" is one word for a shell
+_STATES = {state.value.replace(" for ", "-").replace(" ", "-"): state for state in TaskState}
+_GONE = (TaskState.ENDED, TaskState.REVOKED)
+
+
+def parser(command: str) -> argparse.ArgumentParser:
+    if command == "ps":
+        made = argparse.ArgumentParser(
+            prog="taskpass ps", description="The running tasks, and those that have just ended."
+        )
+    else:
+        made = argparse.ArgumentParser(
+            prog="taskpass wait",
+            description="Wait until a task is in a state. Exit code: 0 it is, 1 it ended without "
+            "having been, 4 the time is over.",
+        )
+        made.add_argument("task", help="number or id of the task")
+        made.add_argument(
+            "--until",
+            default="ended",
+            metavar="STATE[,STATE…]",
+            help=f"one of {', '.join(_STATES)} (default: ended)",
+        )
+        made.add_argument(
+            "--timeout", type=float, default=None, metavar="SECONDS", help="wait no longer"
+        )
+    made.add_argument("--json", action="store_true", help="machine-readable")
+    return made
+
+
+def main(command: str, words: list[str]) -> int:
+    made = parser(command)
+    options = made.parse_args(words)
+    if command == "ps":
+        return _ps(options.json)
+    wanted = options.until.split(",")
+    for name in wanted:
+        if name not in _STATES:
+            made.error(f"there is no state {name!r}; there are {', '.join(_STATES)}")
+    return _wait(options, frozenset(_STATES[name] for name in wanted))
+
+
+def _ps(as_json: bool) -> int:
+    snapshot = with_client(lambda client: client.snapshot())
+    if as_json:
+        print_json({"schema_version": 1, "tasks": snapshot.tasks})
+        return 0
+    if not snapshot.tasks:
+        print("No tasks. Start one: taskpass run -- claude")
+    for task in snapshot.tasks:
+        print(_line(task, snapshot.now))
+    return 0
+
+
+def _line(task: TaskView, now: float) -> str:
+    age = int((task.ended or now) - task.created)
+    tier = task.tier if task.tier == "uncontained" else f"tier {task.tier}"
+    return (
+        f"{task.number:>3}  {task.state:<20} {task.agent:<24} {tier:<12} "
+        f"{age // 60:>4}m{age % 60:02d}s  {task.purpose}"
+    )
+
+
+def _wait(options: argparse.Namespace, wanted: frozenset[TaskState]) -> int:
+    async def work(client: AsyncClient) -> TaskView:
+        task = (await find_task(client, options.task)).id
+        try:
+            async with asyncio.timeout(options.timeout):
+                return await _reached(client, task, wanted)
+        except TimeoutError:
+            raise TimedOut(
+                f"Task {options.task} is not {options.until} after {options.timeout:g} s.",
+                hint="See `taskpass ps`.",
+            ) from None
+
+    task = with_client(work)
+    reached = TaskState(task.state) in wanted
+    if options.json:
+        print_json({"schema_version": 1, "task": task})
+    elif reached:
+        print(f"task {task.number}: {task.state}")
+    else:
+        print(f"taskpass: task {task.number} is {task.state}.", file=sys.stderr)
+    return 0 if reached else 1
+
+
+async def _reached(client: AsyncClient, task: str, wanted: frozenset[TaskState]) -> TaskView:
+    """The task once it is in one of the states, or can come to none of them any more."""
+    async for event in client.events():
+        seen: tuple[TaskView, ...] = ()
+        if isinstance(event, Snapshot):
+            seen = event.tasks
+        elif isinstance(event, TaskChanged):
+            seen = (event.task,)
+        for view in seen:
+            if view.id == task and TaskState(view.state) in wanted.union(_GONE):
+                return view
+    raise TaskpassError("The supervisor told no more.")  # its stream ends with an error instead
