@@ -151,7 +151,8 @@ class Minted:
 
     secret: Secret
     expires: float  # POSIX seconds; 0 for a use-scoped stored secret
-    revocation: str = ""  # handle needed to revoke upstream; sealed before delivery
+    # Handle needed to revoke upstream: as secret, and sealed before delivery.
+    revocation: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
