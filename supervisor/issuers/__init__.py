@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import Callable
 
+from supervisor.issuers.github_app import GitHubAppIssuer
 from supervisor.issuers.local_jwt import LocalJwtIssuer, Signer
 from supervisor.issuers.oauth_exchange import TokenExchangeIssuer
 from supervisor.issuers.oauth_refresh import OAuthIssuer
@@ -34,6 +35,7 @@ def build_issuers(
         StoredSecretIssuer(vault),
         ReferenceIssuer(vault),
         LocalJwtIssuer(signer, issuer_url, clock),
+        GitHubAppIssuer(vault, lambda: Http(tls), clock),
         OAuthIssuer(sign_ins),
         OAuthIssuer(sign_ins, expiring=True),
         TokenExchangeIssuer(sign_ins, signer),

@@ -10,6 +10,7 @@ import json
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,11 +24,15 @@ _LARGEST = 1 << 20  # bytes of an answer
 
 @dataclass(frozen=True, slots=True, repr=False)  # a repr would hold tokens
 class Answer:
-    """What a provider answered; `body` is empty where it was no JSON object."""
+    """What a provider answered; `body` is empty where it was no JSON object.
+
+    `date`: by its own clock, POSIX seconds; 0 where it does not say.
+    """
 
     host: str
     status: int
     body: Mapping[str, Any] = field(default_factory=dict)
+    date: float = 0.0
 
     def text(self, name: str) -> str:
         """The member as text, "" where it is missing or something else."""
@@ -60,10 +65,16 @@ class Http:
         """POST a form (RFC 6749 appendix B). Raises IssuerFailed: no usable answer."""
         return await self._request("POST", url, dict(headers or {}), aiohttp.FormData(dict(form)))
 
-    async def post_json(self, url: str, content: Mapping[str, Any]) -> Answer:
-        """POST JSON (RFC 7591). Raises IssuerFailed: no usable answer."""
+    async def post_json(self, url: str, content: Mapping[str, Any], *, bearer: str = "") -> Answer:
+        """POST JSON (RFC 7591), with a token where one is given. Raises IssuerFailed: as `get`."""
+        headers = {"authorization": f"Bearer {bearer}"} if bearer else {}
         body = json.dumps(content).encode()
-        return await self._request("POST", url, {"content-type": "application/json"}, body)
+        headers["content-type"] = "application/json"
+        return await self._request("POST", url, headers, body)
+
+    async def delete(self, url: str, *, bearer: str) -> Answer:
+        """DELETE `url`, with a token. Raises IssuerFailed: no usable answer."""
+        return await self._request("DELETE", url, {"authorization": f"Bearer {bearer}"}, None)
 
     async def close(self) -> None:
         if self._session is not None:
@@ -108,7 +119,7 @@ class Http:
                 f"{host} sends us elsewhere ({response.status}); what we ask must not follow.",
                 hint="Give the issuer's own address.",
             )
-        return Answer(host, response.status, _object(raw))
+        return Answer(host, response.status, _object(raw), _date(response.headers.get("date", "")))
 
     def _connected(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
@@ -129,6 +140,13 @@ async def _bounded(response: aiohttp.ClientResponse, host: str) -> bytes:
         if len(pieces) > _LARGEST:
             raise IssuerFailed(f"{host} answers with more than {_LARGEST >> 20} MB.")
     return bytes(pieces)
+
+
+def _date(text: str) -> float:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def _object(raw: bytes) -> Mapping[str, Any]:
