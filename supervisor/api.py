@@ -33,6 +33,7 @@ from supervisor.errors import Denied, NotAttested, NotFound, TaskpassError, Usag
 from supervisor.events import Events
 from supervisor.identity.attest_linux import peer_process, tree_of
 from supervisor.identity.evidence import current_user
+from supervisor.import_routes import ImportRoutes
 from supervisor.keeping import Keeper
 from supervisor.launch import Launcher
 from supervisor.ledger.verify import verify
@@ -69,6 +70,7 @@ class Api:
     watch: PolicyWatch
     credentials: CredentialRoutes
     setup: SetupRoutes
+    imports: ImportRoutes
     # Attested peers, kept for as long as their connection.
     _peers: WeakKeyDictionary[asyncio.BaseTransport, Process] = field(
         default_factory=WeakKeyDictionary
@@ -113,6 +115,7 @@ class Api:
         Routes(Service(self.engine)).add_to(app)
         self.credentials.add_to(app)
         self.setup.add_to(app)
+        self.imports.add_to(app)
         return app
 
     # ── who asks ────────────────────────────────────────────────────────────────────────

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from urllib.parse import quote
 
-from supervisor import errors, wire_setup
+from supervisor import errors, wire_imports, wire_setup
 from supervisor.client import AsyncClient
 
 _LOOKS, _PAUSE = 500, 0.02  # whether the tasks have ended; seconds between two
@@ -34,9 +35,35 @@ class SetupClient(AsyncClient):
         target = f"/v1/undo/{name or 'last'}/copy"
         return await self._call("POST", target, body, answer=wire_setup.Copied)
 
+    async def plan_import(self, request: wire_imports.PlanImport) -> wire_imports.ImportPlan:
+        """What importing a `.env` would do; nothing is changed."""
+        target = "/v1/imports/plan"
+        return await self._call("POST", target, request, answer=wire_imports.ImportPlan)
+
+    async def carry_out_import(
+        self, request: wire_imports.PlanImport, digest: str
+    ) -> wire_imports.Imported:
+        """`digest`: of the plan that the person has seen."""
+        body = wire_imports.CarryOutImport(plan=request, digest=digest)
+        return await self._call("POST", "/v1/imports", body, answer=wire_imports.Imported)
+
     async def leave(self, *, leave_changed: bool) -> wire_setup.Left:
         body = wire_setup.Leave(leave_changed=leave_changed)
         return await self._call("POST", "/v1/leave", body, answer=wire_setup.Left)
+
+    async def needs(self, cwd: str) -> wire_setup.NeedsView:
+        """What the project around a directory says its tasks need."""
+        target = f"/v1/needs?cwd={quote(cwd)}"
+        return await self._call("GET", target, answer=wire_setup.NeedsView)
+
+    async def answer_needs(self, shown: wire_setup.NeedsView, *, accept: bool) -> None:
+        """Accept, as a paired screen, or refuse what was shown."""
+        body = wire_setup.AnswerNeeds(workspace=shown.workspace, digest=shown.digest, accept=accept)
+        await self._call("POST", "/v1/needs", body, answer=wire_setup.NeedsView, screen=accept)
+
+    async def withdraw_needs(self, cwd: str) -> None:
+        body = wire_setup.WithdrawNeeds(cwd=cwd)
+        await self._call("POST", "/v1/needs/withdraw", body, answer=wire_setup.NeedsView)
 
     async def all_ended(self) -> None:
         """Return when every task is over. Raises TimedOut."""

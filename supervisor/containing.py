@@ -6,6 +6,7 @@ the command line for this one.
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -100,15 +101,24 @@ class Containing:
         return setting
 
     def plan(
-        self, task: str, setting: Setting, request: wire.StartTask, launch: LaunchPlan
+        self,
+        task: str,
+        setting: Setting,
+        request: wire.StartTask,
+        launch: LaunchPlan,
+        shown: tuple[str, ...] = (),
     ) -> Plan:
         """What a contained task will see, with everything on the disk that this rests on.
+
+        Args:
+            shown: files that look as if they held secrets, and hold stand-ins.
 
         Raises:
             LaunchFailed: something cannot be kept from the task as it must be.
         """
         wishes = replace(
             self.wishes,
+            show=(*self.wishes.show, *map(glob.escape, shown)),
             deny_read=(*self.wishes.deny_read, *setting.project.deny_read),
             show_now=request.show,
             write_now=request.write,
@@ -134,7 +144,7 @@ class Containing:
         loose = _not_held(setting.tier, held)
         plain = runtime_evidence(setting.tier, "; ".join((setting.detail, *plan.notes, *loose)), "")
         if not setting.tier.contained:
-            return plain
+            return replace(plain, let_read=plan.let_read)
         write_notice(task_dir)
         return replace(
             plain,

@@ -45,6 +45,8 @@ from supervisor.events import Events
 from supervisor.grants.book import Book
 from supervisor.grants.recovery import recover
 from supervisor.identity.evidence import Digests
+from supervisor.import_routes import ImportRoutes
+from supervisor.importing import Importing
 from supervisor.issuers import build_issuers
 from supervisor.keeping import Keeper
 from supervisor.launch import Launcher
@@ -164,10 +166,11 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         keeper = Keeper(engine, launcher.policies, paths.config / "rules.toml")
         watch = PolicyWatch(engine, launcher.policies, paths.config)
         credentials = CredentialRoutes(engine, Probe(upstream_context(config.extra_roots or None)))
+        setup = setup_routes(engine, vault, paths.state / "undo", credentials.remove)
         api = Api(
             paths, engine, lifecycle, launcher, events, session, keys.jwks(), stopped.set, keeper,
             launcher.reviews, watch, credentials,
-            setup_routes(engine, vault, paths.state / "undo", credentials.remove),
+            setup, ImportRoutes(Importing(vault, setup.journal, ledger)),
         )  # fmt: skip
         ledger.subscribe(lambda records: _publish(events, records))
         recovered = recover(ledger, engine.clock())

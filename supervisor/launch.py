@@ -193,11 +193,14 @@ class Launcher:
                 interactive=request.interactive,
             ),
         )
+        shown = await standing_in.files(self.engine.vault, setting.workspace)
         if contained:
-            held = await asyncio.to_thread(self.containing.plan, task_id, setting, request, plan)
+            held = await asyncio.to_thread(
+                self.containing.plan, task_id, setting, request, plan, shown
+            )
             plan = replace(plan, env={**plan.env, **held.environ})
         else:
-            held = Plan(Containment("off", setting.workspace))
+            held = Plan(Containment("off", setting.workspace), let_read=shown)
         runtime = self.containing.runtime(setting, held, str(task_dir))
         runtime = await asyncio.to_thread(with_holes, runtime, held.containment, request.environ)
         runtime = replace(runtime, agent_sandbox=plan.agent_sandbox)
@@ -335,9 +338,6 @@ class Launcher:
         )
         env["TASKPASS_TASK"] = entry.task.id
         env |= outfit.variables(self.engine, entry.task, task_dir, ports, env)
-        for spec in self.engine.vault.specs():
-            if spec.env:
-                env[spec.env] = await self.engine.vault.surrogate(spec.name, entry.task.id)
         return env
 
     def _exceptions(self, task: Task) -> str:

@@ -12,6 +12,7 @@ from supervisor.grants.book import Book, CallEntry, TaskEntry
 from supervisor.model import CredentialSpec, Effect, Grant, Lease, new_id
 from supervisor.ports import Issuer, Vault
 from supervisor.recorder import Recorder
+from supervisor.vault.standing import FILE, lent_in
 from supervisor.wire import GrantChanged, LeaseChanged
 
 _GRANT_LIFETIME = 30 * 60.0  # seconds; a grant in use is made anew by the next decision
@@ -38,16 +39,24 @@ class Lending:
         """
         for candidate in surrogates:
             name = self.vault.resolve(entry.task.id, candidate)
-            if not name:
+            known = name or self.vault.canary(candidate)
+            if not known:
                 continue
-            spec = next(s for s in self.vault.specs() if s.name == name)
-            if effect.resource in spec.hosts:
+            spec = next(s for s in self.vault.specs() if s.name == known)
+            here = bool(name) and lent_in(spec, entry.task.workspace)
+            if here and effect.resource in spec.hosts:
                 return spec, candidate
             entry.misplaced_surrogates += 1
-            detail = {"credential": name, "resource": effect.resource}
+            detail = {"credential": known, "resource": effect.resource}
             await self.records.incident("misplaced_surrogate", entry, detail)
+            if not here:
+                raise Denied(
+                    f"The stand-in for {known} was carried here from another project; nothing real "
+                    "left.",
+                    hint=f"It is good in tasks that work where {spec.options.get(FILE)} lies.",
+                )
             raise Denied(
-                f"The stand-in for {name} was sent to {effect.resource}, where it is not bound; "
+                f"The stand-in for {known} was sent to {effect.resource}, where it is not bound; "
                 "nothing real left.",
                 hint=f"It is good at: {', '.join(spec.hosts)}.",
             )

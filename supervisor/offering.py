@@ -18,6 +18,7 @@ from supervisor.judging import Judge
 from supervisor.model import CredentialSpec, Effect, Outcome, Process, Verb
 from supervisor.ports import Offer, Offers, Vault
 from supervisor.recorder import Recorder
+from supervisor.vault.standing import lent_in
 
 # A name that code hosts take with any token: GitHub's own word for it; others look at the token.
 _USERNAME = "x-access-token"
@@ -41,7 +42,7 @@ class Offering(Offers):
         effect = Effect(Verb.HTTP, host, {"method": "GET", "path": f"/{path}/info/refs"})
         try:
             call = self._call(task, handle)
-            spec = self._spec(host, path)
+            spec = self._spec(host, path, entry.task.workspace)
             self._judge(entry, call, effect, spec)
             stand_in = await self.vault.surrogate(spec.name, task)
             self.book.require_live(task, call.call.epoch)
@@ -59,10 +60,11 @@ class Offering(Offers):
             )
         return self.book.call_by_handle(task, handle)
 
-    def _spec(self, host: str, path: str) -> CredentialSpec:
+    def _spec(self, host: str, path: str, workspace: str) -> CredentialSpec:
         """Of several for a host, the one for the owner of the repository."""
         owner = path.partition("/")[0].lower()
-        bound = [spec for spec in self.vault.specs() if host in spec.hosts]
+        lent = [spec for spec in self.vault.specs() if lent_in(spec, workspace)]
+        bound = [spec for spec in lent if host in spec.hosts]
         own = [spec for spec in bound if spec.options.get("owner", "").lower() == owner]
         for spec in (*own, *bound):
             if spec in own or not spec.options.get("owner"):

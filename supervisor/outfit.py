@@ -13,6 +13,7 @@ from supervisor.core import Engine
 from supervisor.model import Task
 from supervisor.offering import Offering
 from supervisor.ports import Channel, ConnectionOwner
+from supervisor.vault.standing import lent_in
 
 
 def variables(
@@ -23,7 +24,8 @@ def variables(
     guard = ""
     if not _ssh_let_in(task):
         guard = _program(task_dir / git.SSH_GUARD, git.ssh_guard_script())
-    hosts = sorted({host for spec in engine.vault.specs() for host in spec.hosts})
+    lent = [spec for spec in engine.vault.specs() if lent_in(spec, task.workspace)]
+    hosts = sorted({host for spec in lent for host in spec.hosts})
     return git.variables(environ, helper, guard, hosts)
 
 

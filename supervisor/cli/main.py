@@ -21,7 +21,8 @@ usage: taskpass [command] [options]
   taskpass history [TASK]      what was asked, allowed, denied, used, revoked
   taskpass changes [TASK]      what a task changed in its overlay; apply it or drop it
   taskpass verify              check that the history has not been altered
-  taskpass credential …        add, list, remove what tasks may be lent
+  taskpass credential …        add, list, test, rotate, remove what tasks may be lent
+  taskpass import FILE         move the secrets of a .env into the vault; it keeps stand-ins
   taskpass policy …            check, explain, try, back-test and import rules
   taskpass doctor              what holds on this machine, and what does not
   taskpass setup               which log-ins lie about here; lend those you choose
@@ -51,6 +52,7 @@ _COMMANDS = {
     "verify": "history",
     "changes": "changes",
     "credential": "credential",
+    "import": "importing",
     "policy": "policy",
     "doctor": "doctor",
     "stop": "control",

@@ -15,7 +15,7 @@ from supervisor.errors import NotFound, UsageError, VaultLocked
 from supervisor.model import CredentialSpec
 from supervisor.paths import Paths, private_file
 from supervisor.ports import Secret, Vault
-from supervisor.vault import sealing
+from supervisor.vault import sealing, standing
 from supervisor.vault import specs as spec_file
 from supervisor.vault.backend import FILE_KEY, KEYRING, PASSPHRASE, SecretStore
 from supervisor.vault.encrypted_file import EncryptedFile
@@ -63,6 +63,7 @@ class FileVault(Vault):
         self._passphrase = passphrase
         self._specs = spec_file.load(self._file)
         self._listed = tuple(self._specs.values())
+        self._standing = standing.digests(self._listed)
         self._stores: dict[str, SecretStore] = {}
         self._secrets: dict[str, Secret] = {}
         self._borrowed: dict[tuple[str, str], Secret] = {}  # task and name → of another vault
@@ -164,7 +165,29 @@ class FileVault(Vault):
 
     def resolve(self, task: str, text: str) -> str:
         name = self._stand_ins.resolve(task, text)
+        if not name and self._standing:
+            found = standing.digest(text)
+            if found in self._standing:
+                name = self._stand_ins.resolve(task, standing.admission(found))
         return name if name in self._specs else ""
+
+    def canary(self, text: str) -> str:
+        return self._standing.get(standing.digest(text), "") if self._standing else ""
+
+    def admit(self, task: str, name: str) -> None:
+        for found, owner in self._standing.items():
+            if owner == name:
+                self._stand_ins.add(task, name, standing.admission(found))
+
+    def standing(self, name: str, secret: Secret) -> str:
+        """The stand-in for a file, of a credential that is about to be added."""
+        attempt = 0
+        while True:
+            text = same_shape(secret.value, self._surrogate_key, "", name, attempt)
+            attempt += 1
+            real = any(text == known.value for known in self._secrets.values())
+            if not real and not self.canary(text) and text != secret.value:
+                return text
 
     def forget(self, task: str) -> None:
         self._stand_ins.forget_task(task)
@@ -232,6 +255,7 @@ class FileVault(Vault):
         spec_file.save(self._file, specs)
         self._specs = specs
         self._listed = tuple(specs.values())
+        self._standing = standing.digests(self._listed)
 
     async def _load(self, spec: CredentialSpec) -> Secret:
         if not spec.protection:
