@@ -10,6 +10,8 @@
     extra_roots = "~/corp-ca.pem"             # PEM, beside the system's roots
     allow_private = ["gitlab.corp:443"]       # loopback and private services tasks may reach
     splice = ["db.corp:6432"]                 # tunnels that pass unread: judged as connections
+    proxy = "http://proxy.corp:3128"          # instead of HTTPS_PROXY, HTTP_PROXY; "none": direct
+    no_proxy = [".corp", "10.0.0.0/8"]        # with it, instead of NO_PROXY
     loopback = ["5432"]      # ports of this machine's loopback that contained tasks may reach
 
     [limits]                                  # of each task, where a cgroup is delegated
@@ -56,6 +58,8 @@ class Config:
     extra_roots: str = ""
     allow_private: tuple[str, ...] = ()
     splice: tuple[str, ...] = ()
+    proxy: str = ""
+    no_proxy: tuple[str, ...] = ()
     loopback: tuple[int, ...] = ()
     memory: int = 0  # bytes; 0 here and below: any
     cpus: float = 0.0
@@ -79,6 +83,8 @@ _KEYS: dict[tuple[str, str], tuple[str, str]] = {
     ("network", "extra_roots"): ("extra_roots", "path"),
     ("network", "allow_private"): ("allow_private", "texts"),
     ("network", "splice"): ("splice", "targets"),
+    ("network", "proxy"): ("proxy", "proxy"),
+    ("network", "no_proxy"): ("no_proxy", "texts"),
     ("network", "loopback"): ("loopback", "ports"),
     ("limits", "memory"): ("memory", "size"),
     ("limits", "cpus"): ("cpus", "share"),
@@ -179,6 +185,13 @@ def _checked(kind: str, value: object) -> object:
             raise ValueError(f"is not usable: {error.message}") from None
     if not isinstance(value, str) or not value:
         raise ValueError("must be a text")
+    if kind == "proxy":
+        from supervisor.channels.http.upstream import from_url  # rarely needed
+
+        try:
+            from_url("this", value)
+        except UsageError as error:
+            raise ValueError(f"is not usable: {error.message}") from None
     if kind == "path":
         path = os.path.expanduser(value)
         if not os.path.isfile(path):

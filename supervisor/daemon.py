@@ -31,7 +31,7 @@ from supervisor.api import Api
 from supervisor.approvals.queue import ApprovalQueue
 from supervisor.changes.shelf import Shelf
 from supervisor.channels.http.ca import CertificateAuthority, bundle, load_key, system_roots
-from supervisor.channels.http.pool import upstream_context
+from supervisor.channels.http.dial import upstream_context
 from supervisor.channels.http.proxy import HttpProxyChannel
 from supervisor.config import Config, load_user_config
 from supervisor.containing import Containing
@@ -69,6 +69,7 @@ from supervisor.setup_routes import setup_routes
 from supervisor.tokens.keys import SigningKey, load_keys
 from supervisor.vault import FileVault, open_vault
 from supervisor.views import task_viewer
+from supervisor.ways_out import WaysOut
 from supervisor.wire import Recorded
 
 log = logging.getLogger("supervisor")
@@ -279,7 +280,7 @@ def _launcher(
         spawner=zygote,
         probe=found,
         authority=authority,
-        bundle=bundle(system_roots(), authority),
+        ways=WaysOut(config, system_roots(), bundle(system_roots(), authority)),
         find_profile=profiles.find,
         session=session,
         limits=Limits(memory=config.memory, cpus=config.cpus, processes=config.processes),
@@ -287,7 +288,6 @@ def _launcher(
         hold=config.approval_hold,
         make_channel=partial(
             HttpProxyChannel,
-            upstream_tls=upstream_context(config.extra_roots or None),
             splice=frozenset(config.splice),
             allow_private=allow_private,
         ),

@@ -67,6 +67,7 @@ from supervisor.process.probe import Probe
 from supervisor.process.unchanged import differing
 from supervisor.process.watch import watch
 from supervisor.reviewing import Reviews
+from supervisor.ways_out import WaysOut
 
 log = logging.getLogger("supervisor")
 
@@ -94,6 +95,7 @@ class TaskFile(msgspec.Struct, frozen=True):
     tightening: tuple[PolicySource, ...] = ()  # what its project asked for when it began
     marks: dict[str, str] = {}  # of what is guarded (`process.unchanged`) …
     folders: tuple[str, ...] = ()  # … but for these in it
+    way_out: dict[str, str] = {}  # see `ways_out.WaysOut.of`
 
 
 @dataclass(slots=True)
@@ -113,7 +115,7 @@ class Launcher:
     spawner: Spawner
     probe: Probe
     authority: CertificateAuthority
-    bundle: bytes  # system roots and our authority, PEM
+    ways: WaysOut
     find_profile: Callable[[Sequence[str], str], Profile]
     session: str
     hold: float  # seconds a hook is held for a person
@@ -178,6 +180,7 @@ class Launcher:
         task_dir = private_dir(folder / "agent")
         ports = _ports(contained)
         hook_token = secrets.token_urlsafe(_TOKEN_BYTES)
+        way_out = await asyncio.to_thread(self.ways.of, request.environ)
         plan = await asyncio.to_thread(
             profile.prepare,
             LaunchRequest(
@@ -217,7 +220,7 @@ class Launcher:
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         try:
             handle = fresh_handle() if profile.call_identity is CallIdentity.PROCESS else ""
-            env = await self._environment(entry, plan, task_dir, ports, handle)
+            env = await self._environment(entry, plan, task_dir, ports, handle, way_out)
             env |= await standing_in.variables(self.engine.vault, task, request.environ)
             spawn = SpawnRequest(
                 task=task_id,
@@ -252,6 +255,7 @@ class Launcher:
                 tightening=tightening,
                 marks=dict(held.marks),
                 folders=plan.folders,
+                way_out=way_out,
             )
             _write_private(folder / "task.json", msgspec.json.encode(saved))
             # No record, no task. The holder may be made meanwhile: it starts nothing of the agent
@@ -325,10 +329,11 @@ class Launcher:
         task_dir: Path,
         ports: Mapping[str, int],
         handle: str,
+        way_out: Mapping[str, str],
     ) -> dict[str, str]:
         """The agent's environment. `handle`: for agents that announce no calls, their one."""
         bundle = task_dir / "ca.pem"
-        bundle.write_bytes(self.bundle)
+        bundle.write_bytes(self.ways.believed(way_out))
         # An agent with hooks reaches them, and local models, directly; its tools get the handle
         # of their own call, and no exception, from the rewritten command.
         env = dict(plan.env) | environment(
@@ -386,6 +391,7 @@ class Launcher:
             owner=owner,
             ca=self.authority,
             model_hosts=frozenset(saved.model_hosts),
+            **self.ways.channel(saved.way_out),
         )
         channels: list[Channel] = [
             channel,

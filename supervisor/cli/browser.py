@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
-from supervisor.channels.http.pool import upstream_context
+from supervisor.channels.http.dial import upstream_context
 from supervisor.config import load_user_config
 from supervisor.errors import UsageError
 from supervisor.oauth.client import Client, client_of

@@ -16,8 +16,9 @@ import h11
 import trustme
 
 from supervisor.channels.http.ca import CertificateAuthority
-from supervisor.channels.http.pool import upstream_context
+from supervisor.channels.http.dial import upstream_context
 from supervisor.channels.http.proxy import HttpProxyChannel, Timeouts
+from supervisor.channels.http.upstream import NO_PROXIES, Proxies
 from supervisor.errors import Denied, TaskpassError
 from supervisor.model import Effect, Process, ToolCall
 from supervisor.ports import ConnectionOwner, HookAnswer, Release, Secret
@@ -354,13 +355,19 @@ async def proxy_rig(
     model_hosts: Sequence[str] = (),
     splice: Sequence[str] = (),
     private: bool = True,
+    proxies: Proxies = NO_PROXIES,
+    names: Sequence[str] = (),
+    roots: Sequence[bytes] = (),
 ) -> AsyncIterator[Rig]:
-    """A proxy before a TLS server and a plain one, both on loopback."""
+    """A proxy before a TLS server and a plain one, both on loopback.
+
+    `names`: of the TLS server, besides its own. `roots`: further authorities that are believed.
+    """
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
-    roots = directory / "upstream-roots.pem"
-    roots.write_bytes(authority.cert_pem.bytes())
+    authority.issue_cert("localhost", "127.0.0.1", *names).configure_cert(context)
+    trusted = directory / "upstream-roots.pem"
+    trusted.write_bytes(b"\n".join((authority.cert_pem.bytes(), *roots)))
     upstream, plain = Upstream(), Upstream()
     server = await asyncio.start_server(upstream.handle, "127.0.0.1", 0, ssl=context)
     plain_server = await asyncio.start_server(plain.handle, "127.0.0.1", 0)
@@ -381,7 +388,8 @@ async def proxy_rig(
         authorize,
         owner,
         ca,
-        upstream_tls=upstream_context(str(roots)),
+        upstream_tls=upstream_context(str(trusted)),
+        proxies=proxies,
         model_hosts=hosts,
         splice=spliced,
         allow_private=lambda: frozenset({"localhost", "127.0.0.1"} if private else ()),
@@ -389,7 +397,7 @@ async def proxy_rig(
     )
     await channel.serve()
     try:
-        yield Rig(channel, authorize, owner, upstream, plain, ca, bundle, roots)
+        yield Rig(channel, authorize, owner, upstream, plain, ca, bundle, trusted)
     finally:
         await channel.close()
         for end in (server, plain_server):

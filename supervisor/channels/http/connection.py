@@ -32,7 +32,6 @@ from supervisor.channels.http.message import (
     parse_authority,
     parse_request,
     split_absolute,
-    write_request,
 )
 from supervisor.channels.http.services import Services
 from supervisor.channels.http.tunnel import unreadable
@@ -179,8 +178,7 @@ class Connection:
         )
         status = 0
         try:
-            raw = Origin(origin.host, origin.port, tls=False)
-            upstream = await services.pool.dial(raw, private=services.pool.private_allowed(origin))
+            upstream = await services.pool.dial(origin, raw=True)
             try:
                 self._client.write(_ESTABLISHED)
                 status = 200
@@ -207,8 +205,7 @@ class Connection:
         self._client.write(refusal.render(error, body=True, close=True, challenge=True))
 
     async def _model_tunnel(self, origin: Origin) -> None:
-        raw = Origin(origin.host, origin.port, tls=False)
-        upstream = await self._services.pool.dial(raw, private=True)
+        upstream = await self._services.pool.dial(origin, private=True, raw=True)
         try:
             self._still_model(origin)
             self._client.write(_ESTABLISHED)
@@ -251,7 +248,7 @@ class Connection:
     async def _model_request(self, head: RequestHead, target: str, origin: Origin) -> bool:
         self._client.wait_up_to(FOREVER)
         check_origin(head, origin)
-        wire = write_request(head, origin, target, head.fields)
+        wire = self._services.pool.wire(head, origin, target, head.fields)
         exchange = self._requests.exchange(head, origin, "", ())
         return await exchange.run(wire, lambda: self._still_model(origin), private=True)
 

@@ -204,14 +204,21 @@ class Endpoint(asyncio.Protocol):
         if self.lost:
             raise ConnectionResetError("the connection is gone")
 
-    async def start_tls(self, context: ssl.SSLContext, timeout: float) -> None:
-        """Become the server end of TLS. Nothing may be pending.
+    async def start_tls(
+        self, context: ssl.SSLContext, timeout: float, *, host: str | None = None
+    ) -> None:
+        """Become the server end of TLS; the client's, of a server `host`. Nothing may be pending.
 
         Raises:
             OSError: the handshake failed (ssl.SSLError is one), or took longer than `timeout`.
         """
         transport = await self._loop.start_tls(
-            self._transport, self, context, server_side=True, ssl_handshake_timeout=timeout
+            self._transport,
+            self,
+            context,
+            server_side=host is None,
+            server_hostname=host,
+            ssl_handshake_timeout=timeout,
         )
         if transport is None:
             raise ConnectionResetError("the connection is gone")

@@ -20,7 +20,6 @@ from supervisor.channels.http.message import (
     RequestHead,
     normal_target,
     parse_authority,
-    write_request,
 )
 from supervisor.channels.http.peek import Look, Said, peek
 from supervisor.channels.http.services import Services
@@ -111,7 +110,7 @@ class JudgedRequests:
         exchange: Exchange | None = None
         try:
             fields, secrets = self._prepared(head, origin, release)
-            wire = write_request(head, origin, target, fields)
+            wire = services.pool.wire(head, origin, target, fields)
             exchange = self.exchange(head, origin, release.lease, secrets)
             if release.lease:
                 services.track(exchange, True)

@@ -12,13 +12,17 @@ from typing import Any
 
 from supervisor.channels.http.ca import CertificateAuthority
 from supervisor.channels.http.connection import Connection
+from supervisor.channels.http.dial import Dialer
 from supervisor.channels.http.direct import DirectConnection, DirectListener
 from supervisor.channels.http.endpoint import Endpoint
 from supervisor.channels.http.exchange import Exchange
+from supervisor.channels.http.local import LocalListener
 from supervisor.channels.http.message import Origin
 from supervisor.channels.http.pool import Pool
 from supervisor.channels.http.services import Services
+from supervisor.channels.http.upstream import NO_PROXIES, Proxies
 from supervisor.errors import TaskpassError
+from supervisor.model import Process
 from supervisor.ports import Authorize, Channel, ConnectionOwner, Egress, Release
 
 _BACKLOG = 512
@@ -46,7 +50,8 @@ class HttpProxyChannel(Channel):
         authorize: decides, releases and records.
         owner: finds the process at the other end of a connection.
         ca: makes the certificates that tools see.
-        upstream_tls: how servers are verified (`pool.upstream_context`).
+        upstream_tls: how servers are verified (`dial.upstream_context`).
+        proxies: of the person's network, that connections go through.
         model_hosts: `host:port` the agent itself may talk to; never intercepted when it does.
         splice: `host:port`s whose tunnels a person lets pass unread.
         allow_private: answers `host`s and `host:port`s that may be loopback or private addresses;
@@ -62,6 +67,7 @@ class HttpProxyChannel(Channel):
         ca: CertificateAuthority,
         *,
         upstream_tls: ssl.SSLContext,
+        proxies: Proxies = NO_PROXIES,
         model_hosts: frozenset[str] = frozenset(),
         splice: frozenset[str] = frozenset(),
         allow_private: Callable[[], frozenset[str]] = frozenset,
@@ -77,10 +83,8 @@ class HttpProxyChannel(Channel):
         self._records: set[asyncio.Task[None]] = set()
         self._ended: list[tuple[Release, int]] = []  # uses, and how they ended
         self._pool = Pool(
-            self._endpoints,
-            upstream_tls,
+            Dialer(self._endpoints, upstream_tls, proxies, self._timeouts.connect),
             allow_private,
-            connect_timeout=self._timeouts.connect,
             idle_timeout=self._timeouts.idle,
         )
         self._services = Services(
@@ -101,7 +105,7 @@ class HttpProxyChannel(Channel):
         )
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
-        self._direct: list[DirectListener] = []
+        self._direct: list[DirectListener | LocalListener] = []
 
     @property
     def port(self) -> int:
@@ -148,6 +152,23 @@ class HttpProxyChannel(Channel):
         )
         direct.start()
         self._direct.append(direct)
+
+    def serve_local(
+        self,
+        listener: socket.socket,
+        *,
+        egress: Egress,
+        peer: Callable[[socket.socket], Process],
+    ) -> None:
+        """Take connections on a listening unix socket, owned from here; returns at once.
+
+        Args:
+            egress: tells which call a process belongs to.
+            peer: names the process at the other end of an accepted socket.
+        """
+        local = LocalListener(self._services, listener, egress, peer, self._endpoints, self._start)
+        local.start()
+        self._direct.append(local)
 
     def cut(self, lease: str = "") -> int:
         """Abort what carries `lease`, or everything; returns how many connections.
