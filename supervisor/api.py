@@ -39,6 +39,7 @@ from supervisor.launch import Launcher
 from supervisor.ledger.verify import verify
 from supervisor.lifecycle import Lifecycle
 from supervisor.model import Answer, Process, Scope
+from supervisor.needs_routes import NeedRoutes
 from supervisor.paths import Paths
 from supervisor.policy_watch import PolicyWatch
 from supervisor.reviewing import Reviews
@@ -115,6 +116,7 @@ class Api:
         Routes(Service(self.engine)).add_to(app)
         self.credentials.add_to(app)
         self.setup.add_to(app)
+        NeedRoutes(self.engine, self.launcher.needs, self._require_screen).add_to(app)
         self.imports.add_to(app)
         return app
 
@@ -262,6 +264,7 @@ class Api:
                 task=self.engine.desk.view(launched.entry),
                 socket=launched.socket,
                 token=launched.token,
+                needs_waiting=launched.needs_waiting,
             )
         )
 

@@ -53,6 +53,7 @@ from supervisor.launch import Launcher
 from supervisor.ledger.store import SqliteLedger
 from supervisor.lifecycle import Lifecycle
 from supervisor.model import Limits, Tier, new_id
+from supervisor.needs import Needs
 from supervisor.owed import OwedFiles
 from supervisor.paths import Paths, private_dir, user_paths
 from supervisor.policy.in_force import Policies
@@ -305,6 +306,7 @@ def _launcher(
         ),
         overlay=config.overlay,
         reviews=Reviews(Shelf(paths.state / "changes"), engine),
+        needs=Needs(paths.state / "needs.json"),
         policies=Policies(
             config.preset,
             paths.config / "policy",

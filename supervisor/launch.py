@@ -45,8 +45,10 @@ from supervisor.identity.attest_linux import SockDiagOwner
 from supervisor.intake.hooks_http import HookIntake
 from supervisor.lifecycle import Lifecycle
 from supervisor.model import CallIdentity, Limits, Process, Runtime, Task, Tier, new_id
+from supervisor.needs import Needs
 from supervisor.paths import Paths, private_dir
 from supervisor.policy.in_force import Policies
+from supervisor.policy.needs import sources as need_sources
 from supervisor.policy.project import Project
 from supervisor.policy.source import PolicySource
 from supervisor.ports import (
@@ -103,6 +105,7 @@ class Launched:
     entry: TaskEntry
     socket: str
     token: str
+    needs_waiting: int = 0  # needs of its project that the person has not answered
 
 
 @dataclass(slots=True)
@@ -129,6 +132,7 @@ class Launcher:
     limits: Limits  # of every task, where nothing lower is asked for
     delegation: cgroup.Delegation
     reviews: Reviews
+    needs: Needs  # of projects, as the person accepted them
     holders: dict[str, Process] = field(default_factory=dict)  # task → its holder
 
     async def start(self, request: wire.StartTask) -> Launched:
@@ -268,7 +272,9 @@ class Launcher:
             reason = str(error) if isinstance(error, TaskpassError) else "launch failed"
             await self.lifecycle.fail(entry, reason)
             raise
-        return Launched(entry, spawn.socket, screen_token(token))
+        answered = self.needs.answered(task.workspace, setting.project.needs)
+        waiting = 0 if answered else len(setting.project.needs)
+        return Launched(entry, spawn.socket, screen_token(token), waiting)
 
     async def _policy(
         self, task: Task, project: Project
@@ -277,11 +283,13 @@ class Launcher:
 
         Read once: what changes in the workspace later changes nothing for this task.
         """
-        if task.preset == self.policies.preset and not project.digest:
+        if task.preset == self.policies.preset and not (project.digest or project.needs):
             return task, (), self.policies.for_task()  # in memory: no thread for that
         task = replace(task, limits=project.tightened(task.limits))
         task = replace(task, overlay=task.overlay or project.overlay)
-        tightening = project.sources_for(task.preset)
+        task = replace(task, needs=self.needs.accepted(task.workspace, project.needs))
+        needed = need_sources(task.needs, task.limits.max_age)
+        tightening = (*project.sources_for(task.preset), *needed)
         policy = await asyncio.to_thread(self.policies.for_task, task.preset, tightening)
         return task, tightening, policy
 

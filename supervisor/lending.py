@@ -10,6 +10,7 @@ from supervisor.desk import Desk
 from supervisor.errors import Denied
 from supervisor.grants.book import Book, CallEntry, TaskEntry
 from supervisor.model import CredentialSpec, Effect, Grant, Lease, new_id
+from supervisor.policy import needs
 from supervisor.ports import Issuer, Vault
 from supervisor.recorder import Recorder
 from supervisor.vault.standing import FILE, lent_in
@@ -100,7 +101,11 @@ class Lending:
                 kill_mode=issuer.kill_mode,
                 kill_bound=issuer.kill_bound(spec),
                 created=now,
-                expires=min(now + _GRANT_LIFETIME, entry.task.ends),
+                expires=min(
+                    now + _GRANT_LIFETIME,
+                    entry.task.ends,
+                    needs.ends(entry.task.needs, effect.resource, entry.task.created, now),
+                ),
             )
             self.book.add_grant(grant)
             self.desk.publish(GrantChanged(grant=grant))

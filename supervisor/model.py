@@ -117,6 +117,17 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """What a project said its tasks need, where the person accepted it (`policy.needs`)."""
+
+    resource: str  # "api.example.com" or "api.example.com:8443"
+    path: str = ""  # whole segments from the beginning; "" for all of it
+    verbs: tuple[str, ...] = ()  # "read", "write", "delete" or HTTP methods; () as policy allows
+    lifetime: float = 0.0  # seconds from the task's start; 0: as long as the task
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A bounded piece of work. Immutable: its epoch and state live in the grant book."""
 
@@ -135,6 +146,7 @@ class Task:
     parent: str = ""  # id of the parent task, for subagents and resumed tasks
     preset: str = "standard"
     overlay: bool = False  # works on a copy of its workspace, to be reviewed
+    needs: tuple[Need, ...] = ()  # of its project, as the person accepted them
 
     @property
     def workspace(self) -> str:

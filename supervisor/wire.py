@@ -184,6 +184,7 @@ class Started(Wire, frozen=True, kw_only=True):
     task: TaskView
     socket: str  # the holder's
     token: str  # opens the holder's socket for this pane
+    needs_waiting: int = 0  # needs of the project that the person has not answered
 
 
 class Attached(Wire, frozen=True, kw_only=True):

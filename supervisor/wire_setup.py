@@ -50,3 +50,32 @@ class Left(Wire, frozen=True, kw_only=True):
     undone: tuple[str, ...] = ()
     credentials: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
+
+
+class NeedsView(Wire, frozen=True, kw_only=True):
+    """What a project says its tasks need.
+
+    Attributes:
+        digest: of the proposal, "" where there is none.
+        needs: in words, one line each.
+        state: "waiting", "accepted" or "refused"; "" where nothing is needed.
+    """
+
+    workspace: str
+    digest: str = ""
+    needs: tuple[str, ...] = ()
+    state: str = ""
+
+
+class AnswerNeeds(Wire, frozen=True, kw_only=True):
+    """POST /v1/needs: to accept takes a paired screen."""
+
+    workspace: str
+    digest: str  # of what the person was shown
+    accept: bool
+
+
+class WithdrawNeeds(Wire, frozen=True, kw_only=True):
+    """POST /v1/needs/withdraw"""
+
+    cwd: str

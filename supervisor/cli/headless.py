@@ -52,6 +52,8 @@ def _run(request: dict[str, object]) -> int:
     started = exchange.receive(daemon)
     task = started["task"]["id"]
     _warn(started["task"])
+    if waiting := started.get("needs_waiting"):
+        _tell(f"{waiting} needs of this project wait for you and are ignored: taskpass needs")
     if not any(map(os.path.exists, places.setup_markers())):
         from supervisor.cli import setup_hint
 
@@ -84,6 +86,10 @@ def _run(request: dict[str, object]) -> int:
 def to_review(task: str) -> str:
     """Where the changes of a task on an overlay are."""
     return f"taskpass: the workspace is as it was; what the task changed: taskpass changes {task}"
+
+
+def _tell(words: str) -> None:
+    print(f"taskpass: {words}", file=sys.stderr, flush=True)
 
 
 def _warn(task: dict[str, object]) -> None:

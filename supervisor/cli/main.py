@@ -26,6 +26,7 @@ usage: taskpass [command] [options]
   taskpass policy …            check, explain, try, back-test and import rules
   taskpass doctor              what holds on this machine, and what does not
   taskpass setup               which log-ins lie about here; lend those you choose
+  taskpass needs               what this project says its tasks need; accept it once
   taskpass undo [ID]           put back what taskpass changed for you; --list shows it
   taskpass uninstall           end everything, put everything back, remove taskpass's files
   taskpass stop                end the supervisor
@@ -37,6 +38,7 @@ usage: taskpass [command] [options]
 _COMMANDS = {
     "run": "run",
     "setup": "first_run",
+    "needs": "needs",
     "undo": "undo",
     "uninstall": "uninstall",
     "demo": "demo",

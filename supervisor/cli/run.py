@@ -153,6 +153,9 @@ def main(command: str, words: list[str]) -> int:
 
         if not offer_first(str(request["cwd"])):
             return 130
+    from supervisor.cli.needs import ask_before_run
+
+    ask_before_run(str(request["cwd"]))
     return _run_in_terminal(request)
 
 

@@ -163,10 +163,16 @@ class CedarEngine(PolicyEngine):
         return tuple(self._policies.values())
 
     def tightened(self, sources: Sequence[PolicySource]) -> CedarEngine:
-        """This engine with a project's policies; itself when there are none."""
+        """This engine with a project's policies; itself when there are none.
+
+        What the person accepted of the project's needs stays theirs (Layer.ACCEPTED).
+        """
         if not sources:
             return self
-        tighter = [PolicySource(s.name, s.text, Layer.PROJECT) for s in sources]
+        tighter = [
+            s if s.layer is Layer.ACCEPTED else PolicySource(s.name, s.text, Layer.PROJECT)
+            for s in sources
+        ]
         engine = CedarEngine((*self._sources, *tighter), self._protected)
         engine._try_examples(Layer.PROJECT)
         return engine

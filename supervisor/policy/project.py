@@ -1,4 +1,4 @@
-"""What a project asks for in `taskpass.toml`: it may only tighten.
+"""What a project asks for in `taskpass.toml`: it may only tighten, and propose.
 
     [policy]
     preset = "strict"                  # a stricter preset than the person's own
@@ -17,6 +17,9 @@
     deny_read = ["secrets/**"]         # in the workspace
     overlay = true                     # work on an overlay, to be reviewed: `taskpass changes`
 
+    [[needs]]                          # a proposal, in force once the person accepts it
+    resource = "https://api.github.com/repos/acme/shop"     # see `policy.needs`
+
 It is read once, when a task is made, and known by its digest from then on: what changes in the
 workspace while the task runs changes nothing for it. A file that cannot be used starts no task.
 """
@@ -33,8 +36,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from supervisor.errors import PolicyError, UsageError
-from supervisor.model import Limits
+from supervisor.model import Limits, Need
 from supervisor.policy.files import PRESETS, preset_sources, read_policy
+from supervisor.policy.needs import keycard_needs, read_needs
 from supervisor.policy.source import Layer, PolicySource
 from supervisor.sizes import bytes_of
 
@@ -75,6 +79,7 @@ class Project:
     overlay: bool = False  # its tasks work on an overlay, to be reviewed
     deny_read: tuple[str, ...] = ()  # patterns below the workspace
     digest: str = ""  # "sha256:<hex>" over all that was read, "" where there is nothing
+    needs: tuple[Need, ...] = ()  # proposed: in force only where the person accepted them
 
     def sources_for(self, preset: str) -> tuple[PolicySource, ...]:
         """For `CedarEngine.tightened`, where the person's own preset is `preset`."""
@@ -115,9 +120,11 @@ def read_project(workspace: str) -> Project:
     """
     path = Path(workspace) / NAME
     if not asks_for_something(workspace):
-        return Project()
+        return Project(needs=keycard_needs(workspace))
     text = read_policy(path)
-    tables = _checked(_parse(text, path), path)
+    tables = _parse(text, path)
+    needs = read_needs(tables.pop("needs", []), path)
+    tables = _checked(tables, path)
     policy, limits = tables.get("policy", {}), tables.get("limits", {})
     containment = tables.get("containment", {})
     sources = [_file(name, workspace, path) for name in policy.get("files", ())]
@@ -140,6 +147,7 @@ def read_project(workspace: str) -> Project:
         deny_read=tuple(containment.get("deny_read", ())),
         overlay=containment.get("overlay", False),
         digest=f"sha256:{state.hexdigest()}",
+        needs=(*needs, *keycard_needs(workspace)),
     )
 
 
@@ -159,7 +167,7 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
 def _checked(tables: dict[str, Any], path: Path) -> dict[str, Any]:
     for table, content in tables.items():
         if table not in _TABLES or not isinstance(content, dict):
-            known = ", ".join(f"[{name}]" for name in _TABLES)
+            known = ", ".join([*(f"[{name}]" for name in _TABLES), "[[needs]]"])
             raise PolicyError(f"{path}: there is no {table!r}.", hint=f"There are: {known}.")
         for key, value in content.items():
             if key not in _TABLES[table]:

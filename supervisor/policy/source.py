@@ -26,6 +26,7 @@ class Layer(IntEnum):
     PRESET = 0
     USER = 1
     PROJECT = 2  # may only tighten: forbid, or permit with @ask
+    ACCEPTED = 3  # written here, from what the person accepted of the project's needs
 
 
 @dataclass(frozen=True, slots=True)
