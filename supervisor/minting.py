@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -22,6 +23,8 @@ from supervisor.ports import Issuer, MintContext, Minted
 from supervisor.recorder import Recorder
 from supervisor.revoking import SKEW, Revoking
 from supervisor.wire import LeaseChanged
+
+log = logging.getLogger("supervisor")
 
 LONGEST = 16 * 1024  # characters of a credential: more does not fit in the headers of a request
 _LATE = 60.0  # seconds more that an issuer is listened to, to end what it makes too late
@@ -59,9 +62,9 @@ class Minting:
                 await self._keep(issuer, entry, lease, use, spec, minted)
             else:
                 _check(issuer, spec, minted, self.clock())
-        except BaseException:
+        except TaskpassError:
             if self._asking[lease.id] == 1:
-                self.desk.spawn(self._close(entry, lease))
+                await self._close(entry, lease)
             raise
         finally:
             self._asking[lease.id] -= 1
@@ -94,22 +97,34 @@ class Minting:
                     return await issuer.mint(spec, context)
             except TimeoutError:
                 raise _hangs(issuer) from None
+            except TaskpassError:
+                raise
+            except Exception as error:
+                raise _broke(issuer) from error
         job = asyncio.ensure_future(issuer.mint(spec, context))
         try:
             await asyncio.wait({job}, timeout=issuer.patience)
-        except asyncio.CancelledError:  # whoever wanted it has gone
-            self.desk.spawn(self._too_late(job, issuer, entry, lease, spec))
+        except asyncio.CancelledError:
+            left = IssuerFailed(f"Nobody waited for what {issuer.name} would give.")
+            self.desk.spawn(self._too_late(job, issuer, entry, lease, spec, left))
             raise
         if not job.done():
-            self.desk.spawn(self._too_late(job, issuer, entry, lease, spec))
-            raise _hangs(issuer)
+            awaited = asyncio.Event()
+            hangs = _hangs(issuer)
+            self.desk.spawn(self._too_late(job, issuer, entry, lease, spec, hangs, awaited))
+            await awaited.wait()
+            raise hangs
         try:
             return job.result()
         except (Denied, VaultLocked):
             raise
-        except Exception as error:
+        except TaskpassError as error:
             await self._unclear(issuer, entry, lease, spec, error)
             raise
+        except Exception as error:
+            failed = _broke(issuer)
+            await self._unclear(issuer, entry, lease, spec, failed)
+            raise failed from error
 
     async def _too_late(
         self,
@@ -118,16 +133,34 @@ class Minting:
         entry: TaskEntry,
         lease: Lease,
         spec: CredentialSpec,
+        why: IssuerFailed,
+        awaited: asyncio.Event | None = None,
     ) -> None:
-        """End what nobody waits for any more."""
+        """End what nobody waits for any more. `awaited`: set when it cannot be forgotten."""
+        until = self.clock() + self.late + issuer.lifetime(spec)
+        who = self.records.who(entry)
+        expected = await self.revoking.expect(lease.id, spec, who, until, why.message)
+        if awaited is not None:
+            awaited.set()
         try:
             minted = await asyncio.wait_for(job, self.late)
         except (Denied, VaultLocked):
-            return
-        except Exception as error:  # also that it hangs on
-            await self._unclear(issuer, entry, lease, spec, error)
-            return
-        await self.revoking.end_held(self._hold(issuer, entry, lease, spec, minted))
+            await self.revoking.came(expected)
+        except IssuerFailed as error:
+            if error.unclear:
+                await self.revoking.lost(expected, error.message)
+            else:
+                await self.revoking.came(expected)
+        except TimeoutError:
+            await self.revoking.lost(expected, why.message)
+        except Exception:
+            await self.revoking.lost(expected, _broke(issuer).message)
+        else:
+            held = self._hold(issuer, entry, lease, spec, minted)
+            with contextlib.suppress(TaskpassError):
+                await self.revoking.keep(held)
+                await self.revoking.came(expected)
+            await self.revoking.end_held(held)
 
     async def _unclear(
         self,
@@ -135,16 +168,15 @@ class Minting:
         entry: TaskEntry,
         lease: Lease,
         spec: CredentialSpec,
-        error: Exception,
+        error: TaskpassError,
     ) -> None:
         """Show what may have been made, until it would have died by itself."""
         if isinstance(error, IssuerFailed) and not error.unclear:
             return
-        why = f"{issuer.name} gave no answer."
-        if isinstance(error, TaskpassError):
-            why = error.message
         until = self.clock() + issuer.lifetime(spec)
-        await self.revoking.unknown(lease.id, spec, self.records.who(entry), until, why)
+        who = self.records.who(entry)
+        expected = await self.revoking.expect(lease.id, spec, who, until, error.message)
+        await self.revoking.lost(expected, error.message)
 
     async def _keep(
         self,
@@ -158,8 +190,8 @@ class Minting:
         """Its end is made sure of, and the use is on record."""
         held = self._hold(issuer, entry, lease, spec, minted)
         try:
-            _check(issuer, spec, minted, self.clock())
             await self.revoking.keep(held)
+            _check(issuer, spec, minted, self.clock())
             if minted.revocation:
                 await self.records.write(
                     "use.minted", entry, use=use, lease=lease.id, spec=spec.name
@@ -172,8 +204,9 @@ class Minting:
         self, issuer: Issuer, entry: TaskEntry, lease: Lease, spec: CredentialSpec, minted: Minted
     ) -> str:
         """Held from here on. What an issuer says of its expiry against reason, we do not repeat."""
-        latest = self.clock() + issuer.lifetime(spec) + SKEW
-        until = minted.expires if 0 < minted.expires <= latest else latest
+        now = self.clock()
+        latest = now + issuer.lifetime(spec) + SKEW
+        until = minted.expires if now - SKEW < minted.expires <= latest else latest
         who = self.records.who(entry)
         return self.revoking.hold(lease.id, spec, who, until, minted.revocation)
 
@@ -183,6 +216,12 @@ def _hangs(issuer: Issuer) -> IssuerFailed:
         f"{issuer.name} gave no credential within {issuer.patience:g} s.",
         hint="Is the other end up? What it makes later is revoked. Try again.",
     )
+
+
+def _broke(issuer: Issuer) -> IssuerFailed:
+    """For an error in the issuer itself. Its text is not ours to show."""
+    log.exception("%s failed", issuer.name)
+    return IssuerFailed(f"{issuer.name} failed on this.", hint="See the supervisor's log.")
 
 
 def _check(issuer: Issuer, spec: CredentialSpec, minted: Minted, now: float) -> None:

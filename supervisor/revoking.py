@@ -108,16 +108,29 @@ class Revoking:
         if held not in self._debts:  # its end was confirmed meanwhile
             await self.store.drop(held)
 
-    async def unknown(
+    async def expect(
         self, lease: str, spec: CredentialSpec, who: Mapping[str, Any], until: float, why: str
-    ) -> None:
-        """Something may have been made under `lease`, and there is nothing to revoke it with."""
+    ) -> str:
+        """Something may have been made under `lease` that nobody here knows; its id.
+
+        Shown till it `came`; if it is `lost`, till it would have died by itself, at `until`.
+        """
         owed = Owed(new_id("o"), lease, spec, self.clock(), until, who, known=False)
-        debt = self._debts[owed.id] = _Debt(
-            owed, None, LeaseState.IRREVOCABLE, self.clock(), problem=why
-        )
+        debt = _Debt(owed, None, LeaseState.UNCONFIRMED, self.clock(), problem=why)
+        self._debts[owed.id] = debt
         with contextlib.suppress(TaskpassError):
             await self.store.put(owed, "")
+        self.publish(OwedChanged(owed=_view(debt)))
+        return owed.id
+
+    async def came(self, expected: str) -> None:
+        """What was expected is known now, or nothing was made."""
+        await self._forget(self._debts[expected])
+
+    async def lost(self, expected: str, why: str) -> None:
+        """It will not come: nothing can revoke it."""
+        debt = self._debts[expected]
+        debt.state, debt.problem = LeaseState.IRREVOCABLE, why
         await self._irrevocable(debt)
         self._work(debt)
 
@@ -226,6 +239,8 @@ class Revoking:
         owed = debt.owed
         while True:
             if owed.known and debt.state in (LeaseState.UNCONFIRMED, LeaseState.IRREVOCABLE):
+                with contextlib.suppress(TaskpassError):
+                    await self.keep(owed.id)
                 await self._attempt(debt)
             debt.tried.set()
             if owed.id not in self._debts:
