@@ -162,7 +162,7 @@ class PaneServer:
 
     def _fit(self) -> None:
         """Make the terminal as large as the screen that decides; without one it stays."""
-        sizes = [display.size for display in self._displays if all(display.size)]
+        sizes = [display.size for display in self._displays if display.size != (0, 0)]
         if sizes:
             self._resize(*sizes[-1])
 
