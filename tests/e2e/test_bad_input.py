@@ -359,7 +359,7 @@ def test_a_task_does_not_start_another(install: Install) -> None:
 
 
 def test_a_task_that_hides_where_it_is(install: Install) -> None:
-    command = f"env -u TASKPASS_TASK {sys.executable} -m supervisor.cli.main tasks"
+    command = f"env -u TASKPASS_TASK {sys.executable} -m supervisor.cli.main ps"
     where = [f"{name}={install.environ[name]}" for name in ("XDG_RUNTIME_DIR", "PYTHONPATH")]
     done = install.cli(*HEADLESS, "--contain", "off", "--", "env", *where, "sh", "-c", command)
     assert done.returncode == 3, (done.returncode, done.stdout, done.stderr)
