@@ -28,6 +28,7 @@ from supervisor.announced import as_announced
 from supervisor.approvals.call_hash import call_hash
 from supervisor.approvals.queue import ApprovalQueue
 from supervisor.attestation import Attestation, agent_handle
+from supervisor.canaries import Canaries
 from supervisor.desk import Desk
 from supervisor.effects import effects_of
 from supervisor.egress import Egress, approved_with
@@ -127,8 +128,9 @@ class Engine(Authorize):
             self.book, self.records, self.desk, self.doors, self.revoking,
             self.bind_grace, self.clock, self.step,
         )  # fmt: skip
+        canaries = Canaries(self.records, self.desk, self.questions)
         self.lending = Lending(
-            self.book, self.vault, self.issuers, self.records, self.desk, self.clock
+            self.book, self.vault, self.issuers, self.records, self.desk, canaries, self.clock
         )
         self.minting = Minting(
             self.book, self.issuers, self.records, self.revoking, self.desk, self.clock
@@ -341,7 +343,7 @@ class Engine(Authorize):
         runtime = self.desk.runtimes[task]
         call = self.attestation.call(entry, handle, ancestry, effect)
         effects = as_announced(call.call, effects)
-        spec, surrogate = await self.lending.asked_for(entry, effect, surrogates)
+        spec, surrogate = await self.lending.asked_for(entry, call, effect, surrogates)
         self.step("use.attested")
 
         decision = self.judge.use(entry, runtime, call, effects, spec.name if spec else "")

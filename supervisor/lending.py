@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from supervisor.canaries import Canaries
 from supervisor.desk import Desk
 from supervisor.errors import Denied
 from supervisor.grants.book import Book, CallEntry, TaskEntry
@@ -28,10 +29,11 @@ class Lending:
     issuers: Mapping[str, Issuer]
     records: Recorder
     desk: Desk
+    canaries: Canaries
     clock: Callable[[], float] = time.time
 
     async def asked_for(
-        self, entry: TaskEntry, effect: Effect, surrogates: Sequence[str]
+        self, entry: TaskEntry, call: CallEntry, effect: Effect, surrogates: Sequence[str]
     ) -> tuple[CredentialSpec | None, str]:
         """Which credential the request asks for, and the surrogate it carries for it.
 
@@ -47,9 +49,9 @@ class Lending:
             here = bool(name) and lent_in(spec, entry.task.workspace)
             if here and effect.resource in spec.hosts:
                 return spec, candidate
-            entry.misplaced_surrogates += 1
-            detail = {"credential": known, "resource": effect.resource}
-            await self.records.incident("misplaced_surrogate", entry, detail)
+            if not self.canaries.listens(entry, effect):
+                continue
+            await self.canaries.hit(entry, call, effect, known)
             if not here:
                 raise Denied(
                     f"The stand-in for {known} was carried here from another project; nothing real "

@@ -12,6 +12,7 @@ from supervisor.approvals.call_hash import call_hash
 from supervisor.core import Engine
 from supervisor.desk import TaskRuntime
 from supervisor.errors import Denied, LaunchFailed, LedgerFailed
+from supervisor.freezing import freeze
 from supervisor.grants.book import TaskEntry
 from supervisor.model import (
     Call,
@@ -140,11 +141,9 @@ class Lifecycle:
 
     async def freeze(self, task: str, by: str) -> None:
         """Refuse everything and stop the task's processes until it is thawed."""
-        entry = self.engine.book.require_live(task)
-        entry.frozen = True
-        self.engine.desk.changed(entry)
-        await self.engine.desk.runtimes[task].control.freeze()
-        await self.engine.records.write("task.frozen", entry, by=by)
+        await freeze(
+            self.engine.book.require_live(task), self.engine.desk, self.engine.records, by
+        )
 
     async def thaw(self, task: str, by: str) -> None:
         entry = self.engine.book.task(task)

@@ -103,6 +103,21 @@ class Questions:
         if approval.answer is not Answer.APPROVED:
             raise Denied(refusal(approval, decision))
 
+    async def about_incident(
+        self, entry: TaskEntry, call: Call, digest: str, title: str, decision: Decision
+    ) -> Approval:
+        """Ask what is to become of something that has happened; nothing is held meanwhile.
+
+        Raises:
+            Revoked: the task is over.
+            LedgerFailed: nobody was asked.
+        """
+        self.book.require_live(entry.task.id, call.epoch)
+        request = self._request(entry, call, digest, title, decision.about, decision)
+        approval, _ = await self._ask(entry, request, decision.about, deadline=0.0)
+        assert approval is not None
+        return approval
+
     def _about_effects(
         self,
         entry: TaskEntry,
