@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +24,9 @@ from supervisor.identity.evidence import repository_of
 from supervisor.model import Tier
 from supervisor.paths import replace_file, user_paths
 from supervisor.process.probe import probe
-from supervisor.vault import references
+from supervisor.vault import references, specs, standing
 from supervisor.wire import AddCredential
+from supervisor.wire_imports import PlanImport
 from supervisor.wire_setup import RecordUndo
 from tui.first_run import Choice, FirstRunApp, Row, Sheet, Told
 
@@ -97,7 +98,7 @@ class _Survey:
 
 def _survey(cwd: str) -> _Survey:
     workspace = repository_of(cwd)[0] or cwd
-    place = Place(os.path.expanduser("~"), workspace, dict(os.environ))
+    place = Place(os.path.expanduser("~"), workspace, dict(os.environ), _stands_in())
     config = _config()
     tier = probe(best=Tier(config.tier or Tier.A)).tier
     if config.contain == "off":
@@ -113,6 +114,15 @@ def _survey(cwd: str) -> _Survey:
         rows=tuple(_row(each, view, place, now) for each in found),
     )
     return _Survey(found, sheet)
+
+
+def _stands_in() -> Callable[[str], str]:
+    """Which texts of files are stand-ins of ours already, as the list of credentials says."""
+    try:
+        known = standing.digests(specs.load(Path(places.state(), "credentials.toml")).values())
+    except TaskpassError:
+        known = {}
+    return lambda text: known.get(standing.digest(text), "") if known else ""
 
 
 def _config() -> Config:
@@ -158,12 +168,13 @@ def _row(found: Found, view: View, place: Place, now: float) -> Row:
         more=_more(found, view, place, exposed=exposed),
         choosable=lent,
         chosen=lent,
-        exposed=exposed,
+        # What moves to the vault cannot be read any more; what is left of it can.
+        exposed=exposed and (found.way is not Way.IMPORT or bool(found.stays)),
     )
 
 
 def _can_be_lent(found: Found) -> bool:
-    return offer(found) is not None
+    return offer(found) is not None or found.way is Way.IMPORT
 
 
 def _title(found: Found, place: Place) -> str:
@@ -196,6 +207,8 @@ def _age(found: Found, now: float) -> str:
 def _does(found: Found, view: View, *, exposed: bool) -> str:
     if found.way is Way.REFERENCE:
         return "lent by use" + ("; stays readable" if exposed else ", asked of gh")
+    if found.way is Way.IMPORT:
+        return "into the vault"
     if exposed:
         return "stays readable"
     if found.kind == "environment":
@@ -212,6 +225,12 @@ def _more(found: Found, view: View, place: Place, *, exposed: bool) -> str:
             f"nothing is copied, and a task sees a stand-in.{opens}"
         )
         return f"{lent} {where} itself stays readable for it." if exposed else lent
+    if found.way is Way.IMPORT:
+        stays = f" What stays in it: {'; '.join(found.stays)}." if found.stays else ""
+        return (
+            f"b moves {', '.join(found.names)} into the vault; {where} keeps stand-ins, good here "
+            f"and nowhere else.{opens}{stays}"
+        )
     if exposed:
         return f"An agent that runs here can read {where or 'it'} whatever taskpass does.{opens}"
     if found.kind == "environment":
@@ -227,7 +246,7 @@ async def _brokered(client: SetupClient, found: Found) -> Told:
         lent = offer(found)
         if lent is not None:
             return Told(True, await _lend(client, lent))
-        raise UsageError("This is not lent.")
+        return Told(True, await _import(client, found))
     except TaskpassError as error:
         return Told(False, str(error))
 
@@ -253,3 +272,22 @@ async def _lend(client: SetupClient, lent: Offer) -> str:
         await client.forget_undo(entry.id)
         raise
     return f"{lent.name}: {lent.what}, by use; taken back by `taskpass undo {entry.id}`"
+
+
+async def _import(client: SetupClient, found: Found) -> str:
+    """Move what was shown of a file into the vault, undoable; in words what was done."""
+    asked = PlanImport(path=_real(found.path))
+    name = os.path.basename(asked.path)
+    plan = await client.plan_import(asked)
+    moving = {row.name for row in plan.rows if row.credential}
+    if not moving <= set(found.names):
+        raise UsageError(f"{name} was changed meanwhile; it is left as it is.")
+    done = await client.carry_out_import(asked, plan.digest)
+    what = ", ".join(sorted(moving))
+    return f"{name}: {what} moved to the vault; taken back by `taskpass undo {done.undo}`"
+
+
+def _real(path: str) -> str:
+    """With the directories' links resolved; one in the last place is refused by the import."""
+    folder, name = os.path.split(path)
+    return os.path.join(os.path.realpath(folder), name)

@@ -1,39 +1,54 @@
-"""`.env` files of the workspace, and which of their variables look like secrets.
+"""`.env` files of the workspace: which of their secrets an import would move, and which not.
 
-There is no standard for the format; read is what all dialects share (the dotenv project's README):
-`NAME=value` and `export NAME=value`, quoted or not. Only the names are told.
+What is a secret, and where it is good, is known to `imports.classify`. Only names are told.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 
-from supervisor.discovery.found import Found, Place, Way, listed, read
-from supervisor.discovery.variables import secret_names
+from supervisor.discovery.found import Found, Place, Text, Way, listed, read
+from supervisor.errors import UsageError
+from supervisor.imports.plan import Contents, contents
 from supervisor.process.search import secrets_in
 from supervisor.process.secret_places import is_dotenv
 
-_LINE = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_][\w.-]*)[ \t]*=[ \t]*(.*)$", re.MULTILINE)
 _SECONDS = 0.2  # to look through the workspace: the person waits
+_LIVE = ("sk_live_", "rk_live_")  # keys that move real money
 
 
 def find(place: Place) -> Iterator[Found]:
     if not place.workspace:
         return
+    untracked = secrets_in([place.workspace], strict=False, seconds=_SECONDS).paths
     for path in secrets_in([place.workspace], strict=True, seconds=_SECONDS).paths:
         file = read(path) if is_dotenv(os.path.basename(path)) else None
         if file is None:
             continue
-        values = {name: value.strip().strip("\"'") for name, value in _LINE.findall(file.text)}
-        names = tuple(secret_names(values))
-        if names:
-            told = _told(values, names)
-            yield Found("dotenv", path, told, Way.IMPORT, names=names, since=file.changed)
+        try:
+            found = contents(file.text.encode("utf-8", "surrogateescape"), place.stands_in)
+        except UsageError:
+            yield Found("dotenv", path, "cannot be read as such", since=file.changed)
+            continue
+        if any(row.secret for row in found.rows):
+            yield _told(file, found, in_git=path not in untracked)
 
 
-def _told(values: dict[str, str], names: tuple[str, ...]) -> str:
-    """The names; a key that is known to move real money says so."""
-    live = {name for name in names if values[name].startswith(("sk_live_", "rk_live_"))}
-    return listed(f"{name} (live!)" if name in live else name for name in names)
+def _told(file: Text, found: Contents, *, in_git: bool) -> Found:
+    moving = [row for row in found.rows if row.credential]
+    left = [row for row in found.rows if row.secret and not row.credential]
+    live = {each.variable for each in found.moving if each.secret.startswith(_LIVE)}
+    names = tuple(row.name for row in (*moving, *left) if row.name)
+    told = listed(f"{name} (live!)" if name in live else name for name in names)
+    stays = tuple(f"{row.name or 'a comment'}: {row.why}" for row in left)
+    return Found(
+        "dotenv",
+        file.path,
+        f"{told}, in git" if in_git else told,
+        Way.IMPORT if moving and not in_git else Way.HIDE,
+        hosts=tuple(dict.fromkeys(host for row in moving for host in row.hosts)),
+        names=tuple(dict.fromkeys(row.name for row in moving)) or names,
+        since=file.changed,
+        stays=stays,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -33,6 +33,7 @@ class Found:
         since: POSIX seconds, when it was made or last changed; 0 unknown.
         expires: POSIX seconds; 0 unknown or never.
         reference: where to ask for it, for Way.REFERENCE ("cmd://…").
+        stays: secrets that would stay where they are after Way.IMPORT, each with the reason.
     """
 
     kind: str
@@ -44,6 +45,11 @@ class Found:
     since: float = 0.0
     expires: float = 0.0
     reference: str = ""
+    stays: tuple[str, ...] = ()
+
+
+def _none(text: str) -> str:
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +60,13 @@ class Place:
         home: the person's.
         workspace: of the task that is about to start, "" for none.
         environ: of the terminal.
+        stands_in: for which credential a text in a file is the stand-in, "" for none.
     """
 
     home: str
     workspace: str = ""
     environ: Mapping[str, str] = field(default_factory=dict)
+    stands_in: Callable[[str], str] = _none
 
     def named(self, variable: str, *default: str) -> str:
         """The path in a variable, else the one below the home."""

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -119,6 +120,33 @@ def test_every_kind_is_found_with_what_it_opens(place: Place) -> None:
     assert dotenv.what == "STRIPE_SECRET_KEY (live!)"
     assert told(found, "environment").names == ("GH_TOKEN",)
     assert told(found, "other").path.endswith(".pgpass")
+
+
+def test_of_a_dotenv_is_told_what_would_move_and_what_stays(tmp_path: Path) -> None:
+    def found(**options: Any) -> Found:
+        return told(discover(Place(str(tmp_path), str(tmp_path), **options)), "dotenv")
+
+    file = tmp_path / ".env"
+    file.write_text(
+        f"STRIPE_SECRET_KEY=sk_test_{VALUE}\nJWT_SECRET={VALUE}\nPORT=80\n# ghp_{'a1B2' * 9}\n"
+    )
+    one = found()
+    assert (one.way, one.names, one.hosts) == (
+        Way.IMPORT,
+        ("STRIPE_SECRET_KEY",),
+        ("api.stripe.com", "files.stripe.com"),
+    )
+    assert [each.partition(":")[0] for each in one.stays] == ["JWT_SECRET", "a comment"]
+    assert VALUE not in repr(one)
+    imported = found(stands_in=lambda text: "stripe" if text.startswith("sk_") else "")
+    assert (imported.way, imported.names[0]) == (Way.HIDE, "JWT_SECRET")
+    git = ["git", "-C", str(tmp_path), "-c", "init.defaultBranch=main"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "add", ".env"], check=True)
+    tracked = found()
+    assert (tracked.way, tracked.what.endswith("in git")) == (Way.HIDE, True)
+    file.write_text("PORT=80\n")
+    assert not [each for each in discover(Place(str(tmp_path), str(tmp_path)))]
 
 
 def test_no_value_is_told(place: Place) -> None:
