@@ -350,7 +350,7 @@ class Launcher:
             no_proxy=self._exceptions(entry.task) if handle else "127.0.0.1,localhost",
         )
         env["TASKPASS_TASK"] = entry.task.id
-        env |= outfit.variables(self.engine, entry.task, task_dir, ports, env)
+        env |= await outfit.variables(self.engine, entry.task, task_dir, ports, env)
         return env
 
     def _exceptions(self, task: Task) -> str:
@@ -412,7 +412,9 @@ class Launcher:
                 channel,
                 self.allow_private,
             ),
-            *outfit.channels(self.engine, task, adoption.listeners, owner),
+            *outfit.channels(
+                self.engine, entry.task, folder / "agent", adoption.listeners, owner, channel
+            ),
         ]
         intake = HookIntake(
             task=task,

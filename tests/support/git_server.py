@@ -82,10 +82,13 @@ class GitServer:
 
     def start(self) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
-        self._loop.run_until_complete(self._serve(context))
+        self.certify(context)
+        self._loop.run_until_complete(self.serve(context))
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
+
+    def certify(self, context: ssl.SSLContext) -> None:
+        self.authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
 
     def stop(self) -> None:
         assert self._runner is not None
@@ -94,7 +97,7 @@ class GitServer:
         if self._thread:
             self._thread.join()
 
-    async def _serve(self, context: ssl.SSLContext) -> None:
+    async def serve(self, context: ssl.SSLContext) -> None:
         app = web.Application(client_max_size=1 << 28)
         app.router.add_route("*", "/{path:.*}", self.handle)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -104,7 +107,7 @@ class GitServer:
         self.port = self._runner.addresses[0][1]
 
     async def handle(self, request: web.Request) -> web.Response:
-        password = _password(request.headers.get("authorization", ""))
+        password = password_of(request.headers.get("authorization", ""))
         service = request.query.get("service") or request.path.rpartition("/")[2]
         writes = service == "git-receive-pack"
         if request.method == "GET":
@@ -145,7 +148,7 @@ class GitServer:
         return web.Response(status=status, headers=fields, body=content)
 
 
-def _password(header: str) -> str:
+def password_of(header: str) -> str:
     scheme, _, value = header.partition(" ")
     if scheme.lower() != "basic":
         return ""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from supervisor.channels.git import pushes
+from supervisor.channels.git import pushes, refs
 from supervisor.channels.http import graphql
 from supervisor.channels.http.peek import Look
 
-LOOKS: Mapping[str, Look] = {"graphql": graphql.LOOK, "git-receive-pack": pushes.LOOK}
+LOOKS: Mapping[str, Look] = {
+    "graphql": graphql.LOOK,
+    "git-receive-pack": pushes.LOOK,
+    "refs": refs.LOOK,
+}
 
 
 def look_at(path: str) -> Look | None:

@@ -16,6 +16,7 @@ from supervisor.channels.git import ancestry
 from supervisor.channels.git.ancestry import adds_to
 from supervisor.channels.git.pushes import LOOK
 from supervisor.channels.git.receive_pack import Command, Push, Unreadable, parse
+from supervisor.channels.http.looks import look_at
 from supervisor.channels.http.message import parse_request
 from supervisor.channels.http.peek import Peeked
 from supervisor.effects.remotes import place
@@ -84,6 +85,24 @@ def test_what_cannot_be_read_may_do_anything(data: bytes) -> None:
 
 def test_the_question_before_a_long_push_does_nothing() -> None:
     assert said(b"0000", complete=True) == (True, ())
+
+
+@pytest.mark.parametrize(
+    ("target", "service"),
+    [
+        ("/ana/app.git/info/refs?service=git-receive-pack", "git-receive-pack"),
+        ("/ana/app.git/info/refs?service=git-upload-pack", "git-upload-pack"),
+        ("/ana/app.git/info/refs?service=git-upload-pack&service=git-receive-pack", None),
+        ("/ana/app.git/info/refs?service=other", None),
+        ("/ana/app.git/info/refs", None),
+        ("/repos/ana/app/git/refs?service=git-receive-pack", None),
+    ],
+)
+def test_the_first_request_tells_which_service_it_is_for(target: str, service: str | None) -> None:
+    head = parse_request(f"GET {target} HTTP/1.1\r\nHost: git.example\r\n\r\n".encode())
+    look = look_at(target.partition("?")[0])
+    assert look is not None
+    assert look.read(head, target, Peeked()).attributes.get("service") == service
 
 
 @given(st.binary(max_size=300))
