@@ -41,6 +41,7 @@ from supervisor.lifecycle import Lifecycle
 from supervisor.model import Answer, Process, Scope
 from supervisor.needs_routes import NeedRoutes
 from supervisor.paths import Paths
+from supervisor.person_routes import PersonRoutes
 from supervisor.policy_watch import PolicyWatch
 from supervisor.reviewing import Reviews
 from supervisor.setup_routes import SetupRoutes
@@ -73,6 +74,8 @@ class Api:
     setup: SetupRoutes
     imports: ImportRoutes
     # Attested peers, kept for as long as their connection.
+    vault: VaultRoutes
+    person: PersonRoutes
     _peers: WeakKeyDictionary[asyncio.BaseTransport, Process] = field(
         default_factory=WeakKeyDictionary
     )
@@ -119,6 +122,8 @@ class Api:
         NeedRoutes(self.engine, self.launcher.needs, self._require_screen).add_to(app)
         self.imports.add_to(app)
         return app
+        self.vault.add_to(app)
+        self.person.add_to(app)
 
     # ── who asks ────────────────────────────────────────────────────────────────────────
 

@@ -20,6 +20,7 @@ from supervisor.paths import Paths, user_paths
 
 if TYPE_CHECKING:
     from supervisor import wire_credentials as wcred
+    from supervisor.wire_person import PersonView, SignInPerson
 
 _LIMIT = wire.MAX_FRAME
 _LOOKS, _PAUSE = 1500, 0.01  # whether the supervisor has ended; seconds between two
@@ -326,6 +327,16 @@ class AsyncClient:
         self, name: str, request: wcred.RotateCredential
     ) -> wcred.EndedLeases:
         from supervisor.wire_credentials import EndedLeases
+
+    async def sign_in(self, request: SignInPerson) -> PersonView:
+        from supervisor.wire_person import PersonView
+
+        return await self._call("POST", "/v1/person", request, answer=PersonView)
+
+    async def sign_out(self) -> PersonView:
+        from supervisor.wire_person import PersonView
+
+        return await self._call("DELETE", "/v1/person", answer=PersonView)
 
         target = f"/v1/credentials/{name}/rotate"
         return await self._call("POST", target, request, answer=EndedLeases)

@@ -16,6 +16,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -45,6 +46,7 @@ from supervisor.events import Events
 from supervisor.grants.book import Book
 from supervisor.grants.recovery import recover
 from supervisor.identity.evidence import Digests
+from supervisor.identity.person import KnownPerson
 from supervisor.import_routes import ImportRoutes
 from supervisor.importing import Importing
 from supervisor.issuers import build_issuers
@@ -54,8 +56,10 @@ from supervisor.ledger.store import SqliteLedger
 from supervisor.lifecycle import Lifecycle
 from supervisor.model import Limits, Tier, new_id
 from supervisor.needs import Needs
+from supervisor.oauth.http import Http
 from supervisor.owed import OwedFiles
 from supervisor.paths import Paths, private_dir, user_paths
+from supervisor.person_routes import PersonRoutes
 from supervisor.policy.in_force import Policies
 from supervisor.policy_watch import PolicyWatch
 from supervisor.process import cgroup
@@ -164,7 +168,8 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         vault = open_vault(paths)
         engine = _engine(paths, config, events, ledger, keys, vault, step)
         lifecycle = Lifecycle(engine)
-        launcher = _launcher(paths, config, engine, lifecycle, zygote, session)
+        person = KnownPerson(paths.state / "person.jwt", keys)
+        launcher = _launcher(paths, config, engine, lifecycle, zygote, session, person)
         keeper = Keeper(engine, launcher.policies, paths.config / "rules.toml")
         watch = PolicyWatch(engine, launcher.policies, paths.config)
         credentials = CredentialRoutes(engine, Probe(upstream_context(config.extra_roots or None)))
@@ -173,6 +178,8 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
             paths, engine, lifecycle, launcher, events, session, keys.jwks(), stopped.set, keeper,
             launcher.reviews, watch, credentials,
             setup, ImportRoutes(Importing(vault, setup.journal, ledger)),
+            VaultRoutes(vault, ledger),
+            PersonRoutes(person, ledger, lambda: Http(lambda: _tls(config))),
         )  # fmt: skip
         ledger.subscribe(lambda records: _publish(events, records))
         recovered = recover(ledger, engine.clock())
@@ -248,15 +255,18 @@ def _engine(
         ledger=ledger,
         approvals=ApprovalQueue(),
         vault=vault,
-        issuers=build_issuers(
-            vault, keys, tls=partial(upstream_context, config.extra_roots or None)
-        ),
+        issuers=build_issuers(vault, keys, tls=lambda: _tls(config)),
         desk=Desk(events.publish, task_viewer(lambda: exposed(str(Path.home())))),
         records=Recorder(ledger, vault.redact),
         owed=OwedFiles(paths.state / "owed", vault),
         approval_timeout=config.approval_timeout,
         step=step,
     )
+
+
+def _tls(config: Config) -> ssl.SSLContext:
+    """What verifies the servers that we ask ourselves."""
+    return upstream_context(config.extra_roots or None)
 
 
 def _launcher(
@@ -266,6 +276,7 @@ def _launcher(
     lifecycle: Lifecycle,
     zygote: Zygote,
     session: str,
+    person: KnownPerson,
 ) -> Launcher:
     authority = CertificateAuthority(load_key(paths.state))
     found = probe(best=Tier(config.tier or Tier.A))
@@ -284,6 +295,7 @@ def _launcher(
         ways=WaysOut(config, system_roots(), bundle(system_roots(), authority)),
         find_profile=profiles.find,
         session=session,
+        user=person.user,
         limits=Limits(memory=config.memory, cpus=config.cpus, processes=config.processes),
         delegation=cgroup.delegation(),
         hold=config.approval_hold,

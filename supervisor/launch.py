@@ -44,7 +44,7 @@ from supervisor.identity import evidence
 from supervisor.identity.attest_linux import SockDiagOwner
 from supervisor.intake.hooks_http import HookIntake
 from supervisor.lifecycle import Lifecycle
-from supervisor.model import CallIdentity, Limits, Process, Runtime, Task, Tier, new_id
+from supervisor.model import CallIdentity, Limits, Process, Runtime, Task, Tier, User, new_id
 from supervisor.needs import Needs
 from supervisor.paths import Paths, private_dir
 from supervisor.policy.in_force import Policies
@@ -133,6 +133,7 @@ class Launcher:
     delegation: cgroup.Delegation
     reviews: Reviews
     needs: Needs  # of projects, as the person accepted them
+    user: Callable[[], User] = evidence.current_user  # with who a provider says that is
     holders: dict[str, Process] = field(default_factory=dict)  # task → its holder
 
     async def start(self, request: wire.StartTask) -> Launched:

@@ -56,12 +56,26 @@ class Evidence(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Verified:
+    """A person whom an OpenID provider vouched for. `until`: POSIX seconds; then nobody does."""
+
+    issuer: str
+    subject: str
+    name: str  # for people to read
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """The OS account the supervisor runs as."""
 
     uid: int
     name: str
     host: str
+    verified: Verified | None = None
+
+    def evidence(self, now: float) -> Evidence:
+        return Evidence.OIDC if self.verified and now < self.verified.until else Evidence.OS
 
     @property
     def label(self) -> str:

@@ -7,6 +7,7 @@ known secrets masked; what exactly was asked is bound by the call hash.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,9 +21,11 @@ from supervisor.model import (
     CredentialSpec,
     Decision,
     Effect,
+    Evidence,
     Lease,
     Outcome,
     ToolCall,
+    User,
 )
 from supervisor.ports import Attempt, LedgerStore
 
@@ -41,6 +44,7 @@ class Recorder:
         task = entry.task
         return {
             "user": task.user.label,
+            **_person(task.user),
             "agent": task.agent.label,
             "agent_digest": task.agent.digest,
             "runtime": task.runtime.kind,
@@ -266,3 +270,15 @@ class Recorder:
 def title_of(call: ToolCall, effects: Sequence[Effect]) -> str:
     """The call in one text: its command, or its tool and what that would do."""
     return call.command or f"{call.tool} " + ", ".join(effect.label for effect in effects)
+
+
+def _person(user: User) -> dict[str, str]:
+    """What backs the user, and who that is where an OpenID provider says so."""
+    evidence = user.evidence(time.time())
+    if user.verified is None or evidence is not Evidence.OIDC:
+        return {"user_evidence": evidence}
+    return {
+        "user_evidence": evidence,
+        "user_issuer": user.verified.issuer,
+        "user_subject": user.verified.subject,
+    }

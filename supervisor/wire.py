@@ -52,6 +52,9 @@ class TaskView(Wire, frozen=True, kw_only=True):
     purpose: str
     state: str  # model.TaskState value
     user: str  # "ana@host"
+    person: str = ""  # who that is by an OpenID provider, "" for the account alone …
+    person_issuer: str = ""  # … the provider …
+    person_until: float = 0.0  # … and until when it says so, POSIX seconds
     agent: str  # "claude-code 2.1.330"
     profile: str
     runtime: str  # "laptop"

@@ -65,10 +65,21 @@ def spread(left: Text, right: Text, width: int) -> Text:
     return shown
 
 
-def identity(task: wire.TaskView, width: int) -> Text:
-    """The four parts in `width` cells. All four always show; the longest forms give way first."""
+def person(task: wire.TaskView, now: float) -> str:
+    """Who a provider says the user is, as long as it does; else the account."""
+    if task.person and now < task.person_until:
+        return f"{one_line(task.person)} (oidc)"
+    return one_line(task.user)
+
+
+def identity(task: wire.TaskView, width: int, now: float = 0.0) -> Text:
+    """The four parts in `width` cells. All four always show; the longest forms give way first.
+
+    Args:
+        now: POSIX seconds; 0 shows the account, whoever it belongs to.
+    """
     purpose = one_line(task.purpose) or "no purpose given"
-    user = one_line(task.user)
+    user = person(task, now) if now else one_line(task.user)
     name = user.partition("@")[0]
     runtime = one_line(task.runtime)
     agents = one_line(task.agent), one_line(task.agent).partition(" ")[0]
@@ -123,7 +134,7 @@ def header(view: View, width: int) -> Text:
         left.append("taskpass  ", f"bold {palette.TEAL}")
     if view.task is not None:
         room = width - left.cell_len - right.cell_len - 2
-        left.append_text(identity(view.task, room))
+        left.append_text(identity(view.task, room, view.now))
     return spread(left, right, width)
 
 
@@ -147,7 +158,7 @@ def status(view: View, width: int, message: str = "") -> Text:
     if message:
         left.append(one_line(message), f"bold {palette.TEXT}")
     elif view.task is not None:
-        left.append_text(identity(view.task, width - right.cell_len - 3))
+        left.append_text(identity(view.task, width - right.cell_len - 3, view.now))
     return spread(left, right, width)
 
 

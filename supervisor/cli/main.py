@@ -24,6 +24,7 @@ usage: taskpass [command] [options]
   taskpass credential …        add, list, test, rotate, remove what tasks may be lent
   taskpass import FILE         move the secrets of a .env into the vault; it keeps stand-ins
   taskpass policy …            check, explain, try, back-test and import rules
+  taskpass signin …            say who you are, by your company's OpenID provider; signout
   taskpass doctor              what holds on this machine, and what does not
   taskpass setup               which log-ins lie about here; lend those you choose
   taskpass needs               what this project says its tasks need; accept it once
@@ -56,6 +57,9 @@ _COMMANDS = {
     "credential": "credential",
     "import": "importing",
     "policy": "policy",
+    "unlock": "unlock",
+    "signin": "signin",
+    "signout": "signin",
     "doctor": "doctor",
     "stop": "control",
 }

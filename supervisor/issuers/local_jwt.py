@@ -8,6 +8,7 @@ Claims: `iss aud sub jti iat nbf exp client_id` (RFC 9068), `act` (RFC 8693),
 `authorization_details` (RFC 9396), and from Transaction Tokens
 (draft-ietf-oauth-transaction-tokens):
 
+- `sub_id` (RFC 9493): the person, where an OpenID provider vouches for them.
 - `txn`: the call's id.
 - `rctx`: the runtime and what backs its claim.
 - `tctx`: task, epoch, call hash, policy hash, approval id (where a person was asked), and how
@@ -22,7 +23,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from supervisor.issuers.scope import require_bound_request
-from supervisor.model import CredentialSpec, KillMode
+from supervisor.model import CredentialSpec, Evidence, KillMode, User
 from supervisor.ports import Issuer, Kind, MintContext, Minted, Secret
 
 LONGEST = 60.0  # seconds a token may live
@@ -103,6 +104,7 @@ class LocalJwtIssuer(Issuer):
             "iat": issued,
             "nbf": issued,
             "exp": expires,
+            **_person(task.user, issued),
             "client_id": agent.profile,
             "act": _actor(context),
             "txn": context.call,
@@ -138,6 +140,16 @@ def _actor(context: MintContext) -> dict[str, Any]:
     if task.parent:
         actor["act"] = {"sub": f"task:{task.parent}"}
     return actor
+
+
+def _person(user: User, now: float) -> dict[str, Any]:
+    """Who the user is by an OpenID provider (RFC 9493); absent where only the system says."""
+    if user.verified is None or user.evidence(now) is not Evidence.OIDC:
+        return {}
+    verified = user.verified
+    return {
+        "sub_id": {"format": "iss_sub", "iss": verified.issuer, "sub": verified.subject},
+    }
 
 
 def _lifetime(spec: CredentialSpec) -> float:

@@ -50,11 +50,12 @@ class DeviceCode:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SignedIn:
-    """`person` is None where no ID token was asked for."""
+    """`person` is None where no ID token was asked for; `nonce` is the one in it."""
 
     client: Client
     tokens: Tokens
     person: Person | None
+    nonce: str = ""
 
 
 async def with_browser(
@@ -103,7 +104,7 @@ async def with_browser(
             http, provider, client, code=code, verifier=verifier, redirect_uri=loopback.redirect_uri
         )
     person = await _person(http, provider, client, wanted, tokens, nonce)
-    return SignedIn(client, tokens, person)
+    return SignedIn(client, tokens, person, nonce if person else "")
 
 
 async def with_device(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import jwt
 import pytest
 
 from tests.support.live import TASKPASS, Install, wait_for
@@ -29,7 +30,7 @@ def company(install: Install, oidc_provider: OidcProvider) -> OidcProvider:
 
 
 class SigningIn:
-    """`taskpass credential signin` in a process of its own, with a browser that notes the page."""
+    """`taskpass WORDS` in a process of its own, with a browser that notes the page."""
 
     def __init__(self, install: Install, *words: str, stdin: str = "") -> None:
         self.opened = install.root / "opened"
@@ -37,7 +38,7 @@ class SigningIn:
         browser.write_text(f'#!/bin/sh\nprintf "%s\\n" "$1" >> {self.opened}\n')
         browser.chmod(0o755)
         self.process = subprocess.Popen(
-            [*TASKPASS, "credential", "signin", *words],
+            [*TASKPASS, *words],
             cwd=install.project,
             env=install.environ | {"BROWSER": str(browser)},
             stdin=subprocess.PIPE,
@@ -76,7 +77,9 @@ class SigningIn:
 
 
 def words(company: OidcProvider, *more: str) -> tuple[str, ...]:
-    return ("crm", "--issuer", company.issuer, "--host", company.host, "--env", "TOKEN", *more)
+    credential = ("credential", "signin", "crm")
+    return (*credential, "--issuer", company.issuer, "--host", company.host, "--env", "TOKEN",
+            *more)  # fmt: skip
 
 
 def exchanging(install: Install, company: OidcProvider, *more: str) -> None:
@@ -221,3 +224,31 @@ def test_who_says_no_in_the_browser_keeps_what_there_was(
     assert code == 1
     assert "access_denied" in said
     assert "None yet" in install.cli("credential", "list").stdout
+
+
+def test_tasks_tokens_and_records_name_the_person_who_signed_in(
+    install: Install, company: OidcProvider
+) -> None:
+    install.cli("credential", "add", "ours", "--issuer", "local-jwt", "--host", company.host,
+                "--env", "OURS")  # fmt: skip
+    signing = SigningIn(install, "signin", "--issuer", company.issuer, "--client-id", "taskpass")
+    assert parse_qs(urlsplit(signing.page()).query)["scope"] == ["openid email"]
+    asyncio.run(company.browse(signing.page(), login="cleo"))
+    code, said = signing.end()
+    assert code == 0, said
+    assert f"cleo@example.com, by {company.issuer} (oidc), until" in said
+    in_task(install, f'curl -sS -H "Authorization: Bearer $OURS" {company.api}/ours')
+    token = asked(company, "/ours")[-1]["bearer"]
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert claims["sub_id"] == {"format": "iss_sub", "iss": company.issuer, "sub": "cleo"}
+    (delivered,) = install.records("use.delivered")
+    named = (delivered["user_evidence"], delivered["user_issuer"], delivered["user_subject"])
+    assert named == ("oidc", company.issuer, "cleo")
+    out = install.cli("signout")
+    assert out.stdout.endswith("the account of this machine (os)\n"), out
+    in_task(install, "true")
+    started = install.records("task.started")[-1]
+    assert started["user_evidence"] == "os"
+    assert "user_subject" not in started
+    kinds = [record["kind"] for record in install.records("person.signed_in", "person.signed_out")]
+    assert kinds == ["person.signed_in", "person.signed_out"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import ClassVar, TypeVar
 
@@ -139,6 +140,7 @@ class IdentityPage(Page):
         state = task_state(task.state)
         rows = [
             ("user", Text(one_line(task.user))),
+            ("signed in", visible(_signed_in(task))),
             ("agent", Text(f"{one_line(task.agent)}  profile {one_line(task.profile)}")),
             ("runtime", Text(one_line(task.runtime) + "  ").append_text(tier(task))),
             ("containment", Text(one_line(task.containment))),
@@ -167,6 +169,14 @@ class IdentityPage(Page):
                 palette.AMBER,
             )
         return text
+
+
+def _signed_in(task: wire.TaskView) -> str:
+    """Who a provider says the user is, and until when; "" for the account alone."""
+    if not task.person:
+        return ""
+    until = time.strftime("%Y-%m-%d %H:%M", time.localtime(task.person_until))
+    return f"{one_line(task.person)} by {one_line(task.person_issuer)}, until {until}"
 
 
 def _model_access(kind: str) -> str:

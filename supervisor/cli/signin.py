@@ -1,0 +1,65 @@
+"""`taskpass signin|signout`: who you are, by your company's OpenID provider."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import time
+
+from supervisor.cli.browser import connected, has_browser, known_client, sign_in
+from supervisor.cli.session import with_client
+from supervisor.client import AsyncClient
+from supervisor.oauth.provider import discover
+from supervisor.oauth.signing_in import Wanted
+from supervisor.wire_person import PersonView, SignInPerson
+
+
+def main(command: str, words: list[str]) -> int:
+    if command == "signout":
+        argparse.ArgumentParser(prog="taskpass signout").parse_args(words)
+        print(_in_words(with_client(lambda client: client.sign_out())))
+        return 0
+    parser = argparse.ArgumentParser(
+        prog="taskpass signin",
+        description="Sign in, so that tasks, tokens and records say who you are, not only which "
+        "account. It holds for as long as the provider's ID token does.",
+    )
+    parser.add_argument("--issuer", required=True, metavar="URL", help="https://id.example.com")
+    parser.add_argument("--client-id", default="", help="as registered there")
+    parser.add_argument(
+        "--client-secret", action="store_true", help="the client has a secret: asked for"
+    )
+    parser.add_argument("--device", action="store_true", help="by a code, on another device")
+    print(_in_words(asyncio.run(_sign_in(parser.parse_args(words)))))
+    return 0
+
+
+async def _sign_in(given: argparse.Namespace) -> PersonView:
+    async with connected() as http:
+        provider = await discover(http, given.issuer)
+        client = known_client(provider, given.client_id, with_secret=given.client_secret)
+        device = given.device or (
+            not has_browser(os.environ) and bool(provider.device_authorization_endpoint)
+        )
+        signed = await sign_in(http, provider, client, Wanted("openid email"), device=device)
+    supervisor = AsyncClient()
+    await supervisor.connect()
+    try:
+        return await supervisor.sign_in(
+            SignInPerson(
+                issuer=provider.issuer,
+                client_id=signed.client.id,
+                nonce=signed.nonce,
+                id_token=signed.tokens.id_token,
+            )
+        )
+    finally:
+        await supervisor.close()
+
+
+def _in_words(person: PersonView) -> str:
+    if not person.subject:
+        return f"{person.user}: the account of this machine ({person.evidence})"
+    until = time.strftime("%Y-%m-%d %H:%M", time.localtime(person.until))
+    return f"{person.user}: {person.name}, by {person.issuer} ({person.evidence}), until {until}"
