@@ -45,6 +45,7 @@ from supervisor.person_routes import PersonRoutes
 from supervisor.policy_watch import PolicyWatch
 from supervisor.reviewing import Reviews
 from supervisor.setup_routes import SetupRoutes
+from supervisor.vault_routes import VaultRoutes
 
 log = logging.getLogger("supervisor")
 

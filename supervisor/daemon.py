@@ -73,6 +73,7 @@ from supervisor.reviewing import Reviews
 from supervisor.setup_routes import setup_routes
 from supervisor.tokens.keys import SigningKey, load_keys
 from supervisor.vault import FileVault, open_vault
+from supervisor.vault_routes import VaultRoutes
 from supervisor.views import task_viewer
 from supervisor.ways_out import WaysOut
 from supervisor.wire import Recorded
