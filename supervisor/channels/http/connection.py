@@ -13,15 +13,11 @@ import re
 from collections.abc import Sequence
 
 from supervisor.channels.http import refusal
+from supervisor.channels.http.admission import check_origin
 from supervisor.channels.http.endpoint import FOREVER, Endpoint
 from supervisor.channels.http.environment import BIND_WORD, BOUND, NOT_BOUND
 from supervisor.channels.http.exchange import splice
-from supervisor.channels.http.judged import (
-    DISCARD_LIMIT,
-    DISCARD_TIME,
-    JudgedRequests,
-    check_origin,
-)
+from supervisor.channels.http.judged import DISCARD_LIMIT, DISCARD_TIME, JudgedRequests
 from supervisor.channels.http.message import (
     HEAD_LIMIT,
     BadRequest,

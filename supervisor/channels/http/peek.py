@@ -10,9 +10,10 @@ import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from supervisor.channels.http.endpoint import FOREVER, Endpoint
-from supervisor.channels.http.message import CHUNKED, BadRequest, RequestHead
+from supervisor.channels.http.endpoint import FOREVER
+from supervisor.channels.http.message import CHUNKED, UNTIL_CLOSE, BadRequest, RequestHead
 from supervisor.model import Effect, Process
 
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e]*)?\r\n")
@@ -65,7 +66,21 @@ class Look:
     known: Callable[[Said, str, Sequence[Process]], Said] = lambda said, resource, sender: said
 
 
-async def peek(client: Endpoint, head: RequestHead, most: int, patience: float) -> Peeked:
+class Source(Protocol):
+    """Where a body is read from."""
+
+    @property
+    def pending(self) -> bytearray: ...
+
+    @property
+    def ended(self) -> bool: ...
+
+    def wait_up_to(self, patience: float) -> None: ...
+
+    async def fill(self) -> bool: ...
+
+
+async def peek(client: Source, head: RequestHead, most: int, patience: float) -> Peeked:
     """The first `most` bytes of the body that follows `head`, which stays unread.
 
     Waits for them; `patience` is in seconds of silence.
@@ -80,6 +95,11 @@ async def peek(client: Endpoint, head: RequestHead, most: int, patience: float) 
     try:
         if head.body == CHUNKED:
             data, complete = await _chunked(client, most)
+        elif head.body == UNTIL_CLOSE:
+            while len(client.pending) <= most and await client.fill():
+                pass
+            data = bytes(client.pending[:most])
+            complete = client.ended and len(client.pending) <= most
         else:
             wanted = min(head.body, most)
             while len(client.pending) < wanted:
@@ -90,7 +110,7 @@ async def peek(client: Endpoint, head: RequestHead, most: int, patience: float) 
     return _decoded(head, data, complete, most)
 
 
-async def _chunked(client: Endpoint, most: int) -> tuple[bytes, bool]:
+async def _chunked(client: Source, most: int) -> tuple[bytes, bool]:
     data = bytearray()
     at = 0  # in what is pending, the beginning of the next chunk
     while True:
@@ -129,7 +149,7 @@ def _chunks(pending: bytearray, at: int, data: bytearray, most: int) -> tuple[in
     return at, False
 
 
-async def _more(client: Endpoint) -> None:
+async def _more(client: Source) -> None:
     if not await client.fill():
         raise ConnectionResetError("the body was cut short")
 

@@ -15,15 +15,15 @@ from supervisor.channels.http.connection import Connection
 from supervisor.channels.http.dial import Dialer
 from supervisor.channels.http.direct import DirectConnection, DirectListener
 from supervisor.channels.http.endpoint import Endpoint
-from supervisor.channels.http.exchange import Exchange
+from supervisor.channels.http.kinds import KINDS
 from supervisor.channels.http.local import LocalListener
 from supervisor.channels.http.message import Origin
 from supervisor.channels.http.pool import Pool
-from supervisor.channels.http.services import Services
+from supervisor.channels.http.services import Carrier, End, Services
 from supervisor.channels.http.upstream import NO_PROXIES, Proxies
 from supervisor.errors import TaskpassError
 from supervisor.model import Process
-from supervisor.ports import Authorize, Channel, ConnectionOwner, Egress, Release
+from supervisor.ports import Authorize, Channel, ConnectionOwner, Egress, Kind, Release
 
 _BACKLOG = 512
 _SETTLE_AFTER = 0.02  # seconds
@@ -78,7 +78,7 @@ class HttpProxyChannel(Channel):
         self._listener = listener
         self._timeouts = timeouts or Timeouts()
         self._endpoints: set[Endpoint] = set()
-        self._exchanges: dict[str, set[Exchange]] = {}
+        self._exchanges: dict[str, set[Carrier]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._records: set[asyncio.Task[None]] = set()
         self._ended: list[tuple[Release, int]] = []  # uses, and how they ended
@@ -116,6 +116,10 @@ class HttpProxyChannel(Channel):
     def connections(self) -> int:
         """Live connections, to clients and to servers."""
         return len(self._endpoints)
+
+    @classmethod
+    def kinds(cls) -> tuple[Kind, ...]:
+        return KINDS
 
     async def serve(self) -> None:
         """Start accepting; returns at once."""
@@ -176,7 +180,9 @@ class HttpProxyChannel(Channel):
         Synchronous: when it returns, nothing more of theirs reaches the network.
         """
         if lease:
-            doomed = {end for exchange in self._exchanges.get(lease, ()) for end in exchange.ends()}
+            doomed: set[End] = {
+                end for exchange in self._exchanges.get(lease, ()) for end in exchange.ends()
+            }
         else:
             doomed = set(self._endpoints)
             self._pool.forget()
@@ -220,7 +226,7 @@ class HttpProxyChannel(Channel):
         # A client that went away is asked no more questions about, and its server is let go.
         endpoint.when_lost(task.cancel)
 
-    def _track(self, exchange: Exchange, active: bool) -> None:
+    def _track(self, exchange: Carrier, active: bool) -> None:
         if active:
             self._exchanges.setdefault(exchange.lease, set()).add(exchange)
         elif (exchanges := self._exchanges.get(exchange.lease)) is not None:

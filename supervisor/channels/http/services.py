@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from supervisor.channels.http.ca import CertificateAuthority
-from supervisor.channels.http.exchange import Exchange
 from supervisor.channels.http.message import Origin
 from supervisor.channels.http.pool import Pool
 from supervisor.ports import Authorize, ConnectionOwner, Release
+
+
+class End(Protocol):
+    """One end of what carries a use."""
+
+    def abort(self) -> None:
+        """End it now. When this returns, nothing more of it reaches the network."""
+
+
+class Carrier(Protocol):
+    """A use on its way.
+
+    Attributes:
+        lease: whose bytes it carries, "" for none.
+        status: of the response, 0 before there is one.
+        reflected: where the secret came back: "", "headers" or "body".
+    """
+
+    lease: str
+    status: int
+    reflected: str
+
+    def ends(self) -> Sequence[End]:
+        """What carries it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +50,7 @@ class Services:
     head_timeout: float
     idle_timeout: float
     silence_timeout: float
-    track: Callable[[Exchange, bool], None]
+    track: Callable[[Carrier, bool], None]
     record: Callable[[Coroutine[Any, Any, None]], object]
     settle: Callable[[Release, int], None]
     credentialed: set[Origin]  # where one of our credentials was released

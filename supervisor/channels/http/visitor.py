@@ -75,17 +75,16 @@ class Visitor:
         services = self._services
         services.record(services.authorize.incident(services.task, kind, detail))
 
-    def refused(self, error: TaskpassError) -> None:
+    def refused(self, error: TaskpassError, about: Effect | None = None) -> None:
         """Put on record what is refused here, before it could be judged."""
         services = self._services
         if not isinstance(error, BadRequest):
             return  # whoever refused it has recorded it
-        if self.about is None:
+        about = about or self.about
+        if about is None:
             self.incident("malformed", {"reason": error.message, "port": self._peername[1]})
             return
-        services.record(
-            services.authorize.refused_use(services.task, self.handle, (self.about,), error)
-        )
+        services.record(services.authorize.refused_use(services.task, self.handle, (about,), error))
 
     def is_model(self, origin: Origin, ancestry: Sequence[Process]) -> bool:
         services = self._services
