@@ -74,9 +74,9 @@ class Api:
     credentials: CredentialRoutes
     setup: SetupRoutes
     imports: ImportRoutes
-    # Attested peers, kept for as long as their connection.
     vault: VaultRoutes
     person: PersonRoutes
+    # Attested peers, kept for as long as their connection.
     _peers: WeakKeyDictionary[asyncio.BaseTransport, Process] = field(
         default_factory=WeakKeyDictionary
     )
@@ -122,9 +122,9 @@ class Api:
         self.setup.add_to(app)
         NeedRoutes(self.engine, self.launcher.needs, self._require_screen).add_to(app)
         self.imports.add_to(app)
-        return app
         self.vault.add_to(app)
         self.person.add_to(app)
+        return app
 
     # ── who asks ────────────────────────────────────────────────────────────────────────
 

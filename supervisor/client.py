@@ -323,11 +323,6 @@ class AsyncClient:
         target = f"/v1/credentials/{name}{'?force=1' if force else ''}"
         return await self._call("DELETE", target, answer=EndedLeases)
 
-    async def rotate_credential(
-        self, name: str, request: wcred.RotateCredential
-    ) -> wcred.EndedLeases:
-        from supervisor.wire_credentials import EndedLeases
-
     async def sign_in(self, request: SignInPerson) -> PersonView:
         from supervisor.wire_person import PersonView
 
@@ -337,6 +332,11 @@ class AsyncClient:
         from supervisor.wire_person import PersonView
 
         return await self._call("DELETE", "/v1/person", answer=PersonView)
+
+    async def rotate_credential(
+        self, name: str, request: wcred.RotateCredential
+    ) -> wcred.EndedLeases:
+        from supervisor.wire_credentials import EndedLeases
 
         target = f"/v1/credentials/{name}/rotate"
         return await self._call("POST", target, request, answer=EndedLeases)
