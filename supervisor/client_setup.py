@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from urllib.parse import quote
 
-from supervisor import errors, wire_imports, wire_setup
+from supervisor import errors, wire_imports, wire_setup, wire_vault
 from supervisor.client import AsyncClient
 
 _LOOKS, _PAUSE = 500, 0.02  # whether the tasks have ended; seconds between two
@@ -46,6 +46,19 @@ class SetupClient(AsyncClient):
         """`digest`: of the plan that the person has seen."""
         body = wire_imports.CarryOutImport(plan=request, digest=digest)
         return await self._call("POST", "/v1/imports", body, answer=wire_imports.Imported)
+
+    async def vault(self) -> wire_vault.VaultView:
+        """Where secrets are kept."""
+        return await self._call("GET", "/v1/vault", answer=wire_vault.VaultView)
+
+    async def unlock(self, passphrase: str) -> wire_vault.VaultView:
+        body = wire_vault.Unlock(passphrase=passphrase)
+        return await self._call("POST", "/v1/vault/unlock", body, answer=wire_vault.VaultView)
+
+    async def protect(self, protection: str, passphrase: str = "") -> wire_vault.VaultView:
+        """Keep all secrets there from now on: "keyring", "passphrase" or "file-key"."""
+        body = wire_vault.Protect(protection=protection, passphrase=passphrase)
+        return await self._call("POST", "/v1/vault/protect", body, answer=wire_vault.VaultView)
 
     async def leave(self, *, leave_changed: bool) -> wire_setup.Left:
         body = wire_setup.Leave(leave_changed=leave_changed)

@@ -22,6 +22,7 @@ usage: taskpass [command] [options]
   taskpass changes [TASK]      what a task changed in its overlay; apply it or drop it
   taskpass verify              check that the history has not been altered
   taskpass credential …        add, list, test, rotate, remove what tasks may be lent
+  taskpass unlock              give the passphrase that secrets are locked by
   taskpass import FILE         move the secrets of a .env into the vault; it keeps stand-ins
   taskpass policy …            check, explain, try, back-test and import rules
   taskpass signin …            say who you are, by your company's OpenID provider; signout

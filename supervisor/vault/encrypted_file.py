@@ -2,21 +2,28 @@
 
 The file is JSON: a header in clear and one sealed text.
 
-    {"v": 1, "kdf": "scrypt" | "file", "n", "r", "p", "salt", "nonce", "sealed"}
+    {"v": 1, "kdf": "scrypt" | "file", "n", "r", "p", "salt", "serial", "nonce", "sealed"}
 
 `sealed` is AES-256-GCM over the JSON object {name: secret}, with a fresh 96-bit nonce at every
 write and the header (without nonce and text) as associated data, so that neither can be swapped.
-The key comes from a passphrase by scrypt (RFC 7914, N = 2**17, r = 8, p = 1: 128 MiB), or is 32
-random bytes in a 0600 file. The latter protects against copies of the one file only; contained
-tasks cannot see our state directory, uncontained ones can. The words `file key` say so.
+The key comes from a passphrase by scrypt (RFC 7914; what the header says, never less than
+N = 2**17, r = 8, p = 1: 128 MiB), or is 32 random bytes in a 0600 file. The latter protects against
+copies of the one file only; contained tasks cannot see our state directory, uncontained ones can.
+The words `file key` say so.
+
+`serial` counts writes. One process notices when the file goes back behind what it has seen; across
+a restart an older copy of the whole file cannot be told from the right one.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
+import fcntl
 import json
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +34,9 @@ from supervisor.vault.backend import FILE_KEY, PASSPHRASE
 
 _VERSION = 1
 _N, _R, _P = 2**17, 8, 1
+_MOST_MEMORY = 1 << 30  # bytes: 128 * n * r
+_MOST_P = 16
+_SALT = 16  # bytes
 
 
 class EncryptedFile:
@@ -47,19 +57,23 @@ class EncryptedFile:
         self._new_header = header
         self._derive = derive
         self._keys: dict[bytes, bytes] = {}  # header → key: scrypt is slow on purpose
+        self._seen = 0  # highest serial
+        self._turn = threading.Lock()
 
     @classmethod
     def with_passphrase(cls, path: Path, passphrase: Secret) -> EncryptedFile:
         def derive(header: dict[str, Any]) -> bytes:
             from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-            if (header["n"], header["r"], header["p"]) != (_N, _R, _P):
-                raise ValueError("unknown scrypt parameters")  # never weaker than ours
+            n, r, p = (int(header[name]) for name in "nrp")
             salt = base64.b64decode(header["salt"], validate=True)
-            return Scrypt(salt=salt, length=32, n=_N, r=_R, p=_P).derive(passphrase.value.encode())
+            weak = n < _N or r < _R or p < _P or len(salt) < _SALT
+            if weak or n & (n - 1) or 128 * n * r > _MOST_MEMORY or p > _MOST_P:
+                raise ValueError("scrypt parameters that are too weak, or meant to hold us up")
+            return Scrypt(salt=salt, length=32, n=n, r=r, p=p).derive(passphrase.value.encode())
 
         header = {"v": _VERSION, "kdf": "scrypt", "n": _N, "r": _R, "p": _P}
-        header["salt"] = base64.b64encode(os.urandom(16)).decode()
+        header["salt"] = base64.b64encode(os.urandom(_SALT)).decode()
         return cls(path, PASSPHRASE, header, derive)
 
     @classmethod
@@ -70,17 +84,35 @@ class EncryptedFile:
         return cls(path, FILE_KEY, {"v": _VERSION, "kdf": "file"}, derive)
 
     def get(self, name: str) -> str | None:
-        return self._load()[1].get(name)
+        with self._turn:
+            return self._load()[1].get(name)
 
     def put(self, name: str, value: str) -> None:
-        header, secrets = self._load()
-        self._save(header, {**secrets, name: value})
+        with self._alone():
+            header, secrets = self._load()
+            self._save(header, {**secrets, name: value})
 
     def delete(self, name: str) -> None:
-        header, secrets = self._load()
-        if name in secrets:
-            del secrets[name]
-            self._save(header, secrets)
+        with self._alone():
+            header, secrets = self._load()
+            if name in secrets:
+                del secrets[name]
+                self._save(header, secrets)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else writes meanwhile, in this process or in another (flock(2))."""
+        with self._turn:
+            try:
+                path = self._path.with_name(f"{self._path.name}.lock")
+                lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            except OSError as error:
+                raise self._unreadable(f"cannot be locked ({error.strerror})") from error
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield
+            finally:
+                os.close(lock)
 
     def _load(self) -> tuple[dict[str, Any], dict[str, str]]:
         """Header and secrets; a new header and none where there is no file yet."""
@@ -107,12 +139,17 @@ class EncryptedFile:
             ) from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise self._unreadable("is not a file of secrets") from error
+        serial = int(content.get("serial", 0))
+        if serial < self._seen:
+            raise self._unreadable("is older than what was read from it before")
+        self._seen = serial
         secrets: dict[str, str] = json.loads(opened)
         return content, secrets
 
     def _save(self, header: dict[str, Any], secrets: dict[str, str]) -> None:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+        header = {**header, "serial": int(header.get("serial", 0)) + 1}
         nonce = os.urandom(12)
         sealed = AESGCM(self._key(header)).encrypt(
             nonce, json.dumps(secrets).encode(), _bytes(header)
@@ -123,9 +160,10 @@ class EncryptedFile:
             "sealed": base64.b64encode(sealed).decode(),
         }
         replace_file(self._path, json.dumps(content, indent=1).encode() + b"\n")
+        self._seen = header["serial"]
 
     def _key(self, header: dict[str, Any]) -> bytes:
-        known = _bytes(header)
+        known = _bytes({key: value for key, value in header.items() if key != "serial"})
         if known not in self._keys:
             self._keys[known] = self._derive(header)
         return self._keys[known]

@@ -76,6 +76,19 @@ def forget_key(store: SecretStore) -> None:
     store.delete(_KEY)
 
 
+def has_key(store: SecretStore) -> bool:
+    """Whether something was sealed with a key that lies here. Blocking. Raises VaultLocked."""
+    return store.get(_KEY) is not None
+
+
+def move_key(old: SecretStore, new: SecretStore) -> None:
+    """Keep the key elsewhere, where there is none yet. Blocking. Raises VaultLocked."""
+    key = old.get(_KEY)
+    if key is not None and new.get(_KEY) in (None, key):
+        new.put(_KEY, key)
+        old.delete(_KEY)
+
+
 def _content(sealed: bytes) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(sealed)

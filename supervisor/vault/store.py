@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TypeVar
 
 from supervisor.errors import NotFound, UsageError, VaultLocked
 from supervisor.model import CredentialSpec
@@ -17,19 +14,13 @@ from supervisor.paths import Paths, private_file
 from supervisor.ports import Secret, Vault
 from supervisor.vault import sealing, standing
 from supervisor.vault import specs as spec_file
-from supervisor.vault.backend import FILE_KEY, KEYRING, PASSPHRASE, SecretStore
-from supervisor.vault.encrypted_file import EncryptedFile
-from supervisor.vault.limits import LONGEST, SHORTEST
+from supervisor.vault.backend import SecretStore
+from supervisor.vault.binding import check_secret, opened, sealed
 from supervisor.vault.redact import Redactor
 from supervisor.vault.standins import StandIns
+from supervisor.vault.stores import FindKeyring, Stores, in_thread
 from supervisor.vault.surrogate import like_a_token, same_shape, shape_of
 from supervisor.vault.system_keyring import find_keyring
-
-_PATIENCE = 30.0  # seconds for a keyring: it may be asking the person to unlock it
-
-_T = TypeVar("_T")
-
-FindKeyring = Callable[[Path], SecretStore | None]
 
 
 def open_vault(
@@ -37,10 +28,8 @@ def open_vault(
 ) -> FileVault:
     """The vault of this install.
 
-    A new secret goes to the system keyring; where there is none, to a file encrypted by the
-    passphrase; where there is none either, to a file encrypted by a key beside it. Each spec
-    says which (`protection`) and its secret is only ever looked for there: a keyring that does
-    not answer is locked, and nothing weaker takes its place.
+    Where new secrets go, `vault.stores` says. Each spec says where its own lies (`protection`),
+    and it is only ever looked for there.
 
     Args:
         passphrase: as the person typed it or a file descriptor gave it; never from the
@@ -59,12 +48,10 @@ class FileVault(Vault):
     def __init__(self, paths: Paths, *, passphrase: Secret | None, keyring: FindKeyring) -> None:
         self._state = paths.state
         self._file = paths.state / "credentials.toml"
-        self._find_keyring = keyring
-        self._passphrase = passphrase
+        self._stores = Stores(paths.state, passphrase, keyring)
         self._specs = spec_file.load(self._file)
         self._listed = tuple(self._specs.values())
         self._standing = standing.digests(self._listed)
-        self._stores: dict[str, SecretStore] = {}
         self._secrets: dict[str, Secret] = {}
         self._borrowed: dict[tuple[str, str], Secret] = {}  # task and name → of another vault
         self._masking: dict[str, Secret] = {}  # what `_redactor` was made for
@@ -93,7 +80,7 @@ class FileVault(Vault):
             VaultLocked: the store does not take it. Nothing is left behind.
         """
         spec_file.check(spec)
-        _check_secret(secret, spec.issuer)
+        check_secret(secret, spec.issuer)
         spec = replace(spec, created=spec.created or time.time())
         async with self._changing:
             if spec.name in self._specs:
@@ -104,14 +91,15 @@ class FileVault(Vault):
             if secret.value:
                 store = await self._store_for_new()
                 spec = replace(spec, protection=store.protection)
-                await _in_thread(lambda: store.put(spec.name, _sealed(spec, secret)))
+                await in_thread(lambda: store.put(spec.name, sealed(spec, secret)))
+                self._stores.pin(store.protection)
             else:
                 spec = replace(spec, protection="")
             try:
                 self._replace({**self._specs, spec.name: spec})
             except Exception:
                 if secret.value:
-                    await _in_thread(lambda: store.delete(spec.name))
+                    await in_thread(lambda: store.delete(spec.name))
                 raise
             if secret.value:
                 self._secrets[spec.name] = secret
@@ -125,8 +113,8 @@ class FileVault(Vault):
         async with self._changing:
             spec = self._spec(name)
             if spec.protection:
-                store = await self._store(spec.protection)
-                await _in_thread(lambda: store.delete(name))
+                store = await self._stores.of(spec.protection)
+                await in_thread(lambda: store.delete(name))
             self._secrets.pop(name, None)
             self._replace({key: value for key, value in self._specs.items() if key != name})
             self._stand_ins.forget_name(name)
@@ -138,9 +126,9 @@ class FileVault(Vault):
                 raise UsageError(
                     f"{name} has no stored secret to replace.", hint=f"It is made by {spec.issuer}."
                 )
-            _check_secret(secret, spec.issuer)
-            store = await self._store(spec.protection)
-            await _in_thread(lambda: store.put(name, _sealed(spec, secret)))
+            check_secret(secret, spec.issuer)
+            store = await self._stores.of(spec.protection)
+            await in_thread(lambda: store.put(name, sealed(spec, secret)))
             # A new spec, the same as before: who is reading the old secret reads again.
             self._specs = {**self._specs, name: replace(spec)}
             self._listed = tuple(self._specs.values())
@@ -211,16 +199,58 @@ class FileVault(Vault):
         """`text` with every secret that was loaded so far masked."""
         return self.redactor().mask(text)
 
+    @property
+    def locked(self) -> bool:
+        """Whether there are secrets that wait for the passphrase."""
+        return self._stores.locked
+
+    @property
+    def has_passphrase(self) -> bool:
+        """Whether there are secrets under a passphrase, locked or not."""
+        return self._stores.has_passphrase
+
+    async def keyring_answers(self) -> bool:
+        return await self._stores.keyring() is not None
+
+    async def protection(self) -> str:
+        """Where a new secret would go, in words. Raises VaultLocked."""
+        return (await self._store_for_new()).protection
+
     async def unlock(self, passphrase: Secret) -> None:
         """Use this passphrase from now on.
 
         Raises:
             VaultLocked: it is not the one that the secrets were stored with.
         """
-        store = EncryptedFile.with_passphrase(self._state / "secrets.passphrase", passphrase)
-        await _in_thread(lambda: store.get(""))
-        self._passphrase = passphrase
-        self._stores[PASSPHRASE] = store
+        await self._stores.unlock(passphrase)
+
+    async def protect(self, protection: str) -> tuple[str, ...]:
+        """Keep everything there from now on: move what lies elsewhere.
+
+        May be called again after it was interrupted: what was moved and is still in its old
+        place is then taken away there.
+
+        Returns:
+            Names of what was moved.
+
+        Raises:
+            VaultLocked: one of the places does not answer; each secret is still somewhere.
+        """
+        async with self._changing:
+            store = await self._stores.of(protection)
+            moved = [
+                spec for spec in self._listed if spec.protection and spec.protection != protection
+            ]
+            places = [(await self._stores.of(spec.protection), spec.name) for spec in moved]
+            others = await self._stores.others(protection)
+            await in_thread(lambda: _copy(places, others, store))
+            specs = dict(self._specs)
+            specs |= {spec.name: replace(spec, protection=protection) for spec in moved}
+            self._replace(specs)
+            self._stores.pin(protection)
+            kept = [spec.name for spec in self._listed if spec.protection == protection]
+            await in_thread(lambda: _drop(others, kept))
+            return tuple(spec.name for spec in moved)
 
     async def seal(self, about: str, data: bytes) -> bytes:
         """`data` for a file of ours that nobody else may read or change (`vault.sealing`).
@@ -230,17 +260,25 @@ class FileVault(Vault):
         """
         async with self._changing:  # of two first times, one makes the key
             store = await self._store_for_new()
-            return await _in_thread(lambda: sealing.seal(store, about, data))
+            text = await in_thread(lambda: sealing.seal(store, about, data))
+            self._stores.pin(store.protection)
+            return text
 
-    async def unseal(self, about: str, sealed: bytes) -> bytes:
+    async def unseal(self, about: str, text: bytes) -> bytes:
         """What was sealed about the same. Raises VaultLocked."""
-        store = await self._store(sealing.protection_of(sealed))
-        return await _in_thread(lambda: sealing.unseal(store, about, sealed))
+        try:
+            store = await self._stores.of(sealing.protection_of(text))
+            here = await in_thread(lambda: sealing.has_key(store))
+        except VaultLocked:
+            here = False
+        if not here:  # everything was moved from there (`protect`)
+            store = await self._store_for_new()
+        return await in_thread(lambda: sealing.unseal(store, about, text))
 
     async def forget_sealing(self) -> None:
         """Nothing that was sealed so far opens again. Raises VaultLocked."""
         store = await self._store_for_new()
-        await _in_thread(lambda: sealing.forget_key(store))
+        await in_thread(lambda: sealing.forget_key(store))
 
     def _spec(self, name: str) -> CredentialSpec:
         try:
@@ -262,117 +300,32 @@ class FileVault(Vault):
             raise NotFound(
                 f"{spec.name} has no stored secret.", hint=f"It is minted by {spec.issuer}."
             )
-        store = await self._store(spec.protection)
-        sealed = await _in_thread(lambda: store.get(spec.name))
-        if sealed is None:
+        store = await self._stores.of(spec.protection)
+        text = await in_thread(lambda: store.get(spec.name))
+        if text is None:
             raise NotFound(
                 f"The secret of {spec.name} is gone from the {spec.protection}.",
                 hint=f"Remove it and add it again: taskpass credential remove {spec.name}",
             )
-        return _opened(spec, sealed)
+        return opened(spec, text)
 
     async def _store_for_new(self) -> SecretStore:
-        if KEYRING not in self._stores:
-            found = await _in_thread(lambda: self._find_keyring(self._state))
-            if found is not None:
-                self._stores[KEYRING] = found
-        if KEYRING in self._stores:
-            return self._stores[KEYRING]
-        return await self._store(PASSPHRASE if self._passphrase else FILE_KEY)
-
-    async def _store(self, protection: str) -> SecretStore:
-        if protection in self._stores:
-            return self._stores[protection]
-        store: SecretStore | None
-        if protection == KEYRING:
-            store = await _in_thread(lambda: self._find_keyring(self._state))
-            if store is None:
-                raise VaultLocked(
-                    "The system keyring does not answer.",
-                    hint="Log in to the desktop that holds it, then try again.",
-                )
-        elif protection == PASSPHRASE:
-            if self._passphrase is None:
-                raise VaultLocked(
-                    "The secrets are locked by a passphrase.", hint="Unlock them first."
-                )
-            store = EncryptedFile.with_passphrase(
-                self._state / "secrets.passphrase", self._passphrase
-            )
-        elif protection == FILE_KEY:
-            store = EncryptedFile.with_file_key(
-                self._state / "secrets.file", self._state / "secrets.key"
-            )
-        else:
-            raise VaultLocked(
-                f"{self._file} names a protection {protection!r} that there is not.",
-                hint=f"It is one of: {KEYRING}, {PASSPHRASE}, {FILE_KEY}.",
-            )
-        self._stores[protection] = store
-        return store
+        used = next((spec.protection for spec in self._listed if spec.protection), "")
+        return await self._stores.for_new(used)
 
 
-def _check_secret(secret: Secret, issuer: str) -> None:
-    value = secret.value
-    if not value and issuer == "stored":
-        raise UsageError("There is no secret to store.", hint="Type it, or pass it on stdin.")
-    if value and not SHORTEST <= len(value) <= LONGEST:
-        raise UsageError(
-            f"The secret has {len(value)} characters; it must have {SHORTEST} to {LONGEST}.",
-            hint="A stand-in for a shorter one could be met by chance.",
-        )
-    # What an issuer works with never stands in a header: a private key has lines.
-    allowed = "" if issuer == "stored" else "\n"
-    if any((each < " " or each == "\x7f") and each not in allowed for each in value):
-        raise UsageError(
-            "The secret contains line breaks or control characters.",
-            hint="A header cannot carry them. Was more than the secret pasted?",
-        )
+def _copy(
+    places: Sequence[tuple[SecretStore, str]], others: Sequence[SecretStore], new: SecretStore
+) -> None:
+    for old, name in places:
+        text = old.get(name)
+        if text is not None:
+            new.put(name, text)
+    for old in others:
+        sealing.move_key(old, new)
 
 
-def _sealed(spec: CredentialSpec, secret: Secret) -> str:
-    """What is stored: the secret and where it may go.
-
-    `credentials.toml` is plain text; whoever edits it must not be able to redirect a secret.
-    """
-    return json.dumps({"secret": secret.value, "for": _binding(spec)})
-
-
-def _opened(spec: CredentialSpec, sealed: str) -> Secret:
-    try:
-        content = json.loads(sealed)
-        value, binding = content["secret"], content["for"]
-    except (ValueError, KeyError, TypeError):
-        raise VaultLocked(
-            f"The stored secret of {spec.name} is not in our format.",
-            hint=f"Remove it and add it again: taskpass credential remove {spec.name}",
-        ) from None
-    if binding != _binding(spec):
-        raise VaultLocked(
-            f"The hosts or the header of {spec.name} were changed outside taskpass.",
-            hint=f"If that was you: taskpass credential remove {spec.name}, then add it again.",
-        )
-    return Secret(value)
-
-
-def _binding(spec: CredentialSpec) -> dict[str, object]:
-    return {
-        "issuer": spec.issuer,
-        "hosts": list(spec.hosts),
-        "header": spec.header,
-        "scheme": spec.scheme,
-        "env": spec.env,
-        # Where an issuer goes with it (a token endpoint) is in these.
-        **({"options": dict(spec.options)} if spec.options else {}),
-    }
-
-
-async def _in_thread(work: Callable[[], _T]) -> _T:
-    try:
-        return await asyncio.wait_for(
-            asyncio.get_running_loop().run_in_executor(None, work), _PATIENCE
-        )
-    except TimeoutError:
-        raise VaultLocked(
-            "The keyring did not answer in time.", hint="Is it asking to be unlocked?"
-        ) from None
+def _drop(stores: Sequence[SecretStore], names: Sequence[str]) -> None:
+    for store in stores:
+        for name in names:
+            store.delete(name)

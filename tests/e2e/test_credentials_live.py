@@ -138,3 +138,29 @@ def test_a_variable_of_the_terminal_is_lent_and_not_passed_on(
     assert api.token not in lent.stdout
     without = install.cli(*run)
     assert "CI_TOKEN was not set where this task was started" in without.stdout
+
+
+def test_secrets_under_a_passphrase_wait_for_it_after_each_start(
+    install: Install, api: ApiServer
+) -> None:
+    call = ("run", "--headless", "--", "sh", "-c", f"{CURL} https://{api.host}/me")
+    short = install.cli("credential", "protect", "passphrase", stdin="short\n")
+    assert (short.returncode, short.stderr) == (
+        2,
+        "taskpass: A passphrase has at least 8 characters.\n",
+    )
+    kept = install.cli("credential", "protect", "passphrase", stdin="correct horse\n")
+    assert kept.stdout == "kept by passphrase from now on; moved: api\n", kept.stderr
+    assert install.cli(*call).stdout == '{"hello": "ana"}'
+    install.cli("stop")
+    locked = install.cli(*call)
+    assert locked.returncode != 0
+    assert "taskpass unlock" in locked.stderr
+    wrong = install.cli("unlock", stdin="wrong horse\n")
+    assert wrong.returncode == 1
+    assert "wrong passphrase" in wrong.stderr
+    assert install.cli("unlock", stdin="correct horse\n").stdout == "unlocked\n"
+    assert install.cli(*call).stdout == '{"hello": "ana"}'
+    assert "passphrase" in install.cli("credential", "list").stdout
+    assert install.cli("credential", "protect", "file-key").returncode == 0
+    assert install.cli("unlock").stdout == "Nothing is locked.\n"

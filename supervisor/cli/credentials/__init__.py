@@ -10,5 +10,6 @@ VERBS = {
     "test": ("test", "one harmless request with it; says what came back"),
     "rotate": ("rotate", "replace its secret; what is lent of the old one ends"),
     "remove": ("remove", "end what is lent of it, and forget it"),
+    "protect": ("protect", "where secrets are kept: keyring, passphrase or file-key"),
     "jwks": ("jwks", "public keys for who verifies local-jwt tokens (RFC 7517)"),
 }

@@ -1,0 +1,38 @@
+"""`taskpass credential protect`: where secrets are kept from now on; those there are move."""
+
+from __future__ import annotations
+
+import argparse
+
+from supervisor.cli.setup_session import with_setup
+from supervisor.cli.unlock import read_passphrase
+from supervisor.client_setup import SetupClient
+
+
+def main(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="taskpass credential protect")
+    parser.add_argument(
+        "place",
+        nargs="?",
+        choices=("keyring", "passphrase", "file-key"),
+        help="keyring: the desktop's; passphrase: a file that it encrypts, asked for after each "
+        "start; file-key: a file with its key beside it, which keeps out no process of yours",
+    )
+    options = parser.parse_args(words)
+
+    async def act(client: SetupClient) -> str:
+        view = await client.vault()
+        if options.place is None:
+            where = view.protection or "locked"
+            there = "a system keyring answers" if view.keyring else "no system keyring answers"
+            return f"Secrets are kept by: {where}; {there}."
+        passphrase = ""
+        if options.place == "passphrase" and (view.locked or view.protection != "passphrase"):
+            passphrase = read_passphrase("Passphrase (not shown): ", again=not view.locked)
+        if view.locked:
+            await client.unlock(passphrase or read_passphrase("Passphrase so far (not shown): "))
+        moved = (await client.protect(options.place, passphrase)).moved
+        return f"kept by {options.place} from now on; moved: {', '.join(moved) or 'nothing'}"
+
+    print(with_setup(act))
+    return 0
