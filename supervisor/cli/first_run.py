@@ -23,6 +23,7 @@ from supervisor.errors import TaskpassError, UsageError
 from supervisor.identity.evidence import repository_of
 from supervisor.model import Tier
 from supervisor.paths import replace_file, user_paths
+from supervisor.process.containment import within
 from supervisor.process.probe import probe
 from supervisor.vault import references, specs, standing
 from supervisor.wire import AddCredential
@@ -82,6 +83,7 @@ def offer_first(cwd: str) -> bool:
 class _Survey:
     """What was found, as the screen shows it, and how rows are brokered."""
 
+    workspace: str
     found: tuple[Found, ...]
     sheet: Sheet
 
@@ -89,7 +91,8 @@ class _Survey:
         client = SetupClient()
         try:
             await client.connect()
-            return [await _brokered(client, self.found[number]) for number in rows]
+            chosen = [self.found[number] for number in rows]
+            return [await _brokered(client, each, self.workspace) for each in chosen]
         except TaskpassError as error:
             return [Told(False, str(error))]
         finally:
@@ -113,7 +116,7 @@ def _survey(cwd: str) -> _Survey:
         contained=tier.contained,
         rows=tuple(_row(each, view, place, now) for each in found),
     )
-    return _Survey(found, sheet)
+    return _Survey(place.workspace, found, sheet)
 
 
 def _stands_in() -> Callable[[str], str]:
@@ -241,21 +244,21 @@ def _more(found: Found, view: View, place: Place, *, exposed: bool) -> str:
 # ── What b does ─────────────────────────────────────────────────────────────────────────────
 
 
-async def _brokered(client: SetupClient, found: Found) -> Told:
+async def _brokered(client: SetupClient, found: Found, workspace: str) -> Told:
     try:
         lent = offer(found)
         if lent is not None:
-            return Told(True, await _lend(client, lent))
+            return Told(True, await _lend(client, lent, workspace))
         return Told(True, await _import(client, found))
     except TaskpassError as error:
         return Told(False, str(error))
 
 
-async def _lend(client: SetupClient, lent: Offer) -> str:
+async def _lend(client: SetupClient, lent: Offer, workspace: str) -> str:
     """Add one credential by reference, undoable; in words what was done."""
     if any(view.name == lent.name for view in await client.credentials()):
         return f"{lent.name} is lent already."
-    options = references.options_for(lent.reference, os.environ)
+    options = _reference(lent, workspace)
     entry = await client.record_undo(RecordUndo(what=lent.what, credentials=(lent.name,)))
     try:
         await client.add_credential(
@@ -272,6 +275,22 @@ async def _lend(client: SetupClient, lent: Offer) -> str:
         await client.forget_undo(entry.id)
         raise
     return f"{lent.name}: {lent.what}, by use; taken back by `taskpass undo {entry.id}`"
+
+
+def _reference(lent: Offer, workspace: str) -> dict[str, str]:
+    """Options of a credential by reference.
+
+    Raises:
+        UsageError: the program that is asked for it is missing, or lies where tasks can write.
+    """
+    options = references.options_for(lent.reference, os.environ)
+    program = os.path.realpath(options[references.PROGRAM])
+    if within(program, os.path.realpath(workspace)):
+        raise UsageError(
+            f"{program} lies in the project, where a task could change it: it is not asked.",
+            hint="Take the project out of PATH, then run `taskpass setup`.",
+        )
+    return options | ({"forge": lent.forge} if lent.forge else {})
 
 
 async def _import(client: SetupClient, found: Found) -> str:

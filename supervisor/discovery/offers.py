@@ -28,6 +28,7 @@ class Offer:
     env: str
     reference: str
     what: str
+    forge: str = ""  # what speaks there, where the name does not tell
 
 
 def offer(found: Found) -> Offer | None:
@@ -42,4 +43,5 @@ def offer(found: Found) -> Offer | None:
         env="GH_TOKEN" if public else "GH_ENTERPRISE_TOKEN",
         reference=found.reference,
         what=f"gh's log-in at {host} is lent to tasks",
+        forge="" if public else "github",
     )
