@@ -314,6 +314,11 @@ class AsyncClient:
     async def credentials(self) -> list[wire.CredentialView]:
         return await self._call("GET", "/v1/credentials", answer=list[wire.CredentialView])
 
+    async def kinds(self) -> wcred.KindsView:
+        from supervisor.wire_credentials import KindsView
+
+        return await self._call("GET", "/v1/kinds", answer=KindsView)
+
     async def add_credential(self, request: wire.AddCredential) -> wire.CredentialView:
         return await self._call("POST", "/v1/credentials", request, answer=wire.CredentialView)
 

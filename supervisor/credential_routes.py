@@ -10,6 +10,7 @@ from aiohttp import web
 
 from supervisor import views, wire
 from supervisor import wire_credentials as wcred
+from supervisor.channels.http.proxy import HttpProxyChannel
 from supervisor.core import Engine
 from supervisor.credential_probe import Probe
 from supervisor.errors import IssuerFailed, NotFound, TaskpassError, UsageError
@@ -29,11 +30,16 @@ class CredentialRoutes:
 
     def add_to(self, app: web.Application) -> None:
         add = app.router.add_route
+        add("GET", "/v1/kinds", self._kinds)
         add("GET", "/v1/credentials", self._list)
         add("POST", "/v1/credentials", self._add)
         add("DELETE", "/v1/credentials/{name}", self._remove)
         add("POST", "/v1/credentials/{name}/rotate", self._rotate)
         add("POST", "/v1/credentials/{name}/test", self._test)
+
+    async def _kinds(self, request: web.Request) -> web.Response:
+        issuers = (issuer.kind() for issuer in self.engine.issuers.values())
+        return _json({"issuers": tuple(issuers), "channels": HttpProxyChannel.kinds()})
 
     async def _list(self, request: web.Request) -> web.Response:
         issuers = self.engine.issuers

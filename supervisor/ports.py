@@ -519,6 +519,11 @@ class TaskControl(ABC):
 class Channel(ABC):
     """Carries credentials to uses on one task's listener."""
 
+    @classmethod
+    def kinds(cls) -> tuple[Kind, ...]:
+        """The ways in which it carries credentials; none for what only watches, or refuses."""
+        return ()
+
     @abstractmethod
     async def serve(self) -> None:
         """Start accepting on the listener this channel was made with."""

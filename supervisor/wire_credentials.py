@@ -5,6 +5,25 @@ from __future__ import annotations
 from supervisor.wire import Wire
 
 
+class KindView(Wire, frozen=True, kw_only=True):
+    """As `ports.Kind`."""
+
+    name: str
+    title: str
+    resource: str
+    verb: str
+    lifetime: str
+    kill_mode: str
+    bound: str
+
+
+class KindsView(Wire, frozen=True, kw_only=True):
+    """GET /v1/kinds"""
+
+    issuers: tuple[KindView, ...]
+    channels: tuple[KindView, ...]
+
+
 class RotateCredential(Wire, frozen=True, kw_only=True):
     """POST /v1/credentials/NAME/rotate"""
 

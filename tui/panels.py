@@ -14,6 +14,7 @@ from tui.text import (
     bar,
     clip,
     kill_words,
+    one_line,
     pad,
     program,
     span,
@@ -95,6 +96,19 @@ def _lease(lease: Lease, now: float, width: int) -> Text:
         return text.append(clip(until, max(4, width - text.cell_len)), f"bold {palette.RED}")
     text.append(bar(left, lease.expires - lease.opened), urgency(left))
     return text.append(f" {span(left)}", f"bold {urgency(left)}")
+
+
+def owed(one: wire.OwedView, now: float, width: int) -> Text:
+    """A credential that may still be live elsewhere: since when, and when it dies by itself."""
+    left = one.until - now
+    dies = f"dies in {span(left)}" if left > 0 else "past its end"
+    text = Text(no_wrap=True)
+    text.append(pad(one.credential, 11), f"bold {palette.TEXT}")
+    text.append(" " + pad(one.state, max(4, width - 13 - len(dies))), f"bold {palette.RED}")
+    text.append(f" {dies}", palette.RED)
+    if one.problem:
+        text.append("\n  " + clip(one_line(one.problem), max(4, width - 2)), palette.MUTED)
+    return text
 
 
 def event(record: dict[str, object], view: View, width: int) -> Text:

@@ -29,7 +29,8 @@ _SUBJECT: Final = (
 
 # Steps of a call that only the full history shows.
 _QUIET: Final = frozenset(
-    {"call.settled", "doors.closed", "use.intent", "use.minted", "use.delivered"}
+    {"call.settled", "doors.closed", "lease.closed", "lease.revoked"}
+    | {"use.intent", "use.minted", "use.delivered"}
 )
 
 _WORDS: Final[dict[str, str]] = {
@@ -40,6 +41,8 @@ _WORDS: Final[dict[str, str]] = {
     "denied": "DENIED",
     "expired": "expired",
     "revoked": "REVOKED",
+    "unconfirmed": "UNCONFIRMED",
+    "irrevocable": "IRREVOCABLE",
     "frozen": "FROZEN",
 }
 _INCIDENT: Final = "INCIDENT"
@@ -52,6 +55,8 @@ _COLOURS: Final[dict[str, str]] = {
     "DENY": palette.RED,
     "DENIED": palette.RED,
     "REVOKED": palette.RED,
+    "UNCONFIRMED": palette.RED,
+    "IRREVOCABLE": palette.RED,
     _INCIDENT: palette.RED,
     "FROZEN": palette.ICE,
 }
@@ -166,6 +171,15 @@ def _sentence(record: Mapping[str, Any]) -> str:
             return f"policy files cannot be used: {record.get('reason', '')}"
         case "task.frozen":
             return f"by {by}"
+        case "lease.revoked":
+            works = record.get("works")
+            asked = ", and asked again it is refused" if works == "no" else ""
+            return f"{record.get('credential', '')} revoked at its issuer{asked}"
+        case "lease.unconfirmed" | "lease.irrevocable":
+            state = kind.partition(".")[2]
+            return f"{record.get('credential', '')} {state}: {record.get('problem', '')}"
+        case "lease.expired":
+            return f"{record.get('credential', '')} died by itself"
         case "changes.kept" | "changes.applied" | "changes.dropped":
             parts = (f"{record.get(part, 0)} {part}" for part in ("added", "modified", "deleted"))
             verb = {"kept": "to review: "}.get(kind.rpartition(".")[2], f"changes {kind[8:]}: ")

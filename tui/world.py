@@ -45,6 +45,7 @@ class World:
     grants: dict[str, Grant] = field(default_factory=dict)
     leases: dict[str, Lease] = field(default_factory=dict)
     approvals: dict[str, ApprovalRequest] = field(default_factory=dict)
+    owed: dict[str, wire.OwedView] = field(default_factory=dict)
     records: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT_RECORDS))
 
     def apply(self, event: wire.Event) -> None:
@@ -63,6 +64,8 @@ class World:
                 self.approvals[approval.id] = approval
             case wire.ApprovalAnswered(id=answered):
                 self.approvals.pop(answered, None)
+            case wire.OwedChanged(owed=owed, live=live):
+                _keep(self.owed, owed.id, owed, live)
             case wire.Recorded(record=record):
                 self.records.append(record)
 
@@ -76,6 +79,7 @@ class World:
             if lease.state in (LeaseState.OPEN, LeaseState.POSSIBLY_LIVE)
         }
         self.approvals = {approval.id: approval for approval in snapshot.approvals}
+        self.owed = {owed.id: owed for owed in snapshot.owed}
         self.records = deque(snapshot.records, maxlen=_KEPT_RECORDS)
 
     # ── What is asked of it ─────────────────────────────────────────────────────────────
@@ -142,6 +146,13 @@ class World:
         return sorted(
             (lease for lease in self.leases.values() if lease.grant == grant),
             key=lambda lease: (lease.expires, lease.id),
+        )
+
+    def owed_of(self, task: str) -> list[wire.OwedView]:
+        """What has ended here and is not known to be dead, of a task ("" for all)."""
+        return sorted(
+            (owed for owed in self.owed.values() if not task or owed.task == task),
+            key=lambda owed: (owed.until, owed.id),
         )
 
     def next_expiry(self, task: str, now: float) -> float | None:

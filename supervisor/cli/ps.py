@@ -57,12 +57,19 @@ def main(command: str, words: list[str]) -> int:
 def _ps(as_json: bool) -> int:
     snapshot = with_client(lambda client: client.snapshot())
     if as_json:
-        print_json({"schema_version": 1, "tasks": snapshot.tasks})
+        body = {"schema_version": 1, "tasks": snapshot.tasks, "unconfirmed": snapshot.owed}
+        print_json(body)
         return 0
     if not snapshot.tasks:
         print("No tasks. Start one: taskpass run -- claude")
     for task in snapshot.tasks:
         print(_line(task, snapshot.now))
+    if snapshot.owed:
+        from supervisor.cli.credentials.live import unconfirmed
+
+        print("\nNot confirmed dead:")
+        for owed in snapshot.owed:
+            print(f"  {unconfirmed(snapshot, owed)}")
     return 0
 
 

@@ -43,6 +43,7 @@ class GrantsDialog(Dialog[None]):
         self._ids: list[str] = []
 
     def compose_box(self) -> ComposeResult:
+        yield Line(id="grants-owed")
         yield Line(id="grants-empty")
         yield OptionList(id="grants-list")
 
@@ -65,6 +66,7 @@ class GrantsDialog(Dialog[None]):
             rows.add_options([Option(prompt) for prompt in prompts])
             if ids:
                 rows.highlighted = ids.index(at) if at in ids else 0
+        self._show_owed(view)
         rows.display = bool(ids)
         empty = self.query_one("#grants-empty", Line)
         empty.display = not ids
@@ -76,6 +78,16 @@ class GrantsDialog(Dialog[None]):
                 palette.MUTED,
             )
         )
+
+    def _show_owed(self, view: View) -> None:
+        """What ended here and may be live elsewhere stands above what is live here."""
+        owed = view.world.owed_of("")
+        line = self.query_one("#grants-owed", Line)
+        line.display = bool(owed)
+        width = min(84, int(self.size.width * 0.96)) - 8
+        title = Text("Not confirmed dead", f"bold {palette.RED}")
+        lines = [panels.owed(one, view.now, width) for one in owed]
+        line.say(Text("\n").join([title, *lines, Text()]))
 
     def _prompt(self, view: View, grant: str) -> Text:
         one = view.world.grants[grant]

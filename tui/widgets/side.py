@@ -58,6 +58,8 @@ class Side(Vertical):
         lines = [
             panels.grant(grant, view.world.leases_of(grant.id), view.now, width) for grant in grants
         ]
+        owed = view.world.owed_of(task.id) if task else []
+        lines += [panels.owed(one, view.now, width) for one in owed]
         title = f"GRANTS  task {task.number}" if task else "GRANTS"
         text = _section(
             title,

@@ -11,5 +11,7 @@ VERBS = {
     "rotate": ("rotate", "replace its secret; what is lent of the old one ends"),
     "remove": ("remove", "end what is lent of it, and forget it"),
     "protect": ("protect", "where secrets are kept: keyring, passphrase or file-key"),
+    "kinds": ("kinds", "issuers and channels: scope, lifetime, how and how soon each ends"),
+    "live": ("live", "what is lent now, and what is not confirmed dead"),
     "jwks": ("jwks", "public keys for who verifies local-jwt tokens (RFC 7517)"),
 }
