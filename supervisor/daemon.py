@@ -48,7 +48,6 @@ from supervisor.grants.recovery import recover
 from supervisor.identity.evidence import Digests
 from supervisor.identity.person import KnownPerson
 from supervisor.import_routes import ImportRoutes
-from supervisor.importing import Importing
 from supervisor.issuers import build_issuers
 from supervisor.keeping import Keeper
 from supervisor.launch import Launcher
@@ -178,7 +177,7 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         api = Api(
             paths, engine, lifecycle, launcher, events, session, keys.jwks(), stopped.set, keeper,
             launcher.reviews, watch, credentials,
-            setup, ImportRoutes(Importing(vault, setup.journal, ledger)),
+            setup, ImportRoutes(vault, setup.journal, ledger),
             VaultRoutes(vault, ledger),
             PersonRoutes(person, ledger, lambda: Http(lambda: _tls(config))),
         )  # fmt: skip
