@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from supervisor.canaries import Canaries
 from supervisor.desk import Desk
 from supervisor.errors import Denied
 from supervisor.grants.book import Book, CallEntry, TaskEntry
 from supervisor.model import CredentialSpec, Effect, Grant, Lease, new_id
+from supervisor.narrowing import NarrowStandIns
 from supervisor.policy import needs
 from supervisor.ports import Issuer, Vault
 from supervisor.recorder import Recorder
@@ -31,6 +32,11 @@ class Lending:
     desk: Desk
     canaries: Canaries
     clock: Callable[[], float] = time.time
+    narrow: NarrowStandIns = field(init=False)
+
+    def __post_init__(self) -> None:
+        narrow = NarrowStandIns(lambda call: self.book.call(call) is not None)
+        object.__setattr__(self, "narrow", narrow)
 
     async def asked_for(
         self, entry: TaskEntry, call: CallEntry, effect: Effect, surrogates: Sequence[str]
@@ -41,7 +47,10 @@ class Lending:
             Denied: a surrogate at a host it is not bound to: a canary has sung.
         """
         for candidate in surrogates:
-            name = self.vault.resolve(entry.task.id, candidate)
+            task = entry.task.id
+            name = self.vault.resolve(task, candidate) or self.narrow.resolve(
+                task, call.call.id, effect, candidate
+            )
             known = name or self.vault.canary(candidate)
             if not known:
                 continue

@@ -15,7 +15,9 @@ from supervisor.egress import Egress
 from supervisor.errors import Denied, NotAttested, TaskpassError
 from supervisor.grants.book import Book, CallEntry, TaskEntry
 from supervisor.judging import Judge
+from supervisor.lending import Lending
 from supervisor.model import CredentialSpec, Effect, Outcome, Process, Verb
+from supervisor.narrowing import Narrow
 from supervisor.ports import Offer, Offers, Vault
 from supervisor.recorder import Recorder
 from supervisor.vault.standing import lent_in
@@ -31,6 +33,7 @@ class Offering(Offers):
     book: Book
     vault: Vault
     judge: Judge
+    lending: Lending
     egress: Egress
     records: Recorder
     desk: Desk
@@ -42,10 +45,13 @@ class Offering(Offers):
         effect = Effect(Verb.HTTP, host, {"method": "GET", "path": f"/{path}/info/refs"})
         try:
             call = self._call(task, handle)
+            repository = _repository(path)
             spec = self._spec(host, path, entry.task.workspace)
             self._judge(entry, call, effect, spec)
-            stand_in = await self.vault.surrogate(spec.name, task)
+            like = await self.vault.surrogate(spec.name, task)
             self.book.require_live(task, call.call.epoch)
+            narrow = Narrow(spec.name, call.call.id, host, repository)
+            stand_in = self.lending.narrow.give(task, narrow, like)
         except TaskpassError as error:
             with contextlib.suppress(TaskpassError):
                 await self.records.refused_use(entry, handle, (effect,), error)
@@ -82,3 +88,18 @@ class Offering(Offers):
         decision = self.judge.use(entry, runtime, call, (effect,), spec.name)
         if decision.outcome is Outcome.DENY:
             raise Denied(decision.reason, hint=decision.hint)
+
+
+def _repository(path: str) -> str:
+    """Path of the repository, without what is below it (git-lfs asks with that).
+
+    Raises:
+        Denied: git did not say which one.
+    """
+    repository = path.partition(".git")[0].strip("/")
+    if not repository:
+        raise Denied(
+            "Git does not say for which repository it asks.",
+            hint="Leave credential.useHttpPath as it is set for this task.",
+        )
+    return repository

@@ -19,6 +19,7 @@ from supervisor.identity.attest_linux import peer_process
 from supervisor.model import Task, Tier
 from supervisor.offering import Offering
 from supervisor.ports import Channel, ConnectionOwner, Vault
+from supervisor.vault.standing import lent_in
 
 log = logging.getLogger("supervisor")
 
@@ -45,6 +46,8 @@ async def _gh(vault: Vault, task: Task, task_dir: Path) -> dict[str, str]:
     stand_ins: dict[str, str] = {}
     # Of several for a host, the one that is not for one owner alone.
     for spec in sorted(vault.specs(), key=lambda spec: bool(spec.options.get("owner"))):
+        if not lent_in(spec, task.workspace):
+            continue
         for host in github.hosts(spec):
             if host in stand_ins:
                 continue
@@ -78,8 +81,9 @@ def channels(
             listener = _listening(task_dir / _SOCKET)
             proxy.serve_local(listener, egress=engine.egress, peer=peer_process)
     offering = Offering(
-        engine.book, engine.vault, engine.judge, engine.egress, engine.records, engine.desk
-    )
+        engine.book, engine.vault, engine.judge, engine.lending, engine.egress, engine.records,
+        engine.desk,
+    )  # fmt: skip
     return [GitHelper(task.id, sockets["git"], engine, offering, owner)]
 
 

@@ -73,7 +73,8 @@ def test_a_github_app_serves_git_and_gh_and_its_tokens_die_with_the_call(
         "credential", "add", "app", "--issuer", "github-app",
         "--host", "api.github.com", "--host", "github.com",
         "--option", "app=123456", "--option", "installation=4711",
-        "--option", f"api=https://{server.host}",
+        "--option", f"api=https://{server.host}", "--option", "repositories=app",
+        "--option", "permissions=contents=write,pull_requests=read",
         stdin=app_key()[0],
     )  # fmt: skip
     assert added.returncode == 0, added.stderr
@@ -91,7 +92,8 @@ def test_a_github_app_serves_git_and_gh_and_its_tokens_die_with_the_call(
     permissions = [asked["permissions"] for asked in server.github.asked]
     assert {"contents": "read"} in permissions
     assert {"contents": "write"} in permissions
-    assert all(asked.get("repositories", ["app"]) == ["app"] for asked in server.github.asked)
+    assert {"contents": "read", "pull_requests": "read"} in permissions  # GraphQL, reading
+    assert all(asked["repositories"] == ["app"] for asked in server.github.asked)
     # The provider itself takes them no more.
     assert server.github.live() == {}
     ended = [path for path, _ in server.requests if path == "DELETE /installation/token"]
