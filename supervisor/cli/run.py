@@ -191,6 +191,7 @@ def _run_in_terminal(request: dict[str, object]) -> int:
 
     from supervisor.cli.headless import to_review
     from supervisor.cli.session import with_client
+    from supervisor.errors import VaultLocked
     from supervisor.wire import StartTask
 
     size = os.get_terminal_size()
@@ -198,7 +199,13 @@ def _run_in_terminal(request: dict[str, object]) -> int:
     start = msgspec.convert(
         request | {"cols": size.columns, "rows": max(1, size.lines - 1)}, StartTask
     )
-    started = with_client(lambda client: client.start_task(start))
+    try:
+        started = with_client(lambda client: client.start_task(start))
+    except VaultLocked as error:
+        from supervisor.cli.unlock import unlock_here
+
+        unlock_here(error)
+        started = with_client(lambda client: client.start_task(start))
     code = show(started.task.id)
     if started.task.overlay:
         print(to_review(started.task.id), file=sys.stderr)

@@ -8,7 +8,7 @@ import sys
 
 from supervisor.cli.setup_session import with_setup
 from supervisor.client_setup import SetupClient
-from supervisor.errors import UsageError
+from supervisor.errors import UsageError, VaultLocked
 
 
 def main(command: str, words: list[str]) -> int:
@@ -27,6 +27,17 @@ def main(command: str, words: list[str]) -> int:
 
     print(with_setup(act))
     return 0
+
+
+def unlock_here(refusal: VaultLocked) -> None:
+    """Ask for the passphrase, where that is what `refusal` is about; else raise it."""
+
+    async def act(client: SetupClient) -> None:
+        if not (await client.vault()).locked:
+            raise refusal
+        await client.unlock(read_passphrase("Passphrase of the secrets (not shown): "))
+
+    with_setup(act)
 
 
 def read_passphrase(prompt: str, *, again: bool = False) -> str:

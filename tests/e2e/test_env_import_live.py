@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.live import TASKPASS, ApiServer, Install
+from tests.support.terminal import Terminal
 
 HOST_CALL = 'curl -sS -m 10 -H "Authorization: Bearer $ACME_TOKEN" https://{host}/me'
 
@@ -21,6 +22,10 @@ def env(install: Install, api: ApiServer) -> Path:
     path.write_bytes(f"# acme\r\nexport ACME_TOKEN='{api.token}'\r\nPORT=3000\r\n".encode())
     path.chmod(0o640)
     return path
+
+
+def holds(file: Path, text: str) -> bool:
+    return text in file.read_text()
 
 
 def run(install: Install, script: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -93,3 +98,27 @@ def test_what_stays_is_named_and_keeps_the_file_from_tasks(
     used = run(install, f"cat .env; {call}", install.project)
     assert "0123456789abcdefXYZ" not in used.stdout
     assert '{"hello": "ana"}' in used.stdout, used.stdout + used.stderr
+
+
+async def test_the_person_is_asked_where_an_unknown_secret_is_good(
+    install: Install, api: ApiServer, env: Path
+) -> None:
+    command = [*TASKPASS, "import", ".env"]
+    async with Terminal(command, cwd=install.project, environ=install.environ) as terminal:
+        await terminal.shows(r"ACME_TOKEN +which host is it for\?")
+        await terminal.shows(r"ACME_TOKEN: at which host is it good\?")
+        terminal.type(api.host)
+        terminal.press("enter")
+        await terminal.shows(r"Move this secret to the vault\? \[y/N\]")
+        terminal.press("n", "enter")
+        assert await terminal.exit_code() == 2
+    assert holds(env, api.token)
+    async with Terminal(command, cwd=install.project, environ=install.environ) as terminal:
+        await terminal.shows(r"at which host is it good\?")
+        terminal.type(api.host)
+        terminal.press("enter")
+        await terminal.shows(r"\[y/N\]")
+        terminal.press("y", "enter")
+        await terminal.shows("To take it back: taskpass undo r-")
+        assert await terminal.exit_code() == 0
+    assert not holds(env, api.token)

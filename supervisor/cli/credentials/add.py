@@ -88,6 +88,13 @@ def _reference(text: str) -> dict[str, str]:
     from supervisor.vault.surrogate import template
 
     given = references.options_for(text, os.environ)
+    program = os.path.realpath(given.get(references.PROGRAM, "/"))
+    if program.startswith(os.path.join(os.path.realpath("."), "")):
+        raise UsageError(
+            f"{program} lies in the directory you are in, where a task could change it: it is "
+            "not asked for secrets.",
+            hint="Use one that is installed for all projects.",
+        )
     variable = references.parse(text).variable
     if variable and os.environ.get(variable):
         given["shape"] = template(os.environ[variable])
