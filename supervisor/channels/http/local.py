@@ -14,7 +14,6 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 
-from supervisor import procfs
 from supervisor.channels.http.connection import Connection
 from supervisor.channels.http.endpoint import Endpoint
 from supervisor.channels.http.message import parse_authority
@@ -27,14 +26,14 @@ _PAUSE = 0.1  # seconds
 
 
 class _Peer(ConnectionOwner):
-    """The owner of one connection, as the kernel has named it."""
+    """The owner of one connection, as the kernel has named it; nobody, where it could not."""
 
-    def __init__(self, process: Process, owner: ConnectionOwner) -> None:
+    def __init__(self, process: Process | None, owner: ConnectionOwner) -> None:
         self._process = process
         self._owner = owner
 
     def owners(self, sockname: tuple[str, int], peername: tuple[str, int]) -> list[Process]:
-        return [self._process] if procfs.lives(self._process) else []
+        return [self._process] if self._process is not None else []
 
     def ancestry(self, process: Process) -> list[Process]:
         return self._owner.ancestry(process)
@@ -48,9 +47,9 @@ class LocalConnection(Connection):
         self._egress = egress
 
     async def _serve(self) -> None:
-        ancestry = self._visitor.attested("unix socket")
-        self._visitor.handle = self._egress.handle_of(self._services.task, ancestry)
         while (head := await self._next_head()) is not None:
+            ancestry = self._visitor.attested("unix socket")
+            self._visitor.handle = self._egress.handle_of(self._services.task, ancestry)
             origin = parse_authority(head.host, tls=True, default=443)
             if not await self._requests.serve(head, head.target, origin):
                 return
@@ -94,15 +93,12 @@ class LocalListener:
                 await asyncio.sleep(_PAUSE)
                 continue
             try:
-                services = self._services_for(self._peer(connection))
-            except (OSError, NotAttested):  # it is gone
-                connection.close()
-                continue
+                process: Process | None = self._peer(connection)
+            except (OSError, NotAttested):  # it is gone: whoever has its end now is told
+                process = None
+            services = replace(self._services, owner=_Peer(process, self._services.owner))
             with contextlib.suppress(OSError):
                 await loop.connect_accepted_socket(self._endpoint(services), connection)
-
-    def _services_for(self, process: Process) -> Services:
-        return replace(self._services, owner=_Peer(process, self._services.owner))
 
     def _endpoint(self, services: Services) -> Callable[[], Endpoint]:
         def made(endpoint: Endpoint) -> None:
