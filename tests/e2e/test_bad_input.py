@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import resource
 import socket
 import subprocess
@@ -227,7 +228,7 @@ def test_a_state_directory_of_somebody_elses_choosing(install: Install) -> None:
     real = install.root / "elsewhere"
     real.mkdir()
     state = install.paths.state
-    state.rmdir()
+    shutil.rmtree(state)
     state.symlink_to(real)
     refused(install.cli(*HEADLESS, "--", "true"), 125, str(state))
     assert list(real.iterdir()) == []
