@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from urllib.parse import quote
 
-from supervisor import errors, wire_imports, wire_setup, wire_vault
+from supervisor import errors, wire, wire_imports, wire_setup, wire_vault
 from supervisor.client import AsyncClient
+from supervisor.model import LeaseState
 
 _LOOKS, _PAUSE = 500, 0.02  # whether the tasks have ended; seconds between two
-_OVER = frozenset({"ended", "revoked"})
+# A credential in one of these is not known to be dead, and nobody tries once we are gone.
+_OWED = frozenset({LeaseState.UNCONFIRMED, LeaseState.IRREVOCABLE, LeaseState.POSSIBLY_LIVE})
 
 
 class SetupClient(AsyncClient):
@@ -81,7 +83,20 @@ class SetupClient(AsyncClient):
     async def all_ended(self) -> None:
         """Return when every task is over. Raises TimedOut."""
         for _ in range(_LOOKS):
-            if all(task.state in _OVER for task in (await self.snapshot()).tasks):
+            if all(task.ended for task in (await self.snapshot()).tasks):
                 return
             await asyncio.sleep(_PAUSE)
         raise errors.TimedOut("A task has not ended.", hint="See `taskpass ps`.")
+
+    async def not_dead(self, patience: float) -> list[wire.OwedView]:
+        """Credentials that are not known to be dead where they came from, after some waiting.
+
+        Args:
+            patience: seconds; the supervisor asks again meanwhile.
+        """
+        until = asyncio.get_running_loop().time() + patience
+        while True:
+            owed = [each for each in (await self.snapshot()).owed if each.state in _OWED]
+            if not owed or asyncio.get_running_loop().time() > until:
+                return owed
+            await asyncio.sleep(_PAUSE)

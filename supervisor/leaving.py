@@ -53,6 +53,5 @@ class Leaving:
         names = [spec.name for spec in self.engine.vault.specs()]
         for name in names:
             await self.remove_credential(name)
-        if not changed:
-            await self.forget_key()
+        await self.forget_key()
         return Left(undone=tuple(undone), credentials=tuple(names), changed=tuple(changed))

@@ -7,14 +7,17 @@ import contextlib
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
 
 from supervisor.cli.setup_session import with_setup
 from supervisor.client_setup import SetupClient
-from supervisor.errors import TaskpassError, UsageError
+from supervisor.errors import Denied, IssuerFailed, TaskpassError, UsageError
 from supervisor.paths import Paths, made_directories, user_paths
-from supervisor.wire import Snapshot
+from supervisor.wire import OwedView, Snapshot
 from supervisor.wire_setup import Left
+
+_PATIENCE = 15.0  # seconds for those who made credentials to confirm their end
 
 
 def main(command: str, words: list[str]) -> int:
@@ -33,6 +36,11 @@ def main(command: str, words: list[str]) -> int:
         help="go on where a file was changed since, and leave it as it is: what only the vault "
         "knows of it is lost",
     )
+    parser.add_argument(
+        "--leave-live",
+        action="store_true",
+        help="go on where the end of a credential is not confirmed by who made it",
+    )
     options = parser.parse_args(words)
     if os.environ.get("TASKPASS_TASK"):
         raise UsageError("This terminal is inside a task.", hint="Use one outside every task.")
@@ -45,7 +53,7 @@ def main(command: str, words: list[str]) -> int:
         if not keep_config and _has_own(paths.config):
             answer = _answer(f"Remove your own settings and policies in {paths.config} too? [y/N] ")
             keep_config = answer.strip().lower() not in ("y", "yes")
-    for line in _told(with_setup(lambda client: _leave(client, options.leave_changed))):
+    for line in _told(with_setup(lambda client: _leave(client, options))):
         print(line)
     for line in _removed(paths, keep_config=keep_config):
         print(line)
@@ -56,7 +64,7 @@ def main(command: str, words: list[str]) -> int:
 async def _what_lives(client: SetupClient) -> list[str]:
     """Tasks, leases, credentials and changes, before anything is asked."""
     now = await client.snapshot()
-    lines = [*_tasks(now), *_leases(now)]
+    lines = [*_tasks(now), *_leases(now), *map(_owed, now.owed)]
     names = [view.name for view in await client.credentials()]
     if names:
         lines.append(f"credentials that are forgotten: {', '.join(names)}")
@@ -65,8 +73,7 @@ async def _what_lives(client: SetupClient) -> list[str]:
 
 
 def _tasks(now: Snapshot) -> list[str]:
-    live = [task for task in now.tasks if task.state not in ("ended", "revoked")]
-    return [f"running: task {task.number} {task.purpose}" for task in live]
+    return [f"running: task {t.number} {t.purpose}" for t in now.tasks if not t.ended]
 
 
 def _leases(now: Snapshot) -> list[str]:
@@ -80,12 +87,36 @@ def _leases(now: Snapshot) -> list[str]:
     return told
 
 
-async def _leave(client: SetupClient, leave_changed: bool) -> Left:
-    revoked = await client.revoke_all()
-    if revoked.leases_unconfirmed:
-        print(f"{revoked.leases_unconfirmed} leases are not confirmed dead yet.", file=sys.stderr)
+def _owed(owed: OwedView) -> str:
+    until = time.strftime("%Y-%m-%d %H:%M", time.localtime(owed.until))
+    why = f"; {owed.problem}" if owed.problem else ""
+    about = f"{owed.state}, until {until}{why}"
+    return f"not known to be dead: {owed.credential} of {owed.issuer} ({about})"
+
+
+async def _leave(client: SetupClient, options: argparse.Namespace) -> Left:
+    """End everything and put everything back; then the supervisor is gone.
+
+    Raises:
+        Denied: work waits to be reviewed, or a file was changed since.
+        IssuerFailed: a credential may still be used, and nobody would try again to end it.
+    """
+    if waiting := await client.changes():
+        raise Denied(
+            f"What {len(waiting)} tasks changed in overlays would be lost.",
+            hint="Apply or drop it first: taskpass changes.",
+        )
+    await client.revoke_all()
     await client.all_ended()
-    left = await client.leave(leave_changed=leave_changed)
+    live = await client.not_dead(0.0 if options.leave_live else _PATIENCE)
+    for owed in live:
+        print(_owed(owed), file=sys.stderr)
+    if live and not options.leave_live:
+        raise IssuerFailed(
+            f"{len(live)} credentials are not confirmed dead; nothing was removed.",
+            hint="Try again later, or end them at the provider and add --leave-live.",
+        )
+    left = await client.leave(leave_changed=options.leave_changed)
     await client.stop()
     return left
 
