@@ -9,8 +9,8 @@ import json
 import os
 import pty
 import re
-import shutil
 import resource
+import shutil
 import socket
 import subprocess
 import sys
