@@ -41,6 +41,7 @@ from supervisor.errors import LaunchFailed, TaskpassError
 from supervisor.model import Process, Tier
 from supervisor.ports import Attempt, SpawnRequest
 from supervisor.process import linux, tree
+from supervisor.process.apart import Apart
 from supervisor.process.cgroup import Group
 from supervisor.process.filedoors import Doors
 from supervisor.process.gate import Gate
@@ -430,8 +431,13 @@ class Holder:
         return left + tree.kill_below(os.getpid())
 
 
-def prepare(request: SpawnRequest, token: str) -> tuple[Holder, tuple[int, int] | None]:
+def prepare(
+    request: SpawnRequest, token: str, apart: Apart | None = None
+) -> tuple[Holder, tuple[int, int] | None]:
     """Everything that can fail, before the caller is told that the holder listens.
+
+    Args:
+        apart: a launcher that is there already.
 
     Raises:
         LaunchFailed: no namespaces, no port, a taken socket path.
@@ -445,7 +451,7 @@ def prepare(request: SpawnRequest, token: str) -> tuple[Holder, tuple[int, int] 
     try:
         if request.cgroup:
             group = Group.make(request.cgroup, request.task, request.limits)
-        launcher = launch(request, home(), terminal[1] if terminal else -1)
+        launcher = launch(request, home(), terminal[1] if terminal else -1, apart)
         if group is not None:
             group.add(launcher.pid)  # it waits: nothing of the agent has begun
     except TaskpassError:

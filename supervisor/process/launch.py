@@ -1,6 +1,7 @@
 """The launcher: a fork of the holder that enters the namespaces, waits, and becomes the agent.
 
 One SOCK_SEQPACKET channel carries everything, in this order:
+  holder → launcher   `W`, where it was forked ahead (`Apart`): what to do, in a file in memory
   launcher → holder   `L` + ports as JSON, with the listeners' and the sock_diag descriptor, and
                       those of its staging namespace; or `!` + JSON of an error
   holder → launcher   `G`, with the agent's three standard descriptors
@@ -24,10 +25,13 @@ import termios
 from dataclasses import dataclass
 from typing import NoReturn
 
+import msgspec
+
 from supervisor.errors import AgentNotExecutable, AgentNotFound, LaunchFailed, TaskpassError
 from supervisor.model import Tier
 from supervisor.ports import SpawnRequest
-from supervisor.process import linux, netns, staging
+from supervisor.process import netns, staging
+from supervisor.process.apart import Apart, enter, memory
 from supervisor.process.bubblewrap import (
     ARGS_FD,
     CONTROL_FD,
@@ -45,6 +49,7 @@ from supervisor.process.seccomp import filter_bytes
 _PACKET = 65536
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 _DESCRIPTOR = struct.Struct("i")
+_GIVEN = b"W"
 START = b"\n"
 
 
@@ -105,8 +110,13 @@ class Launcher:
         )
 
 
-def launch(request: SpawnRequest, home: str, slave: int = -1) -> Launcher:
+def launch(
+    request: SpawnRequest, home: str, slave: int = -1, apart: Apart | None = None
+) -> Launcher:
     """Fork a launcher and wait for its listeners. `slave`: the pane's terminal, -1 headless.
+
+    Args:
+        apart: one that is there already; it is used for a contained task.
 
     Raises:
         LaunchFailed: namespaces or ports are not to be had. Nothing is left running.
@@ -114,59 +124,110 @@ def launch(request: SpawnRequest, home: str, slave: int = -1) -> Launcher:
     contained = request.tier == Tier.A
     # Plan before forking: what is wrong with the request is told without a process to clean up.
     options = bwrap_options(request, home) if contained else []
-    program = filter_bytes() if contained else b""
+    if contained:
+        filter_bytes()
     rules: list[Rule] = []
     if request.tier == Tier.B:
         check_workspace(request.containment, request.cwd, home)
         rules = file_rules(request, os.ttyname(slave) if slave >= 0 else "")
     if contained:
         os.makedirs(staging.skeleton(request.task_dir), mode=0o700, exist_ok=True)
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     errors, complaints = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if contained else (-1, -1)
-    pid = os.fork()
-    if pid == 0:
-        try:
-            ours.close()
-            _child(request, home, theirs, options, program, complaints, slave, rules)
-        except BaseException as error:
-            with contextlib.suppress(OSError):
-                theirs.send(b"!" + _encode_error(error))
-        os._exit(125)
-    theirs.close()
+    work = _Work(request, home, options, complaints, slave)
+    answer = (apart and _ahead(apart, work)) or _forked(work, rules)
     if complaints >= 0:
         os.close(complaints)
-    sockets = len(request.listeners)
-    data, fds, _, _ = socket.recv_fds(ours, _PACKET, sockets + 1 + 3, socket.MSG_CMSG_CLOEXEC)
+    data, fds, ours = answer.data, answer.descriptors, answer.control
     if not data.startswith(b"L"):
-        os.waitpid(pid, 0)
+        os.waitpid(answer.pid, 0)
         ours.close()
         if errors >= 0:
             os.close(errors)
         if data.startswith(b"!"):
             raise _decode_error(data[1:])
         raise LaunchFailed("The launcher ended early.", hint="Try again.")
+    sockets = len(request.listeners)
     # From here on messages carry their sender's credentials (which would crowd out descriptors).
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
     ports = tuple(json.loads(data[1:]))
     stage = staging.Staging(*fds[sockets + 1 :]) if contained else None
-    return Launcher(pid, ours, fds[:sockets], ports, fds[sockets], errors, stage)
+    return Launcher(answer.pid, ours, fds[:sockets], ports, fds[sockets], errors, stage)
 
 
-def _child(
-    request: SpawnRequest,
-    home: str,
-    control: socket.socket,
-    options: list[str],
-    program: bytes,
-    complaints: int,
-    slave: int,
-    rules: list[Rule],
-) -> NoReturn:
-    # The agent never outlives its holder: without one nothing supervises it.
-    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+class _Work(msgspec.Struct, frozen=True, array_like=True):
+    """What a launcher is to do. The descriptors are those of the process that holds it."""
+
+    request: SpawnRequest
+    home: str
+    options: list[str]  # of bubblewrap
+    complaints: int
+    slave: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A launcher's first words, and whose they are. `data`: b"" when it has ended."""
+
+    pid: int
+    control: socket.socket
+    data: bytes
+    descriptors: list[int]
+
+    @classmethod
+    def of(cls, pid: int, control: socket.socket, request: SpawnRequest) -> _Answer:
+        wanted = len(request.listeners) + 1 + 3
+        try:
+            data, fds, _, _ = socket.recv_fds(control, _PACKET, wanted, socket.MSG_CMSG_CLOEXEC)
+        except ConnectionError:
+            data, fds = b"", []
+        return cls(pid, control, data, fds)
+
+
+def _ahead(apart: Apart, work: _Work) -> _Answer | None:
+    """What a launcher that is there already answers; None where it is of no use."""
+    given = [fd for fd in (work.complaints, work.slave) if fd >= 0]
+    if work.request.tier == Tier.A and apart.give(msgspec.msgpack.encode(work), given):
+        answer = _Answer.of(apart.pid, apart.control, work.request)
+        if answer.data:
+            return answer
+    apart.control.close()
+    return None
+
+
+def _forked(work: _Work, rules: list[Rule]) -> _Answer:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            ours.close()
+            enter(contained=work.request.tier == Tier.A)
+            _go_on(work, theirs, rules)
+        except BaseException as error:
+            _tell(theirs, error)
+        os._exit(125)
+    theirs.close()
+    return _Answer.of(pid, ours, work.request)
+
+
+def go_on(order: bytes, descriptors: list[int], control: socket.socket) -> None:
+    """What `Apart` does once it is given its work."""
+    try:
+        work = msgspec.msgpack.decode(order, type=_Work)
+        complaints, *slave = descriptors
+        work = msgspec.structs.replace(work, complaints=complaints, slave=slave[0] if slave else -1)
+        _go_on(work, control, [])
+    except BaseException as error:
+        _tell(control, error)
+
+
+def _tell(control: socket.socket, error: BaseException) -> None:
+    with contextlib.suppress(OSError):
+        control.send(b"!" + _encode_error(error))
+
+
+def _go_on(work: _Work, control: socket.socket, rules: list[Rule]) -> NoReturn:
+    request, home = work.request, work.home
     contained = request.tier == Tier.A
-    if contained:
-        netns.enter()
     stage = _stage(request, home) if contained else []
     # In tier B the network is the machine's, where ports may be taken: the gate translates.
     wanted = [0] * len(request.ports) if request.tier == Tier.B else request.ports
@@ -182,8 +243,8 @@ def _child(
         os._exit(125)  # the holder is gone, or ended the task before it began
     _reset_signals()
     if contained:
-        _become_bwrap(request, control, stdio, options, program, complaints)
-    _become_agent(request, home, control, stdio, slave, rules)
+        _become_bwrap(request, control, stdio, work.options, work.complaints)
+    _become_agent(request, home, control, stdio, work.slave, rules)
 
 
 def _stage(request: SpawnRequest, home: str) -> list[int]:
@@ -203,7 +264,6 @@ def _become_bwrap(
     control: socket.socket,
     stdio: list[int],
     options: list[str],
-    program: bytes,
     complaints: int,
 ) -> NoReturn:
     wanted = {
@@ -212,8 +272,8 @@ def _become_bwrap(
         2: complaints,
         CONTROL_FD: control.fileno(),
         STDERR_FD: stdio[2],
-        ARGS_FD: _memory("args", b"".join(os.fsencode(option) + b"\0" for option in options)),
-        FILTER_FD: _memory("filter", program),
+        ARGS_FD: memory("args", b"".join(os.fsencode(option) + b"\0" for option in options)),
+        FILTER_FD: memory("filter", filter_bytes()),
     }
     for at, option in enumerate(options):
         if option == "--file":  # bubblewrap copies from a descriptor
@@ -279,15 +339,8 @@ def _close_from(first: int) -> None:
 def _copied(path: str) -> int:
     """A descriptor of what the container is to have as `path`."""
     if path == "/etc/resolv.conf":
-        return _memory("resolver", netns.RESOLVER)
+        return memory("resolver", netns.RESOLVER)
     return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-
-
-def _memory(name: str, content: bytes) -> int:
-    fd = os.memfd_create(name, os.MFD_CLOEXEC)
-    os.write(fd, content)
-    os.lseek(fd, 0, os.SEEK_SET)
-    return fd
 
 
 _KINDS = {kind.code: kind for kind in (LaunchFailed, AgentNotFound, AgentNotExecutable)}

@@ -17,6 +17,7 @@ import contextlib
 import gc
 import importlib
 import os
+import select
 import signal
 import socket
 import struct
@@ -26,14 +27,19 @@ from typing import NoReturn
 import msgspec
 
 from supervisor.errors import LaunchFailed, TaskpassError
+from supervisor.model import Tier
 from supervisor.ports import SpawnRequest
 from supervisor.process import holder, linux
+from supervisor.process.apart import Apart
+from supervisor.process.launch import go_on
+from supervisor.process.seccomp import filter_bytes
 
 _LENGTH = struct.Struct(">I")
 _Request = tuple[SpawnRequest, str]
 _Answer = tuple[str, str, str] | None
 _ANSWERS: msgspec.msgpack.Decoder[_Answer] = msgspec.msgpack.Decoder(_Answer)
 _REPORT_BYTES = 4096  # PIPE_BUF: a report is written, and so read, in one piece
+_SETTLED = 0.03  # seconds after which a task that was started runs
 _HANDS_OVER = 15.0  # seconds a zygote may take: its start with imports, or one fork
 
 
@@ -143,6 +149,8 @@ def main(headless: int, panes: int) -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module("supervisor.process.panes")
             importlib.import_module("supervisor.process.emulator_ghostty")
+    with contextlib.suppress(LaunchFailed):
+        filter_bytes()  # kept; where there is none, tasks are told
     gc.collect()
     gc.freeze()  # so that a holder's collections do not copy what it shares with us
     with socket.socket(fileno=mine) as daemon:
@@ -151,7 +159,7 @@ def main(headless: int, panes: int) -> None:
 
 
 def _serve(daemon: socket.socket) -> None:
-    spare = _Spare(daemon)
+    spare = _Spare(daemon, contained=False)
     while True:
         header = _read(daemon, _LENGTH.size)
         body = _read(daemon, _LENGTH.unpack(header)[0]) if header else b""
@@ -159,7 +167,8 @@ def _serve(daemon: socket.socket) -> None:
             return
         answer = msgspec.msgpack.encode(spare.become_holder(header + body))
         daemon.sendall(_LENGTH.pack(len(answer)) + answer)
-        spare = _Spare(daemon)
+        request, _ = msgspec.msgpack.decode(body, type=_Request)
+        spare = _Spare(daemon, contained=request.tier == Tier.A)
 
 
 class _Spare:
@@ -168,12 +177,13 @@ class _Spare:
     It ends by itself when the zygote does.
     """
 
-    def __init__(self, daemon: socket.socket) -> None:
+    def __init__(self, daemon: socket.socket, *, contained: bool) -> None:
+        """`contained`: its task will probably be in tier A, as the last one was."""
         self._line, its_end = socket.socketpair()
         if os.fork() == 0:
             self._line.close()
             daemon.close()
-            _wait_as_spare(its_end)
+            _wait_as_spare(its_end, contained=contained)
         its_end.close()
 
     def become_holder(self, request: bytes) -> _Answer:
@@ -186,32 +196,40 @@ class _Spare:
         return LaunchFailed.code, "The holder ended before it listened.", "Try again."
 
 
-def _wait_as_spare(line: socket.socket) -> NoReturn:
+def _wait_as_spare(line: socket.socket, *, contained: bool) -> NoReturn:
     status = 1
     try:
+        os.setsid()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         runner = asyncio.Runner()
         runner.get_loop()
         holder.home()
+        apart: Apart | None = None
+        # Not at once: the task that has just been started needs the processors more.
+        if contained and not select.select([line], [], [], _SETTLED)[0]:
+            apart = Apart.made(go_on)
         header = _read(line, _LENGTH.size)
         body = _read(line, _LENGTH.unpack(header)[0]) if header else b""
         if body:
             request, token = msgspec.msgpack.decode(body, type=_Request)
-            _become_holder(request, token, line, runner)
+            _become_holder(request, token, line, runner, apart)
         status = 0
     finally:
         os._exit(status)
 
 
 def _become_holder(
-    request: SpawnRequest, token: str, line: socket.socket, runner: asyncio.Runner
+    request: SpawnRequest,
+    token: str,
+    line: socket.socket,
+    runner: asyncio.Runner,
+    apart: Apart | None,
 ) -> None:
-    os.setsid()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     answer: _Answer = None
     prepared = None
     try:
-        prepared = holder.prepare(request, token)
+        prepared = holder.prepare(request, token, apart)
     except TaskpassError as error:
         answer = (error.code, error.message, error.hint)
     except OSError as error:
