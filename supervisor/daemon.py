@@ -57,6 +57,7 @@ from supervisor.model import Limits, Tier, new_id
 from supervisor.needs import Needs
 from supervisor.oauth.http import Http
 from supervisor.owed import OwedFiles
+from supervisor.own_way import OwnWay
 from supervisor.paths import Paths, private_dir, user_paths
 from supervisor.person_routes import PersonRoutes
 from supervisor.policy.in_force import Policies
@@ -166,10 +167,11 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         await zygote.start()
         keys = load_keys(paths.state)
         vault = open_vault(paths)
-        engine = _engine(paths, config, events, ledger, keys, vault, step)
+        way = OwnWay(config)
+        engine = _engine(paths, config, events, ledger, keys, vault, way, step)
         lifecycle = Lifecycle(engine)
         person = KnownPerson(paths.state / "person.jwt", keys)
-        launcher = _launcher(paths, config, engine, lifecycle, zygote, session, person)
+        launcher = _launcher(paths, config, engine, lifecycle, zygote, session, person, way)
         keeper = Keeper(engine, launcher.policies, paths.config / "rules.toml")
         watch = PolicyWatch(engine, launcher.policies, paths.config)
         credentials = CredentialRoutes(engine, Probe(upstream_context(config.extra_roots or None)))
@@ -179,7 +181,7 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
             launcher.reviews, watch, credentials,
             setup, ImportRoutes(vault, setup.journal, ledger),
             VaultRoutes(vault, ledger),
-            PersonRoutes(person, ledger, lambda: Http(lambda: _tls(config))),
+            PersonRoutes(person, ledger, lambda: Http(lambda: _tls(config), via=way.via)),
         )  # fmt: skip
         ledger.subscribe(lambda records: _publish(events, records))
         recovered = recover(ledger, engine.clock())
@@ -248,6 +250,7 @@ def _engine(
     ledger: SqliteLedger,
     keys: SigningKey,
     vault: FileVault,
+    way: OwnWay,
     step: Callable[[str], None],
 ) -> Engine:
     return Engine(
@@ -255,7 +258,7 @@ def _engine(
         ledger=ledger,
         approvals=ApprovalQueue(),
         vault=vault,
-        issuers=build_issuers(vault, keys, tls=lambda: _tls(config)),
+        issuers=build_issuers(vault, keys, tls=lambda: _tls(config), via=way.via),
         desk=Desk(events.publish, task_viewer(lambda: exposed(str(Path.home())))),
         records=Recorder(ledger, vault.redact),
         owed=OwedFiles(paths.state / "owed", vault),
@@ -277,6 +280,7 @@ def _launcher(
     zygote: Zygote,
     session: str,
     person: KnownPerson,
+    way: OwnWay,
 ) -> Launcher:
     authority = CertificateAuthority(load_key(paths.state))
     found = probe(best=Tier(config.tier or Tier.A))
@@ -292,7 +296,7 @@ def _launcher(
         spawner=zygote,
         probe=found,
         authority=authority,
-        ways=WaysOut(config, system_roots(), bundle(system_roots(), authority)),
+        ways=WaysOut(config, system_roots(), bundle(system_roots(), authority), way.learn),
         find_profile=profiles.find,
         session=session,
         user=person.user,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,16 +35,18 @@ class WaysOut:
         config: the person's.
         system: file of the system's roots.
         bundle: the system's roots and our authority, PEM.
+        learn: is told by which proxies a task was started.
     """
 
     config: Config
     system: Path
     bundle: bytes
+    learn: Callable[[upstream.Proxies], None] = lambda proxies: None
     _logins: dict[str, bytes] = field(default_factory=dict, repr=False)
-    _contexts: dict[tuple[str, ...], ssl.SSLContext] = field(default_factory=dict)
+    _contexts: dict[tuple[str | bool, ...], ssl.SSLContext] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._contexts[()] = upstream_context(self.config.extra_roots)
+        self._context((), False)  # what is wrong with the configuration is said at once
         self._remember(self._configured())
 
     def of(self, environ: Mapping[str, str]) -> dict[str, str]:
@@ -55,6 +57,7 @@ class WaysOut:
         """
         proxies = self._configured() or upstream.from_environment(environ)
         self._remember(proxies)
+        self.learn(proxies)
         roots = self._roots(environ)
         return proxies.without_logins() | ({_KEPT: os.pathsep.join(roots)} if roots else {})
 

@@ -24,18 +24,20 @@ def build_issuers(
     *,
     clock: Callable[[], float] = time.time,
     tls: Callable[[], ssl.SSLContext] = ssl.create_default_context,
+    via: Callable[[str], tuple[str, str] | None] = lambda url: None,
 ) -> dict[str, Issuer]:
     """All issuers by the name that `CredentialSpec.issuer` uses.
 
     Args:
         tls: makes what verifies the servers that issuers ask.
+        via: the network's proxy for a URL (`oauth.http.Http`).
     """
-    sign_ins = Sessions(vault, lambda: Http(tls), clock)
+    sign_ins = Sessions(vault, lambda: Http(tls, via=via), clock)
     issuers: tuple[Issuer, ...] = (
         StoredSecretIssuer(vault),
         ReferenceIssuer(vault),
         LocalJwtIssuer(signer, issuer_url, clock),
-        GitHubAppIssuer(vault, lambda: Http(tls), clock),
+        GitHubAppIssuer(vault, lambda: Http(tls, via=via), clock),
         OAuthIssuer(sign_ins),
         OAuthIssuer(sign_ins, expiring=True),
         TokenExchangeIssuer(sign_ins, signer),

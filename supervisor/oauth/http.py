@@ -46,11 +46,19 @@ class Http:
     Args:
         tls: makes the context that verifies them; called when it is first needed.
         patience: seconds.
+        via: the network's proxy for a URL: its own URL, and the value of Proxy-Authorization.
     """
 
-    def __init__(self, tls: Callable[[], ssl.SSLContext], patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        tls: Callable[[], ssl.SSLContext],
+        patience: float = PATIENCE,
+        *,
+        via: Callable[[str], tuple[str, str] | None] = lambda url: None,
+    ) -> None:
         self._tls = tls
         self._patience = patience
+        self._via = via
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -85,6 +93,7 @@ class Http:
         self, method: str, url: str, headers: dict[str, str], data: aiohttp.FormData | bytes | None
     ) -> Answer:
         host = urlsplit(url).netloc
+        proxy, login = self._via(url) or (None, "")
         try:
             async with (
                 asyncio.timeout(self._patience),
@@ -94,6 +103,8 @@ class Http:
                     headers={"accept": "application/json", **headers},
                     data=data,
                     allow_redirects=False,
+                    proxy=proxy,
+                    proxy_headers={"Proxy-Authorization": login} if login else None,
                 ) as response,
             ):
                 raw = await _bounded(response, host)

@@ -11,6 +11,7 @@ from tests.support.fake_github import app_key
 from tests.support.gh import find_gh
 from tests.support.github_server import GitHubServer, Token, github_for
 from tests.support.live import Install, Person
+from tests.support.scripted_agent import running
 
 TOKEN = "ghp_4fz81kq90xvwpl27mncb4fz81kq90xvwpl27"
 
@@ -23,69 +24,78 @@ def server(install: Install) -> Iterator[GitHubServer]:
 
 
 @pytest.fixture
-def gh(install: Install) -> str:
-    """gh, where the task sees it."""
-    program = Path(find_gh())
-    target = install.project / "gh"
-    target.write_bytes(program.read_bytes())
-    target.chmod(0o755)
-    return "./gh"
+def tools(install: Install) -> str:
+    """A directory with gh in it, on the person's PATH; what `--show` lets tasks see."""
+    folder = install.home / "tools"
+    folder.mkdir()
+    (folder / "gh").write_bytes(Path(find_gh()).read_bytes())
+    (folder / "gh").chmod(0o755)
+    install.environ["PATH"] = f"{folder}:{install.environ['PATH']}"
+    return str(folder)
 
 
-@pytest.mark.parametrize("contain", ["standard", "off"])
-def test_gh_reads_with_a_stand_in_over_its_socket(
-    install: Install, server: GitHubServer, gh: str, contain: str
-) -> None:
+def _add(install: Install, *more: str) -> None:
     added = install.cli(
         "credential", "add", "github", "--host", "api.github.com", "--host", "github.com",
-        stdin=TOKEN + "\n",
+        *more, stdin=TOKEN + "\n",
     )  # fmt: skip
     assert added.returncode == 0, added.stderr
-    script = (
-        f"{gh} pr list -R ana/app; {gh} api repos/ana/app/pulls --jq '.[].title'; "
-        f"{gh} auth token; cat $GH_CONFIG_DIR/config.yml"
-    )
-    done = install.cli("run", "--headless", "--contain", contain, "--", "sh", "-c", script)
-    assert "Mend the login" in done.stdout, done
-    assert "First of pulls" in done.stdout
-    assert "http_unix_socket" in done.stdout
-    assert TOKEN not in done.stdout + done.stderr
-    assert {header for _, header in server.requests} == {f"token {TOKEN}"}
-    effects = [record["effect"] for record in install.records("use.intent")]
-    assert any(effect.startswith("POST api.github.com/graphql") for effect in effects)
-    assert install.records("approval.asked") == []
-    # What writes is asked about; the stand-in elsewhere is worth nothing.
-    refused = install.cli(
-        "run", "--headless", "--contain", contain, "--",
-        "sh", "-c", f"{gh} api -X POST repos/ana/app/issues -f title=x; {gh} auth token",
-    )  # fmt: skip
-    assert "x" not in server.github.done
+
+
+def test_in_an_agent_gh_reads_without_a_question_and_asks_before_it_writes(
+    install: Install, server: GitHubServer, tools: str
+) -> None:
+    _add(install)
+    with running(install, "--show", tools) as agent:
+        listed = agent.run("gh pr list -R ana/app")
+        assert "Mend the login" in listed
+        assert "First of pulls" in agent.run("gh api repos/ana/app/pulls --jq '.[].title'")
+        (config,) = (install.root / "run/taskpass/tasks").glob("*/agent/gh")
+        assert "http_unix_socket" in (config / "config.yml").read_text()
+        stand_in = (config / "hosts.yml").read_text().partition('oauth_token: "')[2][:40]
+        assert install.records("approval.asked") == []
+        begun = agent.begin("gh api -X POST repos/ana/app/issues -f title=x")
+        assert not begun.allowed
     assert install.records("approval.asked")
-    stand_in = refused.stdout.split()[-1]
+    assert server.github.done == []
+    assert {header for _, header in server.requests} == {f"token {TOKEN}"}
     assert stand_in.startswith("ghp_")
     assert stand_in != TOKEN
+    effects = [record["effect"] for record in install.records("use.intent")]
+    assert any(effect.startswith("POST api.github.com/graphql query") for effect in effects)
+
+
+def test_uncontained_and_at_an_enterprise_server(
+    install: Install, server: GitHubServer, tools: str
+) -> None:
+    _add(install, "--host", server.host, "--option", "forge=github")
+    script = f"gh pr list -R {server.host}/ana/app; gh pr list -R ana/app"
+    done = install.cli("run", "--headless", "--contain", "off", "--", "sh", "-c", script)
+    assert done.stdout.count("Mend the login") == 2, done
+    asked = [path for path, header in server.requests if header == f"token {TOKEN}"]
+    assert asked == ["POST /api/graphql", "POST /graphql"]
 
 
 def test_a_github_app_serves_git_and_gh_and_its_tokens_die_with_the_call(
-    install: Install, server: GitHubServer, gh: str
+    install: Install, server: GitHubServer, tools: str
 ) -> None:
     added = install.cli(
         "credential", "add", "app", "--issuer", "github-app",
         "--host", "api.github.com", "--host", "github.com",
         "--option", "app=123456", "--option", "installation=4711",
-        "--option", f"api=https://{server.host}", "--option", "repositories=app",
+        "--option", "repositories=app",
         "--option", "permissions=contents=write,pull_requests=read",
         stdin=app_key()[0],
     )  # fmt: skip
     assert added.returncode == 0, added.stderr
     script = (
-        f"git clone -q https://github.com/ana/app.git app && cd app && .{gh} pr list -R ana/app && "
+        "git clone -q git@github.com:ana/app.git app && cd app && gh pr list && "
         "git -c user.name=a -c user.email=b commit -q --allow-empty -m more && "
         "git push -q origin HEAD:refs/heads/topic"
     )
     with Person(install) as person:
         person.answers("", approve=True)
-        done = install.cli("run", "--headless", "--", "sh", "-c", script)
+        done = install.cli("run", "--headless", "--show", tools, "--", "sh", "-c", script)
     assert done.returncode == 0, done
     assert "Mend the login" in done.stdout
     assert server.tip("ana/app", "refs/heads/topic")
