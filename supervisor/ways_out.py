@@ -43,10 +43,10 @@ class WaysOut:
     bundle: bytes
     learn: Callable[[upstream.Proxies], None] = lambda proxies: None
     _logins: dict[str, bytes] = field(default_factory=dict, repr=False)
-    _contexts: dict[tuple[str | bool, ...], ssl.SSLContext] = field(default_factory=dict)
+    _contexts: dict[tuple[str, ...], ssl.SSLContext] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._context((), False)  # what is wrong with the configuration is said at once
+        self._contexts[()] = upstream_context(self.config.extra_roots)
         self._remember(self._configured())
 
     def of(self, environ: Mapping[str, str]) -> dict[str, str]:
