@@ -25,6 +25,11 @@ _BENCHES = {
         ("--rounds", "1", "--races", "10", "--connections", "5"),
         {"last_byte_p99_ms", "uses_after_ack"},
     ),
+    "kill": (
+        ("--rounds", "1", "--connections", "3", "--channels", "https,websocket,connect,gh"),
+        {"https_refuse_p99_ms", "websocket_last_byte_p99_ms", "connect_refuse_p99_ms"}
+        | {"gh_last_byte_p99_ms"},
+    ),
     "start": (("--runs", "3"), {"ratio_to_python"}),
     "contain": (
         ("--runs", "2", "--rounds", "1", "--seconds", "0.3", "--crowds", "1"),
