@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import secrets
 import sys
 
+from supervisor.cli.approvals import CODE
 from supervisor.cli.setup_session import with_setup
 from supervisor.client_setup import SetupClient
 from supervisor.errors import UsageError
 from supervisor.wire_setup import NeedsView
 
 _FILES = ("taskpass.toml", "keycard.toml")
-_CODE = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # as read aloud: nothing that looks like another
 _DENIED = 3
 
 
@@ -34,11 +33,9 @@ def main(command: str, words: list[str]) -> int:
         with_setup(lambda client: client.withdraw_needs(cwd))
         print("withdrawn, for tasks that start from now on")
         return 0
-    if options.verb == "accept":
-        if not sys.stdin.isatty():
-            raise UsageError("Needs are accepted in a terminal; there is none here.")
-        return 0 if with_setup(lambda client: _accept(client, cwd)) else _DENIED
     view = with_setup(lambda client: client.needs(cwd))
+    if options.verb == "accept":
+        return _accept(view)
     if options.json:
         import msgspec
 
@@ -51,8 +48,11 @@ def main(command: str, words: list[str]) -> int:
 
 def ask_before_run(cwd: str) -> None:
     """Show what the project proposes, if it was never answered, and take the answer."""
-    if _asks_for_something(cwd):
-        with_setup(lambda client: _ask_once(client, cwd))
+    if not _asks_for_something(cwd):
+        return
+    view = with_setup(lambda client: client.needs(cwd))
+    if view.state == "waiting":
+        _ask(view)
 
 
 def _asks_for_something(cwd: str) -> bool:
@@ -67,29 +67,32 @@ def _asks_for_something(cwd: str) -> bool:
         folder = above
 
 
-async def _ask_once(client: SetupClient, cwd: str) -> None:
-    view = await client.needs(cwd)
-    if view.state == "waiting":
-        await _ask(client, view)
-
-
-async def _accept(client: SetupClient, cwd: str) -> bool:
-    view = await client.needs(cwd)
+def _accept(view: NeedsView) -> int:
+    if not sys.stdin.isatty():
+        raise UsageError("Needs are accepted in a terminal; there is none here.")
     if not view.needs or view.state == "accepted":
         print("\n".join(_shown(view)))
-        return True
-    return await _ask(client, view)
+        return 0
+    return 0 if _ask(view) else _DENIED
 
 
-async def _ask(client: SetupClient, view: NeedsView) -> bool:
+def _ask(view: NeedsView) -> bool:
     print("\n".join(_shown(view)))
-    code = "".join(secrets.choice(_CODE) for _ in range(2))
-    question = f"\nType {code} to accept this for tasks here, anything else to leave it out: "
-    typed = await asyncio.to_thread(input, question)
+    code = "".join(secrets.choice(CODE) for _ in range(2))
+    try:
+        typed = input(
+            f"\nType {code} to accept this for tasks here, anything else to leave it out: "
+        )
+    except EOFError:
+        typed = ""
     accept = typed.strip().upper() == code
-    if accept:
-        await client.pair()
-    await client.answer_needs(view, accept=accept)
+
+    async def answer(client: SetupClient) -> None:
+        if accept:
+            await client.pair()
+        await client.answer_needs(view, accept=accept)
+
+    with_setup(answer)
     print("accepted" if accept else "left out; `taskpass needs accept` asks again")
     return accept
 

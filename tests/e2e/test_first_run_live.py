@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.client_setup import SetupClient
+from supervisor.errors import NotAttested
 from tests.support.gh import find_gh
 from tests.support.github_server import GitHubServer, Token, github_for
 from tests.support.homes import everything
@@ -207,6 +209,11 @@ async def test_a_projects_needs_are_accepted_once_and_asked_again_when_they_chan
     ignored = install.cli(*call)
     assert "1 needs of this project wait for you" in ignored.stderr
     assert api.accepted == []
+    client = SetupClient()  # a program without a terminal may not say yes
+    await client.connect()
+    with pytest.raises(NotAttested):
+        await client.answer_needs(await client.needs(str(install.project)), accept=True)
+    await client.close()
     async with ran(install, "sh", "-c", "read answer") as terminal:  # asked before it starts
         shown = await terminal.shows(r"Type (\w\w) to accept")
         assert f"{api.host}/me  write, for 30 min: say hello" in terminal.text()
