@@ -10,7 +10,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ import trustme
 from supervisor.errors import VaultLocked
 from supervisor.issuers.github_app import GitHubAppIssuer
 from supervisor.issuers.local_jwt import LocalJwtIssuer
+from supervisor.issuers.oauth_exchange import TokenExchangeIssuer
+from supervisor.issuers.oauth_refresh import OAuthIssuer
+from supervisor.issuers.oauth_tokens import TokenIssuer
 from supervisor.issuers.stored import StoredSecretIssuer
 from supervisor.model import CredentialSpec, Effect, Verb
 from supervisor.oauth.http import Http
@@ -28,6 +31,7 @@ from tests.support.core_fakes import HOST, REAL, OneCredential, an_effect
 from tests.support.desk_issuer import DeskIssuer, TokenDesk
 from tests.support.fake_github import FakeGitHub, app_key
 from tests.support.faulty_upstream import SKEW, Asked, Fault, FaultyUpstream
+from tests.support.oauth_fake import EXCHANGE, FakeProvider, signed_in
 
 
 @dataclass
@@ -52,6 +56,9 @@ class Rigged:
     heal: Callable[[], None] = lambda: None
     release: Callable[[], None] = lambda: None
     upstream: FaultyUpstream | None = None
+
+
+Rigging = Callable[[Path], AbstractAsyncContextManager[Rigged]]
 
 
 def rig_upstream(
@@ -195,11 +202,39 @@ async def github_app(directory: Path) -> AsyncIterator[Rigged]:
         await issuer.close()
 
 
-Rigging = Callable[[Path], AbstractAsyncContextManager[Rigged]]
+def _oauth(*, exchange: bool, expiring: bool) -> Rigging:
+    @asynccontextmanager
+    async def rigged(directory: Path) -> AsyncIterator[Rigged]:
+        at, grant = FakeProvider(), EXCHANGE if exchange else "refresh_token"
+        options = {"lifetime": "60"} if expiring else {}
+        async with signed_in(at, name="api", hosts=(HOST,), options=options) as (sessions, vault):
+            await sessions.provider(vault.spec)  # known, as after a first use
+            issuer: TokenIssuer = OAuthIssuer(sessions, expiring=expiring)
+            if exchange:
+                key = SigningKey.from_file(directory / "token.key")
+                issuer = TokenExchangeIssuer(sessions, key, expiring=expiring)
+            issuer.patience = 0.5  # TLS on a busy machine
+            made = rig_upstream(
+                issuer,
+                vault.spec,
+                at.upstream,
+                lambda: {t: end for t, end in at.live().items() if exchange <= (t in at.exchanged)},
+                mints=lambda asked: asked.form().get("grant_type") == grant,
+                ends=lambda asked: asked.path == "/revoke",
+            )
+            # Who verifies by itself is told by nobody: these are in sight until they expire.
+            yield replace(made, ends_fail=None) if expiring else made
+
+    return rigged
+
 
 ISSUERS: dict[str, Rigging] = {
     "stored": stored,
     "local-jwt": local_jwt,
     "desk": desk,
     "github-app": github_app,
+    "oauth": _oauth(exchange=False, expiring=False),
+    "oauth-expiring": _oauth(exchange=False, expiring=True),
+    "token-exchange": _oauth(exchange=True, expiring=False),
+    "token-exchange-expiring": _oauth(exchange=True, expiring=True),
 }

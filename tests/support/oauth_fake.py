@@ -47,6 +47,7 @@ class FakeProvider:
     metadata: dict[str, Any] = field(default_factory=dict)
     refresh: str = "refresh-0-vq7m2x8k4t"
     access: dict[str, float] = field(default_factory=dict)  # good ones, with their end
+    exchanged: set[str] = field(default_factory=set)  # of all that were given
     forms: list[dict[str, str]] = field(default_factory=list)  # of the token endpoint
     authority: trustme.CA = field(default_factory=trustme.CA)
     upstream: FaultyUpstream = field(init=False)
@@ -99,7 +100,9 @@ class FakeProvider:
         if form["grant_type"] == EXCHANGE:
             if form["subject_token"] not in self.live():
                 return Answer.of({"error": "invalid_request"}, 400)
-            return self._given()
+            given = self._given()
+            self.exchanged.add(next(reversed(self.access)))
+            return given
         if form["refresh_token"] in self._old:
             self._end_all()  # taken for a theft (RFC 9700 section 4.14.2)
         if form["refresh_token"] != self.refresh:
