@@ -318,7 +318,7 @@ def _launcher(
                 config.show, config.write, config.deny_read, config.x11, config.wayland, config.dbus
             ),
             absent=tuple(str(path) for path in paths.all()),
-            placeholders=Placeholders(paths.state / "placeholders.json"),
+            placeholders=Placeholders(paths.state / "placeholders"),
         ),
         overlay=config.overlay,
         reviews=Reviews(Shelf(paths.state / "changes"), engine),

@@ -44,14 +44,19 @@ class Placeholders:
     takes away what nobody needs any more. May be used from several threads.
     """
 
-    def __init__(self, book: Path) -> None:
-        """`book`: the file that remembers them."""
-        self._book = book
+    def __init__(self, books: Path) -> None:
+        """`books`: the directory that remembers them, one file for each task."""
+        self._books = books
         self._lock = threading.Lock()
-        self._made: dict[str, str | None] = {}  # path → content of a file, None: a directory
+        # task → what was made for it: path → content of a file, None: a directory
+        self._made: dict[str, dict[str, str | None]] = {}
         self._needed: dict[str, frozenset[str]] = {}  # task → its guarded paths
-        with contextlib.suppress(OSError, msgspec.MsgspecError):
-            self._made = msgspec.json.decode(book.read_bytes(), type=dict[str, str | None])
+        with contextlib.suppress(OSError):
+            for book in books.iterdir():
+                made: dict[str, str | None] = {}  # half a book is of nothing
+                with contextlib.suppress(OSError, msgspec.MsgspecError):
+                    made = msgspec.json.decode(book.read_bytes(), type=dict[str, str | None])
+                self._made[book.name] = made
 
     def hold(self, task: str, plan: Callable[[], Guards]) -> Guards:
         """Make what the guards of a task need, and keep it until `release`.
@@ -67,15 +72,15 @@ class Placeholders:
         """
         with self._lock:
             found = plan()
-            self._made |= {each.path: each.content for each in found.missing}
             try:
                 if found.missing:
-                    self._remember()
+                    self._made[task] = {each.path: each.content for each in found.missing}
+                    self._remember(task)
                 impossible = [each.path for each in found.missing if not _make(each)]
             except OSError as error:
                 self._clean()
                 raise LaunchFailed(
-                    f"Cannot set the task up: {error.filename or self._book}: {error.strerror}.",
+                    f"Cannot set the task up: {error.filename or self._books}: {error.strerror}.",
                     hint="Check the disk, or start with --contain off.",
                 ) from error
             paths = tuple(path for path in found.paths if path not in impossible)
@@ -100,26 +105,27 @@ class Placeholders:
 
     def _clean(self) -> None:
         needed = [path for paths in self._needed.values() for path in paths]
-        left = {
-            path: content
-            for path, content in self._made.items()
-            if any(within(guard, path) for guard in needed)
-        }
-        if left == self._made:
-            return
+        made = {path: content for book in self._made.values() for path, content in book.items()}
+        gone = {path for path in made if not any(within(guard, path) for guard in needed)}
         # The deepest first. To remove one takes the guard away from every task that has it: the
         # kernel unmounts what was mounted there.
-        for path in sorted(self._made.keys() - left.keys(), key=len, reverse=True):
-            _take_away(path, self._made[path])
-        self._made = left
-        with contextlib.suppress(OSError):  # one too many in the book is tried again later
-            self._remember()
+        for path in sorted(gone, key=len, reverse=True):
+            _take_away(path, made[path])
+        for task, book in list(self._made.items()):
+            self._made[task] = left = {path: book[path] for path in book.keys() - gone}
+            with contextlib.suppress(OSError):  # one too many in a book is tried again later
+                if not left:
+                    del self._made[task]
+                    (self._books / task).unlink(missing_ok=True)
+                elif left != book:
+                    self._remember(task)
 
-    def _remember(self) -> None:
-        # Whole or not at all, but not waited for: a power failure may leave an empty directory.
-        scratch = self._book.with_suffix(".new")
-        scratch.write_bytes(msgspec.json.encode(self._made))
-        scratch.replace(self._book)
+    def _remember(self, task: str) -> None:
+        # Not waited for: a power failure may leave an empty directory. What is made is made after
+        # this, so that half a book is of nothing. A file of its own, since to replace one makes
+        # the file system write the new one out at once.
+        self._books.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self._books / task).write_bytes(msgspec.json.encode(self._made[task]))
 
 
 def _make(wanted: Placeholder) -> bool:

@@ -113,7 +113,7 @@ def plan(*missing: Placeholder) -> Callable[[], Guards]:
 
 def test_a_placeholder_goes_with_the_last_task_that_needs_it(tmp_path: Path) -> None:
     place = Placeholder(str(tmp_path / "w"))
-    placeholders = Placeholders(tmp_path / "book")
+    placeholders = Placeholders(tmp_path / "books")
     placeholders.hold("t-1", plan(place))
     placeholders.hold("t-2", plan(place))
     placeholders.release("t-1")
@@ -123,7 +123,7 @@ def test_a_placeholder_goes_with_the_last_task_that_needs_it(tmp_path: Path) -> 
 
 
 def test_what_somebody_has_filled_meanwhile_stays(tmp_path: Path) -> None:
-    placeholders = Placeholders(tmp_path / "book")
+    placeholders = Placeholders(tmp_path / "books")
     wanted = (Placeholder(str(tmp_path / "d")), Placeholder(str(tmp_path / "f"), ""))
     placeholders.hold("t-1", plan(*wanted))
     (tmp_path / "d/mine").write_text("")
@@ -135,7 +135,7 @@ def test_what_somebody_has_filled_meanwhile_stays(tmp_path: Path) -> None:
 
 def test_what_was_there_is_never_taken_away(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    placeholders = Placeholders(tmp_path / "book")
+    placeholders = Placeholders(tmp_path / "books")
     placeholders.hold("t-1", lambda: Guards((str(tmp_path / "mine"),), (), (), ()))
     placeholders.release("t-1")
     assert (tmp_path / "mine").is_dir()
@@ -143,10 +143,10 @@ def test_what_was_there_is_never_taken_away(tmp_path: Path) -> None:
 
 def test_a_later_supervisor_takes_away_what_a_crash_left(tmp_path: Path) -> None:
     kept, lost = Placeholder(str(tmp_path / "kept")), Placeholder(str(tmp_path / "lost/deep"))
-    first = Placeholders(tmp_path / "book")
+    first = Placeholders(tmp_path / "books")
     first.hold("t-1", plan(kept))
     first.hold("t-2", plan(Placeholder(str(tmp_path / "lost")), lost))
-    second = Placeholders(tmp_path / "book")
+    second = Placeholders(tmp_path / "books")
     second.adopt("t-1", [kept.path])
     second.sweep()
     assert (tmp_path / "kept").is_dir()
@@ -155,14 +155,34 @@ def test_a_later_supervisor_takes_away_what_a_crash_left(tmp_path: Path) -> None
     assert not (tmp_path / "kept").exists()
 
 
+def test_nothing_is_left_of_the_books(tmp_path: Path) -> None:
+    books = tmp_path / "books"
+    first = Placeholders(books)
+    for task in ("t-1", "t-2"):
+        first.hold(
+            task, plan(Placeholder(str(tmp_path / "shared")), Placeholder(f"{books}-{task}"))
+        )
+    first.release("t-1")
+    assert not (tmp_path / "books-t-1").exists()
+    (books / "t-3").write_text('{"half')
+    later = Placeholders(books)
+    later.adopt("t-2", [str(tmp_path / "shared")])
+    later.sweep()
+    assert (tmp_path / "shared").is_dir()
+    assert not (tmp_path / "books-t-2").exists()
+    later.release("t-2")
+    assert not (tmp_path / "shared").exists()
+    assert list(books.iterdir()) == []
+
+
 def test_where_nobody_can_make_anything_there_is_nothing_to_guard(tmp_path: Path) -> None:
-    placeholders = Placeholders(tmp_path / "book")
+    placeholders = Placeholders(tmp_path / "books")
     result = placeholders.hold("t-1", plan(Placeholder("/proc/self/nothing")))
     assert result.paths == ()
 
 
 def test_no_task_starts_where_a_guard_cannot_stand(tmp_path: Path) -> None:
-    placeholders = Placeholders(tmp_path / "book")
+    placeholders = Placeholders(tmp_path / "books")
     (tmp_path / "loop").symlink_to("loop")
     first, broken = Placeholder(str(tmp_path / "a")), Placeholder(str(tmp_path / "loop/x"))
     with pytest.raises(LaunchFailed, match=r"Cannot set the task up: .*loop/x"):

@@ -39,7 +39,7 @@ class Person:
             home=str(self.home), mounts=mounts, absent=(str(self.state),),
             wishes=Wishes(**wishes), environ=environ,
         )  # fmt: skip
-        return make_plan(wanted, Placeholders(self.base / "placeholders.json"))
+        return make_plan(wanted, Placeholders(self.base / "placeholders"))
 
     def put(self, *paths: str) -> None:
         for path in paths:
