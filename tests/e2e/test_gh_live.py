@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.support.fake_github import app_key
-from tests.support.gh import find_gh
+from tests.support.gh import put_on_path
 from tests.support.github_server import GitHubServer, Token, github_for
 from tests.support.live import Install, Person
 from tests.support.scripted_agent import running
@@ -26,12 +25,7 @@ def server(install: Install) -> Iterator[GitHubServer]:
 @pytest.fixture
 def tools(install: Install) -> str:
     """A directory with gh in it, on the person's PATH; what `--show` lets tasks see."""
-    folder = install.home / "tools"
-    folder.mkdir()
-    (folder / "gh").write_bytes(Path(find_gh()).read_bytes())
-    (folder / "gh").chmod(0o755)
-    install.environ["PATH"] = f"{folder}:{install.environ['PATH']}"
-    return str(folder)
+    return put_on_path(install)
 
 
 def _add(install: Install, *more: str) -> None:

@@ -8,6 +8,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from tests.support.live import Install
+
 
 def find_gh() -> str:
     """Path of a gh that every account may execute."""
@@ -25,3 +27,13 @@ def find_gh() -> str:
             subprocess.run(["dpkg", "-x", str(package), str(partial)], check=True)
             partial.rename(cache / "root")
     return str(unpacked)
+
+
+def put_on_path(install: Install) -> str:
+    """Have gh on the person's PATH; the directory, for `--show` to let tasks see it."""
+    folder = install.home / "tools"
+    folder.mkdir()
+    (folder / "gh").write_bytes(Path(find_gh()).read_bytes())
+    (folder / "gh").chmod(0o755)
+    install.environ["PATH"] = f"{folder}:{install.environ['PATH']}"
+    return str(folder)

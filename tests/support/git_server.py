@@ -83,9 +83,9 @@ class GitServer:
     def start(self) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.certify(context)
-        self._loop.run_until_complete(self.serve(context))
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
+        asyncio.run_coroutine_threadsafe(self.serve(context), self._loop).result(10)
 
     def certify(self, context: ssl.SSLContext) -> None:
         self.authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
