@@ -12,6 +12,7 @@
     splice = ["db.corp:6432"]                 # tunnels that pass unread: judged as connections
     proxy = "http://proxy.corp:3128"          # instead of HTTPS_PROXY, HTTP_PROXY; "none": direct
     no_proxy = [".corp", "10.0.0.0/8"]        # with it, instead of NO_PROXY
+    http2 = ["grpc.corp:443"]                 # hosts that speak HTTP/2 only
     loopback = ["5432"]      # ports of this machine's loopback that contained tasks may reach
 
     [limits]                                  # of each task, where a cgroup is delegated
@@ -60,6 +61,7 @@ class Config:
     splice: tuple[str, ...] = ()
     proxy: str = ""
     no_proxy: tuple[str, ...] = ()
+    http2: tuple[str, ...] = ()
     loopback: tuple[int, ...] = ()
     memory: int = 0  # bytes; 0 here and below: any
     cpus: float = 0.0
@@ -85,6 +87,7 @@ _KEYS: dict[tuple[str, str], tuple[str, str]] = {
     ("network", "splice"): ("splice", "targets"),
     ("network", "proxy"): ("proxy", "proxy"),
     ("network", "no_proxy"): ("no_proxy", "texts"),
+    ("network", "http2"): ("http2", "targets"),
     ("network", "loopback"): ("loopback", "ports"),
     ("limits", "memory"): ("memory", "size"),
     ("limits", "cpus"): ("cpus", "share"),

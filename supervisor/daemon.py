@@ -306,6 +306,7 @@ def _launcher(
         make_channel=partial(
             HttpProxyChannel,
             splice=frozenset(config.splice),
+            http2=frozenset(config.http2),
             allow_private=allow_private,
         ),
         loopback=config.loopback,

@@ -43,10 +43,10 @@ class WaysOut:
     bundle: bytes
     learn: Callable[[upstream.Proxies], None] = lambda proxies: None
     _logins: dict[str, bytes] = field(default_factory=dict, repr=False)
-    _contexts: dict[tuple[str, ...], ssl.SSLContext] = field(default_factory=dict)
+    _contexts: dict[tuple[str | bool, ...], ssl.SSLContext] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._contexts[()] = upstream_context(self.config.extra_roots)
+        self._context((), False)  # what is wrong with the configuration is said at once
         self._remember(self._configured())
 
     def of(self, environ: Mapping[str, str]) -> dict[str, str]:
@@ -65,7 +65,7 @@ class WaysOut:
         """What a channel is told of a way."""
         return {
             "proxies": upstream.restored(way, self._logins),
-            "upstream_tls": self._context(_files(way)),
+            "upstream_tls": lambda http2: self._context(_files(way), http2),
         }
 
     def believed(self, way: Mapping[str, str]) -> bytes:
@@ -95,7 +95,7 @@ class WaysOut:
             if os.path.samefile(path, self.system):
                 continue
             try:
-                self._context((path,))
+                self._context((path,), False)
             except ConfigError as error:
                 raise UsageError(
                     f"{name} names {path}, which holds no certificates in PEM form.",
@@ -104,10 +104,11 @@ class WaysOut:
             found[path] = None
         return tuple(found)
 
-    def _context(self, roots: tuple[str, ...]) -> ssl.SSLContext:
-        known = tuple(f"{path}:{os.stat(path).st_mtime_ns}" for path in roots)
+    def _context(self, roots: tuple[str, ...], http2: bool) -> ssl.SSLContext:
+        stamps = (f"{path}:{os.stat(path).st_mtime_ns}" for path in roots)
+        known: tuple[str | bool, ...] = (http2, *stamps)
         if known not in self._contexts:
-            self._contexts[known] = upstream_context(self.config.extra_roots, *roots)
+            self._contexts[known] = upstream_context(self.config.extra_roots, *roots, http2=http2)
         return self._contexts[known]
 
 

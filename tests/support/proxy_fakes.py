@@ -354,6 +354,7 @@ async def proxy_rig(
     timeouts: Timeouts | None = None,
     model_hosts: Sequence[str] = (),
     splice: Sequence[str] = (),
+    http2: Sequence[str] = (),
     private: bool = True,
     proxies: Proxies = NO_PROXIES,
     names: Sequence[str] = (),
@@ -378,17 +379,19 @@ async def proxy_rig(
     bundle.write_bytes(ca.pem())
     authorize, owner = FakeAuthorize(), FakeOwner()
     authorize.hosts = {f"localhost:{upstream.port}"}
-    hosts, spliced = (
+    hosts, spliced, preferring = (
         frozenset(host.format(tls=upstream.port, plain=plain.port) for host in listed)
-        for listed in (model_hosts, splice)
+        for listed in (model_hosts, splice, http2)
     )
+    contexts = [upstream_context(str(trusted), http2=http2) for http2 in (False, True)]
     channel = HttpProxyChannel(
         TASK,
         listening(),
         authorize,
         owner,
         ca,
-        upstream_tls=upstream_context(str(trusted)),
+        upstream_tls=contexts.__getitem__,
+        http2=preferring,
         proxies=proxies,
         model_hosts=hosts,
         splice=spliced,

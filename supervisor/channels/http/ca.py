@@ -69,22 +69,26 @@ class CertificateAuthority:
         self._leaf_key = ec.generate_private_key(ec.SECP256R1())
         self._leaf_key_pem = _key_pem(self._leaf_key)
         self._certificate = self._self_signed()
-        self._contexts: OrderedDict[str, tuple[float, ssl.SSLContext]] = OrderedDict()
+        self._contexts: OrderedDict[tuple[str, bool], tuple[float, ssl.SSLContext]] = OrderedDict()
 
     def pem(self) -> bytes:
         """The authority's certificate, PEM."""
         return self._certificate.public_bytes(serialization.Encoding.PEM)
 
-    def context(self, host: str) -> ssl.SSLContext:
-        """A server context with a leaf for `host`; refuses a handshake that names another."""
+    def context(self, host: str, *, http2: bool = False) -> ssl.SSLContext:
+        """A server context with a leaf for `host`; refuses a handshake that names another.
+
+        A client that offers HTTP/2 and HTTP/1.1 gets the latter, but for `http2`.
+        """
         now = time.monotonic()
-        kept = self._contexts.get(host)
+        kept = self._contexts.get((host, http2))
         if kept is not None and kept[0] > now:
-            self._contexts.move_to_end(host)
+            self._contexts.move_to_end((host, http2))
             return kept[1]
         context = self._make_context(host)
-        self._contexts[host] = (now + _RENEW_AFTER, context)
-        self._contexts.move_to_end(host)
+        context.set_alpn_protocols(["h2", "http/1.1"] if http2 else ["http/1.1", "h2"])
+        self._contexts[host, http2] = (now + _RENEW_AFTER, context)
+        self._contexts.move_to_end((host, http2))
         if len(self._contexts) > _KEPT:
             self._contexts.popitem(last=False)
         return context
@@ -92,7 +96,6 @@ class CertificateAuthority:
     def _make_context(self, host: str) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_alpn_protocols(["http/1.1"])
         # A tool is a short process: it would never come back with a ticket.
         context.num_tickets = 0
         leaf = self.leaf(host).public_bytes(serialization.Encoding.PEM)

@@ -159,7 +159,8 @@ class Connection:
             return
         client.write(_ESTABLISHED)
         try:
-            await client.start_tls(services.ca.context(origin.host), services.head_timeout)
+            context = services.ca.context(origin.host, http2=origin.authority in services.http2)
+            await client.start_tls(context, services.head_timeout)
         except OSError as error:
             self._visitor.refused(unreadable(origin, error))
             raise
@@ -187,6 +188,9 @@ class Connection:
     async def _serve_origin(self, origin: Origin) -> None:
         """Serve requests to one origin until the client ends."""
         self._visitor.about = Effect(Verb.CONNECT, origin.authority)
+        if self._client.alpn == "h2":
+            await self._services.speak_http2(self._client, self._visitor, origin)
+            return
         while True:
             request = await self._next_head()
             if request is None or not await self._requests.serve(request, request.target, origin):

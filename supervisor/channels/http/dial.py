@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+from collections.abc import Callable
 
 from supervisor.channels.http.address import resolve
 from supervisor.channels.http.endpoint import Endpoint
@@ -21,7 +22,7 @@ from supervisor.errors import ConfigError
 _LOOK_UP = 1.0
 
 
-def upstream_context(*extra_roots: str | None) -> ssl.SSLContext:
+def upstream_context(*extra_roots: str | None, http2: bool = False) -> ssl.SSLContext:
     """Verification by the system's roots, and by those in the PEM files `extra_roots`.
 
     Raises:
@@ -29,7 +30,7 @@ def upstream_context(*extra_roots: str | None) -> ssl.SSLContext:
     """
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(["h2"] if http2 else ["http/1.1"])
     for path in filter(None, extra_roots):
         try:
             context.load_verify_locations(path)
@@ -46,12 +47,16 @@ class Dialer:
 
     Args:
         registry: every connection is in it as long as it lives.
-        context: `upstream_context`.
+        context: `upstream_context` for HTTP/1.1 (False) and HTTP/2 (True).
         timeout: seconds for each connection, and for its TLS.
     """
 
     def __init__(
-        self, registry: set[Endpoint], context: ssl.SSLContext, proxies: Proxies, timeout: float
+        self,
+        registry: set[Endpoint],
+        context: Callable[[bool], ssl.SSLContext],
+        proxies: Proxies,
+        timeout: float,
     ) -> None:
         self._registry = registry
         self._context = context
@@ -62,11 +67,14 @@ class Dialer:
         """The proxy that is given whole URLs for `origin`: plain HTTP is not tunnelled."""
         return None if origin.tls else self._proxies.via(origin)
 
-    async def dial(self, origin: Origin, *, private: bool, raw: bool = False) -> Endpoint:
+    async def dial(
+        self, origin: Origin, *, private: bool, raw: bool = False, http2: bool = False
+    ) -> Endpoint:
         """A new connection to an address of `origin` that may be dialled.
 
         Args:
             private: whether it may be a private address.
+            http2: offer that, and nothing else.
             raw: for bytes that are not ours to understand: nobody's TLS is verified here.
 
         Raises:
@@ -74,16 +82,19 @@ class Dialer:
             Denied: no address may be dialled.
         """
         proxy = self._proxies.via(origin)
+        context = self._context(http2) if origin.tls and not raw else None
         if proxy is not None:
-            return await self._through(proxy, origin, private=private, raw=raw)
-        return await self._straight(origin, private=private, tls=origin.tls and not raw)
+            return await self._through(proxy, origin, private, raw, context)
+        return await self._straight(origin, private, context)
 
-    async def _straight(self, origin: Origin, *, private: bool, tls: bool) -> Endpoint:
+    async def _straight(
+        self, origin: Origin, private: bool, context: ssl.SSLContext | None
+    ) -> Endpoint:
         addresses = await resolve(origin, private=private)
         problem: BadGateway | None = None
         for address in addresses:
             try:
-                return await self._connect(origin, address, tls)
+                return await self._connect(origin, address, context)
             except ssl.SSLCertVerificationError as error:
                 raise _problem(origin, error) from error
             except OSError as error:
@@ -91,30 +102,39 @@ class Dialer:
         assert problem is not None  # `resolve` is never empty
         raise problem
 
-    async def _connect(self, origin: Origin, address: str, tls: bool) -> Endpoint:
+    async def _connect(
+        self, origin: Origin, address: str, context: ssl.SSLContext | None
+    ) -> Endpoint:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(self._timeout):
             _, endpoint = await loop.create_connection(
                 lambda: Endpoint(self._registry),
                 address,
                 origin.port,
-                ssl=self._context if tls else None,
-                server_hostname=origin.host if tls else None,
+                ssl=context,
+                server_hostname=origin.host if context else None,
             )
         return endpoint
 
-    async def _through(self, proxy: Proxy, origin: Origin, *, private: bool, raw: bool) -> Endpoint:
+    async def _through(
+        self,
+        proxy: Proxy,
+        origin: Origin,
+        private: bool,
+        raw: bool,
+        context: ssl.SSLContext | None,
+    ) -> Endpoint:
         await self._look_up(origin, private=private)
         # Its address is the person's own word; most are private.
         itself = Origin(proxy.host, proxy.port, proxy.tls)
-        endpoint = await self._straight(itself, private=True, tls=proxy.tls)
+        endpoint = await self._straight(itself, True, self._context(False) if proxy.tls else None)
         if not origin.tls and not raw:
             return endpoint
         try:
             async with asyncio.timeout(self._timeout):
                 await _open_tunnel(endpoint, proxy, origin)
-                if not raw:
-                    await endpoint.start_tls(self._context, self._timeout, host=origin.host)
+                if context is not None:
+                    await endpoint.start_tls(context, self._timeout, host=origin.host)
         except OSError as error:
             endpoint.abort()
             raise _problem(origin, error) from error

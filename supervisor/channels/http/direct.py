@@ -87,7 +87,8 @@ class DirectListener:
         host = self._host_of(address)
         origin = Origin(host, port, self._tls)
         tls = {"ssl_handshake_timeout": services.head_timeout} if self._tls else {}
-        context = services.ca.context(host) if self._tls else None
+        http2 = origin.authority in services.http2
+        context = services.ca.context(host, http2=http2) if self._tls else None
         try:
             await loop.connect_accepted_socket(
                 lambda: Endpoint(self._registry, lambda made: self._accepted(made, origin)),

@@ -122,6 +122,12 @@ class Endpoint(asyncio.Protocol):
         """Whether the other side has closed its direction."""
         return self._eof
 
+    @property
+    def alpn(self) -> str:
+        """The protocol that TLS agreed on, "" for none."""
+        tls = self._transport.get_extra_info("ssl_object")
+        return (tls.selected_alpn_protocol() or "") if tls is not None else ""
+
     def when_lost(self, callback: Callable[[], object]) -> None:
         self._on_lost = callback
 

@@ -56,7 +56,12 @@ class Pool:
         idle.append(endpoint)
 
     async def dial(
-        self, origin: Origin, *, private: bool | None = None, raw: bool = False
+        self,
+        origin: Origin,
+        *,
+        private: bool | None = None,
+        raw: bool = False,
+        http2: bool = False,
     ) -> Endpoint:
         """A new connection; see `Dialer.dial`.
 
@@ -64,7 +69,7 @@ class Pool:
         """
         if private is None:
             private = self.private_allowed(origin)
-        return await self._dialer.dial(origin, private=private, raw=raw)
+        return await self._dialer.dial(origin, private=private, raw=raw, http2=http2)
 
     def wire(
         self, head: RequestHead, origin: Origin, target: str, fields: Iterable[Field]

@@ -8,7 +8,8 @@ import socket
 import ssl
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from supervisor.channels.http.ca import CertificateAuthority
 from supervisor.channels.http.connection import Connection
@@ -24,6 +25,10 @@ from supervisor.channels.http.upstream import NO_PROXIES, Proxies
 from supervisor.errors import TaskpassError
 from supervisor.model import Process
 from supervisor.ports import Authorize, Channel, ConnectionOwner, Egress, Kind, Release
+
+if TYPE_CHECKING:
+    from supervisor.channels.http.h2upstream import H2Servers
+    from supervisor.channels.http.visitor import Visitor
 
 _BACKLOG = 512
 _SETTLE_AFTER = 0.02  # seconds
@@ -50,10 +55,13 @@ class HttpProxyChannel(Channel):
         authorize: decides, releases and records.
         owner: finds the process at the other end of a connection.
         ca: makes the certificates that tools see.
-        upstream_tls: how servers are verified (`dial.upstream_context`).
+        upstream_tls: how servers are verified (`dial.upstream_context`), for HTTP/1.1
+            (False) and HTTP/2.
         proxies: of the person's network, that connections go through.
         model_hosts: `host:port` the agent itself may talk to; never intercepted when it does.
         splice: `host:port`s whose tunnels a person lets pass unread.
+        http2: `host:port`s that clients are offered HTTP/2 for before HTTP/1.1; one that offers
+            nothing else gets it anywhere.
         allow_private: answers `host`s and `host:port`s that may be loopback or private addresses;
             asked at each dial, because a person may name another while the task runs.
     """
@@ -66,10 +74,11 @@ class HttpProxyChannel(Channel):
         owner: ConnectionOwner,
         ca: CertificateAuthority,
         *,
-        upstream_tls: ssl.SSLContext,
+        upstream_tls: Callable[[bool], ssl.SSLContext],
         proxies: Proxies = NO_PROXIES,
         model_hosts: frozenset[str] = frozenset(),
         splice: frozenset[str] = frozenset(),
+        http2: frozenset[str] = frozenset(),
         allow_private: Callable[[], frozenset[str]] = frozenset,
         timeouts: Timeouts | None = None,
     ) -> None:
@@ -95,6 +104,8 @@ class HttpProxyChannel(Channel):
             pool=self._pool,
             model_hosts=model_hosts,
             splice=splice,
+            http2=http2,
+            speak_http2=self._speak_http2,
             head_timeout=self._timeouts.head,
             idle_timeout=self._timeouts.idle,
             silence_timeout=self._timeouts.silence,
@@ -103,6 +114,7 @@ class HttpProxyChannel(Channel):
             settle=self._settle,
             credentialed=set[Origin](),
         )
+        self._http2: H2Servers | None = None
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._direct: list[DirectListener | LocalListener] = []
@@ -212,6 +224,13 @@ class HttpProxyChannel(Channel):
                 await self._sweeper
         self._listener.close()
 
+    async def _speak_http2(self, client: Endpoint, visitor: Visitor, origin: Origin) -> None:
+        # Loaded with the first client that needs it, and not while others wait.
+        h2 = await asyncio.to_thread(_http2)
+        if self._http2 is None:
+            self._http2 = h2.H2Servers(self._pool, self._timeouts.idle)
+        await h2.H2Front(client, self._services, visitor, origin, self._http2).run()
+
     def _accepted(self, endpoint: Endpoint) -> None:
         self._start(Connection(endpoint, self._services))
 
@@ -270,3 +289,9 @@ class HttpProxyChannel(Channel):
             now = loop.time()
             for endpoint in [e for e in self._endpoints if now - e.touched > e.patience]:
                 endpoint.abort()
+
+
+def _http2() -> ModuleType:
+    from supervisor.channels.http import h2front
+
+    return h2front

@@ -16,6 +16,12 @@ def status_of(error: TaskpassError) -> int:
     return 403 if isinstance(error, TimedOut) else error.status
 
 
+def content(error: TaskpassError) -> bytes:
+    """The body of an answer."""
+    text = {"error": error.code, "message": error.message, "hint": error.hint}
+    return json.dumps(text, indent=1, ensure_ascii=False).encode() + b"\n"
+
+
 def render(error: TaskpassError, *, body: bool, close: bool, challenge: bool = False) -> bytes:
     """A whole response. `body` is False for an answer to HEAD; `challenge` asks for the handle."""
     status = 407 if challenge else status_of(error)
@@ -23,12 +29,11 @@ def render(error: TaskpassError, *, body: bool, close: bool, challenge: bool = F
         reason = HTTPStatus(status).phrase
     except ValueError:
         reason = "Refused"
-    text = {"error": error.code, "message": error.message, "hint": error.hint}
-    content = json.dumps(text, indent=1, ensure_ascii=False).encode() + b"\n"
+    text = content(error)
     lines = [
         f"HTTP/1.1 {status} {reason}",
         "Content-Type: application/json; charset=utf-8",
-        f"Content-Length: {len(content)}",
+        f"Content-Length: {len(text)}",
         "Cache-Control: no-store",
         f"{DECISION_FIELD}: {error.code}",
     ]
@@ -36,4 +41,4 @@ def render(error: TaskpassError, *, body: bool, close: bool, challenge: bool = F
         lines.append('Proxy-Authenticate: Basic realm="taskpass"')
     if close:
         lines.append("Connection: close")
-    return "\r\n".join((*lines, "", "")).encode() + (content if body else b"")
+    return "\r\n".join((*lines, "", "")).encode() + (text if body else b"")

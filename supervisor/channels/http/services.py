@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from supervisor.channels.http.ca import CertificateAuthority
+from supervisor.channels.http.endpoint import Endpoint
 from supervisor.channels.http.message import Origin
 from supervisor.channels.http.pool import Pool
 from supervisor.ports import Authorize, ConnectionOwner, Release
+
+if TYPE_CHECKING:
+    from supervisor.channels.http.visitor import Visitor
 
 
 class End(Protocol):
@@ -47,6 +51,8 @@ class Services:
     pool: Pool
     model_hosts: frozenset[str]
     splice: frozenset[str]  # `host:port`s whose tunnels are not opened here
+    http2: frozenset[str]  # `host:port`s that clients are offered HTTP/2 for before HTTP/1.1
+    speak_http2: Callable[[Endpoint, Visitor, Origin], Awaitable[None]]
     head_timeout: float
     idle_timeout: float
     silence_timeout: float

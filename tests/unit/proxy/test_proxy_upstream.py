@@ -267,10 +267,10 @@ def test_further_roots_are_believed_by_us_and_by_the_task(tmp_path: Path) -> Non
     assert way == {"roots": str(own)}
     assert corporate in made.believed(way)
     assert made.bundle.rstrip() in made.believed(way)
-    before = made.channel({})["upstream_tls"].cert_store_stats()["x509_ca"]
-    assert made.channel(way)["upstream_tls"].cert_store_stats()["x509_ca"] == before + 1
+    before = made.channel({})["upstream_tls"](False).cert_store_stats()["x509_ca"]
+    assert made.channel(way)["upstream_tls"](False).cert_store_stats()["x509_ca"] == before + 1
     own.unlink()
-    assert made.channel(way)["upstream_tls"].cert_store_stats()["x509_ca"] == before
+    assert made.channel(way)["upstream_tls"](False).cert_store_stats()["x509_ca"] == before
     assert made.believed(way) == made.bundle
     configured = tmp_path / "configured.pem"
     configured.write_bytes(corporate)
