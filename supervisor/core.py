@@ -360,14 +360,15 @@ class Engine(Authorize):
         if spec is None:
             await self.uses.opened("use.allowed", entry, call, use, effects, decision, approval)
             self.book.require_live(task, call.call.epoch)
-            return Release(lease="", use=use, secret=None)
+            bound = self.lending.bound_at(effect.resource)
+            return Release(lease="", use=use, secret=None, bound=bound)
 
         lease = self.lending.lease(entry, call, spec, effect)
         # Intent first: after a crash this lease is shown as possibly live until it expires.
         issuer = self.issuers[spec.issuer]
         await self.uses.opened(
             "use.intent", entry, call, use, effects, decision, approval,
-            lease=lease, spec=spec, kill_mode=issuer.kill_mode,
+            lease=lease, spec=spec, kill_mode=issuer.kill_mode, lifetime=issuer.lifetime(spec),
         )  # fmt: skip
         self.step("use.intent")
         context = MintContext(
@@ -402,6 +403,7 @@ class Engine(Authorize):
             surrogate=surrogate,
             header=spec.header,
             scheme=spec.scheme,
+            bound=True,
         )
 
     def live(self, task: str, lease: str) -> bool:

@@ -74,6 +74,10 @@ class Lending:
             )
         return None, ""
 
+    def bound_at(self, resource: str) -> bool:
+        """Whether any credential is good there."""
+        return any(resource in spec.hosts for spec in self.vault.specs())
+
     def lease(
         self, entry: TaskEntry, call: CallEntry, spec: CredentialSpec, effect: Effect
     ) -> Lease:

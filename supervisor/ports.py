@@ -213,6 +213,10 @@ class Issuer(ABC):
         """
         return spec
 
+    def check(self, spec: CredentialSpec, secret: Secret) -> None:
+        """Raises UsageError: this cannot be the standing secret of `spec`."""
+        return
+
     @abstractmethod
     async def mint(self, spec: CredentialSpec, context: MintContext) -> Minted:
         """A credential for `context`. Its expiry is by our clock, whatever the other end's says.
@@ -335,6 +339,7 @@ class Release:
     surrogate: str = ""  # what to replace
     header: str = ""
     scheme: str = ""
+    bound: bool = False  # a credential of ours is good there: nobody else's goes there
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,7 +177,7 @@ def test_one_credential_leaves_and_it_is_ours(others: list[tuple[str, str]], sec
         result, _ = rewrite.put_secret(fields, RELEASE, secret)
     except Denied:
         return
-    credentials = [entry for entry in result if entry[0] in rewrite.CREDENTIAL_FIELDS]
+    credentials = [entry for entry in result if rewrite.is_credential(entry[0])]
     assert [key for key, _, _ in credentials] == [b"authorization"]
     assert not any(STAND_IN.encode() in value for _, _, value in result)
 

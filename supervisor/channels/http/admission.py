@@ -78,7 +78,7 @@ class Admission:
                 self._visitor.handle,
                 ancestry,
                 effect,
-                rewrite.candidates(head.fields),
+                rewrite.candidates(head.fields, target),
                 further,
             )
         except TaskpassError as error:
@@ -89,7 +89,13 @@ class Admission:
                 }
                 self._visitor.refused(error, Effect(Verb.HTTP, origin.resource, asked))
             raise
+        if self._is_bound(origin, release):
+            target = rewrite.without_parameters(target)
         return head, target, release
+
+    def _is_bound(self, origin: Origin, release: Release) -> bool:
+        """Whether one of our credentials is good there: no other one goes there then."""
+        return release.bound or origin in self._services.credentialed
 
     async def _said(
         self,
@@ -148,7 +154,7 @@ class Admission:
         """The fields to send, and the secrets to look for in what comes back."""
         services = self._services
         if release.secret is None:
-            if origin in services.credentialed:
+            if self._is_bound(origin, release):
                 return rewrite.without_credentials(head.fields), ()
             return head.fields, ()
         if not origin.tls and not self._is_loopback(origin):
@@ -158,7 +164,7 @@ class Admission:
             )
         fields, secrets = rewrite.put_secret(head.fields, release, release.secret.value)
         services.credentialed.add(origin)
-        return fields, reflection.needles(secrets)
+        return fields, reflection.needles(tuple(secrets))
 
     def _is_loopback(self, origin: Origin) -> bool:
         """A loopback address, by number or as `localhost`, that a person has allowed."""

@@ -6,7 +6,7 @@ import re
 
 from supervisor.channels.http.endpoint import Endpoint
 from supervisor.channels.http.message import CHUNKED, UNTIL_CLOSE, BadRequest
-from supervisor.channels.http.reflection import Scanner
+from supervisor.channels.http.reflection import Watch
 
 _PIECE = 64 * 1024
 _LINE_LIMIT = 256  # a chunk's size and extensions
@@ -122,7 +122,7 @@ class BodyWriter:
 
 
 async def relay(
-    reader: BodyReader, writer: BodyWriter, *, before: bytes = b"", scanner: Scanner | None = None
+    reader: BodyReader, writer: BodyWriter, *, before: bytes = b"", scanner: Watch | None = None
 ) -> None:
     """Move a whole body, each piece as soon as it is here. `before` is the head to send first.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from supervisor.channels.http import reflection
+from supervisor.channels.http import inflate, reflection
 from supervisor.channels.http.body import BodyReader, BodyWriter, relay
 from supervisor.channels.http.endpoint import FOREVER, Endpoint
 from supervisor.channels.http.message import (
@@ -14,6 +15,7 @@ from supervisor.channels.http.message import (
     UNTIL_CLOSE,
     BadGateway,
     BadRequest,
+    Field,
     Origin,
     RequestHead,
     ResponseHead,
@@ -35,7 +37,7 @@ class Exchange:
         status: of the response, 0 before there is one.
         answered: whether the client was sent a part of the response.
         early: the server answered before the whole request was sent.
-        reflected: where the secret came back: "", "headers" or "body".
+        reflected: where the secret came back: "", "headers", "body" or "stream" (a WebSocket).
     """
 
     __slots__ = (
@@ -186,13 +188,10 @@ class Exchange:
         self.early = upload is not None and not upload.done()
         keep = self._head.persistent and not unframed and not self.early
         fields = response.fields
-        scanner = None
+        scanner: reflection.Watch | None = None
         if self._secrets:
-            scanner = reflection.Scanner(self._secrets)
-            masked = [(k, n, reflection.mask(v, self._secrets)) for k, n, v in fields]
-            if masked != fields:
-                self.reflected = "headers"
-                fields = masked
+            scanner = inflate.watch(fields, self._secrets) if response.body else None
+            response, fields = self._masked(response)
         head = write_response(response, fields, chunked=chunked, close=not keep)
         reader = BodyReader(upstream, response.body)
         writer = BodyWriter(client, chunked=chunked)
@@ -213,26 +212,44 @@ class Exchange:
             self._pool.keep(self._origin, upstream)
         return keep
 
+    def _masked(self, response: ResponseHead) -> tuple[ResponseHead, Sequence[Field]]:
+        """The head, and its fields, with every secret in them covered."""
+        fields = reflection.mask_fields(response.fields, self._secrets)
+        reason = reflection.mask(response.reason, self._secrets)
+        if fields != response.fields or reason != response.reason:
+            self.reflected = "headers"
+            response = replace(response, reason=reason)
+        return response, fields
+
     async def _switch(self, upstream: Endpoint, response: ResponseHead) -> None:
         """The connection now speaks WebSocket: move bytes until one side ends."""
         if self._head.upgrade != b"websocket":
             raise BadGateway("The server switched to a protocol nobody asked for.")
         self.status = 101
         self.answered = True
-        self._client.write(write_response(response, response.fields, chunked=False, close=False))
-        await splice(self._client, upstream)
+        response, fields = self._masked(response)
+        self._client.write(write_response(response, fields, chunked=False, close=False))
+        try:
+            # A server's frames are not masked (RFC 6455, 5.1): what they say stands in them.
+            await splice(self._client, upstream, reflection.Scanner(self._secrets))
+        except reflection.Reflected:
+            self.reflected = "stream"
 
 
-async def splice(one: Endpoint, other: Endpoint) -> None:
-    """Move bytes both ways, untouched, until either side ends."""
+async def splice(one: Endpoint, other: Endpoint, watch: reflection.Watch | None = None) -> None:
+    """Move bytes both ways, untouched, until either side ends; `watch` looks at those to `one`.
+
+    Raises:
+        Reflected: by `watch`; both sides are closed then.
+    """
     one.wait_up_to(FOREVER)
     other.wait_up_to(FOREVER)
-    both = [
-        asyncio.ensure_future(_pump(one, other)),
-        asyncio.ensure_future(_pump(other, one)),
-    ]
+    down = asyncio.ensure_future(_pump(other, one, watch))
+    both = [asyncio.ensure_future(_pump(one, other)), down]
     try:
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if down.done() and isinstance(error := down.exception(), reflection.Reflected):
+            raise error
     finally:
         for pump in both:
             pump.cancel()
@@ -241,7 +258,9 @@ async def splice(one: Endpoint, other: Endpoint) -> None:
         other.close()
 
 
-async def _pump(source: Endpoint, target: Endpoint) -> None:
+async def _pump(source: Endpoint, target: Endpoint, watch: reflection.Watch | None = None) -> None:
     while data := await source.some(256 * 1024):
-        target.write(data)
+        target.write(watch.feed(data) if watch is not None else data)
         await target.drain()
+    if watch is not None:
+        target.write(watch.rest())

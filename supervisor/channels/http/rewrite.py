@@ -1,7 +1,7 @@
 """Surrogate in, secret out: the credential positions of a request's head. Pure.
 
-Headers only: a secret in a URL ends up in logs and referrers. `Basic` is taken apart, because git
-and package managers carry tokens as its password.
+Released into headers only: a secret in a URL ends up in logs and referrers. `Basic` is taken apart,
+because git and package managers carry tokens as its password.
 """
 
 from __future__ import annotations
@@ -10,27 +10,28 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
+from functools import lru_cache
+from urllib.parse import unquote_plus
 
 from supervisor.channels.http.message import Field
 from supervisor.errors import Denied
 from supervisor.ports import Release
 
-# Fields whose values are credentials wherever they go: stripped where one of ours is released,
-# or an agent could carry data out through an allowed host under somebody else's key.
-CREDENTIAL_FIELDS = frozenset(
-    (
-        b"authorization",
-        b"x-api-key",
-        b"api-key",
-        b"apikey",
-        b"private-token",
-        b"job-token",
-        b"x-auth-token",
-        b"x-access-token",
-        b"x-goog-api-key",
-        b"x-amz-security-token",
-        b"cookie",
-    )
+# Fields whose values are credentials wherever they go: left out at hosts where one of ours is
+# bound, or an agent could carry data out through an allowed host under somebody else's key.
+_CREDENTIAL_FIELD = re.compile(
+    rb"authorization|cookie|x-authorization|x-amz-security-token|x-vault-token|x-gitlab-token"
+    rb"|(?:.+-)?(?:api|auth|access|application|app|session|private|job|deploy|refresh|id|bearer)"
+    rb"[-_]?(?:token|key|secret)"
+    rb"|(?:.+-)?(?:password|passwd|secret)"
+)
+# The same in a URL's query; signatures make its whole request somebody's.
+_CREDENTIAL_PARAMETER = re.compile(
+    r"(?:x[-_])?(?:access|api|auth|oauth|private|job|session|id|refresh|bearer|app|application)"
+    r"[-_]?(?:token|key|secret)"
+    r"|client[-_]?secret|password|passwd|secret|sig|signature"
+    r"|x-(?:amz|goog)-(?:signature|credential|security-token)",
+    re.IGNORECASE,
 )
 # Fields of every request, which hold no credential; skipped so that a look-up is rare.
 _PLAIN = frozenset(
@@ -55,7 +56,13 @@ _SHORTEST, _LONGEST = 8, 8192
 _SENDABLE = re.compile(rb"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
 
 
-def candidates(fields: Sequence[Field]) -> list[str]:
+@lru_cache(256)
+def is_credential(key: bytes) -> bool:
+    """Whether a field of this (lower-case) name carries a credential."""
+    return _CREDENTIAL_FIELD.fullmatch(key) is not None
+
+
+def candidates(fields: Sequence[Field], target: str = "") -> list[str]:
     """Strings that may be surrogates, in order, each once; bounded in number and length."""
     found: dict[str, None] = {}
     for key, _, value in fields:
@@ -64,7 +71,35 @@ def candidates(fields: Sequence[Field]) -> list[str]:
         for text in _parts(key, value):
             if _SHORTEST <= len(text) <= _LONGEST and len(found) < _CANDIDATES:
                 found[text.decode("latin-1")] = None
+    for part in _query(target):
+        name, _, shown = part.partition("=")
+        said = unquote_plus(shown)
+        if (
+            _CREDENTIAL_PARAMETER.fullmatch(unquote_plus(name))
+            and _SHORTEST <= len(said) <= _LONGEST
+            and len(found) < _CANDIDATES
+        ):
+            found[said] = None
     return list(found)
+
+
+def _query(target: str) -> list[str]:
+    """The parts of a target's query, as they are."""
+    query = target.partition("?")[2]
+    return re.split("[&;]", query) if "=" in query else []
+
+
+def without_parameters(target: str) -> str:
+    """The target with no credential in its query."""
+    kept = [
+        part
+        for part in _query(target)
+        if not _CREDENTIAL_PARAMETER.fullmatch(unquote_plus(part.partition("=")[0]))
+    ]
+    if len(kept) == len(_query(target)):
+        return target
+    path = target.partition("?")[0]
+    return f"{path}?{'&'.join(kept)}" if kept else path
 
 
 def _parts(key: bytes, value: bytes) -> list[bytes]:
@@ -90,16 +125,16 @@ def _decode(text: bytes) -> bytes:
 
 def without_credentials(fields: Sequence[Field]) -> list[Field]:
     """The fields with no credential among them."""
-    return [field for field in fields if field[0] not in CREDENTIAL_FIELDS]
+    return [field for field in fields if not is_credential(field[0])]
 
 
 def put_secret(
     fields: Sequence[Field], release: Release, secret: str
-) -> tuple[list[Field], list[bytes]]:
+) -> tuple[list[Field], tuple[bytes, ...]]:
     """The fields with the surrogate replaced, and the byte strings by which to know the secret.
 
-    Other credentials and further values of the same field are left out. The body is asked for
-    uncompressed, so that an echo of the secret can be seen.
+    Other credentials and further values of the same field are left out. The body, or what a
+    WebSocket carries, is asked for uncompressed, so that an echo of the secret can be seen.
 
     Raises:
         Denied: the surrogate is not in the field that the credential is bound to, or the secret
@@ -114,16 +149,18 @@ def put_secret(
     stand_in = release.surrogate.encode("latin-1")
     bound = (release.header or "authorization").lower().encode("latin-1")
     result: list[Field] = []
-    known: list[bytes] = []
+    known: tuple[bytes, ...] = ()
     for key, name, value in fields:
         if key == bound:
             changed = None if known else _replaced(key, value, stand_in, real)
             if changed is not None:
-                known = [real, changed.rpartition(b" ")[2]]
+                known = (real, changed.rpartition(b" ")[2])
                 result.append((key, name, changed))
         elif key == b"accept-encoding":
             result.append((key, name, b"identity"))
-        elif key not in CREDENTIAL_FIELDS and stand_in not in value:
+        elif key == b"sec-websocket-extensions":
+            continue
+        elif not is_credential(key) and stand_in not in value:
             result.append((key, name, value))
     if not known:
         raise Denied(
