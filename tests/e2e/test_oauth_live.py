@@ -14,8 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import pytest
 
-from tests.support.live import TASKPASS, Install, wait_for
+from tests.support.live import Install, wait_for
 from tests.support.oidc_provider import OidcProvider
+from tests.support.signing_in import SigningIn
 
 ASKS = 'curl -sS -m 20 -H "Authorization: Bearer $TOKEN"'
 
@@ -27,53 +28,6 @@ def company(install: Install, oidc_provider: OidcProvider) -> OidcProvider:
     oidc_provider.authority.cert_pem.write_to_path(str(roots))
     install.configure(f'[network]\nextra_roots = "{roots}"\n')
     return oidc_provider
-
-
-class SigningIn:
-    """`taskpass WORDS` in a process of its own, with a browser that notes the page."""
-
-    def __init__(self, install: Install, *words: str, stdin: str = "") -> None:
-        self.opened = install.root / "opened"
-        browser = install.root / "browser"
-        browser.write_text(f'#!/bin/sh\nprintf "%s\\n" "$1" >> {self.opened}\n')
-        browser.chmod(0o755)
-        self.process = subprocess.Popen(
-            [*TASKPASS, *words],
-            cwd=install.project,
-            env=install.environ | {"BROWSER": str(browser)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert self.process.stdin
-        self.process.stdin.write(stdin)
-        self.process.stdin.close()
-
-    def page(self, number: int = 1) -> str:
-        """The page that was opened as the `number`th."""
-
-        def pages() -> list[str]:
-            return self.opened.read_text().splitlines() if self.opened.exists() else []
-
-        wait_for(lambda: len(pages()) >= number or self.process.poll() is not None, "the browser")
-        assert len(pages()) >= number, self.end()
-        return pages()[number - 1]
-
-    def line(self, pattern: str) -> str:
-        """What the first line of its output that matches shows (group 1)."""
-        assert self.process.stdout
-        for line in self.process.stdout:
-            if found := re.search(pattern, line):
-                return found[1]
-        raise AssertionError(f"never said {pattern}")
-
-    def end(self) -> tuple[int, str]:
-        assert self.process.stdout
-        said = self.process.stdout.read()
-        code = self.process.wait(30)
-        self.process.stdout.close()
-        return code, said
 
 
 def words(company: OidcProvider, *more: str) -> tuple[str, ...]:
@@ -150,9 +104,11 @@ def test_each_call_gets_a_token_of_its_own_that_the_provider_ends(
     assert [company.api_status(each["bearer"]) for each in (one, more)] == [401, 401]
     revoked = install.records("lease.revoked")
     assert {each["credential"] for each in revoked} == {"crm"}
+    # None of what it gave, refresh tokens included, lies anywhere in clear.
     kept = "".join(p.read_text("latin-1") for p in Path(install.root).rglob("*") if _ours(p))
-    assert one["bearer"] not in kept
-    assert one["bearer"] not in done.stdout + done.stderr
+    given = company.issued()
+    assert one["bearer"] in given
+    assert not [token for token in given if token in kept + done.stdout + done.stderr]
 
 
 def _ours(path: Path) -> bool:
@@ -192,6 +148,14 @@ def test_a_provider_that_ends_the_whole_sign_in_with_a_token_is_noticed_at_once(
         assert json.loads(done.stdout)["sub"] == "ana", done
     (listed,) = json.loads(install.cli("credential", "list", "--json").stdout)["credentials"]
     assert (listed["kill_mode"], listed["kill_bound"]) == ("verifier", 360)
+    # Signed in again, the name is enough, and what was learnt stays: one page.
+    again = SigningIn(install, "credential", "signin", "crm")
+    asyncio.run(company.browse(again.page(3), login="dan"))
+    code, said = again.end()
+    assert code == 0, said
+    assert "once more" not in said
+    done = in_task(install, f"{ASKS} {company.issuer}/me")
+    assert json.loads(done.stdout)["sub"] == "dan", done
 
 
 def test_by_a_code_on_another_device(install: Install, company: OidcProvider) -> None:
