@@ -64,7 +64,7 @@ def test_nobody_but_the_task_gets_anything_at_its_proxy(
     call = agent.begin(f"./thief between https://{api.host}/me")
     agent.heard("ready")
     answers = [_asked(port, api.host) for port in _listeners(install, agent.task)]
-    assert len(answers) == 2  # the proxy's and the hooks'
+    assert len(answers) == 3  # the proxy's, the hooks' and git's
     assert all(b" 200 " not in answer for answer in answers)
     assert len(api.seen) == 1
     agent.say("go")

@@ -23,6 +23,7 @@ from tests.support.accounts import Account, Drive
 from tests.support.live import wait_for
 
 pytest_plugins = ("tests.support.task_fixtures",)
+pytestmark = pytest.mark.xdist_group("ways out")  # the machine has one place for an engine's socket
 
 ENGINE = Path("/run/podman/podman.sock")
 

@@ -688,7 +688,7 @@ async def doors(driver: Driver) -> dict[str, Any]:
     found["other_stays"] = await told(f"cat {home}/notes/other; cat {home}/notes/todo")
     # A new daemon knows none of the calls.
     reader = await driver.adopt()
-    found["adopted_again"] = await until_told(told, f"cat {home}/notes/other", "nobody")
+    found["adopted_again"] = await until_told(told, f"cat {home}/notes/other", "No such file")
     await opened("c-12", door(home / "notes/todo", write=True))
     killed = await driver.kill(reader)
     found["left"] = killed.left
@@ -699,16 +699,16 @@ async def doors(driver: Driver) -> dict[str, Any]:
 
 
 async def until_told(
-    told: Callable[[str], Awaitable[list[str]]], script: str, unwanted: str
+    told: Callable[[str], Awaitable[list[str]]], script: str, wanted: str
 ) -> list[str]:
-    """What the task says once `unwanted` is no part of it."""
+    """What the task says once `wanted` is part of it."""
     end = time.monotonic() + _PATIENCE
     while True:
         answer = await told(script)
-        if not any(unwanted in line for line in answer):
+        if any(wanted in line for line in answer):
             return answer
         if time.monotonic() > end:
-            raise TimeoutError(f"the task still sees {unwanted}")
+            raise TimeoutError(f"the task says {answer}, not {wanted}")
 
 
 _SCENARIOS = {
