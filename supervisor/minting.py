@@ -21,7 +21,7 @@ from supervisor.grants.book import Book, TaskEntry
 from supervisor.model import CredentialSpec, KillMode, Lease, LeaseState
 from supervisor.ports import Issuer, MintContext, Minted
 from supervisor.recorder import Recorder
-from supervisor.revoking import SKEW, Revoking
+from supervisor.revoking import SKEW, Revoking, without_text
 from supervisor.wire import LeaseChanged
 
 log = logging.getLogger("supervisor")
@@ -100,7 +100,7 @@ class Minting:
             except TaskpassError:
                 raise
             except Exception as error:
-                raise _broke(issuer) from error
+                raise _broke(issuer, error) from None
         job = asyncio.ensure_future(issuer.mint(spec, context))
         try:
             await asyncio.wait({job}, timeout=issuer.patience)
@@ -122,9 +122,9 @@ class Minting:
             await self._unclear(issuer, entry, lease, spec, error)
             raise
         except Exception as error:
-            failed = _broke(issuer)
+            failed = _broke(issuer, error)
             await self._unclear(issuer, entry, lease, spec, failed)
-            raise failed from error
+            raise failed from None
 
     async def _too_late(
         self,
@@ -153,8 +153,8 @@ class Minting:
                 await self.revoking.came(expected)
         except TimeoutError:
             await self.revoking.lost(expected, why.message)
-        except Exception:
-            await self.revoking.lost(expected, _broke(issuer).message)
+        except Exception as error:
+            await self.revoking.lost(expected, _broke(issuer, error).message)
         else:
             held = self._hold(issuer, entry, lease, spec, minted)
             with contextlib.suppress(TaskpassError):
@@ -218,9 +218,9 @@ def _hangs(issuer: Issuer) -> IssuerFailed:
     )
 
 
-def _broke(issuer: Issuer) -> IssuerFailed:
-    """For an error in the issuer itself. Its text is not ours to show."""
-    log.exception("%s failed", issuer.name)
+def _broke(issuer: Issuer, error: Exception) -> IssuerFailed:
+    """For an error in the issuer itself. Its text may hold what it worked with."""
+    log.error("%s failed: %s", issuer.name, without_text(error))
     return IssuerFailed(f"{issuer.name} failed on this.", hint="See the supervisor's log.")
 
 

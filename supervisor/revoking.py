@@ -17,6 +17,7 @@ import contextlib
 import logging
 import random
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -40,6 +41,11 @@ def pause_after(tries: int) -> float:
     """Seconds to wait after so many attempts: doubled each time, jittered so that not all of a
     task's credentials come at once."""
     return min(_LONGEST_PAUSE, 2.0 ** min(tries, 10)) * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+def without_text(error: Exception) -> str:
+    """An error for the log: what it is and where, without words that may hold a secret."""
+    return "".join((type(error).__name__, "\n", *traceback.format_tb(error.__traceback__)))
 
 
 @dataclass(slots=True)
@@ -262,8 +268,8 @@ class Revoking:
             await self._record("lease.revoked", debt, works=_in_words(works), tries=debt.tries)
         except TaskpassError as error:
             debt.problem = error.message
-        except Exception:
-            log.exception("revoking %s failed", debt.owed.spec.name)
+        except Exception as error:
+            log.error("revoking %s failed: %s", debt.owed.spec.name, without_text(error))
             debt.problem = f"{debt.owed.spec.issuer} failed."
         else:
             await self._confirmed(debt)

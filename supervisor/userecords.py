@@ -58,11 +58,13 @@ class UseRecords:
         lease: Lease | None = None,
         spec: CredentialSpec | None = None,
         kill_mode: KillMode = KillMode.WIRE,
+        lifetime: float = 0.0,
     ) -> None:
         """Record a use before it is released, or, as a repetition, meanwhile.
 
         Args:
             kill_mode: of the credential's issuer; what works without us is never ahead.
+            lifetime: how long what it makes may live without us, seconds.
 
         Raises:
             LedgerFailed: it is not on record, and must not be released.
@@ -72,6 +74,8 @@ class UseRecords:
         body = self.records.use(
             entry, call, use, effects, decision, approval, lease=lease, spec=spec
         )
+        if kill_mode is not KillMode.WIRE:  # after a crash it may be live beyond its lease
+            body["until"] = max(body["until"], self.clock() + lifetime)
         if (
             same in call.recorded
             and decision.outcome is Outcome.ALLOW
