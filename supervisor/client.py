@@ -322,10 +322,12 @@ class AsyncClient:
     async def add_credential(self, request: wire.AddCredential) -> wire.CredentialView:
         return await self._call("POST", "/v1/credentials", request, answer=wire.CredentialView)
 
-    async def remove_credential(self, name: str, *, force: bool = False) -> wcred.EndedLeases:
+    async def remove_credential(
+        self, name: str, *, force: bool = False, replaced: bool = False
+    ) -> wcred.EndedLeases:
         from supervisor.wire_credentials import EndedLeases
 
-        target = f"/v1/credentials/{name}{'?force=1' if force else ''}"
+        target = f"/v1/credentials/{name}?force={force:d}&replaced={replaced:d}"
         return await self._call("DELETE", target, answer=EndedLeases)
 
     async def sign_in(self, request: SignInPerson) -> PersonView:

@@ -70,6 +70,7 @@ class CredentialRoutes:
             options=asked.options,
         )
         spec = await issuer.prepare(spec)
+        issuer.check(spec, Secret(asked.secret))
         await self.engine.vault.add(spec, Secret(asked.secret))
         spec = self._spec(spec.name)
         await self.engine.ledger.append(
@@ -79,14 +80,23 @@ class CredentialRoutes:
         return _json(views.credential_view(spec, issuer))
 
     async def _remove(self, request: web.Request) -> web.Response:
-        forced = request.query.get("force") == "1"
-        return _json(await self.remove(request.match_info["name"], forced=forced))
+        said = request.query
+        return _json(
+            await self.remove(
+                request.match_info["name"],
+                forced=said.get("force") == "1",
+                replaced=said.get("replaced") == "1",
+            )
+        )
 
-    async def remove(self, name: str, *, forced: bool = False) -> wcred.EndedLeases:
+    async def remove(
+        self, name: str, *, forced: bool = False, replaced: bool = False
+    ) -> wcred.EndedLeases:
         """End what is lent of a credential, and forget it.
 
         Args:
             forced: forget it also when what stands behind it, a sign-in, cannot be ended.
+            replaced: leave that: providers may hold the sign-in that follows for the same.
 
         Raises:
             NotFound, VaultLocked.
@@ -95,7 +105,8 @@ class CredentialRoutes:
         spec = self._spec(name)
         # Its secret may be needed to tell the other end; what opens meanwhile ends after.
         ended = await self._end(name)
-        await self._retire(spec, forced=forced)
+        if not replaced:
+            await self._retire(spec, forced=forced)
         await self.engine.vault.remove(name)
         late = await self._end(name)
         ended = wcred.EndedLeases(
@@ -117,8 +128,9 @@ class CredentialRoutes:
                 ) from error
 
     async def _rotate(self, request: web.Request) -> web.Response:
-        name = self._spec(request.match_info["name"]).name
-        asked = await _body(request, wcred.RotateCredential)
+        spec = self._spec(request.match_info["name"])
+        name, asked = spec.name, await _body(request, wcred.RotateCredential)
+        self.engine.issuers[spec.issuer].check(spec, Secret(asked.secret))
         await self.engine.vault.rotate(name, Secret(asked.secret))
         # Whoever was lent the old one: what is asked for from now on is the new one.
         ended = await self._end(name)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import sys
+import threading
 import webbrowser
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -74,12 +74,11 @@ async def sign_in(
     """By browser, or with `device` by a code. Raises UsageError, IssuerFailed, TimedOut."""
     if device:
         return await with_device(http, provider, client, wanted, _show_code)
-    opening: list[asyncio.Future[bool]] = []
-    loop = asyncio.get_running_loop()
 
     def show(url: str) -> None:
         print(f"Sign in at {provider.host}, on this machine:\n\n  {url}\n", flush=True)
-        opening.append(loop.run_in_executor(None, webbrowser.open, url))
+        # Some browsers return when they are closed: nobody waits for them.
+        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
     return await with_browser(http, provider, client, wanted, show)
 

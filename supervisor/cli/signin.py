@@ -36,16 +36,16 @@ def main(command: str, words: list[str]) -> int:
 
 
 async def _sign_in(given: argparse.Namespace) -> PersonView:
-    async with connected() as http:
-        provider = await discover(http, given.issuer)
-        client = known_client(provider, given.client_id, with_secret=given.client_secret)
-        device = given.device or (
-            not has_browser(os.environ) and bool(provider.device_authorization_endpoint)
-        )
-        signed = await sign_in(http, provider, client, Wanted("openid email"), device=device)
     supervisor = AsyncClient()
-    await supervisor.connect()
+    await supervisor.connect()  # which no task can
     try:
+        async with connected() as http:
+            provider = await discover(http, given.issuer)
+            client = known_client(provider, given.client_id, with_secret=given.client_secret)
+            device = given.device or (
+                not has_browser(os.environ) and bool(provider.device_authorization_endpoint)
+            )
+            signed = await sign_in(http, provider, client, Wanted("openid email"), device=device)
         return await supervisor.sign_in(
             SignInPerson(
                 issuer=provider.issuer,

@@ -86,6 +86,10 @@ class TokenExchangeIssuer(TokenIssuer):
         )
         return replace(subject, tokens=tokens, at=at)
 
+    def forget(self, name: str) -> None:
+        super().forget(name)
+        self._subjects.pop(name, None)
+
     async def _subject(self, spec: CredentialSpec) -> Asked:
         """The person's own token: one for all calls, asked for once however many want it."""
         async with self._asking.setdefault(spec.name, asyncio.Lock()):

@@ -96,6 +96,10 @@ class Sessions:
         """An access token of this sign-in was revoked: some providers end the sign-in with it."""
         self._ended[name] = self._clock()
 
+    def forget(self, name: str) -> None:
+        self._unsaved.pop(name, None)
+        self._ended.pop(name, None)
+
     async def provider(self, spec: CredentialSpec) -> Provider:
         """What the sign-in's provider says of itself; asked for once an hour."""
         issuer = _option(spec, "issuer")
@@ -150,6 +154,7 @@ class Sessions:
                     await self._keep(spec, replace(held, sent=0.0))  # nothing was given
                 raise
             asked = Asked(provider, client, tokens, at)
+            self._ended.pop(spec.name, None)
             if noted or tokens.refresh not in ("", held.refresh_token):
                 await self._keep_next(spec, asked, held)
             return asked

@@ -11,16 +11,20 @@ says so (`…-expiring`).
 
 from __future__ import annotations
 
+import asyncio
 import json
 from abc import abstractmethod
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from supervisor.errors import IssuerFailed, UsageError
+from supervisor.errors import IssuerFailed, UsageError, VaultLocked
 from supervisor.issuers.oauth_session import Asked, Sessions, ends_tokens
 from supervisor.issuers.scope import require_bound_request
 from supervisor.model import CredentialSpec, Effect, KillMode
 from supervisor.oauth import grants
 from supervisor.oauth.client import Client
+from supervisor.oauth.material import sign_in_of
+from supervisor.oauth.provider import checked_issuer
 from supervisor.oauth.refusal import Refused
 from supervisor.ports import Issuer, MintContext, Minted, Secret
 
@@ -84,6 +88,7 @@ class TokenIssuer(Issuer):
         self.name = self.family + (EXPIRING if expiring else "")
         self.kill_mode = KillMode.VERIFIER if expiring else KillMode.UPSTREAM
         self._kept: dict[str, list[_Kept]] = {}  # by lease
+        self._making: dict[str, asyncio.Lock] = {}  # by lease
 
     @abstractmethod
     def narrowing(self, spec: CredentialSpec, effect: Effect) -> object:
@@ -102,9 +107,18 @@ class TokenIssuer(Issuer):
 
     async def mint(self, spec: CredentialSpec, context: MintContext) -> Minted:
         require_bound_request(spec, context.effect)
+        self._forget_expired(self.sessions.now())
+        # Requests of one call often come together: one asks, the others use what it is given.
+        making = self._making.setdefault(context.lease, asyncio.Lock())
+        async with making:
+            minted = await self._mint(spec, context)
+        if not making.locked():
+            self._making.pop(context.lease, None)
+        return minted
+
+    async def _mint(self, spec: CredentialSpec, context: MintContext) -> Minted:
         wanted = self.narrowing(spec, context.effect)
         now = self.sessions.now()
-        self._forget_expired(now)
         for kept in self._kept.get(context.lease, ()):
             if kept.asked_for == wanted and kept.minted.expires - now > _LEFT:
                 return kept.minted
@@ -117,8 +131,37 @@ class TokenIssuer(Issuer):
         self._kept.setdefault(context.lease, []).append(_Kept(wanted, minted))
         return minted
 
+    async def prepare(self, spec: CredentialSpec) -> CredentialSpec:
+        again = f"taskpass credential signin {spec.name} --issuer https://id.example.com --host …"
+        if not spec.options.get("issuer") or not spec.options.get("client_id"):
+            raise UsageError(f"{spec.name} is made by signing in.", hint=again)
+        issuer = checked_issuer(spec.options["issuer"])
+        _said(spec)
+        works_at = urlsplit(spec.options.get("works_at", ""))
+        theirs = {*spec.hosts, urlsplit(issuer).netloc}
+        if works_at.geturl() and (works_at.scheme != "https" or works_at.netloc not in theirs):
+            raise UsageError(
+                "What a token is tried at must be an https address where it is good.",
+                hint=f"It is good at: {', '.join(sorted(theirs))}.",
+            )
+        self.forget(spec.name)
+        return spec
+
+    def check(self, spec: CredentialSpec, secret: Secret) -> None:
+        try:
+            sign_in_of(spec.name, secret.value)
+        except VaultLocked:
+            raise UsageError(
+                f"What {spec.name} needs is a sign-in, which nobody can type.",
+                hint=f"taskpass credential signin {spec.name}",
+            ) from None
+
     async def retire(self, spec: CredentialSpec) -> None:
         await self.sessions.sign_out(spec)
+
+    def forget(self, name: str) -> None:
+        """Another sign-in takes this name: nothing of the one before may be used for it."""
+        self.sessions.forget(name)
 
     async def revoke(self, spec: CredentialSpec, revocation: str) -> None:
         for lease, kept in list(self._kept.items()):

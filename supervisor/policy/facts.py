@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from supervisor.model import Effect, Runtime, Verb
+from supervisor.model import Effect, Evidence, Runtime, Verb
 from supervisor.policy.hosts import nature, split_host
 from supervisor.ports import Situation
 
@@ -202,6 +203,8 @@ def call_of(situation: Situation) -> dict[str, Any]:
 def entities_of(situation: Situation) -> list[dict[str, Any]]:
     """The task and what it belongs to."""
     task = situation.task
+    evidence = task.user.evidence(time.time())
+    verified = task.user.verified if evidence is Evidence.OIDC else None
     owners = [
         {"type": "User", "id": task.user.label},
         {"type": "Agent", "id": task.agent.profile},
@@ -212,6 +215,8 @@ def entities_of(situation: Situation) -> list[dict[str, Any]]:
         "tier": task.runtime.tier.value,
         "containment": task.runtime.containment,
         "evidence": task.runtime.evidence.value,
+        "user_evidence": evidence.value,
+        "user_subject": f"{verified.issuer} {verified.subject}" if verified else "",
         "holes": len(task.runtime.holes),
         "workspace": situation.workspace,
         "repository": task.repository,

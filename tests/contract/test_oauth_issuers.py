@@ -11,13 +11,13 @@ from pathlib import Path
 import jwt
 import pytest
 
-from supervisor.errors import IssuerFailed, VaultLocked
+from supervisor.errors import IssuerFailed, UsageError, VaultLocked
 from supervisor.issuers.oauth_exchange import TokenExchangeIssuer
 from supervisor.issuers.oauth_refresh import OAuthIssuer
 from supervisor.issuers.oauth_session import Sessions
 from supervisor.issuers.oauth_tokens import TokenIssuer
 from supervisor.model import CredentialSpec, Effect, KillMode, Verb
-from supervisor.ports import MintContext
+from supervisor.ports import MintContext, Secret
 from supervisor.tokens.keys import SigningKey
 from tests.contract.issuer_contract import IssuerContract
 from tests.support.credentials import mint_context
@@ -84,6 +84,14 @@ class TokenContract(IssuerContract):
         other = await issuer.mint(spec, in_lease("l-2"))
         assert (again == first) is not self.expiring  # one that soon expires is not used again
         assert other.secret != first.secret
+
+    async def test_requests_that_come_together_ask_once(
+        self, fake: FakeProvider, issuer: TokenIssuer, spec: CredentialSpec
+    ) -> None:
+        fake.lifetime = 60.0
+        spec = with_options(spec, lifetime="60")
+        minted = await asyncio.gather(*(issuer.mint(spec, mint_context()) for _ in range(8)))
+        assert len({each.secret for each in minted}) == 1
 
     async def test_an_ended_token_is_not_handed_out_again(
         self, issuer: TokenIssuer, spec: CredentialSpec
@@ -266,6 +274,59 @@ class TestTokenExchange(TokenContract):
 
 class TestTokenExchangeExpiring(TestTokenExchange):
     expiring = True
+
+
+class TestKeeping:
+    """What is added by hand, and what replaces a sign-in."""
+
+    @pytest.fixture
+    async def signed(self) -> AsyncIterator[tuple[Sessions, SignInVault]]:
+        async with signed_in(FakeProvider()) as both:
+            yield both
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {},
+            {"issuer": "https://id.example.com"},
+            {"issuer": "http://id.example.com", "client_id": "c"},
+            {"issuer": "https://id.example.com", "client_id": "c", "lifetime": "soon"},
+            {"issuer": "https://id.example.com", "client_id": "c", "lifetime": "-1"},
+            {"issuer": "https://id.example.com", "client_id": "c",
+             "works_at": "https://evil.example.com/"},
+            {"issuer": "https://id.example.com", "client_id": "c",
+             "works_at": "http://api.example.com/"},
+        ],
+        ids=str,
+    )  # fmt: skip
+    async def test_options_that_could_not_work_are_refused_when_it_is_added(
+        self, signed: tuple[Sessions, SignInVault], options: dict[str, str]
+    ) -> None:
+        spec = CredentialSpec("crm", "oauth", ("api.example.com",), options=options)
+        with pytest.raises(UsageError):
+            await OAuthIssuer(signed[0]).prepare(spec)
+
+    @pytest.mark.parametrize("typed", ["ghp_abcdEFGH1234567890", "{}", '{"refresh_token": ""}'])
+    async def test_a_typed_secret_is_no_sign_in(
+        self, signed: tuple[Sessions, SignInVault], typed: str
+    ) -> None:
+        issuer = OAuthIssuer(signed[0])
+        with pytest.raises(UsageError, match="nobody can type") as refused:
+            issuer.check(signed[1].spec, Secret(typed))
+        assert typed not in str(refused.value)
+        issuer.check(signed[1].spec, Secret(signed[1].text))
+
+    async def test_nothing_of_the_sign_in_before_is_used_for_the_one_that_follows(
+        self, tmp_path: Path
+    ) -> None:
+        fake = FakeProvider(lifetime=600.0)
+        async with signed_in(fake) as (sessions, vault):
+            issuer = TokenExchangeIssuer(sessions, SigningKey.from_file(tmp_path / "k"))
+            await issuer.mint(vault.spec, mint_context())
+            before = fake.forms[-1]["subject_token"]
+            await issuer.prepare(vault.spec)
+            await issuer.mint(vault.spec, in_lease("l-2"))
+        assert fake.forms[-1]["subject_token"] != before
 
 
 class TestRotation:

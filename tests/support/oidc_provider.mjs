@@ -115,6 +115,12 @@ provider.registerGrantType(EXCHANGE, async (ctx) => {
 }, ['subject_token', 'subject_token_type', 'actor_token', 'actor_token_type',
   'requested_token_type', 'resource', 'audience', 'scope', 'authorization_details'])
 
+const issued = new Set() // every token that left, by any grant
+provider.on('grant.success', (ctx) => {
+  for (const name of ['access_token', 'refresh_token', 'id_token']) {
+    if (ctx.body[name]) issued.add(ctx.body[name])
+  }
+})
 const callback = provider.callback()
 
 async function api (request, response) {
@@ -136,7 +142,7 @@ async function backstage (request, response) {
   let text = ''
   for await (const piece of request) text += piece
   if (request.url === '/test/keys') actorKeys.push(createLocalJWKSet(JSON.parse(text)))
-  const body = request.url === '/test/seen' ? seen : {}
+  const body = { '/test/seen': seen, '/test/issued': [...issued] }[request.url] ?? {}
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 }
 

@@ -53,6 +53,10 @@ class OidcProvider:
         """What the API was asked: request, status, bearer, and who the token says it was."""
         return list(self._backstage("seen", None))
 
+    def issued(self) -> list[str]:
+        """Every token that it gave to anybody."""
+        return list(self._backstage("issued", None))
+
     def userinfo(self, token: str) -> int:
         """The status of the provider's own userinfo endpoint for a token."""
         request = Request(f"{self.issuer}/me", headers={"authorization": f"Bearer {token}"})

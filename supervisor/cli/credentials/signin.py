@@ -79,8 +79,7 @@ async def _main(given: argparse.Namespace) -> int:
         async with connected() as http:
             request, who = await _signed_in(http, given, asked)
         if before is not None:
-            # The sign-in before is over, or this one takes its place.
-            await client.remove_credential(given.name, force=True)
+            await client.remove_credential(given.name, replaced=True)
         view = await client.add_credential(request)
     finally:
         await client.close()
