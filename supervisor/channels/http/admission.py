@@ -95,7 +95,8 @@ class Admission:
 
     def _is_bound(self, origin: Origin, release: Release) -> bool:
         """Whether one of our credentials is good there: no other one goes there then."""
-        return release.bound or origin in self._services.credentialed
+        here = release.bound or release.secret is not None
+        return here or origin in self._services.credentialed
 
     async def _said(
         self,
