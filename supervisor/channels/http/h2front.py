@@ -22,7 +22,7 @@ from supervisor.channels.http.h2heads import (
 )
 from supervisor.channels.http.h2upstream import H2Server, H2Servers
 from supervisor.channels.http.h2wire import H2Wire, Stream
-from supervisor.channels.http.message import BadGateway, Origin, RequestHead
+from supervisor.channels.http.message import BadGateway, BadRequest, Origin, RequestHead
 from supervisor.channels.http.refusal import DECISION_FIELD, content, status_of
 from supervisor.channels.http.services import End, Services
 from supervisor.channels.http.visitor import Visitor
@@ -49,7 +49,9 @@ class H2Front:
         self._origin = origin
         self._servers = servers
         self._serving: dict[Stream, asyncio.Task[None]] = {}
-        self._wire = H2Wire(client, client=False, opened=self._opened, reset=self._gone)
+        self._wire = H2Wire(
+            client, client=False, opened=self._opened, reset=self._gone, broken=self._broken
+        )
 
     async def run(self) -> None:
         """Serve until the client ends."""
@@ -73,6 +75,9 @@ class H2Front:
         # Who went away is asked no more questions about, and its server is let go.
         if (task := self._serving.get(stream)) is not None:
             task.cancel()
+
+    def _broken(self, how: str) -> None:
+        self._visitor.refused(BadRequest(f"The client broke the rules of HTTP/2 ({how})."))
 
     def _served(self, stream: Stream) -> None:
         self._serving.pop(stream, None)

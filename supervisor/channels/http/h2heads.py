@@ -71,6 +71,8 @@ def read_request(headers: Sequence[Header], *, whole: bool) -> RequestHead:
     first = b"%s %s HTTP/1.1" % (pseudo[b":method"], pseudo[b":path"])
     text = b"\r\n".join((first, b"Host: " + pseudo[b":authority"], *lines, b"", b""))
     head = parse_request(text)
+    if whole and head.body:
+        raise BadRequest("The message's length is not the one it announces.")
     return replace(head, body=0 if whole else UNTIL_CLOSE)
 
 

@@ -193,6 +193,7 @@ class H2Wire:
         opened: is called with each stream that the other side opens, its headers, and whether
             they are all of it.
         reset: is called with each stream that the other side resets.
+        broken: is called when the other side has broken the protocol's rules, with how.
     """
 
     def __init__(
@@ -202,10 +203,12 @@ class H2Wire:
         client: bool,
         opened: Callable[[Stream, Sequence[Header], bool], None] | None = None,
         reset: Callable[[Stream], None] | None = None,
+        broken: Callable[[str], None] | None = None,
     ) -> None:
         self.endpoint = endpoint
         self._opened = opened
         self._was_reset = reset
+        self._broken = broken
         self.conn = H2Connection(H2Configuration(client_side=client, header_encoding=None))
         self.conn.local_settings = Settings(
             client=client,
@@ -245,12 +248,14 @@ class H2Wire:
                 if self._is_idle_talk():
                     conn.close_connection(ErrorCodes.ENHANCE_YOUR_CALM)
                     self.flush()
+                    self._tell("too many frames that ask for nothing")
                     return
                 self.flush()
                 # Who sends without reading is not read from: answers to pings are not kept.
                 await endpoint.drain()
-        except ProtocolError:
+        except ProtocolError as error:
             self.flush()  # h2 has put the reason on the wire
+            self._tell(type(error).__name__)
         except OSError:
             pass
         finally:
@@ -260,6 +265,10 @@ class H2Wire:
                 if self._was_reset is not None:
                     self._was_reset(stream)
             endpoint.close()
+
+    def _tell(self, how: str) -> None:
+        if self._broken is not None:
+            self._broken(how)
 
     def _is_idle_talk(self) -> bool:
         now = asyncio.get_running_loop().time()

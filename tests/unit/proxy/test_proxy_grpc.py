@@ -17,6 +17,8 @@ from supervisor.errors import Denied
 from tests.support.agents import NODE, Package, install
 from tests.support.proxy_fakes import SURROGATE, Rig, proxy_rig
 
+pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy. fixture")
+
 GRPC = Package("grpc-js", "@grpc/grpc-js", "1.14.0")
 SCRIPT = Path(__file__).parents[2] / "support/grpc_ends.cjs"
 
