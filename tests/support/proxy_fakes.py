@@ -120,7 +120,8 @@ class FakeAuthorize:
                 self.header,
                 self.scheme,
             )
-        return Release(f"l-{number}", f"u-{number}", None)
+        bound = effect.resource in self.hosts
+        return Release(f"l-{number}", f"u-{number}", None, bound=bound)
 
     async def refused_use(
         self, task: str, handle: str, effects: Sequence[Effect], error: TaskpassError
