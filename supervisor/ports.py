@@ -288,9 +288,9 @@ class Vault(ABC):
         """Name of the credential whose stand-in in a file this is, for whomever, else ""."""
         return ""
 
-    def admit(self, task: str, name: str) -> None:
-        """This task may use the stand-in of `name` that a file of its workspace holds."""
-        return
+    async def equip(self, task: str, names: Sequence[str]) -> dict[str, str]:
+        """The stand-ins of several for one task, by name; those that a file holds are good too."""
+        return {name: await self.surrogate(name, task) for name in names}
 
     @abstractmethod
     def forget(self, task: str) -> None:

@@ -30,17 +30,12 @@ async def variables(vault: Vault, task: Task, environ: Mapping[str, str]) -> dic
     Raises:
         VaultLocked: a secret's shape cannot be read now.
     """
-    given: dict[str, str] = {}
-    for spec in vault.specs():
-        if not lent_in(spec, task.workspace):
-            continue
-        vault.admit(task.id, spec.name)
-        named = _named(spec)
-        if named and environ.get(named):
-            vault.borrow(task.id, spec.name, Secret(environ[named]))
-        for variable in {spec.env, named} - {""}:
-            given[variable] = await vault.surrogate(spec.name, task.id)
-    return given
+    setting = {spec.name: {spec.env, _named(spec)} - {""} for spec in _lent(vault, task)}
+    for spec in _lent(vault, task):
+        if value := environ.get(_named(spec)):
+            vault.borrow(task.id, spec.name, Secret(value))
+    texts = await vault.equip(task.id, [name for name, found in setting.items() if found])
+    return {variable: text for name, text in texts.items() for variable in setting[name]}
 
 
 async def files(vault: Vault, workspace: str) -> tuple[str, ...]:
@@ -55,16 +50,19 @@ async def files(vault: Vault, workspace: str) -> tuple[str, ...]:
 def _named(spec: CredentialSpec) -> str:
     """The variable whose value the credential is, "" where it is no such."""
     text = spec.options.get(references.FROM, "")
-    return references.parse(text).variable if text else ""
+    return references.parse(text).variable if text.startswith("env://") else ""
+
+
+def _lent(vault: Vault, task: Task) -> list[CredentialSpec]:
+    return [spec for spec in vault.specs() if lent_in(spec, task.workspace)]
 
 
 async def restore(vault: Vault, task: Task) -> None:
     """Know the stand-ins of a task that an earlier supervisor started; its environment holds
     them already, and without the vault they are worth nothing."""
-    for spec in vault.specs():
-        if (spec.env or _named(spec)) and lent_in(spec, task.workspace):
+    for spec in _lent(vault, task):
+        if spec.env or _named(spec):
             try:
-                vault.admit(task.id, spec.name)
-                await vault.surrogate(spec.name, task.id)
+                await vault.equip(task.id, [spec.name])
             except TaskpassError as error:
                 log.warning("%s has no stand-in in %s: %s", spec.name, task.id, error)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from supervisor.errors import ConfigError
@@ -46,10 +46,26 @@ class StandIns:
         Raises:
             ConfigError: it cannot be kept.
         """
-        known = self.resolve(task, text)
-        if not known:
-            self._replace({**self._known, _digest(task, text): (task, name)})
-        return known in {"", name}
+        return self.add_all(task, [(name, text)])
+
+    def add_all(self, task: str, pairs: Sequence[tuple[str, str]]) -> bool:
+        """`add` for several (name, text), written down once; False: one of them is another's,
+        and none was added.
+
+        Raises:
+            ConfigError: they cannot be kept.
+        """
+        new: dict[str, tuple[str, str]] = {}
+        for name, text in pairs:
+            digest = _digest(task, text)
+            owner = (new.get(digest) or self._known.get(digest) or ("", name))[1]
+            if owner != name:
+                return False
+            if digest not in self._known:
+                new[digest] = (task, name)
+        if new:
+            self._replace({**self._known, **new})
+        return True
 
     def forget_task(self, task: str) -> None:
         self._keep(lambda owner, name: owner != task)

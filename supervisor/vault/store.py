@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import time
 from collections.abc import Sequence
@@ -135,21 +136,43 @@ class FileVault(Vault):
             self._secrets[name] = secret
 
     async def surrogate(self, name: str, task: str) -> str:
+        shape = await self._shape(name)
+        for attempt in itertools.count():
+            text = self._text(name, task, shape, attempt)
+            if text and self._stand_ins.add(task, name, text):
+                return text
+        raise AssertionError("unreachable")
+
+    async def equip(self, task: str, names: Sequence[str]) -> dict[str, str]:
+        shapes = {name: await self._shape(name) for name in names}
+        admitted = [
+            (name, standing.admission(found))
+            for found, name in self._standing.items()
+            if name in shapes
+        ]
+        for attempt in itertools.count():
+            texts = {name: self._text(name, task, shapes[name], attempt) for name in names}
+            pairs = [*texts.items(), *admitted]
+            if all(texts.values()) and self._stand_ins.add_all(task, pairs):
+                return texts
+        raise AssertionError("unreachable")
+
+    async def _shape(self, name: str) -> str:
+        """A text of the shape that stand-ins get, "" for that of a token."""
         spec = self._spec(name)
         shape = shape_of(spec)
         if not shape and spec.issuer == "stored":
             shape = (await self.secret(name)).value
-        attempt = 0
-        while True:
-            text = (
-                same_shape(shape, self._surrogate_key, task, name, attempt)
-                if shape
-                else like_a_token(self._surrogate_key, task, name, attempt)
-            )
-            attempt += 1
-            real = any(text == known.value for known in self._secrets.values())
-            if not real and self._stand_ins.add(task, name, text):
-                return text
+        return shape
+
+    def _text(self, name: str, task: str, shape: str, attempt: int) -> str:
+        """A stand-in, "" where it would be a real secret."""
+        if shape:
+            text = same_shape(shape, self._surrogate_key, task, name, attempt)
+        else:
+            text = like_a_token(self._surrogate_key, task, name, attempt)
+        real = any(text == known.value for known in self._secrets.values())
+        return "" if real else text
 
     def resolve(self, task: str, text: str) -> str:
         name = self._stand_ins.resolve(task, text)
@@ -162,20 +185,13 @@ class FileVault(Vault):
     def canary(self, text: str) -> str:
         return self._standing.get(standing.digest(text), "") if self._standing else ""
 
-    def admit(self, task: str, name: str) -> None:
-        for found, owner in self._standing.items():
-            if owner == name:
-                self._stand_ins.add(task, name, standing.admission(found))
-
     def standing(self, name: str, secret: Secret) -> str:
         """The stand-in for a file, of a credential that is about to be added."""
-        attempt = 0
-        while True:
-            text = same_shape(secret.value, self._surrogate_key, "", name, attempt)
-            attempt += 1
-            real = any(text == known.value for known in self._secrets.values())
-            if not real and not self.canary(text) and text != secret.value:
+        for attempt in itertools.count():
+            text = self._text(name, "", secret.value, attempt)
+            if text and not self.canary(text):
                 return text
+        raise AssertionError("unreachable")
 
     def forget(self, task: str) -> None:
         self._stand_ins.forget_task(task)

@@ -132,6 +132,16 @@ class VaultContract:
         texts = await asyncio.gather(*(vault.surrogate("github", "t-1") for _ in range(8)))
         assert len(set(texts)) == 1
 
+    async def test_a_task_is_equipped_with_several_at_once(self, vault: Vault) -> None:
+        await vault.add(github(), Secret(SECRET))
+        await vault.add(github(name="other"), Secret(SECRET))
+        texts = await vault.equip("t-1", ["github", "other"])
+        for name, text in texts.items():
+            assert text == await vault.surrogate(name, "t-1")
+            assert vault.resolve("t-1", text) == name
+        assert len({*texts.values(), SECRET}) == 3
+        assert await vault.equip("t-1", []) == {}
+
     async def test_a_forgotten_task_has_no_stand_ins(self, vault: Vault) -> None:
         await vault.add(github(), Secret(SECRET))
         ours, theirs = [await vault.surrogate("github", task) for task in ("t-1", "t-2")]

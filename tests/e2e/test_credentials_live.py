@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from tests.support.live import TASKPASS, ApiServer, Install, wait_for
+from tests.support.terminal import Terminal
 
 CURL = 'curl -sS -m 10 -H "Authorization: Bearer $API_TOKEN"'
 
@@ -140,7 +141,7 @@ def test_a_variable_of_the_terminal_is_lent_and_not_passed_on(
     assert "CI_TOKEN was not set where this task was started" in without.stdout
 
 
-def test_secrets_under_a_passphrase_wait_for_it_after_each_start(
+async def test_secrets_under_a_passphrase_wait_for_it_after_each_start(
     install: Install, api: ApiServer
 ) -> None:
     call = ("run", "--headless", "--", "sh", "-c", f"{CURL} https://{api.host}/me")
@@ -161,6 +162,14 @@ def test_secrets_under_a_passphrase_wait_for_it_after_each_start(
     assert "wrong passphrase" in wrong.stderr
     assert install.cli("unlock", stdin="correct horse\n").stdout == "unlocked\n"
     assert install.cli(*call).stdout == '{"hello": "ana"}'
+    # … or where the task is started.
+    install.cli("stop")
+    shown = [*TASKPASS, "run", *call[2:-1], f"{call[-1]}; read wait"]
+    async with Terminal(shown, cwd=install.project, environ=install.environ) as terminal:
+        await terminal.shows("Passphrase of the secrets")
+        terminal.type("correct horse")
+        terminal.press("enter")
+        await terminal.shows('{"hello": "ana"}')
     assert "passphrase" in install.cli("credential", "list").stdout
     assert install.cli("credential", "protect", "file-key").returncode == 0
     assert install.cli("unlock").stdout == "Nothing is locked.\n"

@@ -24,8 +24,12 @@ def env(install: Install, api: ApiServer) -> Path:
     return path
 
 
+def holders(text: str, folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and holds(path, text)]
+
+
 def holds(file: Path, text: str) -> bool:
-    return text in file.read_text()
+    return text.encode() in file.read_bytes()
 
 
 def run(install: Install, script: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -74,6 +78,9 @@ def test_a_file_is_imported_used_stolen_and_restored(
     assert [record["detail"]["credential"] for record in incidents] == ["acme-token"]
     assert run(install, "echo [$ACME_TOKEN]", other).stdout == "[]\n"
 
+    removed = install.cli("credential", "remove", "acme-token")
+    assert f"note: {env} holds its stand-in" in removed.stdout
+    assert holders(api.token, install.paths.state) == []
     undo = json.loads(install.cli("import", ".env", "--json").stdout)
     assert undo["undo"] == ""
     undone = install.cli("undo")

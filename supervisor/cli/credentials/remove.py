@@ -8,6 +8,7 @@ import time
 from supervisor.cli.credentials.ended import in_words
 from supervisor.cli.session import with_client
 from supervisor.client import AsyncClient
+from supervisor.vault.standing import FILE
 from supervisor.wire_credentials import EndedLeases
 
 
@@ -45,3 +46,9 @@ async def _show_live(client: AsyncClient, name: str) -> None:
             opened = time.strftime("%H:%M:%S", time.localtime(lease.opened))
             task = numbers.get(lease.task, lease.task)
             print(f"live: task {task} at {grant.resource}, since {opened}, {lease.uses} uses")
+    for view in await client.credentials():
+        if view.name == name and FILE in view.options:
+            print(
+                f"note: {view.options[FILE]} holds its stand-in, which is worth nothing from now "
+                "on; taskpass undo puts the file back as it was (see taskpass undo --list)."
+            )

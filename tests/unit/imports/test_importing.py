@@ -100,7 +100,7 @@ async def test_the_files_stand_in_is_good_where_the_file_lies_and_a_canary_elsew
     for _ in range(2):
         assert shop.vault.resolve("t-1", shop.stand_in) == ""
         assert shop.vault.canary(shop.stand_in) == "stripe-key"
-        shop.vault.admit("t-1", "stripe-key")
+        await shop.vault.equip("t-1", ["stripe-key"])
         assert shop.vault.resolve("t-1", shop.stand_in) == "stripe-key"
         assert shop.vault.resolve("t-2", shop.stand_in) == ""
         assert shop.vault.canary("sk_live_" + "a" * 20) == ""
@@ -114,7 +114,7 @@ async def test_it_still_works_after_the_secret_was_rotated(shop: Shop) -> None:
     await shop.move()
     await shop.vault.rotate("stripe-key", Secret("rk_live_another-and-longer-one-0123456789"))
     shop.open()
-    shop.vault.admit("t-1", "stripe-key")
+    await shop.vault.equip("t-1", ["stripe-key"])
     assert shop.vault.resolve("t-1", shop.stand_in) == "stripe-key"
 
 
