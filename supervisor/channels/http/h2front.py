@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 
-from supervisor.channels.http import reflection
+from supervisor.channels.http import inflate, reflection
 from supervisor.channels.http.admission import Admission
 from supervisor.channels.http.endpoint import FOREVER, Endpoint
 from supervisor.channels.http.h2heads import (
@@ -134,6 +134,8 @@ class H2Front:
         admission: Admission,
     ) -> None:
         fields, secrets = admission.prepared(head, self._origin, release)
+        if secrets:  # as with Accept-Encoding: an echo of the secret has to be seen
+            fields = [field for field in fields if field[0] != b"grpc-accept-encoding"]
         await exchange.run(
             write_request(head, self._origin, target, fields),
             secrets,
@@ -209,9 +211,11 @@ class H2Exchange:
         self, stream: Stream, fields: Sequence[Header], secrets: tuple[bytes, ...]
     ) -> None:
         client = self.client
-        fields = self._masked(fields, secrets)
         status = (b":status", b"%d" % self.status)
-        scanner = reflection.Scanner(secrets) if secrets else None
+        scanner: reflection.Watch | None = None
+        if secrets:
+            scanner = inflate.watch([(name, name, value) for name, value in fields], secrets)
+            fields = self._masked(fields, secrets)
         try:
             # Its beginning is looked at before anything is sent, as far as it is there already.
             first = stream.pending and await stream.some()
@@ -234,15 +238,17 @@ class H2Exchange:
                 hint="Ask for something that does not repeat the request's headers.",
             ) from error
         if stream.trailers:
-            client.send_head(self._masked(read_fields(stream.trailers), secrets), end=True)
+            trailers = read_fields(stream.trailers)
+            client.send_head(self._masked(trailers, secrets) if secrets else trailers, end=True)
         else:
             client.end()
 
     def _masked(self, fields: Sequence[Header], secrets: tuple[bytes, ...]) -> list[Header]:
-        masked = [(name, reflection.mask(value, secrets)) for name, value in fields]
-        if masked != list(fields):
+        known = [(name, name, value) for name, value in fields]
+        masked = reflection.mask_fields(known, secrets)
+        if masked != known:
             self.reflected = "headers"
-        return masked
+        return [(name, value) for name, _, value in masked]
 
 
 async def _move(source: Stream, target: Stream) -> None:
