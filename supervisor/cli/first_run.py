@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from supervisor.config import Config, load_user_config
 from supervisor.discovery import Found, Place, discover
 from supervisor.discovery.exposure import view_of
 from supervisor.discovery.models import logged_in
+from supervisor.doctor.install import which
 from supervisor.errors import TaskpassError, UsageError
 from supervisor.identity.evidence import repository_of
 from supervisor.model import Tier
@@ -50,14 +52,17 @@ def main(command: str, words: list[str]) -> int:
     return 0 if offer_first(os.getcwd()) else 130
 
 
-def offer_first(cwd: str) -> bool:
+def offer_first(cwd: str, argv: Sequence[str] = ()) -> bool:
     """Show the screen, do what the person chooses, and remember that it was shown.
+
+    Args:
+        argv: of the agent that is about to run, if one is.
 
     Returns:
         Whether to go on with what was asked for; False when the person left.
     """
     while True:
-        survey = _survey(cwd)
+        survey = _survey(cwd, argv)
         app = FirstRunApp(survey.sheet, survey.broker)
         choice = app.run()
         if choice is not Choice.DEMO:
@@ -103,7 +108,7 @@ async def _told(client: SetupClient, found: Found, workspace: str) -> Told:
         return Told(False, str(error))
 
 
-def _survey(cwd: str) -> _Survey:
+def _survey(cwd: str, argv: Sequence[str]) -> _Survey:
     workspace = repository_of(cwd)[0] or cwd
     place = Place(os.path.expanduser("~"), workspace, dict(os.environ), _stands_in())
     config = _config()
@@ -115,7 +120,7 @@ def _survey(cwd: str) -> _Survey:
     found = tuple(sorted(discover(place), key=lambda each: rank(each, view)))
     now = time.time()
     sheet = Sheet(
-        agents=tuple(_agents(place)),
+        agents=tuple(_agents(place, argv)),
         containment=_TIERS[tier],
         contained=tier.contained,
         rows=tuple(row(each, view, place, now) for each in found),
@@ -139,16 +144,17 @@ def _config() -> Config:
         return Config()  # told by whoever needs it
 
 
-def _agents(place: Place) -> list[str]:
+def _agents(place: Place, argv: Sequence[str]) -> list[str]:
+    """Each known agent that is installed, and the one that is about to run."""
     path = place.environ.get("PATH", os.defpath)
     told = []
     for profile in all_profiles():
         known = getattr(profile, "manifest", None)
         if not (isinstance(known, Manifest) and known.status == "supported" and known.tested):
             continue
-        from supervisor.doctor.install import which
-
         program = which(known.programs, path)
+        if argv and profile.matches(argv):
+            program = os.path.realpath(shutil.which(argv[0], path=path) or program)
         if not program:
             continue
         login = logged_in(place, known.name, known.model_secrets)

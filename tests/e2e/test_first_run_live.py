@@ -12,10 +12,13 @@ import pytest
 
 from supervisor.client_setup import SetupClient
 from supervisor.errors import NotAttested
+from tests.support.agents import RealAgent
 from tests.support.gh import find_gh
 from tests.support.github_server import GitHubServer, Token, github_for
 from tests.support.homes import everything
 from tests.support.live import TASKPASS, ApiServer, Install
+from tests.support.scripted_model import ScriptedModel, script
+from tests.support.supervised import supervise
 from tests.support.terminal import Terminal
 
 TOKEN = "gho_4fz81kq90xvwpl27mncb4fz81kq90xvwpl27"
@@ -119,6 +122,25 @@ async def test_one_question_leads_to_a_brokered_call_and_everything_can_be_taken
     assert gone.returncode == 0, gone.stderr
     assert "undone: gh's log-in at github.com is lent to tasks" in gone.stdout
     assert everything(fresh.home) == before
+
+
+async def test_the_agent_of_the_first_run_works_with_gh(
+    fresh: Install,
+    github: GitHubServer,
+    claude_code: RealAgent,
+    scripted_model: ScriptedModel,
+) -> None:
+    claude = supervise(claude_code, fresh, scripted_model)
+    prompt = script(claude.shell("./gh pr list -R ana/app"))
+    argv = [*TASKPASS, "run", "--", *claude.agent.argv, prompt]
+    async with Terminal(argv, cwd=fresh.project, environ=claude.environ, cols=100) as terminal:
+        await terminal.shows(r"Claude Code \S+ \(key in the environment: its own log-in stays")
+        await answer(terminal, "b", "DONE")
+        terminal.press("ctrl+backslash", "x")
+        assert await terminal.exit_code() != 0
+    assert "Mend the login" in claude.last_result()
+    assert {header for _, header in github.requests} == {f"token {TOKEN}"}
+    assert fresh.records("approval.asked") == []
 
 
 def _words(path: Path) -> set[str]:
