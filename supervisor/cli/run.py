@@ -151,7 +151,7 @@ def main(command: str, words: list[str]) -> int:
     if not os.path.exists(places.setup_markers()[0]):
         from supervisor.cli.first_run import offer_first
 
-        if not offer_first(str(request["cwd"])):
+        if not offer_first(str(request["cwd"]), argv):
             return 130
     from supervisor.cli.needs import ask_before_run
 
