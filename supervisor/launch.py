@@ -464,7 +464,7 @@ class Launcher:
                     await self.reviews.keep(task)
                 for service in services:
                     await service.close()
-                shutil.rmtree(folder / "agent", ignore_errors=True)
+                await asyncio.to_thread(shutil.rmtree, folder / "agent", ignore_errors=True)
             if not saved.pane:
                 # There is no last screen to look at: its holder has nothing left to do.
                 with contextlib.suppress(LaunchFailed):
@@ -476,7 +476,7 @@ class Launcher:
             owner.close()
             if cgroup.limited(entry.task.limits):  # a holder that was killed could not
                 await asyncio.to_thread(cgroup.of(self.delegation.path, task).remove)
-            shutil.rmtree(folder, ignore_errors=True)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
             self.engine.desk.runtimes.pop(task, None)
             self.holders.pop(task, None)
 
@@ -508,10 +508,14 @@ class Launcher:
     async def _tidy(self, entry: TaskEntry, saved: TaskFile) -> None:
         """Say what did not stay as it had to, and take away what was put there for the task."""
         task = entry.task.id
-        changed = await asyncio.to_thread(differing, saved.marks, saved.folders)
-        if changed:
+
+        def look() -> list[str]:
+            changed = differing(saved.marks, saved.folders)
+            self.containing.placeholders.release(task)
+            return changed
+
+        if changed := await asyncio.to_thread(look):
             await self.engine.incident(task, "guarded_changed", {"paths": changed})
-        await asyncio.to_thread(self.containing.placeholders.release, task)
 
     async def take_over(self, recovered: Recovered) -> None:
         """Adopt the tasks that an earlier supervisor left running, with no authority.
