@@ -327,7 +327,7 @@ class AsyncClient:
     ) -> wcred.EndedLeases:
         from supervisor.wire_credentials import EndedLeases
 
-        target = f"/v1/credentials/{name}?force={force:d}&replaced={replaced:d}"
+        target = f"{_credential(name)}?force={force:d}&replaced={replaced:d}"
         return await self._call("DELETE", target, answer=EndedLeases)
 
     async def sign_in(self, request: SignInPerson) -> PersonView:
@@ -345,7 +345,7 @@ class AsyncClient:
     ) -> wcred.EndedLeases:
         from supervisor.wire_credentials import EndedLeases
 
-        target = f"/v1/credentials/{name}/rotate"
+        target = f"{_credential(name)}/rotate"
         return await self._call("POST", target, request, answer=EndedLeases)
 
     async def test_credential(
@@ -353,7 +353,7 @@ class AsyncClient:
     ) -> wcred.TestedCredential:
         from supervisor.wire_credentials import TestedCredential
 
-        target = f"/v1/credentials/{name}/test"
+        target = f"{_credential(name)}/test"
         return await self._call("POST", target, request, answer=TestedCredential)
 
     async def stop(self) -> None:
@@ -376,6 +376,16 @@ class AsyncClient:
         raise errors.TimedOut(
             "The supervisor has not ended yet.", hint="See its log, or end its process."
         )
+
+
+def _credential(name: str) -> str:
+    """The target of a credential. Raises NotFound: nothing can be called so."""
+    plain = name.replace(".", "").replace("-", "").replace("_", "")
+    if not (plain.isascii() and plain.isalnum() and name[0].isalnum()):
+        raise errors.NotFound(
+            f"There is no credential {name!r}.", hint="See `taskpass credential list`."
+        )
+    return f"/v1/credentials/{name}"
 
 
 class PaneConnection:

@@ -136,7 +136,8 @@ def _address(value: str) -> Verdict:
     if host == "hooks.slack.com" or (host == "discord.com" and "/webhooks/" in parts.path):
         return Verdict("its secret stands in the path, where nothing is swapped", secret=True)
     if password:
-        where = "a local service" if _local(host) else host or "a service"
+        named = host if host.isascii() and host.isprintable() else ""
+        where = "a local service" if _local(host) else named or "a service"
         return Verdict(f"an address with a password, of {where}: {parts.scheme}", secret=True)
     if _local(host):
         return Verdict("a local address")

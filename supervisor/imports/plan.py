@@ -12,10 +12,17 @@ from supervisor.imports.classify import Provider, classify, tokens_in
 from supervisor.vault.limits import LONGEST, SHORTEST
 from supervisor.wire_imports import ImportRow
 
+# A name as programs have them; of these, what an environment takes.
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
 
 @dataclass(frozen=True, slots=True, repr=False)  # a repr would hold the secret
 class Moving:
-    """One secret that moves, under every name it has in the file."""
+    """One secret that moves, under every name it has in the file.
+
+    `variable`: the first of them, "" where no environment has such a name.
+    """
 
     credential: str
     variable: str
@@ -63,7 +70,8 @@ def contents(
             known = moving.get(value.text)
             if known is None:
                 name = _free(value.name, taken, {each.credential for each in moving.values()})
-                known = Moving(name, value.name, value.text, row)
+                variable = value.name if _VARIABLE.fullmatch(value.name) else ""
+                known = Moving(name, variable, value.text, row)
                 moving[value.text] = known
             why = f"for {known.provider.name}" if known.provider.name else "as you said"
             row = ImportRow(
@@ -92,13 +100,17 @@ def _row(
     hosts: Sequence[str],
     leave: Container[str],
 ) -> ImportRow | Provider:
+    usual = bool(_NAME.fullmatch(value.name))
+    # Whoever wrote the file must not be able to write to the person's terminal.
+    shown = value.name if usual else ascii(value.name[:40])
+
     def stays(why: str, *, secret: bool = False, asks: bool = False) -> ImportRow:
-        return ImportRow(name=value.name, line=value.line, why=why, secret=secret, asks=asks)
+        return ImportRow(name=shown, line=value.line, why=why, secret=secret, asks=asks)
 
     if name := stands_in(value.text):
         return stays(f"the stand-in for {name} already")
     found = classify(value.name, value.text, hosts)
-    movable = value.plain and SHORTEST <= len(value.text) <= LONGEST
+    movable = usual and value.plain and SHORTEST <= len(value.text) <= LONGEST
     if found.provider is None:
         return stays(found.why, secret=found.secret, asks=found.asks and movable)
     if value.name in leave:
@@ -107,7 +119,7 @@ def _row(
         return found.provider
     if hosts:
         raise UsageError(
-            f"{value.name} cannot be moved: its value is too short, or written with quotes, `#`, "
+            f"{shown} cannot be moved: its value is too short, or written with quotes, `#`, "
             "`$` or backslashes that programs read in different ways.",
             hint="Change it at its provider, or leave it.",
         )

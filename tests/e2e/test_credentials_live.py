@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -173,3 +174,35 @@ async def test_secrets_under_a_passphrase_wait_for_it_after_each_start(
     assert "passphrase" in install.cli("credential", "list").stdout
     assert install.cli("credential", "protect", "file-key").returncode == 0
     assert install.cli("unlock").stdout == "Nothing is locked.\n"
+
+
+def test_what_cannot_be_is_one_sentence(install: Install) -> None:
+    (install.project / ".env").write_bytes(b"\x00\xff=\xfe\n'\n=\n")
+    (install.project / "huge").write_bytes(b"A=1\n" * 300_000)
+    (install.project / "pipe").unlink(missing_ok=True)
+    os.mkfifo(install.project / "pipe")
+    for code, *words in (
+        (1, "credential", "remove", "a b"),
+        (1, "credential", "remove", "../../hello"),
+        (1, "credential", "rotate", "é?x#y"),
+        (1, "credential", "test", ""),
+        (2, "credential", "add", "x", "--host", "a.test", "--option", "z"),
+        (2, "credential", "add", "x", "--host", "a.test", "--from", "ghp_token"),
+        (2, "credential", "add", "x", "--host", "a.test", "--from", "cmd://no-such-program"),
+        (1, "credential", "add", "x", "--host", "a.test", "--from", "cmd://false"),
+        (2, "credential", "add", "x", "--host", "a.test", "--issuer", "reference"),
+        (1, "credential", "protect", "keyring"),
+        (2, "import", "nope"),
+        (2, "import", "."),
+        (2, "import", "huge"),
+        (2, "import", "pipe"),
+        (2, "import", ".env", "--bind", "X"),
+        (2, "import", ".env", "--bind", "X=a.test"),
+    ):
+        done = install.cli(*map(str, words), stdin="a-long-enough-secret\n")
+        assert done.returncode == code, (words, done.stderr)
+        assert done.stderr.startswith("taskpass: "), (words, done.stderr)
+        assert done.stderr.count("\n") == 1, (words, done.stderr)
+        assert "a-long-enough-secret" not in done.stderr
+    assert install.cli("import", ".env", "--dry-run").returncode == 0
+    assert install.records("credential.added") == []

@@ -60,6 +60,21 @@ def test_a_stand_in_stays_and_is_no_secret() -> None:
     assert found.rows[0].why == "the stand-in for stripe already"
 
 
+def test_a_name_cannot_write_to_the_persons_terminal() -> None:
+    found = contents(
+        b"\x1b]0;owned\x07=1\n\xff\xfe=1\nA\xe2\x80\xaeB=" + STRIPE.encode(), lambda _: ""
+    )
+    assert len(found.rows) == 3
+    assert all(row.name.isascii() and row.name.isprintable() for row in found.rows)
+    assert not found.moving
+    assert not found.safe
+
+
+def test_a_name_that_no_environment_has_moves_without_one() -> None:
+    (moving,) = plan(f"stripe.key={STRIPE}\n").moving
+    assert (moving.credential, moving.variable) == ("stripe-key", "")
+
+
 def test_no_repr_tells_a_secret() -> None:
     found = plan(f"A={STRIPE}\n# {STRIPE}\n")
     for each in (found, found.file, *found.file.values, *found.moving, *found.rows):
