@@ -21,7 +21,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import msgspec
 from aiohttp import web
@@ -48,14 +48,13 @@ from supervisor.grants.recovery import recover
 from supervisor.identity.evidence import Digests
 from supervisor.identity.person import KnownPerson
 from supervisor.import_routes import ImportRoutes
-from supervisor.issuers import build_issuers
+from supervisor.issuers import Issuers, build_issuers
 from supervisor.keeping import Keeper
 from supervisor.launch import Launcher
 from supervisor.ledger.store import SqliteLedger
 from supervisor.lifecycle import Lifecycle
 from supervisor.model import Limits, Tier, new_id
 from supervisor.needs import Needs
-from supervisor.oauth.http import Http
 from supervisor.owed import OwedFiles
 from supervisor.own_way import OwnWay
 from supervisor.paths import Paths, private_dir, user_paths
@@ -71,12 +70,15 @@ from supervisor.process.zygote import Zygote
 from supervisor.recorder import Recorder
 from supervisor.reviewing import Reviews
 from supervisor.setup_routes import setup_routes
-from supervisor.tokens.keys import SigningKey, load_keys
+from supervisor.tokens.keys import load_keys
 from supervisor.vault import FileVault, open_vault
 from supervisor.vault_routes import VaultRoutes
 from supervisor.views import task_viewer
 from supervisor.ways_out import WaysOut
 from supervisor.wire import Recorded
+
+if TYPE_CHECKING:
+    from supervisor.oauth.http import Http
 
 log = logging.getLogger("supervisor")
 
@@ -168,7 +170,8 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         keys = load_keys(paths.state)
         vault = open_vault(paths)
         way = OwnWay(config)
-        engine = _engine(paths, config, events, ledger, keys, vault, way, step)
+        issuers = build_issuers(vault, keys, tls=lambda: _tls(config), via=way.via)
+        engine = _engine(paths, config, events, ledger, vault, issuers, step)
         lifecycle = Lifecycle(engine)
         person = KnownPerson(paths.state / "person.jwt", keys)
         launcher = _launcher(paths, config, engine, lifecycle, zygote, session, person, way)
@@ -181,7 +184,7 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
             launcher.reviews, watch, credentials,
             setup, ImportRoutes(vault, setup.journal, ledger),
             VaultRoutes(vault, ledger),
-            PersonRoutes(person, ledger, lambda: Http(lambda: _tls(config), via=way.via)),
+            PersonRoutes(person, ledger, lambda: _http(config, way)),
         )  # fmt: skip
         ledger.subscribe(lambda records: _publish(events, records))
         recovered = recover(ledger, engine.clock())
@@ -217,8 +220,7 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
             for chore in chores:
                 chore.cancel()
         await engine.revoking.close()
-        for issuer in engine.issuers.values():
-            await issuer.close()
+        await issuers.close()
         with contextlib.suppress(TaskpassError):
             await ledger.append("daemon.stopped", {"session": session})
         await zygote.close()
@@ -248,9 +250,8 @@ def _engine(
     config: Config,
     events: Events,
     ledger: SqliteLedger,
-    keys: SigningKey,
     vault: FileVault,
-    way: OwnWay,
+    issuers: Issuers,
     step: Callable[[str], None],
 ) -> Engine:
     return Engine(
@@ -258,13 +259,20 @@ def _engine(
         ledger=ledger,
         approvals=ApprovalQueue(),
         vault=vault,
-        issuers=build_issuers(vault, keys, tls=lambda: _tls(config), via=way.via),
+        issuers=issuers,
         desk=Desk(events.publish, task_viewer(lambda: exposed(str(Path.home())))),
         records=Recorder(ledger, vault.redact),
         owed=OwedFiles(paths.state / "owed", vault),
         approval_timeout=config.approval_timeout,
         step=step,
     )
+
+
+def _http(config: Config, way: OwnWay) -> Http:
+    """How we ask other servers ourselves."""
+    from supervisor.oauth.http import Http
+
+    return Http(lambda: _tls(config), via=way.via)
 
 
 def _tls(config: Config) -> ssl.SSLContext:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 from aiohttp import web
 
 from supervisor.identity.person import KnownPerson
 from supervisor.model import Verified
-from supervisor.oauth.http import Http
-from supervisor.oauth.person import verified
-from supervisor.oauth.provider import discover
 from supervisor.ports import LedgerStore
 from supervisor.wire_person import PersonView, SignInPerson
+
+if TYPE_CHECKING:
+    from supervisor.oauth.http import Http
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,9 @@ class PersonRoutes:
         return self._view()
 
     async def _sign_in(self, request: web.Request) -> web.Response:
+        from supervisor.oauth.person import verified
+        from supervisor.oauth.provider import discover
+
         asked = msgspec.json.decode(await request.read(), type=SignInPerson)
         http = self.http()
         try:

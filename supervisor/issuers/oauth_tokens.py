@@ -252,7 +252,7 @@ def _said(spec: CredentialSpec) -> float:
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds <= 366 * 86400:
-        raise UsageError(f"{spec.name} has a lifetime {text!r} that is no number of seconds.")
+        raise UsageError(f"{spec.name} has a lifetime {text[:40]!r} that is no number of seconds.")
     return seconds
 
 

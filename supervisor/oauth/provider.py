@@ -66,7 +66,8 @@ def checked_issuer(issuer: str) -> str:
     """Raises UsageError: only `https://host[:port][/path]` names an issuer (RFC 8414 section 2)."""
     if not _is_address(issuer) or urlsplit(issuer).query:
         raise UsageError(
-            f"{issuer!r} is not an issuer's address.", hint="It looks like https://id.example.com."
+            f"{issuer[:100]!r} is not an issuer's address.",
+            hint="It looks like https://id.example.com.",
         )
     return issuer
 
