@@ -322,7 +322,7 @@ def _api(spec: CredentialSpec) -> str:
     parts = urlsplit(api)
     if parts.scheme != "https" or not parts.netloc or "@" in parts.netloc or parts.query:
         raise UsageError(
-            f"{spec.name} has an API address that cannot be used: {api}.",
+            f"{spec.name} has an API address that cannot be used: {api[:100]!r}.",
             hint="Write it as https://api.github.com, or https://HOST/api/v3.",
         )
     return api

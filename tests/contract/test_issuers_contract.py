@@ -58,7 +58,11 @@ class TestStoredSecret(IssuerContract):
 
 
 class TestLocalJwt(IssuerContract):
-    now = 1_000_000.75
+    now_is = 1_000_000.75
+
+    @pytest.fixture
+    def now(self) -> float:
+        return self.now_is
 
     @pytest.fixture
     def key(self, tmp_path: Path) -> SigningKey:
@@ -70,12 +74,12 @@ class TestLocalJwt(IssuerContract):
 
     @pytest.fixture
     def issuer(self, key: SigningKey) -> Issuer:
-        return LocalJwtIssuer(key, URL, lambda: self.now)
+        return LocalJwtIssuer(key, URL, lambda: self.now_is)
 
     @pytest.fixture
     def verify(self, key: SigningKey) -> Callable[..., dict[str, Any]]:
         def verify(token: str, audience: str, at: float = 0.0) -> dict[str, Any]:
-            verifier = TokenVerifier(key.jwks(), URL, clock=lambda: at or self.now)
+            verifier = TokenVerifier(key.jwks(), URL, clock=lambda: at or self.now_is)
             return verifier.verify(token, audience=audience)
 
         return verify
@@ -126,7 +130,7 @@ class TestLocalJwt(IssuerContract):
     ) -> None:
         spec = CredentialSpec("deploy", "local-jwt", ("api.example.com",), ttl=asked)
         minted = await issuer.mint(spec, mint_context())
-        assert minted.expires == int(self.now) + given
+        assert minted.expires == int(self.now_is) + given
         assert issuer.kill_bound(spec) == given + 5.0
 
     async def test_after_the_bound_a_verifier_takes_it_no_more(
@@ -134,9 +138,9 @@ class TestLocalJwt(IssuerContract):
     ) -> None:
         token = (await issuer.mint(spec, mint_context())).secret.value
         bound = issuer.kill_bound(spec)
-        assert verify(token, "https://api.example.com", self.now + bound - 1)
+        assert verify(token, "https://api.example.com", self.now_is + bound - 1)
         with pytest.raises(InvalidToken, match="expired"):
-            verify(token, "https://api.example.com", self.now + bound)
+            verify(token, "https://api.example.com", self.now_is + bound)
 
     async def test_without_an_address_the_issuer_is_the_key_itself(
         self, key: SigningKey, spec: CredentialSpec

@@ -45,6 +45,7 @@ class Rigged:
         ends_fail: its next revocations go wrong so; None where nothing is revoked elsewhere.
         heal: nothing goes wrong any more.
         release: what is late comes.
+        upstream, mints: whom it asks, and which requests make a token.
     """
 
     issuer: Issuer
@@ -56,6 +57,7 @@ class Rigged:
     heal: Callable[[], None] = lambda: None
     release: Callable[[], None] = lambda: None
     upstream: FaultyUpstream | None = None
+    mints: Callable[[Asked], bool] = lambda asked: True
 
 
 Rigging = Callable[[Path], AbstractAsyncContextManager[Rigged]]
@@ -82,6 +84,7 @@ def rig_upstream(
         upstream.heal,
         upstream.release,
         upstream,
+        mints,
     )
 
 
