@@ -255,7 +255,7 @@ class Effect:
         if self.verb is Verb.HTTP:
             label = f"{method} {self.resource}{self.attributes.get('path', '')}"
             if graphql := self.attributes.get("graphql"):
-                label += f" {graphql} {self.attributes.get('fields', '')}".rstrip()
+                label += f" {graphql} {str(self.attributes.get('fields', '')).strip()}".rstrip()
             return label
         return f"{self.verb} {self.resource}"
 
