@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from supervisor import wire
@@ -23,6 +23,7 @@ from supervisor.process.landlock_rules import not_held
 from supervisor.process.placeholders import Placeholders, write_notice
 from supervisor.process.plan import Plan, Wanted, Wishes, make_plan
 from supervisor.process.probe import Probe
+from supervisor.process.root_equivalents import Hole
 
 _SHOWN = 3  # paths named in a sentence
 
@@ -159,14 +160,18 @@ class Containing:
         )
 
 
-def with_holes(runtime: Runtime, held: Containment, environ: Mapping[str, str]) -> Runtime:
-    """The runtime, with the ways out as good as root that stay open in it.
+def ways_out(environ: Mapping[str, str]) -> tuple[Hole, ...]:
+    """The ways out as good as root that are open to this account now.
 
     `environ`: of the terminal the task is started from; it names sockets of agents and buses.
     """
+    return root_equivalents.found(root_equivalents.account_now(environ))
+
+
+def with_holes(runtime: Runtime, held: Containment, found: Iterable[Hole]) -> Runtime:
+    """The runtime, with those of the ways out that stay open in it."""
     shown = (held.workspace, *(mount.path for mount in held.mounts), *held.sockets)
-    account = root_equivalents.account_now(environ)
-    holes = root_equivalents.reachable(root_equivalents.found(account), runtime.tier, shown)
+    holes = root_equivalents.reachable(found, runtime.tier, shown)
     return replace(runtime, holes=tuple(hole.label for hole in holes))
 
 

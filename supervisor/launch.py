@@ -33,7 +33,7 @@ from supervisor.channels.http.environment import (
 )
 from supervisor.channels.http.proxy import HttpProxyChannel
 from supervisor.channels.network.reports import Reports
-from supervisor.containing import Containing, Setting, with_holes
+from supervisor.containing import Containing, Setting, ways_out, with_holes
 from supervisor.core import Engine
 from supervisor.desk import TaskRuntime
 from supervisor.errors import LaunchFailed, TaskpassError, UsageError
@@ -182,6 +182,7 @@ class Launcher:
         folder: Path,
     ) -> Launched:
         contained = setting.tier.contained
+        looking = asyncio.ensure_future(asyncio.to_thread(ways_out, request.environ))
         task_dir = private_dir(folder / "agent")
         ports = _ports(contained)
         hook_token = secrets.token_urlsafe(_TOKEN_BYTES)
@@ -210,7 +211,7 @@ class Launcher:
         else:
             held = Plan(Containment("off", setting.workspace), let_read=shown)
         runtime = self.containing.runtime(setting, held, str(task_dir))
-        runtime = await asyncio.to_thread(with_holes, runtime, held.containment, request.environ)
+        runtime = with_holes(runtime, held.containment, await looking)
         runtime = replace(runtime, agent_sandbox=plan.agent_sandbox)
         task = await self._identify(request, profile, plan, executable, setting, runtime, task_id)
         task, tightening, policy = await self._policy(task, setting.project)
