@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import ssl
 from dataclasses import dataclass
 
+from supervisor.core import Engine
 from supervisor.errors import IssuerFailed, UsageError
+from supervisor.grants.book import TaskEntry
 from supervisor.identity.evidence import current_user
 from supervisor.model import (
     Agent,
@@ -14,6 +17,7 @@ from supervisor.model import (
     CredentialSpec,
     Effect,
     Evidence,
+    Lease,
     Limits,
     Runtime,
     Task,
@@ -21,7 +25,7 @@ from supervisor.model import (
     Verb,
     new_id,
 )
-from supervisor.ports import Issuer, MintContext
+from supervisor.ports import MintContext
 from supervisor.wire_credentials import TestCredential, TestedCredential
 
 _PATIENCE = 20.0  # seconds for the whole answer's head
@@ -29,18 +33,21 @@ _PATIENCE = 20.0  # seconds for the whole answer's head
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """`context`: whom to believe at the other end."""
+    """Args:
+    context: whom to believe at the other end.
+    """
 
+    engine: Engine
     context: ssl.SSLContext
 
-    async def test(
-        self, spec: CredentialSpec, issuer: Issuer, asked: TestCredential, now: float
-    ) -> TestedCredential:
+    async def test(self, spec: CredentialSpec, asked: TestCredential) -> TestedCredential:
         """The status that came; no redirect is followed and no body is read.
+
+        What was minted for it is ended as a task's would be: until that is confirmed.
 
         Raises:
             UsageError: not a host it is bound to, or not a path.
-            VaultLocked, Denied, IssuerFailed: as `Issuer.mint`.
+            VaultLocked, Denied, IssuerFailed, LedgerFailed: as for a task.
         """
         host = asked.host or spec.hosts[0]
         if host not in spec.hosts:
@@ -50,22 +57,31 @@ class Probe:
         path = asked.path
         if not path.startswith("/") or not path.isprintable() or " " in path:
             raise UsageError(f"{path!r} is not a path.", hint="Write it as /user.")
-        minted = await issuer.mint(spec, _context(spec, host, path, now))
-        works: bool | None = None
+        now = self.engine.clock()
+        context = _context(spec, host, path, now)
+        entry = TaskEntry(context.task, number=0, epoch=context.epoch)
+        lease = Lease(context.lease, "", context.task.id, context.call, context.epoch, now, now)
+        unconfirmed = 0
         try:
+            minted = await self.engine.minting.mint(entry, lease, new_id("u"), spec, context)
             value = f"{spec.scheme} {minted.secret.value}".strip()
+            if spec.scheme.lower() == "basic":
+                log_in = f"{spec.options.get('username', '')}:{minted.secret.value}"
+                value = "Basic " + base64.b64encode(log_in.encode()).decode()
             status = await self._get(host, path, spec.header, value)
         finally:
-            if minted.revocation:
-                await issuer.revoke(spec, minted.revocation)
-        if minted.revocation:
-            works = await issuer.works(spec, minted.revocation)
+            unconfirmed = await self.engine.revoking.end([lease])
+            self.engine.vault.forget(context.task.id)
+        works: bool | None = None
+        if minted.revocation and not unconfirmed:
+            works = await self.engine.issuers[spec.issuer].works(spec, minted.revocation)
         return TestedCredential(
             host=host,
             path=path,
             status=status,
             expires=minted.expires,
-            revoked=bool(minted.revocation),
+            revoked=bool(minted.revocation) and not unconfirmed,
+            unconfirmed=bool(unconfirmed),
             works_after=works,
         )
 

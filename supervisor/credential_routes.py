@@ -140,9 +140,7 @@ class CredentialRoutes:
     async def _test(self, request: web.Request) -> web.Response:
         spec = self._spec(request.match_info["name"])
         asked = await _body(request, wcred.TestCredential)
-        tested = await self.probe.test(
-            spec, self.engine.issuers[spec.issuer], asked, self.engine.clock()
-        )
+        tested = await self.probe.test(spec, asked)
         await self.engine.ledger.append(
             "credential.tested",
             {"name": spec.name, "host": tested.host, "path": tested.path, "status": tested.status},

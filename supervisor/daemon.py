@@ -177,7 +177,9 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         launcher = _launcher(paths, config, engine, lifecycle, zygote, session, person, way)
         keeper = Keeper(engine, launcher.policies, paths.config / "rules.toml")
         watch = PolicyWatch(engine, launcher.policies, paths.config)
-        credentials = CredentialRoutes(engine, Probe(upstream_context(config.extra_roots or None)))
+        credentials = CredentialRoutes(
+            engine, Probe(engine, upstream_context(config.extra_roots or None))
+        )
         setup = setup_routes(engine, vault, paths.state / "undo", credentials.remove)
         api = Api(
             paths, engine, lifecycle, launcher, events, session, keys.jwks(), stopped.set, keeper,
@@ -243,6 +245,8 @@ async def _warm_up() -> None:
     await asyncio.to_thread(sql.warm)
     gc.collect()
     gc.freeze()
+    # Requests leave few cycles behind, and each collection stops all of them for a moment.
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _engine(

@@ -54,4 +54,5 @@ class TestedCredential(Wire, frozen=True, kw_only=True):
     status: int  # what came from the host
     expires: float = 0.0  # POSIX seconds, of one that was minted for this
     revoked: bool = False  # … and revoked again
+    unconfirmed: bool = False  # … or not yet: asked again behind this
     works_after: bool | None = None  # whether the other end still took it then; None: cannot tell

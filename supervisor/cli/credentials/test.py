@@ -27,7 +27,7 @@ def main(words: list[str]) -> int:
               .decode())  # fmt: skip
     else:
         print(_in_words(options.name, tested))
-    return 1 if tested.status in _REFUSED or tested.works_after else 0
+    return 1 if tested.status in _REFUSED or tested.works_after or tested.unconfirmed else 0
 
 
 def _in_words(name: str, tested: TestedCredential) -> str:
@@ -39,4 +39,6 @@ def _in_words(name: str, tested: TestedCredential) -> str:
     if tested.revoked:
         after = {True: "and is STILL TAKEN", False: "and is refused now", None: ""}
         said += f"; minted for this, then revoked {after[tested.works_after]}".rstrip()
+    elif tested.unconfirmed:
+        said += "; minted for this, and not confirmed dead yet: see taskpass credential live"
     return said
