@@ -55,9 +55,12 @@ class LedgerStore(ABC):
         kind: str,
         body: Mapping[str, Any],
         failed: Callable[[LedgerFailed], object] = lambda error: None,
-    ) -> None:
+    ) -> Callable[[Mapping[str, Any]], bool]:
         """As `append`, for a record that nobody waits for: it may be up to 50 ms late, and stands
         before whatever is appended later. `failed` is called should it not become durable.
+
+        Returns:
+            What adds to the record; it answers False, and adds nothing, once that is too late.
 
         Raises:
             LedgerFailed: it cannot be asked for at all.

@@ -69,9 +69,9 @@ class Recorder:
         entry: TaskEntry,
         body: Mapping[str, Any],
         failed: Callable[[LedgerFailed], object] = lambda error: None,
-    ) -> None:
+    ) -> Callable[[Mapping[str, Any]], bool]:
         """As `write`, for what nobody has to wait for (`LedgerStore.append_behind`)."""
-        self.ledger.append_behind(kind, {**self.who(entry), **body}, failed)
+        return self.ledger.append_behind(kind, {**self.who(entry), **body}, failed)
 
     async def started(self, entry: TaskEntry) -> None:
         task = entry.task

@@ -2,15 +2,17 @@
 
 The first use of a lease (or, without a credential, of a call) of an origin, by a method, on a route
 is durable before anything leaves. Its repetitions go ahead of their records, in order, by 0.1 s at
-most: a disk that falls further behind is waited for, and one that fails ends the lease.
+most: a disk that falls further behind is waited for, and one that fails ends the lease. The record
+of a repetition that has ended meanwhile says so (`status`, as `use.delivered` has it).
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from supervisor.desk import Desk
 from supervisor.effects.routes import route_of
@@ -33,6 +35,7 @@ from supervisor.settlement import Settlement
 log = logging.getLogger("supervisor")
 
 LATEST = 0.1  # seconds that a record may be behind its use
+_MOST = 4096  # uses whose records can be added to
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class UseRecords:
     desk: Desk
     settlement: Settlement
     clock: Callable[[], float] = time.time
+    # By use, what adds to its record.
+    _open: dict[str, Callable[[Mapping[str, Any]], bool]] = field(default_factory=dict)
 
     async def opened(
         self,
@@ -83,12 +88,21 @@ class UseRecords:
             and self.records.ledger.lag < LATEST
         ):
             task = entry.task.id
-            self.records.behind(
+            self._open[use] = self.records.behind(
                 kind, entry, body, lambda error: self._failed(task, call, held, error)
             )
+            if len(self._open) > _MOST:  # of uses that never began, whose end nobody tells
+                del self._open[next(iter(self._open))]
         else:
             await self.records.write(kind, entry, **body)
             call.recorded.add(same)
+
+    def ended(self, entry: TaskEntry, use: str, lease: str, status: int) -> None:
+        """Record how a use ended: with its beginning, where that is not written yet, else after."""
+        add = self._open.pop(use, None)
+        if add is None or not add({"status": status}):
+            body = {"use": use, "lease": lease, "status": status}
+            self.records.behind("use.delivered", entry, body)
 
     def _failed(self, task: str, call: CallEntry, lease: str, error: LedgerFailed) -> None:
         """What went ahead of its record goes no further."""
@@ -105,5 +119,6 @@ class UseRecords:
 def _kind_of(effect: Effect) -> Hashable:
     if effect.verb is not Verb.HTTP:
         return effect.label
-    path = str(effect.attributes.get("path", ""))
-    return effect.resource, effect.attributes.get("method"), route_of(path)
+    told = effect.attributes
+    asked = (told.get("graphql"), told.get("fields"))  # one route carries all of GraphQL
+    return effect.resource, told.get("method"), route_of(str(told.get("path", ""))), asked

@@ -97,13 +97,21 @@ class SqliteLedger(LedgerStore):
         kind: str,
         body: Mapping[str, Any],
         failed: Callable[[LedgerFailed], object] = lambda error: None,
-    ) -> None:
+    ) -> Callable[[Mapping[str, Any]], bool]:
         loop = self._open_loop()
-        if not self._behind:
+        behind, kept = self._behind, dict(body)
+        if not behind:
             loop.call_later(_BEHIND, self._hand_over)
-        draft = Draft(kind, dict(body), self._clock(), False)
-        self._behind.append(_Waiting(draft, loop, None, failed))
+        behind.append(_Waiting(Draft(kind, kept, self._clock(), False), loop, None, failed))
         self._since.append(time.monotonic())
+
+        def add(more: Mapping[str, Any]) -> bool:
+            if behind is not self._behind:  # the thread has it
+                return False
+            kept.update(more)
+            return True
+
+        return add
 
     @property
     def lag(self) -> float:

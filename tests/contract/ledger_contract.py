@@ -126,6 +126,16 @@ class LedgerContract:
         assert [record["n"] for record in ledger.read()] == [1]
         assert len(failures) == 1
 
+    async def test_a_record_behind_can_be_added_to_until_it_is_on_its_way(
+        self, ledger: LedgerStore
+    ) -> None:
+        add = ledger.append_behind("x", {"n": 1, "m": 1})
+        assert add({"m": 2, "more": "said"})
+        await ledger.append("y", {})
+        assert not add({"m": 3})
+        record = ledger.read()[0]
+        assert (record["n"], record["m"], record["more"]) == (1, 2, "said")
+
     async def test_what_waits_behind_is_written_when_the_ledger_closes(
         self, ledger: LedgerStore
     ) -> None:

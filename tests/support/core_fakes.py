@@ -127,14 +127,24 @@ class MemoryLedger(LedgerStore):
         kind: str,
         body: Mapping[str, Any],
         failed: Callable[[LedgerFailed], object] = lambda error: None,
-    ) -> None:
+    ) -> Callable[[Mapping[str, Any]], bool]:
+        kept, written = dict(body), False
+
+        def add(more: Mapping[str, Any]) -> bool:
+            if not written:
+                kept.update(more)
+            return not written
+
         async def write() -> None:
+            nonlocal written
             try:
-                await self.append(kind, body)
+                written = True
+                await self.append(kind, kept)
             except LedgerFailed as error:
                 failed(error)
 
         self._behind.append(asyncio.ensure_future(write()))
+        return add
 
     @property
     def lag(self) -> float:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from supervisor.channels.http.visitor import Visitor
 
 _BACKLOG = 512
-_SETTLE_AFTER = 0.02  # seconds
+_SETTLE_AFTER = 0.002  # seconds
 _CONNECTIONS = 2048  # of one task, both directions together
 
 

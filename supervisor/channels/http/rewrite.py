@@ -51,6 +51,7 @@ _PLAIN = frozenset(
         b"user-agent",
     )
 )
+_SUSPECT = re.compile("token|key|secret|passw|sig|credential", re.IGNORECASE)
 _CANDIDATES = 64
 _SHORTEST, _LONGEST = 8, 8192
 _SENDABLE = re.compile(rb"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
@@ -84,9 +85,11 @@ def candidates(fields: Sequence[Field], target: str = "") -> list[str]:
 
 
 def _query(target: str) -> list[str]:
-    """The parts of a target's query, as they are."""
+    """The parts of a target's query, as they are; none where no name in it is a credential's."""
     query = target.partition("?")[2]
-    return re.split("[&;]", query) if "=" in query else []
+    # Looked at in every request: mostly one glance will do.
+    suspect = "%" in query or (query and _SUSPECT.search(query))
+    return re.split("[&;]", query) if suspect else []
 
 
 def without_parameters(target: str) -> str:
