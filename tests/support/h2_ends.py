@@ -29,7 +29,8 @@ Headers = Sequence[tuple[str, str]]
 
 class H2Upstream:
     """A server. Paths: /grpc (trailers after the body), /sse (an event at a time, by `go`),
-    /bytes/N, /echo (the request's Authorization), /reset, anything else: the body's length."""
+    /bytes/N, /echo (the request's Authorization), /reset, /early (an answer before the body has
+    come), anything else: the body's length."""
 
     def __init__(self) -> None:
         self.seen: list[dict[str, str]] = []
@@ -61,6 +62,9 @@ class H2Upstream:
                     if isinstance(event, RequestReceived):
                         requests[event.stream_id] = dict(event.headers)
                         self.seen.append(requests[event.stream_id])
+                        if requests[event.stream_id][":path"] == "/early":
+                            head = [(":status", "413")]
+                            conn.send_headers(event.stream_id, head, end_stream=True)
                     elif isinstance(event, DataReceived):
                         bodies[event.stream_id] += len(event.data)
                         conn.acknowledge_received_data(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from supervisor.errors import Denied
+from supervisor.errors import Denied, LedgerFailed
 from supervisor.model import Answer, Decision, Effect, Outcome, Scope, Verb
 from supervisor.ports import Release
 from tests.support.core_fakes import CHILD, ROOT, STAND_IN, World, an_effect
@@ -48,3 +49,21 @@ async def test_the_question_shows_what_the_body_says() -> None:
         question.id, answer=Answer.APPROVED, scope=Scope.ONCE, by="ana", code=question.code
     )
     assert (await using).secret is not None
+
+
+async def test_another_graphql_operation_is_no_repetition() -> None:
+    """One route carries them all: each kind of question is on disk before its first answer."""
+    world = World()
+    handle = await world.handle()
+
+    async def ask(graphql: str, fields: str) -> Release:
+        effect = an_effect("POST")
+        told = {**effect.attributes, "graphql": graphql, "fields": fields}
+        return await world.engine.authorize_use(
+            world.task, handle, [CHILD, ROOT], replace(effect, attributes=told), [STAND_IN]
+        )
+
+    assert (await ask("query", " viewer ")).secret is not None
+    world.ledger.fails.add("use.intent")
+    with pytest.raises(LedgerFailed):
+        await ask("mutation", " createIssue ")

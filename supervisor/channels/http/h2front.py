@@ -124,6 +124,9 @@ class H2Front:
                 await _refuse(stream, error, body=head.method != "HEAD")
         finally:
             admission.ended(release, self._origin, exchange)
+        if not stream.ended:
+            # It was answered before it was sent: the rest is not read (RFC 9113, 8.1).
+            stream.reset(ErrorCodes.NO_ERROR)
 
     async def _use(
         self,
@@ -279,5 +282,4 @@ async def _refuse(stream: Stream, error: TaskpassError, *, body: bool) -> None:
             await stream.send(text)
             stream.end()
         if not stream.ended:
-            # What is still being sent is not read (RFC 9113, 8.1).
-            stream.reset(ErrorCodes.NO_ERROR)
+            stream.reset(ErrorCodes.NO_ERROR)  # as above

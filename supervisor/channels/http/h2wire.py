@@ -39,8 +39,9 @@ from supervisor.channels.http.message import HEAD_LIMIT
 Header = tuple[bytes, bytes]
 
 STREAMS = 100  # of one connection at a time
-_WINDOW = 256 * 1024  # bytes of a stream that are taken in unread
-_CONNECTION_WINDOW = 1024 * 1024
+# Bytes that are taken in unread, of a stream and of all of a connection. A client is near; a server
+# may be far, and has one stream (`h2upstream`).
+_CLIENTS_WINDOW, _WINDOW = 64 * 1024, 1024 * 1024
 _READ = 64 * 1024
 # Frames that a peer may send besides those of requests that come to an answer: resets, settings,
 # pings, priorities, empty data. So many at once, and then so many a second.
@@ -214,7 +215,7 @@ class H2Wire:
             client=client,
             initial_values={
                 SettingCodes.MAX_CONCURRENT_STREAMS: STREAMS,
-                SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW,
+                SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW if client else _CLIENTS_WINDOW,
                 SettingCodes.MAX_HEADER_LIST_SIZE: HEAD_LIMIT,
                 SettingCodes.ENABLE_PUSH: 0,
             },
@@ -225,7 +226,7 @@ class H2Wire:
         self._idle = 0.0  # frames besides those of requests, as far as they are held against it
         self._since = asyncio.get_running_loop().time()
         self.conn.initiate_connection()
-        self.conn.increment_flow_control_window(_CONNECTION_WINDOW)
+        self.conn.increment_flow_control_window(_WINDOW)
         self.flush()
 
     def open(self) -> Stream:

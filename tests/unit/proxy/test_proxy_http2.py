@@ -227,6 +227,15 @@ async def test_a_server_that_resets_is_a_bad_gateway(there: There) -> None:
     assert (status, json.loads(body)["error"]) == (502, "bad_gateway")
 
 
+async def test_an_early_answer_ends_the_upload(there: There) -> None:
+    client = await there.client()
+    number = client.ask("/early", "POST", end=False)
+    await client.send(number, b"x" * 1000, end=False)
+    assert (await client.answer(number))[0] == 413
+    await client.until(lambda: number in client.reset)
+    assert (await client.answer(client.ask()))[0] == 200
+
+
 async def test_denied_uploads_are_not_read(there: There) -> None:
     there.rig.authorize.problem = Denied("Not that.")
     client = await there.client()
