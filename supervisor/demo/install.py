@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from supervisor import places
 from supervisor.client import AsyncClient
 from supervisor.demo.server import DeskApi
 from supervisor.errors import TaskpassError, UsageError
@@ -102,6 +103,7 @@ def _enter(install: DemoInstall, approval_timeout: float) -> None:
     (policy / "demo.cedar").write_text(
         _PROJECT_TOOLS.replace("PYTHON", json.dumps(os.path.realpath(sys.executable)))
     )
+    Path(places.setup_markers()[0]).touch()  # there is nothing of the person's to be lent
     roots = install.root / "roots.pem"
     roots.write_bytes(install.api.authority.pem())
     (user_paths().config / "config.toml").write_text(
