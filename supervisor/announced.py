@@ -6,11 +6,29 @@ the same, the wire's effect goes by the names that the call used.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 
+from supervisor.effects.http import http_effect
 from supervisor.effects.remotes import place
-from supervisor.model import Call, Effect, Verb
+from supervisor.model import Call, CredentialSpec, Effect, Verb
+
+
+def by_https(effects: Iterable[Effect], specs: Iterable[CredentialSpec]) -> list[Effect]:
+    """The effects of a call, its git connections by SSH as what they become.
+
+    In a task the SSH addresses of hosts that a credential is bound to lead to HTTPS
+    (`channels.git.environment`).
+    """
+    hosts = {host for spec in specs for host in spec.hosts}
+    return [_led(effect, hosts) for effect in effects]
+
+
+def _led(effect: Effect, hosts: Container[str]) -> Effect:
+    where = effect.attributes.get("git") if effect.verb is Verb.CONNECT else None
+    if not isinstance(where, str) or where.partition("/")[0] not in hosts:
+        return effect
+    return http_effect(f"https://{where}")
 
 
 def as_announced(call: Call, effects: Sequence[Effect]) -> tuple[Effect, ...]:

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from supervisor import procfs
-from supervisor.announced import as_announced
+from supervisor.announced import as_announced, by_https
 from supervisor.approvals.call_hash import call_hash
 from supervisor.approvals.queue import ApprovalQueue
 from supervisor.attestation import Attestation, agent_handle
@@ -170,7 +170,7 @@ class Engine(Authorize):
         self.desk.set_activity(entry, TaskState.WORKING)
 
         digest = call_hash(tool_call, profile=entry.task.agent.profile)
-        effects = effects_of(tool_call, entry.task.workspace)
+        effects = by_https(effects_of(tool_call, entry.task.workspace), self.vault.specs())
         decision = self.judge.call(entry, runtime, tool_call, effects)
         self.step("open.decided")
         call = Call(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from supervisor.announced import announced, as_announced
+from supervisor.announced import announced, as_announced, by_https
+from supervisor.effects import effects_of
 from supervisor.effects.programs.shapes import push_effect
 from supervisor.egress import approved_with
 from supervisor.model import (
     Call,
     CallIdentity,
     CallState,
+    CredentialSpec,
     Decision,
     Effect,
     Outcome,
@@ -98,3 +101,22 @@ def test_a_protected_branch_stays_one() -> None:
 
 def test_a_call_that_does_not_know_its_remote_covers_nothing() -> None:
     assert announced(call(push_effect("origin", "topic")), wire()) is None
+
+
+@pytest.mark.parametrize("address", ["git@github.com:ana/app.git", "ssh://git@github.com/ana/app"])
+def test_ssh_addresses_are_what_they_become_in_a_task(address: str, tmp_path: Path) -> None:
+    tool = ToolCall("1", "Bash", ToolKind.SHELL, {}, str(tmp_path), f"git clone {address}")
+    told = effects_of(tool, str(tmp_path))
+    assert "connect github.com:22" in [effect.label for effect in told]
+    bound = [CredentialSpec("github", "stored", ("github.com",))]
+    labels = [effect.label for effect in by_https(told, bound)]
+    assert "GET github.com/ana/app" in labels
+    assert "connect github.com:22" not in labels
+    elsewhere = [CredentialSpec("other", "stored", ("gitlab.com", "github.com:8443"))]
+    assert by_https(told, elsewhere) == list(told)
+
+
+def test_a_plain_ssh_connection_stays_one(tmp_path: Path) -> None:
+    tool = ToolCall("1", "Bash", ToolKind.SHELL, {}, str(tmp_path), "ssh git@github.com")
+    told = effects_of(tool, str(tmp_path))
+    assert by_https(told, [CredentialSpec("github", "stored", ("github.com",))]) == list(told)

@@ -14,6 +14,7 @@ from supervisor.effects.programs.repository import Repository, find_repository
 from supervisor.effects.programs.roles import resolve
 from supervisor.effects.programs.shapes import push_effect
 from supervisor.effects.reading import Word
+from supervisor.effects.remotes import place
 from supervisor.model import Effect, Verb
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
@@ -82,11 +83,10 @@ def _reach(invocation: Invocation, word: Word, *, path: bool = False) -> None:
     elif scheme and scheme[1].lower() in {"http", "https", "file"}:
         invocation.url(word)
     elif scheme:
-        invocation.host(
-            replace(word, text=scheme[2].partition("/")[0]), _PORTS.get(scheme[1].lower(), "")
-        )
+        port = _PORTS.get(scheme[1].lower(), "")
+        _connect(invocation, replace(word, text=scheme[2].partition("/")[0]), port, text)
     elif (copied := _SCP.fullmatch(text)) is not None:
-        invocation.host(replace(word, text=copied[1]), "22")
+        _connect(invocation, replace(word, text=copied[1]), "22", text)
     elif path or text.startswith(("/", ".", "~")):
         invocation.read(word)
     else:
@@ -94,6 +94,15 @@ def _reach(invocation: Invocation, word: Word, *, path: bool = False) -> None:
         address = repository.settings.get(f"remote.{text}.url", "") if repository else ""
         if _HELPER.match(address):
             invocation.opaque(f"reads through the helper of {address}, which can run a program")
+
+
+def _connect(invocation: Invocation, host: Word, port: str, address: str) -> None:
+    """A connection, which tells whose repository it is for: some lead elsewhere in a task."""
+    before = len(invocation.reading.effects)
+    invocation.host(host, port)
+    made = invocation.reading.effects[before:]
+    if port == "22" and len(made) == 1 and made[0].verb is Verb.CONNECT:
+        invocation.reading.effects[before] = replace(made[0], attributes={"git": place(address)})
 
 
 @reader
