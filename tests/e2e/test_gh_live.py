@@ -102,3 +102,14 @@ def test_a_github_app_serves_git_and_gh_and_its_tokens_die_with_the_call(
     assert server.github.live() == {}
     ended = [path for path, _ in server.requests if path == "DELETE /installation/token"]
     assert len(ended) == len(server.github.asked)
+
+
+def test_in_tier_b_git_and_gh_go_by_the_proxy(install: Install, tools: str) -> None:
+    with github_for(install, '[containment]\ntier = "B"\n') as server:
+        server.github.tokens[TOKEN] = Token("ana", personal=True)
+        _add(install)
+        script = "git clone -q git@github.com:ana/app.git app && cd app && gh pr list"
+        done = install.cli("run", "--headless", "--show", tools, "--", "sh", "-c", script)
+        assert "Mend the login" in done.stdout, done
+    (started,) = install.records("task.started")
+    assert started["tier"] == "B"
