@@ -23,6 +23,10 @@ def server(install: Install) -> Iterator[GitServer]:
     made.start()
     roots = install.root / "roots.pem"
     made.authority.cert_pem.write_to_path(str(roots))
+    (install.paths.config / "policy/pushes.cedar").write_text(
+        '@id("ana/own-branches")\npermit (principal, action == Action::"push", resource)\n'
+        'when { context.ref like "agent/*" && !context.force && !context.foreign };\n'
+    )
     install.configure(f'[network]\nextra_roots = "{roots}"\n[approvals]\ntimeout = 5\n')
     added = install.cli("credential", "add", "git", "--host", made.host, stdin=TOKEN + "\n")
     assert added.returncode == 0, added.stderr
@@ -76,6 +80,11 @@ def test_a_push_is_asked_about_once_and_one_by_force_is_refused_on_the_wire(
         assert [title for title in asked if "push" in title] == ["cd app && git push origin topic"]
         (use,) = [r for r in install.records("use.intent") if r.get("further")]
         assert use["further"] == ["push origin topic"]
+        # A ref that the person's own rule allows is not asked about at all.
+        code, output = agent.finish(agent.begin("cd app && git push origin topic:agent/one"))
+        assert code == 0, output
+        assert server.tip("ana/app", "refs/heads/agent/one") == first
+        assert len(install.records("approval.asked")) == len(asked)
         (agent.folder / "words").write_text("push -f origin other:main")
         # What a command that looks harmless pushes is judged by what the wire says.
         hidden = "cd app && git checkout -q --orphan other && git commit -qm other"
