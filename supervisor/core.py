@@ -411,8 +411,7 @@ class Engine(Authorize):
 
     async def used(self, task: str, release: Release, status: int) -> None:
         entry = self.book.task(task)
-        body = {"use": release.use, "lease": release.lease, "status": status}
-        self.records.behind("use.delivered", entry, body)
+        self.uses.ended(entry, release.use, release.lease, status)
 
     def model_access(self, task: str, ancestry: Sequence[Process], host: str, port: int) -> bool:
         try:

@@ -170,3 +170,27 @@ async def test_a_record_that_fails_ends_the_lease_and_the_next_use_says_why(worl
         await use(world, handle, request())
     world.ledger.fails = set()
     assert (await use(world, handle, request())).lease != release.lease
+
+
+async def test_a_repetition_that_has_ended_meanwhile_is_one_record(world: World) -> None:
+    handle = await world.handle()
+    for _ in range(2):
+        release = await use(world, handle, request())
+        await world.engine.used(world.task, release, 204)
+    await world.settle_background()
+    kinds = [kind for kind in world.ledger.kinds if kind.startswith("use.")]
+    assert kinds == ["use.intent", "use.delivered", "use.intent"]
+    first, last = (r for r in world.ledger.records if r["kind"] == "use.intent")
+    assert "status" not in first
+    assert (last["status"], last["use"]) == (204, release.use)
+
+
+async def test_one_that_ends_later_is_two(world: World) -> None:
+    handle = await world.handle()
+    await use(world, handle, request())
+    release = await use(world, handle, request())
+    await world.settle_background()
+    await world.engine.used(world.task, release, 200)
+    await world.settle_background()
+    delivered = world.ledger.read(kinds=["use.delivered"])
+    assert [(r["use"], r["status"]) for r in delivered] == [(release.use, 200)]
