@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from supervisor.errors import LedgerFailed, TaskpassError
+from supervisor.errors import LedgerFailed, Revoked, TaskpassError
 from supervisor.grants.book import CallEntry, TaskEntry
 from supervisor.model import (
     Approval,
@@ -200,15 +200,17 @@ class Recorder:
     async def refused_use(
         self, entry: TaskEntry, handle: str, effects: Sequence[Effect], error: TaskpassError
     ) -> None:
-        await self.write(
-            "use.denied",
-            entry,
-            call=handle.partition(":")[0],
+        body = {
+            "call": handle.partition(":")[0],
             **self._what(effects),
-            outcome=Outcome.DENY,
-            code=error.code,
-            reason=self._preview(error.message),
-        )
+            "outcome": Outcome.DENY,
+            "code": error.code,
+            "reason": self._preview(error.message),
+        }
+        if isinstance(error, Revoked):  # every connection is told at once, and none has to wait
+            self.behind("use.denied", entry, body)
+        else:
+            await self.write("use.denied", entry, **body)
 
     async def refused_egress(
         self, entry: TaskEntry, attempt: Attempt, times: int, call: CallEntry | None

@@ -33,6 +33,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import h2
+import hpack
+import hyperframe
 import trustme
 
 from supervisor.channels.http.kinds import BOUND, KINDS
@@ -61,10 +64,12 @@ class Server:
     tls: int
     clear: int
     raw: int
+    http2: int
     log: Path
 
     def at(self, channel: str) -> str:
-        port = {"http": self.clear, "connect": self.raw}.get(channel, self.tls)
+        others = {"http": self.clear, "connect": self.raw, "http2": self.http2}
+        port = others.get(channel, self.tls)
         return f"localhost:{port}"
 
     def ends(self, since: int) -> list[int]:
@@ -97,6 +102,7 @@ def server(install: Install) -> Iterator[Server]:
         added = install.cli(
             "credential", "add", "bench", "--env", "BENCH_TOKEN", "--option", "forge=github",
             "--host", f"localhost:{at.tls}", "--host", f"localhost:{at.clear}",
+            "--host", f"localhost:{at.http2}",
             stdin=_SECRET + "\n",
         )  # fmt: skip
         if added.returncode:
@@ -206,10 +212,17 @@ def main() -> None:
     figures: dict[str, float] = {}
     numbers = itertools.count()
     with installed() as install, server(install) as at:
-        shutil.copy(SOURCE / "tests" / "bench" / "kill_inside.py", install.project)
+        for name in ("kill_inside.py", "kill_h2.py"):
+            shutil.copy(SOURCE / "tests" / "bench" / name, install.project)
+        for module in (h2, hpack, hyperframe):
+            folder = Path(module.__file__).parent
+            shutil.copytree(folder, install.project / folder.name)
         key = Key()
         before = ledger_head(install)
-        for channel in arguments.channels.split(","):
+        channels = arguments.channels.split(",")
+        for _ in range(arguments.rounds // 2):  # what a new supervisor loads is loaded then
+            killed(install, at, key, channels[0], next(numbers), arguments.connections)
+        for channel in channels:
             refusals: list[float] = []
             lasts: list[float] = []
             for _ in range(arguments.rounds):

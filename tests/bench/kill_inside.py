@@ -1,4 +1,4 @@
-"""The task of `kill.py`: connections in use until they are refused. Alone in there: no project.
+"""The task of `kill.py`: connections in use until they are refused. Of the project, `kill_h2` only.
 
     kill_inside.py CHANNEL HOST:PORT COUNT NOTES
 
@@ -16,6 +16,7 @@ import ssl
 import subprocess
 import sys
 import time
+from functools import partial
 from urllib.parse import unquote, urlsplit
 
 import uvloop
@@ -36,7 +37,7 @@ class Inside:
         user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
         self._user = base64.b64encode(user.encode()).decode()
         self._context = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
-        self._context.set_alpn_protocols(["http/1.1"])
+        self._context.set_alpn_protocols(["h2" if channel == "http2" else "http/1.1"])
         self._login = f"Bearer {self._token}"
         if channel == "git":
             self._login = "Basic " + base64.b64encode(self._from_git()).decode()
@@ -77,6 +78,11 @@ class Inside:
         try:
             if self._channel == "connect":
                 return await self._listen(number, reader)
+            if self._channel == "http2":
+                import kill_h2
+
+                heard = partial(self._note, number, "good")
+                return await kill_h2.use(reader, writer, self._authority, self._login, heard)
             while True:
                 writer.write(self._request().encode())
                 status, body = await self._answer(reader)

@@ -1,11 +1,11 @@
 """What the connections of `kill.py` lead to: ticks without end, in a process of its own.
 
-    python -m tests.bench.kill_server CERTIFICATE SECRET LOG      prints three ports
+    python -m tests.bench.kill_server CERTIFICATE SECRET LOG      prints four ports
 
-The ports are of TLS, of HTTP in clear, and of no protocol at all. `/once/…` is answered and done,
-`/ws/…` becomes a WebSocket, all else is an answer that never ends; 401 without the secret, as a
-bearer, a token, or a Basic password. LOG gets `use PATH NS` when the secret came, `end PATH NS`
-when a connection that ticks is gone; the path of the last port is `/raw`.
+The ports are of TLS, of HTTP in clear, of no protocol at all, and of HTTP/2. `/once/…` is
+answered and done, `/ws/…` becomes a WebSocket, all else is an answer that never ends; 401 without
+the secret, as a bearer, a token, or a Basic password. LOG gets `use PATH NS` when the secret came,
+`end PATH NS` when a connection that ticks is gone; the path of the third port is `/raw`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import sys
 import time
 
 import uvloop
+
+from tests.bench import kill_h2
 
 _TICK = 0.02  # seconds
 _ONCE = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntick"
@@ -58,6 +60,9 @@ class Ticking:
                 self._note("end", ticks)
             writer.transport.abort()
 
+    async def http2(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await kill_h2.serve(reader, writer, self._opens, lambda what: self._note(what, "/http2"))
+
     async def raw(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._note("use", "/raw")
         try:
@@ -82,14 +87,17 @@ class Ticking:
             name, _, value = line.partition(": ")
             if name.lower() != "authorization":
                 continue
-            kind, _, told = value.partition(" ")
-            if kind.lower() == "basic":
-                try:
-                    told = base64.b64decode(told).decode().partition(":")[2]
-                except (binascii.Error, UnicodeDecodeError):
-                    return False
-            return told == self._secret
+            return self._opens(value)
         return False
+
+    def _opens(self, value: str) -> bool:
+        kind, _, told = value.partition(" ")
+        if kind.lower() == "basic":
+            try:
+                told = base64.b64decode(told).decode().partition(":")[2]
+            except (binascii.Error, UnicodeDecodeError):
+                return False
+        return told == self._secret
 
     def _note(self, what: str, path: str) -> None:
         os.write(self._log, f"{what} {path} {time.time_ns()}\n".encode())
@@ -103,15 +111,21 @@ async def _drained(reader: asyncio.StreamReader) -> None:
         pass
 
 
-async def main(certificate: str, secret: str, log: str) -> None:
+def _context(certificate: str, protocol: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols([protocol])
+    return context
+
+
+async def main(certificate: str, secret: str, log: str) -> None:
+    context, http2 = _context(certificate, "http/1.1"), _context(certificate, "h2")
     at = Ticking(secret, os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
     servers = [
         await asyncio.start_server(at.web, "127.0.0.1", 0, ssl=context, backlog=512),
         await asyncio.start_server(at.web, "127.0.0.1", 0, backlog=512),
         await asyncio.start_server(at.raw, "127.0.0.1", 0, backlog=512),
+        await asyncio.start_server(at.http2, "127.0.0.1", 0, ssl=http2, backlog=512),
     ]
     print(*(server.sockets[0].getsockname()[1] for server in servers), flush=True)
     await asyncio.Event().wait()

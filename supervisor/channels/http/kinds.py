@@ -24,6 +24,10 @@ KINDS = (
     _kind("http", "HTTP/1.1 in clear, by the proxy", _REQUEST, "policy, at each request", "a use"),
     _kind("https", "HTTP/1.1 over TLS, by the proxy", _REQUEST, "policy, at each request", "a use"),
     _kind(
+        "http2", "HTTP/2, for clients and hosts that speak nothing else (gRPC); cut by stream",
+        _REQUEST, "policy, at each stream", "a stream",
+    ),
+    _kind(
         "sse", "an answer that goes on (SSE, downloads)", _REQUEST, "policy, when it begins",
         "as long as the answer",
     ),
