@@ -114,6 +114,7 @@ class HttpProxyChannel(Channel):
             settle=self._settle,
             credentialed=set[Origin](),
         )
+        self._upstream_tls = upstream_tls
         self._http2: H2Servers | None = None
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
@@ -226,7 +227,7 @@ class HttpProxyChannel(Channel):
 
     async def _speak_http2(self, client: Endpoint, visitor: Visitor, origin: Origin) -> None:
         # Loaded with the first client that needs it, and not while others wait.
-        h2 = await asyncio.to_thread(_http2)
+        h2 = await asyncio.to_thread(_http2, self._upstream_tls)
         if self._http2 is None:
             self._http2 = h2.H2Servers(self._pool, self._timeouts.idle)
         await h2.H2Front(client, self._services, visitor, origin, self._http2).run()
@@ -291,7 +292,8 @@ class HttpProxyChannel(Channel):
                 endpoint.abort()
 
 
-def _http2() -> ModuleType:
+def _http2(upstream_tls: Callable[[bool], ssl.SSLContext]) -> ModuleType:
     from supervisor.channels.http import h2front
 
+    upstream_tls(True)  # the system's roots take their time too
     return h2front

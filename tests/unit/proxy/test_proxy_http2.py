@@ -6,6 +6,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ import pytest
 import trustme
 import uvloop
 
+from supervisor.channels.http.upstream import from_url
 from supervisor.errors import Denied
+from tests.support.corporate_proxy import LOGIN, CorporateProxy
 from tests.support.h2_ends import H2Client, H2Upstream
 from tests.support.proxy_fakes import SECRET, SURROGATE, Rig, eventually, proxy_rig
 
@@ -42,22 +45,27 @@ class There:
         return await H2Client.through(self.rig, self.authority)
 
 
-@pytest.fixture
-async def there(tmp_path: Path) -> AsyncIterator[There]:
+@asynccontextmanager
+async def serving(tmp_path: Path, **more: Any) -> AsyncIterator[There]:
     """A proxy before a server that speaks HTTP/2 and nothing else."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
+    authority.issue_cert("localhost", "inner.example").configure_cert(context)
     context.set_alpn_protocols(["h2"])
     server = H2Upstream()
     listening = await asyncio.start_server(server.handle, "127.0.0.1", 0, ssl=context)
     server.port = listening.sockets[0].getsockname()[1]
-    listed = [f"localhost:{server.port}"]
-    more = [authority.cert_pem.bytes()]
-    async with proxy_rig(tmp_path, roots=more, http2=listed) as rig:
+    more |= {"roots": [authority.cert_pem.bytes()], "http2": [f"localhost:{server.port}"]}
+    async with proxy_rig(tmp_path, **more) as rig:
         rig.authorize.hosts |= {f"localhost:{server.port}"}
         yield There(rig, server)
     listening.close()
+
+
+@pytest.fixture
+async def there(tmp_path: Path) -> AsyncIterator[There]:
+    async with serving(tmp_path) as made:
+        yield made
 
 
 async def test_a_request_is_judged_and_given_its_credential(there: There) -> None:
@@ -96,6 +104,18 @@ async def test_a_server_without_http2_is_named(tmp_path: Path) -> None:
         assert status == 502
         assert "does not speak HTTP/2" in json.loads(body)["message"]
         assert not rig.upstream.seen
+
+
+async def test_by_way_of_the_networks_proxy(tmp_path: Path) -> None:
+    corporate = CorporateProxy(names={"inner.example": "127.0.0.1"})
+    listening = await corporate.start()
+    proxies = from_url("proxy", f"http://{LOGIN}@127.0.0.1:{corporate.port}")
+    async with serving(tmp_path, proxies=proxies) as there:
+        authority = f"inner.example:{there.server.port}"
+        client = await H2Client.through(there.rig, authority)
+        assert await client.answer(client.ask("/x")) == (200, b"0 bytes\n")
+        assert corporate.asked == [f"CONNECT {authority} HTTP/1.1"]
+    listening.close()
 
 
 async def test_trailers_come_through_as_grpc_needs_them(there: There) -> None:
