@@ -330,6 +330,11 @@ class AsyncClient:
         target = f"{_credential(name)}?force={force:d}&replaced={replaced:d}"
         return await self._call("DELETE", target, answer=EndedLeases)
 
+    async def person(self) -> PersonView:
+        from supervisor.wire_person import PersonView
+
+        return await self._call("GET", "/v1/person", answer=PersonView)
+
     async def sign_in(self, request: SignInPerson) -> PersonView:
         from supervisor.wire_person import PersonView
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import sys
 import threading
 import webbrowser
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
+from supervisor.channels.http import upstream
 from supervisor.channels.http.dial import upstream_context
 from supervisor.config import load_user_config
 from supervisor.errors import UsageError
@@ -17,14 +19,21 @@ from supervisor.oauth.client import Client, client_of
 from supervisor.oauth.http import Http
 from supervisor.oauth.provider import Provider
 from supervisor.oauth.signing_in import DeviceCode, SignedIn, Wanted, with_browser, with_device
+from supervisor.own_way import OwnWay
 from supervisor.paths import user_paths
 
 
 @asynccontextmanager
 async def connected() -> AsyncIterator[Http]:
-    """Connections that trust what the person's configuration says. Raises ConfigError."""
+    """Connections as the person's configuration, else their variables, say.
+
+    Raises:
+        ConfigError, UsageError: these cannot be used.
+    """
     config = load_user_config(user_paths().config / "config.toml")
-    http = Http(partial(upstream_context, config.extra_roots or None))
+    way = OwnWay(config)
+    way.learn(upstream.from_environment(os.environ))
+    http = Http(partial(upstream_context, config.extra_roots or None), via=way.via)
     try:
         yield http
     finally:

@@ -25,13 +25,19 @@ def main(command: str, words: list[str]) -> int:
         description="Sign in, so that tasks, tokens and records say who you are, not only which "
         "account. It holds for as long as the provider's ID token does.",
     )
-    parser.add_argument("--issuer", required=True, metavar="URL", help="https://id.example.com")
+    parser.add_argument(
+        "--issuer", default="", metavar="URL", help="https://id.example.com; without: who you are"
+    )
     parser.add_argument("--client-id", default="", help="as registered there")
     parser.add_argument(
         "--client-secret", action="store_true", help="the client has a secret: asked for"
     )
     parser.add_argument("--device", action="store_true", help="by a code, on another device")
-    print(_in_words(asyncio.run(_sign_in(parser.parse_args(words)))))
+    given = parser.parse_args(words)
+    if given.issuer:
+        print(_in_words(asyncio.run(_sign_in(given))))
+    else:
+        print(_in_words(with_client(lambda client: client.person())))
     return 0
 
 

@@ -19,6 +19,8 @@ import aiohttp
 from supervisor.errors import IssuerFailed
 
 PATIENCE = 10.0  # seconds for a whole exchange
+# Shorter than servers keep one: a refresh that goes into a closing connection may be lost.
+_KEPT = 4.0  # seconds
 _LARGEST = 1 << 20  # bytes of an answer
 
 
@@ -137,7 +139,7 @@ class Http:
         if self._session is None or self._loop is not loop:
             self._loop = loop
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=self._tls()),
+                connector=aiohttp.TCPConnector(ssl=self._tls(), keepalive_timeout=_KEPT),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
             )

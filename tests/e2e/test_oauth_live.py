@@ -81,7 +81,7 @@ def test_each_call_gets_a_token_of_its_own_that_the_provider_ends(
     install: Install, company: OidcProvider
 ) -> None:
     exchanging(install, company, "--details", "tool-call", "--read-scope", "read",
-               "--scope", "read write")  # fmt: skip
+               "--scope", "read write", "--works-at", f"{company.api}/works")  # fmt: skip
     done = in_task(install, f"{ASKS} {company.api}/one; {ASKS} {company.api}/one/more")
     assert done.stdout.count('"hello":"ana"') == 2, done
     one, more = asked(company, "/one")[-1], asked(company, "/one/more")[-1]
@@ -103,7 +103,7 @@ def test_each_call_gets_a_token_of_its_own_that_the_provider_ends(
     # The task is over: the provider itself takes neither any more.
     assert [company.api_status(each["bearer"]) for each in (one, more)] == [401, 401]
     revoked = install.records("lease.revoked")
-    assert {each["credential"] for each in revoked} == {"crm"}
+    assert {(each["credential"], each["works"]) for each in revoked} == {("crm", "no")}
     # None of what it gave, refresh tokens included, lies anywhere in clear.
     kept = "".join(p.read_text("latin-1") for p in Path(install.root).rglob("*") if _ours(p))
     given = company.issued()
@@ -173,9 +173,11 @@ def test_by_a_code_on_another_device(install: Install, company: OidcProvider) ->
     company.let_act(json.loads(install.cli("credential", "jwks").stdout))
     done = in_task(install, f"{ASKS} {company.api}/device")
     assert '"hello":"bea"' in done.stdout, done
-    # Its refresh token and its secret are sealed; the provider ends the sign-in with it.
+    # Forgotten here, it is ended there: nothing that came of it is good any more.
+    assert "RefreshToken" in company.live("bea")
     removed = install.cli("credential", "remove", "crm")
     assert removed.returncode == 0, removed.stderr
+    assert company.live("bea") == []
 
 
 def test_who_says_no_in_the_browser_keeps_what_there_was(
@@ -208,6 +210,7 @@ def test_tasks_tokens_and_records_name_the_person_who_signed_in(
     (delivered,) = install.records("use.delivered")
     named = (delivered["user_evidence"], delivered["user_issuer"], delivered["user_subject"])
     assert named == ("oidc", company.issuer, "cleo")
+    assert install.cli("signin").stdout == said.splitlines(True)[-1]
     out = install.cli("signout")
     assert out.stdout.endswith("the account of this machine (os)\n"), out
     in_task(install, "true")

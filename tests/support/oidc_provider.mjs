@@ -138,11 +138,27 @@ async function api (request, response) {
   response.writeHead(status, { 'content-type': 'application/json' }).end(body)
 }
 
+async function live (accountId) {
+  const kinds = []
+  for (const value of issued) {
+    for (const model of [provider.AccessToken, provider.RefreshToken]) {
+      const token = await model.find(value)
+      if (token?.isValid && token.accountId === accountId) kinds.push(token.kind)
+    }
+  }
+  return kinds
+}
+
 async function backstage (request, response) {
   let text = ''
   for await (const piece of request) text += piece
   if (request.url === '/test/keys') actorKeys.push(createLocalJWKSet(JSON.parse(text)))
-  const body = { '/test/seen': seen, '/test/issued': [...issued] }[request.url] ?? {}
+  const answers = {
+    '/test/keys': () => ({}),
+    '/test/seen': () => seen,
+    '/test/issued': () => [...issued],
+  }
+  const body = await (answers[request.url] ?? (() => live(request.url.split('/').pop())))()
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 }
 

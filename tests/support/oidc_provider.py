@@ -57,6 +57,10 @@ class OidcProvider:
         """Every token that it gave to anybody."""
         return list(self._backstage("issued", None))
 
+    def live(self, person: str) -> list[str]:
+        """Kinds of those that it still takes, of one person."""
+        return list(self._backstage(f"live/{person}", None))
+
     def userinfo(self, token: str) -> int:
         """The status of the provider's own userinfo endpoint for a token."""
         request = Request(f"{self.issuer}/me", headers={"authorization": f"Bearer {token}"})
