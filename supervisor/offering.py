@@ -70,7 +70,10 @@ class Offering(Offers):
         """Of several for a host, the one for the owner of the repository."""
         owner = path.partition("/")[0].lower()
         lent = [spec for spec in self.vault.specs() if lent_in(spec, workspace)]
-        bound = [spec for spec in lent if host in spec.hosts]
+        # Git sends what it is given as `Authorization: Basic`, and as nothing else.
+        bound = [
+            spec for spec in lent if host in spec.hosts and spec.header.lower() == "authorization"
+        ]
         own = [spec for spec in bound if spec.options.get("owner", "").lower() == owner]
         for spec in (*own, *bound):
             if spec in own or not spec.options.get("owner"):

@@ -36,7 +36,8 @@ async def variables(
     guard = ""
     if not _ssh_let_in(task):
         guard = _program(task_dir / git.SSH_GUARD, git.ssh_guard_script())
-    hosts = sorted({host for spec in engine.vault.specs() for host in spec.hosts})
+    lent = [spec for spec in engine.vault.specs() if lent_in(spec, task.workspace)]
+    hosts = sorted({host for spec in lent for host in spec.hosts})
     told = git.variables(environ, helper, guard, hosts)
     return told | await _gh(engine.vault, task, task_dir)
 
