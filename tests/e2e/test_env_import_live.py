@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.live import TASKPASS, ApiServer, Install
+from tests.support.scripted_agent import running
 from tests.support.terminal import Terminal
 
 HOST_CALL = 'curl -sS -m 10 -H "Authorization: Bearer $ACME_TOKEN" https://{host}/me'
@@ -129,3 +130,31 @@ async def test_the_person_is_asked_where_an_unknown_secret_is_good(
         await terminal.shows("To take it back: taskpass undo r-")
         assert await terminal.exit_code() == 0
     assert not holds(env, api.token)
+
+
+def test_an_agents_tools_read_the_file_until_a_secret_is_in_it_again(
+    install: Install, api: ApiServer
+) -> None:
+    assert install.cli("credential", "remove", "api").returncode == 0
+    env = install.project / "work" / ".env"
+    env.parent.mkdir()
+    env.write_text(f"ACME_TOKEN={api.token}\n")
+    done = install.cli("import", str(env), f"--bind=ACME_TOKEN={api.host}", "--yes")
+    assert done.returncode == 0, done.stderr
+    stand_in = env.read_text().strip().partition("=")[2]
+    ways: tuple[tuple[str, ...], ...] = ((), ("--contain", "off"))
+    for options in ways:
+        with running(install, *options) as agent:
+            assert stand_in in agent.run("cat .env")
+            used = HOST_CALL.format(host=api.host).replace("$ACME_TOKEN", "$(cut -d= -f2 .env)")
+            assert '{"hello": "ana"}' in agent.run(used)
+            assert not agent.begin("echo MORE=1 >> .env").allowed
+        (env.parent / "control").unlink()
+    with env.open("a") as file:
+        file.write("OTHER_SECRET=0123456789abcdefXYZ\n")
+    for options in ways:
+        with running(install, *options) as agent:
+            read = agent.begin("cat .env")
+            assert not read.allowed
+            assert "a stand-in for each credential" in read.reason
+        (env.parent / "control").unlink()

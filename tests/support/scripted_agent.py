@@ -157,7 +157,7 @@ def _program(source: str, target: Path) -> None:
 def programs(install: Install, name: str) -> Path:
     """A folder with the agent and a thief to run below it."""
     folder = install.project / name
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)  # a project that is there, perhaps from an earlier task
     _program("scripted_agent_inside.py", folder / "claude")
     _program("thief_inside.py", folder / "thief")
     return folder
