@@ -4,6 +4,8 @@ The raw binding is used where the friendly one has no word for it: rendering sta
 encoders, and the options that keep a hostile program inside its pane. Nothing a program
 prints can make this process open a file (kitty image media are off), answer with
 the title or the clipboard, or reach the terminal the person sits at.
+
+Known gap of 0.1.3: soft reset (DECSTR) does nothing.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from rich.cells import cell_len
 from supervisor.model import Run
 from supervisor.ports import Emulator
 from supervisor.process.emulator import clean_title, make_emulator
+from tests.contract.emulator_battery import CASES, COLS, ROWS, Case
 from tests.support.panes import pane
 
 
@@ -27,50 +28,45 @@ class EmulatorContract:
     def make(self, cols: int = 40, rows: int = 10) -> Emulator:
         raise NotImplementedError
 
-    @pytest.mark.parametrize(
-        ("printed", "rows"),
-        [
-            ("日本", ["日本"]),
-            ("\x1b[1;40H日", ["", "日"]),
-            ("e\u0301x", ["e\u0301x"]),
-            ("日本\x1b[1;2HX", [" X本"]),
-            ("a" * 40 + "\r\nb", ["a" * 40, "b"]),
-            ("main\x1b[?1049hALT\x1b[?1049l", ["main"]),
-            ("\x1b[HA\r\nB\r\nC\r\nD\x1b[2;3r\x1b[3;1H\n", ["A", "C", "", "D"]),
-            ("\x1b(0lqk\x1b(B", ["┌─┐"]),
-            ("a\x1bP+q544e\x1b\\b\x1b_x\x1b\\c\x1b^y\x1b\\d", ["abcd"]),
-            ("\x1b]8;;http://x\x1b\\lnk\x1b]8;;\x1b\\", ["lnk"]),
-            ("a\x1b[8mhid\x1b[28mb", ["a   b"]),
-        ],
-    )
-    def test_rows(self, printed: str, rows: list[str]) -> None:
-        emulator = self.make()
-        emulator.feed(printed.encode())
+    @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+    def test_the_battery(self, case: Case) -> None:
+        emulator = self.make(COLS, ROWS)
+        reply = emulator.feed(case.data)
         shown = emulator.snapshot()
-        assert [text(shown[y]) for y in range(len(rows))] == rows
+        assert tuple(text(shown[y]).rstrip() for y in range(len(case.rows))) == case.rows
+        assert case.cursor is None or (emulator.cursor().x, emulator.cursor().y) == case.cursor
+        assert reply.startswith(case.reply) if case.reply else reply == b""
 
-    @pytest.mark.parametrize(
-        "grapheme", ["❤\ufe0f", "👨\u200d👩\u200d👧", "🇫🇷", "👍🏽", "日"], ids=ascii
-    )
-    def test_graphemes_are_as_wide_as_the_screen_measures_them(self, grapheme: str) -> None:
+    def test_what_is_hidden_is_blank(self) -> None:
         emulator = self.make()
-        emulator.feed(b"\x1bc" + (grapheme + "x").encode())
-        assert emulator.cursor().x == cell_len(grapheme) + 1
-        assert text(emulator.snapshot()[0]) == grapheme + "x"
+        emulator.feed(b"a\x1b[8mhid\x1b[28mb")
+        assert text(emulator.snapshot()[0]) == "a   b"
+
+    def test_a_narrower_screen_wraps_what_it_shows(self) -> None:
+        emulator = self.make(40, 10)
+        emulator.feed(b"abcdefghij" * 3)
+        emulator.resize(20, 10)
+        assert [text(emulator.snapshot()[y]) for y in range(2)] == ["abcdefghij" * 2, "abcdefghij"]
+        emulator.resize(40, 10)
+        assert text(emulator.snapshot()[0]) == "abcdefghij" * 3
+
+    def test_modes_change_what_is_sent(self) -> None:
+        emulator = self.make()
+        assert (emulator.paste("x"), emulator.focus(True), emulator.held) == (b"x", b"", False)
+        assert emulator.mouse("press", 1, 2, 3, 0) == b""
+        emulator.feed(b"\x1b[?2004h\x1b[?1004h\x1b[?1003h\x1b[?1006h\x1b[?2026h\x1b[?1h")
+        assert emulator.paste("x") == b"\x1b[200~x\x1b[201~"
+        assert emulator.focus(True) == b"\x1b[I"
+        assert emulator.mouse("press", 1, 2, 3, 0) == b"\x1b[<0;3;4M"
+        assert emulator.key("up", "") == b"\x1bOA"
+        assert emulator.held
 
     @pytest.mark.parametrize(
         ("query", "answer"),
         [
-            (b"\x1b[c", b"\x1b[?"),
-            (b"\x1b[>q", b"\x1bP>|"),
-            (b"\x1b[?2026$p", b"\x1b[?2026;2$y"),
             (b"\x1b[?2004$p", b"\x1b[?2004;2$y"),
             (b"\x1b[?1004$p", b"\x1b[?1004;2$y"),
-            (b"\x1b[3;4H\x1b[6n", b"\x1b[3;4R"),
-            (b"\x1b]10;?\x07", b"\x1b]10;rgb:"),
-            (b"\x1b]11;?\x07", b"\x1b]11;rgb:"),
             (b"\x1b[>7u\x1b[?u", b"\x1b[?7u"),
-            (b"\x1b[18t", b"\x1b[8;10;40t"),
         ],
     )
     def test_what_agents_ask_is_answered(self, query: bytes, answer: bytes) -> None:
