@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -48,6 +50,10 @@ def test_in_an_agent_gh_reads_without_a_question_and_asks_before_it_writes(
         assert "http_unix_socket" in (config / "config.yml").read_text()
         stand_in = (config / "hosts.yml").read_text().partition('oauth_token: "')[2][:40]
         assert install.records("approval.asked") == []
+        # Another supervisor takes the task over, and its socket.
+        os.kill(install.daemon_pid(), signal.SIGKILL)
+        assert install.cli("ps").returncode == 0
+        assert "Mend the login" in agent.run("gh pr list -R ana/app")
         begun = agent.begin("gh api -X POST repos/ana/app/issues -f title=x")
         assert not begun.allowed
     assert install.records("approval.asked")

@@ -95,6 +95,30 @@ def test_a_push_is_asked_about_once_and_one_by_force_is_refused_on_the_wire(
     assert server.tip("ana/app", "refs/heads/main") != first
 
 
+def test_what_git_was_given_opens_nothing_else(install: Install, server: GitServer) -> None:
+    server.make("ana/lib")
+    script = (
+        f"told() {{ printf 'protocol=https\\nhost={server.host}\\npath=ana/app.git\\n\\n' | "
+        "git credential fill | sed -n s/password=//p; }; "
+        f"ask() {{ curl -s -m 10 -u x:$(told) https://{server.host}/ana/$1.git/info/refs"
+        "?service=git-upload-pack | head -c 300 | tr -d '\\000'; echo; }; "
+        "ask app; ask lib; told"
+    )
+    done = install.cli("run", "--headless", "--", "bash", "-c", script)
+    opened, _, rest = done.stdout.partition("\n{")
+    assert "# service=git-upload-pack" in opened, done
+    assert f"was given for {server.host}/ana/app and one call" in rest
+    stand_in = done.stdout.split()[-1]
+    assert stand_in.startswith("ghp_")
+    # In another task it is nothing at all.
+    again = install.cli(
+        "run", "--headless", "--", "curl", "-s", "-u", f"x:{stand_in}",
+        f"https://{server.host}/ana/app.git/info/refs?service=git-upload-pack",
+    )  # fmt: skip
+    assert "# service" not in again.stdout
+    assert [password for password, _ in server.seen if password == TOKEN] == [TOKEN]
+
+
 def test_what_git_cannot_ask_for_is_refused_in_words(install: Install, server: GitServer) -> None:
     """Another host, malformed questions, SSH: one sentence each, and a record."""
     script = (

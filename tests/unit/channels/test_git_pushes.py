@@ -156,6 +156,20 @@ def test_a_push_adds_when_the_old_commit_is_an_ancestor(repo: Repo) -> None:
     assert not repo.adds(c[3], repo.side)
 
 
+def test_commits_with_longer_names(tmp_path: Path) -> None:
+    folder = tmp_path / "repo"
+    folder.mkdir()
+    git(folder, "init", "-q", "--object-format=sha256")
+    names = []
+    for message in ("one", "two"):
+        git(folder, "commit", "-q", "--allow-empty", "-m", message)
+        names.append(git(folder, "rev-parse", "HEAD"))
+    objects = str(folder / ".git/objects")
+    assert len(names[0]) == 64
+    assert adds_to(objects, *names)
+    assert not adds_to(objects, *reversed(names))
+
+
 def test_nothing_but_commits_proves_it(repo: Repo, tmp_path: Path) -> None:
     """Replaced, grafted, forged: what git would believe of the task's own repository."""
     c, folder = repo.commits, repo.folder
