@@ -16,6 +16,7 @@ put somewhere else. In clear stands what `taskpass undo --list` shows.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import hashlib
@@ -204,6 +205,7 @@ class Journal:
         self._sealer = sealer
         self._remove_credential = remove_credential
         self._clock = clock
+        self._undoing = asyncio.Lock()  # two at once could each put back half
 
     async def record(self, what: str, steps: Sequence[Step]) -> Entry:
         """Make what is about to be done undoable. Durable when it returns.
@@ -239,18 +241,15 @@ class Journal:
             Denied: a file was changed since, or removed.
             VaultLocked, ConfigError: it cannot be put back now.
         """
-        entry, steps = await self._open(name)
-        due = [step for step in steps if isinstance(step, FileStep) and _is_due(step, entry)]
-        for step in reversed(due):
-            if step.before is None:
-                _remove(step.path)
-            else:
-                put(step.path, step.before.content, step.before, times=True)
-        for credential in (s for s in reversed(steps) if isinstance(s, CredentialStep)):
-            with contextlib.suppress(NotFound):
-                await self._remove_credential(credential.name)
-        self.forget(entry.id)
-        return entry
+        async with self._undoing:
+            entry, steps = await self._open(name)
+            files = [step for step in steps if isinstance(step, FileStep)]
+            await asyncio.to_thread(_put_back, files, entry)
+            for credential in (s for s in reversed(steps) if isinstance(s, CredentialStep)):
+                with contextlib.suppress(NotFound):
+                    await self._remove_credential(credential.name)
+            self.forget(entry.id)
+            return entry
 
     async def copy(self, name: str, folder: str) -> list[str]:
         """Write the files of an entry as they were into a directory, to be merged by hand.
@@ -303,6 +302,16 @@ class Journal:
                 f"{path} is not an entry of the undo journal.",
                 hint="Somebody changed it; move it away.",
             ) from error
+
+
+def _put_back(files: Sequence[FileStep], entry: Entry) -> None:
+    """All of them or none. Raises Denied, ConfigError."""
+    due = [step for step in files if _is_due(step, entry)]
+    for step in reversed(due):
+        if step.before is None:
+            _remove(step.path)
+        else:
+            put(step.path, step.before.content, step.before, times=True)
 
 
 def _is_due(step: FileStep, entry: Entry) -> bool:

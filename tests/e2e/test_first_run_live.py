@@ -150,6 +150,8 @@ def _words(path: Path) -> set[str]:
 
 async def test_not_now_changes_nothing_and_is_not_asked_again(fresh: Install) -> None:
     before = everything(fresh.home)
+    await leave(fresh)
+    assert everything(fresh.home) == before
     for _ in range(2):
         async with ran(fresh, "sh", "-c", "echo up; read answer") as terminal:
             await terminal.shows("b broker 2|^up")
@@ -160,8 +162,13 @@ async def test_not_now_changes_nothing_and_is_not_asked_again(fresh: Install) ->
     now = everything(fresh.home, ".local", ".cache")
     assert now == {name: before[name] for name in now}
     assert "There is nothing to undo" in fresh.cli("undo", "--list").stdout
+    await leave(fresh, "setup")
+
+
+async def leave(install: Install, *words: str) -> None:
+    """Open the screen by this command, and leave it without an answer."""
     async with Terminal(
-        [*TASKPASS, "setup"], cwd=fresh.project, environ=fresh.environ, cols=80, rows=24
+        [*TASKPASS, *words], cwd=install.project, environ=install.environ, cols=80, rows=24
     ) as terminal:
         await terminal.shows("b broker 2")
         terminal.press("ctrl+c")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import shutil
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +15,10 @@ import pytest
 
 from supervisor.cli import uninstall
 from supervisor.client_setup import SetupClient
-from supervisor.errors import Denied, IssuerFailed
+from supervisor.errors import Denied, IssuerFailed, UsageError
 from supervisor.leaving import Leaving
 from supervisor.model import CredentialSpec, LeaseState
-from supervisor.paths import Paths
+from supervisor.paths import Paths, user_paths
 from supervisor.ports import Secret
 from supervisor.undo import CredentialStep, Journal, file_step, put
 from supervisor.vault import FileVault, open_vault
@@ -165,3 +169,71 @@ async def test_work_that_waits_to_be_reviewed_is_not_lost() -> None:
     with pytest.raises(Denied, match="2 tasks"):
         await uninstall._leave(client, options(leave_changed=True, leave_live=True))
     assert client.done == []
+
+
+class Person:
+    """Answers one question after another."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers = list(answers)
+        self.asked: list[str] = []
+
+    def __call__(self, question: str) -> str:
+        self.asked.append(question)
+        return self.answers.pop(0)
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Paths]:
+    """Directories of an install, with settings of the person's own; nothing behind them."""
+    for name in ("CONFIG", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
+    short = tempfile.mkdtemp(prefix="tp-")  # a socket's path has to fit below it
+    monkeypatch.setenv("XDG_RUNTIME_DIR", short)
+    monkeypatch.delenv("TASKPASS_TASK", raising=False)
+    paths = user_paths()
+    (paths.config / "config.toml").write_text("")
+    client = Client()
+
+    def with_setup(work: Any) -> Any:
+        return asyncio.run(work(client))
+
+    async def what_lives(client: Any) -> list[str]:
+        return []
+
+    monkeypatch.setattr(uninstall, "with_setup", with_setup)
+    monkeypatch.setattr(uninstall, "_what_lives", what_lives)
+    monkeypatch.setattr("sys.stdin", argparse.Namespace(isatty=lambda: True))
+    yield paths
+    shutil.rmtree(short)
+
+
+@pytest.mark.parametrize(
+    ("answers", "left"), [(("yes", "y"), []), (("yes", ""), ["config"]), (("yes", "n"), ["config"])]
+)
+def test_the_person_is_asked_and_once_more_for_what_they_wrote(
+    installed: Paths, monkeypatch: pytest.MonkeyPatch, answers: tuple[str, ...], left: list[str]
+) -> None:
+    person = Person(*answers)
+    monkeypatch.setattr("builtins.input", person)
+    assert uninstall.main("uninstall", []) == 0
+    assert len(person.asked) == 2
+    assert [name for name in ("config", "state", "cache") if getattr(installed, name).exists()] == (
+        left
+    )
+
+
+@pytest.mark.parametrize("answer", ["y", "no", "", "YES please"])
+def test_anything_but_yes_changes_nothing(
+    installed: Paths, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    monkeypatch.setattr("builtins.input", Person(answer))
+    with pytest.raises(UsageError, match="Nothing was changed"):
+        uninstall.main("uninstall", [])
+    assert all(path.exists() for path in installed.all())
+
+
+def test_a_task_does_not_uninstall(installed: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TASKPASS_TASK", "t-1")
+    with pytest.raises(UsageError, match="inside a task"):
+        uninstall.main("uninstall", ["--yes"])

@@ -71,6 +71,15 @@ async def test_a_file_comes_back_with_content_mode_and_time(house: House) -> Non
         await house.journal.undo()
 
 
+async def test_two_who_undo_at_once_undo_once(house: House) -> None:
+    entry = await house.change()
+    both = await asyncio.gather(
+        *(house.journal.undo(entry) for _ in range(2)), return_exceptions=True
+    )
+    assert [type(each).__name__ for each in both] == ["Entry", "NotFound"]
+    assert (house.file.read_bytes(), house.removed) == (SECRET, ["stripe"])
+
+
 async def test_a_file_we_made_is_removed_again(house: House, tmp_path: Path) -> None:
     made = tmp_path / "new"
     await house.journal.record("made a file", [file_step(str(made), b"x")])
