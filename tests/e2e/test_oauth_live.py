@@ -141,13 +141,13 @@ def test_a_provider_that_ends_the_whole_sign_in_with_a_token_is_noticed_at_once(
     code, said = signing.end()
     assert code == 0, said
     assert "ends the whole sign-in with any one token" in said
-    assert "lives out its 360 s" in said
+    assert "lives out its 510 s" in said
     # A token of the sign-in itself opens the provider's own userinfo; refreshed for each task.
     for _ in range(2):
         done = in_task(install, f"{ASKS} {company.issuer}/me")
         assert json.loads(done.stdout)["sub"] == "ana", done
     (listed,) = json.loads(install.cli("credential", "list", "--json").stdout)["credentials"]
-    assert (listed["kill_mode"], listed["kill_bound"]) == ("verifier", 360)
+    assert (listed["kill_mode"], listed["kill_bound"]) == ("verifier", 510)
     # Signed in again, the name is enough, and what was learnt stays: one page.
     again = SigningIn(install, "credential", "signin", "crm")
     asyncio.run(company.browse(again.page(3), login="dan"))

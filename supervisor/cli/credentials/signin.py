@@ -23,6 +23,7 @@ from supervisor.wire import AddCredential, CredentialView
 
 _FAMILIES = ("oauth", "token-exchange")
 _EXPIRING = "-expiring"
+_VARIES = 1.5  # so much longer may another token live than the first: Entra ID draws lots
 # What a later `signin NAME` takes over from the credential as it is.
 _KEPT = ("issuer", "client_id", "scope", "read_scope", "resource", "audience", "details",
          "works_at", "lifetime", "revocation")  # fmt: skip
@@ -202,7 +203,7 @@ async def _try_out(
             await grants.revoke(http, provider.revocation_endpoint, client, second.access)
             material = replace(material, refresh_token=second.refresh or material.refresh_token)
     if options["revocation"] == "none" and first.lifetime:
-        options["lifetime"] = f"{first.lifetime:.0f}"
+        options.setdefault("lifetime", f"{first.lifetime * _VARIES:.0f}")
     return material
 
 

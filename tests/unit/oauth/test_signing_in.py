@@ -82,7 +82,7 @@ async def browse(scene: Scene, bend: Callable[[dict[str, str]], dict[str, str]])
         back = f"{asked['redirect_uri']}?{urlencode(bend(right))}"
         going.append(asyncio.ensure_future(fetch(back)))
 
-    return await with_browser(scene.http, scene.provider, CLIENT, Wanted(), show, patience=0.4)
+    return await with_browser(scene.http, scene.provider, CLIENT, Wanted(), show, patience=0.15)
 
 
 async def test_the_code_is_redeemed_with_the_secret_half_of_the_challenge(scene: Scene) -> None:
