@@ -122,6 +122,14 @@ CHUNKS = {
 }
 
 
+def _is_last(got: bytes) -> bool:
+    """Whether the proxy has said all it will: an answer that closes, and its body."""
+    head, end, body = got.partition(b"\r\n\r\n")
+    lines = head.lower().split(b"\r\n")
+    length = next((int(line[16:]) for line in lines if line.startswith(b"content-length: ")), 0)
+    return bool(end) and b"connection: close" in lines and len(body) >= length
+
+
 class SmugglingBattery(ABC):
     """Implement `connected` for one way into the proxy; the attacks come with it."""
 
@@ -161,7 +169,7 @@ class SmugglingBattery(ABC):
         got = b""
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(0.2):
-                while data := await reader.read(65536):
+                while not _is_last(got) and (data := await reader.read(65536)):
                     got += data
         writer.transport.abort()
         return got

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 from supervisor.channels.http.graphql import LIMIT, LOOK
 from supervisor.channels.http.message import RequestHead, parse_request
 from supervisor.channels.http.peek import Peeked, Said
+
+pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy. fixture")
 
 ASK = "query($n: Int) { viewer { login } repository(name: $n) { id } }"
 CHANGE = 'mutation { createIssue(input: {title: "x"}) { id } }'
@@ -105,6 +108,7 @@ def test_a_document_in_the_url_of_a_post_counts_too() -> None:
         json.dumps({"query": "{ a " + "b " * 9000 + "}"}).encode(),
         json.dumps({"query": "{ a " * 3000 + "}" * 3000}).encode(),
     ],
+    ids=itertools.count(),
 )
 def test_what_cannot_be_told_is_a_change(body: bytes) -> None:
     assert told(body)[0] == "unknown"

@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import pytest
+import uvloop
 
 from supervisor.channels.http import graphql
 from supervisor.errors import Denied
@@ -16,6 +17,13 @@ from tests.support.proxy_fakes import Reader, Rig, Writer, eventually
 from tests.support.proxy_requests import BEARER, request, response
 
 pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy. fixture")
+
+
+@pytest.fixture
+def event_loop_policy() -> Any:
+    """The daemon's: nothing here is about the loop."""
+    return uvloop.EventLoopPolicy()
+
 
 ASK = json.dumps({"query": "{ viewer { login } }"}).encode()
 CHANGE = json.dumps({"query": "mutation { createIssue { id } }"}).encode()

@@ -192,7 +192,7 @@ async def test_the_metadata_address_is_always_refused(rig: Rig) -> None:
 
 
 async def test_a_server_that_does_not_verify_is_refused(rig: Rig) -> None:
-    rig.channel._pool._dialer._context = ssl.create_default_context()
+    rig.channel._pool._dialer._context = lambda _: ssl.create_default_context()
     code, out, _ = await rig.curl("-H", BEARER, f"https://{rig.origin}/")
     assert code == 0
     assert json.loads(out)["error"] == "bad_gateway"
