@@ -26,15 +26,17 @@ NOT_OPEN = "does not belong to an open tool call"
 
 # In tier B uses are attested as without containment: the long form tries it all there too.
 @pytest.fixture(params=["A", pytest.param("B", marks=pytest.mark.full), "uncontained"])
-def agent(request: pytest.FixtureRequest, install: Install, api: ApiServer) -> Iterator[Any]:
+def tier(request: pytest.FixtureRequest, install: Install) -> str:
+    """The best that the person's configuration allows, from the first supervisor on."""
+    install.settings = f'[containment]\ntier = "{request.param}"\n'
+    return str(request.param)
+
+
+@pytest.fixture
+def agent(tier: str, install: Install, api: ApiServer) -> Iterator[ScriptedAgent]:
     """Plays Claude Code, in each tier and without containment."""
-    config = install.paths.config / "config.toml"
-    install.configure(f'{config.read_text()}[containment]\ntier = "{request.param}"\n')
-    before = install.daemon_pid()
-    install.cli("stop")
-    wait_for(lambda: install.daemon_pid() != before, "the supervisor to end")
     with running(install) as started:
-        assert [task["tier"] for task in install.records("task.started")] == [request.param]
+        assert [task["tier"] for task in install.records("task.started")] == [tier]
         yield started
 
 

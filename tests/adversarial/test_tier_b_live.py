@@ -17,17 +17,14 @@ from tests.support.scripted_agent import ScriptedAgent, running
 
 
 @pytest.fixture
-def gated(install: Install, api: ApiServer) -> None:
+def gated(install: Install) -> None:
     """The person's configuration takes tier A away."""
-    config = install.paths.config / "config.toml"
-    install.configure(f'{config.read_text()}\n[containment]\ntier = "B"\n')
-    before = install.daemon_pid()
-    install.cli("stop")
-    wait_for(lambda: ended(before), "the supervisor to end")
+    install.settings = '[containment]\ntier = "B"\n'
+    install.configure("")
 
 
 @pytest.fixture
-def agent(install: Install, gated: None) -> Iterator[ScriptedAgent]:
+def agent(gated: None, install: Install, api: ApiServer) -> Iterator[ScriptedAgent]:
     """Plays Claude Code."""
     with running(install) as started:
         yield started

@@ -27,6 +27,7 @@ import pytest
 import trustme
 
 from supervisor import wire
+from supervisor.cli import exchange
 from supervisor.client import AsyncClient
 from supervisor.errors import TaskpassError
 from supervisor.model import ApprovalRequest
@@ -106,10 +107,14 @@ class ApiServer:
 
 @dataclass
 class Install:
-    """One install below a temporary directory. Environment variables point to it."""
+    """One install below a temporary directory. Environment variables point to it.
+
+    `settings`: tables that stand in config.toml whatever else a test has in it.
+    """
 
     root: Path
     environ: dict[str, str]
+    settings: str = ""
 
     @property
     def home(self) -> Path:
@@ -137,7 +142,7 @@ class Install:
         (self.paths.state / "setup").write_text("skip\n")
 
     def configure(self, text: str) -> None:
-        self.paths.config.joinpath("config.toml").write_text(text)
+        self.paths.config.joinpath("config.toml").write_text(text + self.settings)
 
     def cli(
         self, *words: str, stdin: str = "", timeout: float = 120
@@ -194,12 +199,24 @@ class Install:
     def stop(self) -> None:
         if not self.log.exists():
             return  # no supervisor ever ran
-        self.cli("revoke", "--all")
+        self._end_tasks()
         pid = self.daemon_pid()
         if pid:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
             wait_for(lambda: ended(pid), "the supervisor to end")
+
+    def _end_tasks(self) -> None:
+        """As `taskpass revoke --all`, which starts a supervisor even where there is no task."""
+        supervisor = exchange.connect(str(self.paths.socket))
+        if supervisor is not None:
+            supervisor.settimeout(PATIENCE)
+            with suppress(exchange.Answered, OSError, ValueError):
+                exchange.send(supervisor, "POST", "/v1/revoke")
+                exchange.receive(supervisor)
+            supervisor.close()
+        elif list((self.paths.runtime / "tasks").glob("*")):
+            self.cli("revoke", "--all")
 
 
 def ended(pid: int) -> bool:
