@@ -48,6 +48,11 @@ def has_browser(environ: Mapping[str, str]) -> bool:
     return sys.platform == "darwin" or any(environ.get(name) for name in shows)
 
 
+def by_code(provider: Provider, *, asked: bool) -> bool:
+    """Whether to sign in on another device: as asked for, and where there is no browser here."""
+    return asked or (not has_browser(os.environ) and bool(provider.device_authorization_endpoint))
+
+
 def known_client(provider: Provider, client_id: str, *, with_secret: bool) -> Client | None:
     """The client that the person has registered; None where the provider registers one for us.
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import time
 
-from supervisor.cli.browser import connected, has_browser, known_client, sign_in
+from supervisor.cli.browser import by_code, connected, known_client, sign_in
 from supervisor.cli.session import with_client
 from supervisor.client import AsyncClient
 from supervisor.oauth.provider import discover
@@ -48,9 +47,7 @@ async def _sign_in(given: argparse.Namespace) -> PersonView:
         async with connected() as http:
             provider = await discover(http, given.issuer)
             client = known_client(provider, given.client_id, with_secret=given.client_secret)
-            device = given.device or (
-                not has_browser(os.environ) and bool(provider.device_authorization_endpoint)
-            )
+            device = by_code(provider, asked=given.device)
             signed = await sign_in(http, provider, client, Wanted("openid email"), device=device)
         return await supervisor.sign_in(
             SignInPerson(

@@ -17,11 +17,11 @@ from typing import Any
 
 from supervisor.issuers.local_jwt import LONGEST, Signer
 from supervisor.issuers.oauth_session import Asked, Sessions
-from supervisor.issuers.oauth_tokens import ENDED_WITHIN, SKEW, TokenIssuer, scope_for
+from supervisor.issuers.oauth_tokens import TokenIssuer, scope_for
 from supervisor.model import CredentialSpec, Effect
 from supervisor.oauth import grants
 from supervisor.oauth.refusal import Refused
-from supervisor.ports import Kind, MintContext
+from supervisor.ports import MintContext
 
 _FRESH = 5.0  # seconds; a token that was refused so soon is not refused for its age
 _LEFT = 30.0  # seconds that the subject's token must still live
@@ -33,25 +33,14 @@ class TokenExchangeIssuer(TokenIssuer):
     """See the module."""
 
     family = "token-exchange"
+    title = "a token made for one call by exchange (RFC 8693): you, by this agent"
+    resource = "host; method and path where the provider takes authorization_details"
 
     def __init__(self, sessions: Sessions, signer: Signer, *, expiring: bool = False) -> None:
         super().__init__(sessions, expiring=expiring)
         self._signer = signer
         self._subjects: dict[str, Asked] = {}  # by credential
         self._asking: dict[str, asyncio.Lock] = {}
-
-    def kind(self) -> Kind:
-        return Kind(
-            name=self.name,
-            title="a token made for one call by exchange (RFC 8693): you, by this agent",
-            resource="host; method and path where the provider takes authorization_details",
-            verb="read or all, by scope",
-            lifetime="as the provider gives it",
-            kill_mode=self.kill_mode,
-            bound=f"its lifetime and {SKEW:g} s: services verify it by themselves"
-            if self.expiring
-            else f"{ENDED_WITHIN:g} s once the provider answers; else its lifetime",
-        )
 
     def narrowing(self, spec: CredentialSpec, effect: Effect) -> object:
         return scope_for(spec, effect), effect.resource, _details(spec, effect)

@@ -26,7 +26,7 @@ from supervisor.oauth.client import Client
 from supervisor.oauth.material import sign_in_of
 from supervisor.oauth.provider import checked_issuer
 from supervisor.oauth.refusal import Refused
-from supervisor.ports import Issuer, MintContext, Minted, Secret
+from supervisor.ports import Issuer, Kind, MintContext, Minted, Secret
 
 EXPIRING = "-expiring"
 ENDED_WITHIN = 10.0  # seconds for the provider's confirmation
@@ -81,6 +81,8 @@ class TokenIssuer(Issuer):
     """
 
     family: str  # the name, without what tells that tokens expire
+    title: str  # as in `Kind`
+    resource: str
 
     def __init__(self, sessions: Sessions, *, expiring: bool = False) -> None:
         self.sessions = sessions
@@ -89,6 +91,19 @@ class TokenIssuer(Issuer):
         self.kill_mode = KillMode.VERIFIER if expiring else KillMode.UPSTREAM
         self._kept: dict[str, list[_Kept]] = {}  # by lease
         self._making: dict[str, asyncio.Lock] = {}  # by lease
+
+    def kind(self) -> Kind:
+        return Kind(
+            name=self.name,
+            title=self.title,
+            resource=self.resource,
+            verb="read or all, by scope",
+            lifetime="as the provider gives it",
+            kill_mode=self.kill_mode,
+            bound=f"its lifetime and {SKEW:g} s: services verify it by themselves"
+            if self.expiring
+            else f"{ENDED_WITHIN:g} s once the provider answers; else its lifetime",
+        )
 
     @abstractmethod
     def narrowing(self, spec: CredentialSpec, effect: Effect) -> object:
@@ -110,11 +125,12 @@ class TokenIssuer(Issuer):
         self._forget_expired(self.sessions.now())
         # Requests of one call often come together: one asks, the others use what it is given.
         making = self._making.setdefault(context.lease, asyncio.Lock())
-        async with making:
-            minted = await self._mint(spec, context)
-        if not making.locked():
-            self._making.pop(context.lease, None)
-        return minted
+        try:
+            async with making:
+                return await self._mint(spec, context)
+        finally:
+            if not making.locked():
+                self._making.pop(context.lease, None)
 
     async def _mint(self, spec: CredentialSpec, context: MintContext) -> Minted:
         wanted = self.narrowing(spec, context.effect)

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 from dataclasses import replace
 
-from supervisor.cli.browser import connected, has_browser, known_client, sign_in
+from supervisor.cli.browser import by_code, connected, known_client, sign_in
 from supervisor.client import AsyncClient
 from supervisor.errors import IssuerFailed, UsageError
 from supervisor.oauth import grants
@@ -140,9 +139,7 @@ async def _signed_in(
         "" if exchange else options.get("resource", ""),
         _pairs(given.ask),
     )
-    device = given.device or (
-        not has_browser(os.environ) and bool(provider.device_authorization_endpoint)
-    )
+    device = by_code(provider, asked=given.device)
     while True:
         signed = await sign_in(http, provider, client, wanted, device=device)
         client = signed.client
