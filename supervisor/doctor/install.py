@@ -15,7 +15,8 @@ from supervisor.config import load_user_config
 from supervisor.doctor.report import Finding, State
 from supervisor.errors import TaskpassError
 from supervisor.vault import specs as spec_file
-from supervisor.vault.backend import FILE_KEY
+from supervisor.vault.backend import FILE_KEY, KEYRING, PASSPHRASE
+from supervisor.vault.stores import Stores
 from supervisor.vault.system_keyring import find_keyring
 from supervisor.wire import PROTOCOL
 
@@ -56,30 +57,27 @@ def which(programs: Sequence[str], path: str) -> str:
 
 
 def vault(state: str) -> list[Finding]:
-    """Where a new secret would be kept, and which of the old ones lie beside their key."""
-    keyring = find_keyring(Path(state))
-    if keyring is not None:
-        findings = [Finding("vault", State.OK, "secrets are kept in the system keyring")]
-    else:
-        findings = [
-            Finding(
-                "vault",
-                State.NOTE,
-                "no system keyring answers: secrets are kept in an encrypted file, its key "
-                "beside it",
-                "log in to a desktop with a keyring, or keep the disk encrypted",
-            )
-        ]
+    """Where secrets are kept, or the first of them would be, and whether a better place answers."""
+    stores = Stores(Path(state), None, find_keyring)
+    keyring = find_keyring(Path(state)) is not None
     try:
         kept = spec_file.load(Path(state, "credentials.toml")).values()
+        used = next((spec.protection for spec in kept if spec.protection), "")
+        where = stores.pinned() or used or (KEYRING if keyring else FILE_KEY)
     except TaskpassError as error:
-        return [*findings, Finding("vault", State.PROBLEM, error.message, error.hint)]
-    weak = [spec.name for spec in kept if spec.protection == FILE_KEY]
-    if weak and keyring is not None:
-        step = "add them again, to move them into the keyring"
-        what = f"not in the keyring: {', '.join(weak)}"
-        findings.append(Finding("vault", State.NOTE, what, step))
-    return findings
+        return [Finding("vault", State.PROBLEM, error.message, error.hint)]
+    if where == KEYRING and not keyring:
+        what = "secrets are kept in the system keyring, and none answers"
+        step = "log in to its desktop, or: taskpass credential protect passphrase"
+        return [Finding("vault", State.PROBLEM, what, step)]
+    if where == KEYRING:
+        return [Finding("vault", State.OK, "secrets are kept in the system keyring")]
+    if where == PASSPHRASE:
+        what = "secrets are kept in a file encrypted by a passphrase; taskpass unlock asks for it"
+        return [Finding("vault", State.OK, what)]
+    better = "keyring" if keyring else "passphrase"
+    what = "secrets are kept in an encrypted file, its key beside it"
+    return [Finding("vault", State.NOTE, what, f"taskpass credential protect {better}")]
 
 
 def configuration(folder: str) -> Finding:
