@@ -164,7 +164,9 @@ class H2Client:
             f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n"
             f"Proxy-Authorization: {rig.basic(handle)}\r\n\r\n".encode()
         )
-        assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        if b" 200 " not in head:
+            raise ConnectionRefusedError((head + await reader.read()).decode())
         context = ssl.create_default_context(cafile=str(rig.bundle))
         context.set_alpn_protocols(["h2"])
         await writer.start_tls(context, server_hostname=authority.rpartition(":")[0])
@@ -228,6 +230,23 @@ class H2Client:
     async def until(self, condition: Any) -> None:
         while not condition():
             await self._step()
+
+    def body(self, number: int) -> Reader:
+        """A stream's body as a byte stream, which ends with it however that ends."""
+        into = asyncio.StreamReader()
+
+        async def move() -> None:
+            try:
+                while number not in self.ended | self.reset.keys():
+                    await self._step()
+                    into.feed_data(bytes(self.bodies.pop(number, b"")))
+            except (OSError, TimeoutError, ProtocolError):
+                pass
+            finally:
+                into.feed_eof()
+
+        self._moving = asyncio.ensure_future(move())
+        return into
 
     async def answer(self, number: int) -> tuple[int, bytes]:
         """(status, body) of a whole answer; ConnectionError when the stream was reset."""

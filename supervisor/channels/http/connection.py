@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 
 from supervisor.channels.http import refusal
-from supervisor.channels.http.admission import check_origin
+from supervisor.channels.http.admission import Admission, check_origin
 from supervisor.channels.http.endpoint import FOREVER, Endpoint
 from supervisor.channels.http.environment import BIND_WORD, BOUND, NOT_BOUND
 from supervisor.channels.http.exchange import splice
@@ -30,7 +30,7 @@ from supervisor.channels.http.message import (
     split_absolute,
 )
 from supervisor.channels.http.services import Services
-from supervisor.channels.http.tunnel import unreadable
+from supervisor.channels.http.tunnel import Spliced, unreadable
 from supervisor.channels.http.visitor import Visitor
 from supervisor.errors import NotAttested, Revoked, TaskpassError
 from supervisor.model import Effect, Process, Verb
@@ -168,22 +168,28 @@ class Connection:
 
     async def _spliced(self, origin: Origin, handle: str, ancestry: Sequence[Process]) -> None:
         """A tunnel that a person lets pass unread; it is judged as a connection."""
-        services, effect = self._services, Effect(Verb.CONNECT, origin.authority)
-        self._client.wait_up_to(FOREVER)
+        client, services = self._client, self._services
+        client.wait_up_to(FOREVER)
+        effect = Effect(Verb.CONNECT, origin.authority)
         release = await services.authorize.authorize_use(
             services.task, handle, ancestry, effect, ()
         )
-        status = 0
+        admission = Admission(services, self._visitor)
+        tunnel = Spliced(release.lease, [client])
+        if release.lease:
+            services.track(tunnel, True)
         try:
             upstream = await services.pool.dial(origin, raw=True)
+            tunnel.carrying.append(upstream)
             try:
-                self._client.write(_ESTABLISHED)
-                status = 200
-                await splice(self._client, upstream)
+                admission.still(release, client.lost)
+                client.write(_ESTABLISHED)
+                tunnel.status = 200
+                await splice(client, upstream)
             finally:
                 upstream.abort()
         finally:
-            services.settle(release, status)
+            admission.ended(release, origin, tunnel)
 
     async def _serve_origin(self, origin: Origin) -> None:
         """Serve requests to one origin until the client ends."""

@@ -1,4 +1,4 @@
-"""Why a tunnel could not be read, and what works instead. Pure.
+"""Tunnels that are not read: why one could not be, what works instead, and those that need not be.
 
 What ends in TLS here is judged request by request. A client that speaks something else in its
 tunnel, names another host, or believes no authority but its own, is refused with a way that works.
@@ -7,8 +7,11 @@ tunnel, names another host, or believes no authority but its own, is refused wit
 from __future__ import annotations
 
 import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from supervisor.channels.http.message import BadRequest, Origin
+from supervisor.channels.http.services import End
 
 _OLD = frozenset(("UNSUPPORTED_PROTOCOL", "VERSION_TOO_LOW", "TLSV1_ALERT_PROTOCOL_VERSION"))
 _NOT_TLS = frozenset(("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "UNEXPECTED_MESSAGE"))
@@ -26,6 +29,19 @@ class NotIntercepted(BadRequest):
     """A tunnel whose content cannot be judged."""
 
     code, status = "not_intercepted", 403
+
+
+@dataclass(eq=False, slots=True)
+class Spliced:
+    """A tunnel that passes unread; see `services.Carrier`."""
+
+    lease: str
+    carrying: list[End]
+    status: int = 0
+    reflected: str = ""
+
+    def ends(self) -> Sequence[End]:
+        return tuple(self.carrying)
 
 
 def unreadable(origin: Origin, error: OSError) -> NotIntercepted:
