@@ -46,6 +46,8 @@ def test_clone_fetch_and_push_with_a_stand_in(
     work = (
         f"git clone -q {server.url('ana/app')} app; cd app; git fetch; "
         "git checkout -q -b topic; "
+        # More than git sends in one piece: it asks first, then sends chunks.
+        "head -c 3000000 /dev/urandom > large; git add large; "
         "echo more >> README; git commit -qam more; git push -q origin topic"
     )
     with Person(install) as person:
