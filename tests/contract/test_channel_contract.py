@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.model import KillMode
 from supervisor.ports import Channel
 from tests.support.proxy_fakes import (
     SECRET,
@@ -42,6 +43,13 @@ class ChannelContract(ABC):
     @abstractmethod
     def reached(self) -> int:
         """How many uses reached the other end."""
+
+    async def test_its_kinds_say_what_it_carries_and_how_that_ends(self) -> None:
+        kinds = self.channel.kinds()
+        assert kinds
+        for kind in kinds:
+            assert all((kind.name, kind.title, kind.resource, kind.verb, kind.lifetime, kind.bound))
+            assert kind.kill_mode is KillMode.WIRE  # it is cut: see the next ones
 
     async def test_cut_is_synchronous_and_ends_every_use(self) -> None:
         uses = [await self.open_use() for _ in range(5)]

@@ -20,7 +20,7 @@ from tests.support.credentials import mint_context
 from tests.support.faulty_upstream import GARBAGE, Fault
 from tests.support.issuer_matrix import ISSUERS, Rigged
 
-UPSTREAM = [name for name in ISSUERS if name not in ("stored", "local-jwt")]
+UPSTREAM = [name for name in ISSUERS if name not in ("stored", "reference", "local-jwt")]
 TRIES = 10.0  # seconds for a call that must come back by itself
 
 

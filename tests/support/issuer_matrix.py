@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,17 +16,20 @@ from typing import Any
 
 import trustme
 
-from supervisor.errors import VaultLocked
+from supervisor.errors import IssuerFailed, VaultLocked
 from supervisor.issuers.github_app import GitHubAppIssuer
 from supervisor.issuers.local_jwt import LocalJwtIssuer
 from supervisor.issuers.oauth_exchange import TokenExchangeIssuer
 from supervisor.issuers.oauth_refresh import OAuthIssuer
 from supervisor.issuers.oauth_tokens import TokenIssuer
+from supervisor.issuers.reference import ReferenceIssuer
 from supervisor.issuers.stored import StoredSecretIssuer
 from supervisor.model import CredentialSpec, Effect, Verb
 from supervisor.oauth.http import Http
+from supervisor.paths import Paths
 from supervisor.ports import Issuer, MintContext, Minted, Secret
 from supervisor.tokens.keys import SigningKey
+from supervisor.vault.store import open_vault
 from tests.support.core_fakes import HOST, REAL, OneCredential, an_effect
 from tests.support.desk_issuer import DeskIssuer, TokenDesk
 from tests.support.fake_github import FakeGitHub, app_key
@@ -133,6 +136,27 @@ async def stored(directory: Path) -> AsyncIterator[Rigged]:
 
 
 @asynccontextmanager
+async def reference(directory: Path) -> AsyncIterator[Rigged]:
+    """Another vault's program that hangs, fails, or prints what cannot be used."""
+    wrong: list[Fault] = []
+
+    async def look(argv: Sequence[str], told: Mapping[str, str]) -> Secret:
+        match wrong[0] if wrong else None:
+            case Fault.HANG | Fault.LATE:
+                await asyncio.Event().wait()
+            case Fault.SERVER_ERROR | Fault.CUT:
+                raise IssuerFailed("The program ended with exit code 1.", unclear=False)
+            case Fault.GARBAGE:
+                return Secret(f"{REAL}\r\nX-Other: 1")
+        return Secret(REAL)
+
+    vault = open_vault(Paths(directory, directory, directory, directory), keyring=lambda _: None)
+    options = {"from": "cmd://pass show api", "program": "/usr/bin/pass"}
+    spec = CredentialSpec("api", "reference", (HOST,), options=options)
+    yield Rigged(ReferenceIssuer(vault, look), spec, wrong.append, dict)
+
+
+@asynccontextmanager
 async def local_jwt(directory: Path) -> AsyncIterator[Rigged]:
     """Signed here: it cannot hang; its clock can be off, and its key go wrong."""
     made: dict[str, float] = {}
@@ -233,6 +257,7 @@ def _oauth(*, exchange: bool, expiring: bool) -> Rigging:
 
 ISSUERS: dict[str, Rigging] = {
     "stored": stored,
+    "reference": reference,
     "local-jwt": local_jwt,
     "desk": desk,
     "github-app": github_app,
