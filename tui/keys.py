@@ -1,9 +1,10 @@
 """Reading the person's keyboard without losing what they pressed.
 
 Textual's parser takes `ESC CR` (Alt+Enter) for Enter, which would submit a prompt instead of
-breaking its line, `ESC b` for Ctrl+Left, and `ESC 1` for `¡`. It also types the text of a paste
-as keys when that text holds an escape character: a paste must never press a key, least of all
-the leader's.
+breaking its line, `ESC b` for Ctrl+Left, `ESC 1` for `¡`, Ctrl+H for Backspace, and F3 with a
+modifier for the answer to a question that nobody asked. It also types the text of a paste as keys
+when that text holds an escape character: a paste must never press a key, least of all the
+leader's.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ _ESC: Final = "\x1b"
 _NOT_ALT: Final = frozenset("[O\t\x1b")
 # xterm's modifyOtherKeys: CSI 27 ; modifiers ; code point ~ (ctlseqs, "XTMODKEYS")
 _OTHER_KEYS: Final = re.compile(r"\x1b\[27;(\d+);(\d+)~")
+# F3 with a modifier, and the position of the cursor in the first row: the same bytes (ctlseqs,
+# "PC-Style Function Keys"). Where the cursor is, nobody asks.
+_F3: Final = re.compile(r"\x1b\[1;([2-8])R")
 
 
 class KeyParser(XTermParser):
@@ -49,7 +53,7 @@ class KeyParser(XTermParser):
                     keys, self._held = _split_prefix(keys)
                     self._held_until = get_time() + constants.ESCAPE_DELAY
                 if keys:
-                    yield from super().feed(keys)
+                    yield from super().feed(_F3.sub("\x1b[13;\\1~", keys))
                 continue
             # The closing bracket may have come in two pieces.
             self._paste, bracket, data = (self._paste + data).partition(BRACKETED_PASTE_END)
@@ -75,6 +79,8 @@ class KeyParser(XTermParser):
         elif match := _OTHER_KEYS.fullmatch(sequence):
             sequence = f"{_ESC}[{match[2]};{match[1]}u"
         for event in super()._sequence_to_key_events(sequence):
+            if sequence == "\b":
+                event = events.Key("ctrl+h", sequence)
             yield _with_alt(event) if alt and len(sequence) == 1 else event
 
 

@@ -10,6 +10,7 @@ Known gap of 0.1.3: soft reset (DECSTR) does nothing.
 
 from __future__ import annotations
 
+import re
 import weakref
 from functools import lru_cache
 from typing import Any
@@ -47,6 +48,7 @@ _WIDE_NARROW, _WIDE_WIDE, _WIDE_TAIL = range(3)
 _BUTTONS = {1: 1, 2: 3, 3: 2, 4: 4, 5: 5, 6: 6, 7: 7}  # Textual's 2 is the middle one
 _WHEEL = {4: "up", 5: "down"}
 _WHEEL_LINES = 3
+_KITTY_F3 = re.compile(rb"\x1b\[13;(\d+)~")
 
 ffi.cdef(
     """
@@ -434,7 +436,11 @@ class GhosttyEmulator(Emulator):
         lib.ghostty_key_event_set_unshifted_codepoint(event, press.codepoint)
         if lib.ghostty_key_encoder_encode(encoder, event, self._out, len(self._out), self._written):
             return b""
-        return bytes(ffi.buffer(self._out, self._written[0])[:])
+        encoded = bytes(ffi.buffer(self._out, self._written[0])[:])
+        if press.name == "F3" and not self._terminal.get("kitty_keyboard_flags", "uint8_t"):
+            # The engine has kitty's code always; what terminfo's xterm says is `CSI 1;m R`.
+            return _KITTY_F3.sub(b"\x1b[1;\\1R", encoded)
+        return encoded
 
     def paste(self, text: str) -> bytes:
         data = text.encode("utf-8", "replace")

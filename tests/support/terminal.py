@@ -100,6 +100,10 @@ class Terminal:
         for key in keys:
             self._write(self._emulator.key(key, key if len(key) == 1 else ""))
 
+    def send(self, data: bytes) -> None:
+        """What the keyboard's terminal sends, byte for byte."""
+        self._write(data)
+
     def type(self, text: str) -> None:
         self.press(*text)
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from textual import events
 from textual.message import Message
 
+from supervisor.process.emulator import make_emulator
+from tests.support.chords import chords
 from tui import keys
 
 
@@ -54,6 +56,15 @@ def parse(*chunks: str) -> list[Message]:
 )
 def test_a_key_keeps_its_name(typed: str, key: str) -> None:
     assert [name for name, _ in pressed(typed)] == [key]
+
+
+@pytest.mark.parametrize("data", chords().values(), ids=chords())
+def test_what_is_pressed_is_what_the_agent_is_sent(data: bytes) -> None:
+    """Through the screen's parser, and the encoder of the pane's terminal."""
+    messages = parse(data.decode())
+    presses = [(m.key, m.character or "") for m in messages if isinstance(m, events.Key)]
+    emulator = make_emulator(80, 24)
+    assert b"".join(emulator.key(*press) for press in presses) == data
 
 
 def test_escape_alone_is_escape() -> None:
