@@ -101,8 +101,9 @@ def test_each_call_gets_a_token_of_its_own_that_the_provider_ends(
     ]
     assert more["bearer"] != one["bearer"]
     # The task is over: the provider itself takes neither any more.
-    assert [company.api_status(each["bearer"]) for each in (one, more)] == [401, 401]
+    wait_for(lambda: len(install.records("lease.revoked")) == 2, "the provider's word")
     revoked = install.records("lease.revoked")
+    assert [company.api_status(each["bearer"]) for each in (one, more)] == [401, 401]
     assert {(each["credential"], each["works"]) for each in revoked} == {("crm", "no")}
     # None of what it gave, refresh tokens included, lies anywhere in clear.
     kept = "".join(p.read_text("latin-1") for p in Path(install.root).rglob("*") if _ours(p))
