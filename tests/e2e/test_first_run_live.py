@@ -229,9 +229,9 @@ POST = 'curl -sS -m 10 -X POST -H "Authorization: Bearer $API_TOKEN" https://{ho
 async def test_a_projects_needs_are_accepted_once_and_asked_again_when_they_change(
     install: Install, api: ApiServer
 ) -> None:
-    install.configure(
-        "[approvals]\ntimeout = 1\n" + install.paths.config.joinpath("config.toml").read_text()
-    )
+    config = install.paths.config / "config.toml"
+    install.configure("[approvals]\ntimeout = 1\n" + config.read_text())
+    install.cli("stop")
     file = install.project / "taskpass.toml"
     file.write_text(NEEDS.format(host=api.host))
     call = ("run", "--headless", "--", "sh", "-c", POST.format(host=api.host))
