@@ -52,7 +52,8 @@ def line(record: dict[str, Any]) -> str:
     """One record as one line of text."""
     at = time.strftime("%m-%d %H:%M:%S", time.localtime(record["time"]))
     what = (
-        record.get("preview")
+        _credential(record)
+        or record.get("preview")
         or record.get("effect")
         or record.get("title")
         or record.get("purpose")
@@ -65,6 +66,20 @@ def line(record: dict[str, Any]) -> str:
         f"{record['seq']:>6}  {at}  {record.get('task', ''):<13} {record['kind']:<22} "
         f"{result!s:<9} {first[:90]}"
     )
+
+
+def _credential(record: dict[str, Any]) -> str:
+    """What became of a credential after its lease; "" for records about something else."""
+    match record["kind"]:
+        case "lease.revoked":
+            taken = "refused when tried" if record.get("works") == "no" else "cannot be tried"
+            return f"{record['credential']} of {record['issuer']}: confirmed, {taken}"
+        case "lease.unconfirmed" | "lease.irrevocable":
+            until = time.strftime("%H:%M", time.localtime(record["until"]))
+            return f"{record['credential']} dies by itself at {until}: {record['problem']}"
+        case "lease.expired":
+            return f"{record['credential']} of {record['issuer']}"
+    return ""
 
 
 def _verify(as_json: bool) -> int:
