@@ -241,6 +241,9 @@ class Risk(StrEnum):
     HIGH = "high"
 
 
+AS_WEBSOCKET = " as a WebSocket"  # at the end of a request's label
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """One thing a call or a use would do."""
@@ -254,6 +257,8 @@ class Effect:
         method = self.attributes.get("method")
         if self.verb is Verb.HTTP:
             label = f"{method} {self.resource}{self.attributes.get('path', '')}"
+            if self.attributes.get("websocket"):
+                return label + AS_WEBSOCKET
             if graphql := self.attributes.get("graphql"):
                 label += f" {graphql} {str(self.attributes.get('fields', '')).strip()}".rstrip()
             return label

@@ -120,5 +120,6 @@ def _kind_of(effect: Effect) -> Hashable:
     if effect.verb is not Verb.HTTP:
         return effect.label
     told = effect.attributes
-    asked = (told.get("graphql"), told.get("fields"))  # one route carries all of GraphQL
+    # One route carries all of GraphQL, and a WebSocket too.
+    asked = (told.get("graphql"), told.get("fields"), told.get("websocket"))
     return effect.resource, told.get("method"), route_of(str(told.get("path", ""))), asked

@@ -31,7 +31,7 @@ EffectClass = tuple[str, ...]
 # Besides its resource, what makes an effect of one class another one.
 _TOLD_APART: Mapping[Verb, tuple[str, ...]] = {
     Verb.RUN: ("subcommand", "act"),
-    Verb.HTTP: ("method", "graphql", "fields"),
+    Verb.HTTP: ("method", "graphql", "fields", "websocket"),
     Verb.PUSH: ("url",),
     Verb.SQL: ("statement", "remote"),
     Verb.INSTALL: ("package", "everywhere"),

@@ -15,7 +15,7 @@ from supervisor.effects import effects_of
 from supervisor.effects.files import Place, file_effects
 from supervisor.effects.http import http_effect
 from supervisor.effects.mcp import mcp_effects
-from supervisor.model import Effect, Outcome, Tier, ToolCall, ToolKind, Verb
+from supervisor.model import AS_WEBSOCKET, Effect, Outcome, Tier, ToolCall, ToolKind, Verb
 from supervisor.policy.engine import CedarEngine
 from supervisor.policy.evaluate import Evaluator
 from supervisor.vault.redact import MASK
@@ -143,7 +143,9 @@ def _effects(label: str, place: Place) -> tuple[Effect, ...]:
     if word in _METHODS:
         address, _, graphql = rest.partition(" ")
         effect = http_effect(f"https://{address}", word)
-        if graphql:
+        if rest.endswith(AS_WEBSOCKET):
+            effect = replace(effect, attributes={**effect.attributes, "websocket": True})
+        elif graphql:
             kind, _, fields = graphql.partition(" ")
             told = {"graphql": kind, "fields": f" {fields} " if fields else ""}
             effect = replace(effect, attributes={**effect.attributes, **told})

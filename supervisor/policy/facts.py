@@ -65,7 +65,14 @@ _TOLD: Mapping[Verb, Mapping[str, str | int | bool]] = {
     Verb.READ: _FILE,
     Verb.WRITE: _FILE,
     Verb.DELETE: _FILE,
-    Verb.HTTP: {"method": "", "path": "", "graphql": "", "fields": "", "push": False},
+    Verb.HTTP: {
+        "method": "",
+        "path": "",
+        "graphql": "",
+        "fields": "",
+        "push": False,
+        "websocket": False,
+    },
     Verb.CONNECT: {"unlisted": False},  # announced, it is the task's own loopback
     Verb.PUSH: {
         "remote": "",

@@ -41,14 +41,16 @@ Value = str | int | bool
 # verb that is not here is told by its resource alone.
 _KEPT: Mapping[Verb, tuple[str, ...]] = {
     Verb.RUN: ("argv0", "arguments", "act", "source"),
-    Verb.HTTP: ("method", "path", "graphql", "fields"),
+    Verb.HTTP: ("method", "path", "graphql", "fields", "websocket"),
     Verb.PUSH: ("remote", "url", "ref", "force", "delete", "several", "foreign"),
     Verb.SQL: ("statement", "tables", "remote"),
     Verb.INSTALL: ("manager", "package", "everywhere"),
     Verb.OPERATE: ("system", "operation", "degree", "target"),
 }
 # Of these, what an effect need not tell, and the file need not say; policy takes it for this.
-_USUAL: Mapping[Verb, Mapping[str, Value]] = {Verb.HTTP: {"graphql": "", "fields": ""}}
+_USUAL: Mapping[Verb, Mapping[str, Value]] = {
+    Verb.HTTP: {"graphql": "", "fields": "", "websocket": False}
+}
 _HINT = "Correct the file, or remove the rule; it is asked again then."
 
 

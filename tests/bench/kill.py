@@ -97,6 +97,8 @@ def server(install: Install) -> Iterator[Server]:
         policy.mkdir(parents=True, exist_ok=True)
         (policy / "bench.cedar").write_text(
             '@id("bench/tunnels")\npermit (principal, action == Action::"connect", resource);\n'
+            '@id("bench/sockets")\npermit (principal, action == Action::"http", resource)\n'
+            "when { context.websocket };\n"
         )
         install.cli("stop")
         added = install.cli(

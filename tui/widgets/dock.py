@@ -344,7 +344,7 @@ _NOTES: dict[tuple[str, object], str] = {
 # Said by the effect itself, or of use to policy only.
 _SILENT = frozenset(
     {"method", "path", "program", "argv0", "arguments", "subcommand", "text", "name", "folded"}
-    | {"graphql", "fields"}
+    | {"graphql", "fields", "websocket"}
     | {name for name, _ in _NOTES}
 )
 

@@ -63,6 +63,8 @@ class Admission:
                 origin.resource,
                 {"method": head.method, "path": path, "port": origin.port},
             )
+            if head.upgrade == b"websocket":
+                effect = replace(effect, attributes={**effect.attributes, "websocket": True})
             further: tuple[Effect, ...] = ()
             if (look := look_at(path)) is not None:
                 wanted = look.wants(head)

@@ -65,6 +65,8 @@ def _operations(head: RequestHead, target: str, body: Peeked) -> Iterator[Operat
         yield from _of_request(_once(asked), expected=False)
     except (ValueError, _Ambiguous):
         yield _UNKNOWN
+    if head.upgrade:  # its operations come later, unseen (graphql-ws)
+        yield _UNKNOWN
     if head.method != "POST":
         return
     kind = _media_type(head)

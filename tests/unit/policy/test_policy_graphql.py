@@ -92,3 +92,30 @@ def test_history_is_judged_again_by_the_fields_it_shows() -> None:
     assert len(backtest([started, use], before, after, "/home/ana").changes) == 1
     push = use | {"further": ["push origin main"]}
     assert backtest([started, push], before, after, "/home/ana").unreadable == 1
+
+
+def test_opening_a_websocket_asks() -> None:
+    """What is sent in it later is not seen by policy."""
+    engine = CedarEngine(preset_sources("standard"))
+    attributes = {"method": "GET", "path": "/ws", "websocket": True}
+    opening = Effect(Verb.HTTP, "api.example.com", attributes)
+    for credential in ("", "api"):
+        judged = engine.decide([opening], situation("/w", credential=credential))
+        assert judged.outcome is ASK
+    drop = Effect(Verb.HTTP, "webhook.site", attributes)
+    assert engine.decide([drop], situation("/w")).outcome is DENY
+    started = {"kind": "task.started", "task": "t-1", "seq": 1, "time": 1.0, "repository": "/w"}
+    use = {
+        "kind": "use.intent", "task": "t-1", "seq": 3, "time": 6.0, "tier": "A",
+        "effect": opening.label, "credential": "api",
+    }  # fmt: skip
+    mine = PolicySource(
+        "mine.cedar",
+        '@id("mine") forbid (principal, action == Action::"http", resource)'
+        " when { context.websocket };",
+        Layer.USER,
+    )
+    after = CedarEngine([*preset_sources("standard"), mine])
+    assert len(backtest([started, use], engine, after, "/home/ana").changes) == 1
+    plain = use | {"effect": "GET api.example.com/ws"}
+    assert not backtest([started, plain], engine, after, "/home/ana").changes

@@ -78,6 +78,12 @@ def test_other_ways_to_send_a_document() -> None:
     assert told(b"", target="/graphql", **by_url) == ("", "")
 
 
+def test_operations_in_a_websocket_are_not_seen() -> None:
+    lines = ("GET /graphql HTTP/1.1", "Host: a", "Connection: Upgrade", "Upgrade: websocket")
+    opening = parse_request("\r\n".join((*lines, "", "")).encode())
+    assert LOOK.read(opening, "/graphql", Peeked()).attributes["graphql"] == "unknown"
+
+
 def test_a_document_in_the_url_of_a_post_counts_too() -> None:
     assert told(asked(ASK), target=f"/graphql?query={quote(CHANGE)}")[0] == "mutation"
 

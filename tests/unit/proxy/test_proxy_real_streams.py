@@ -109,6 +109,9 @@ async def test_a_websocket_is_given_its_credential_and_cut(there: There) -> None
         await socket.send_bytes(large)
         assert await socket.receive_bytes() == large
         assert there.bearers == [f"Bearer {SECRET}"]
+        assert there.rig.authorize.uses[0][1].label == (
+            f"GET localhost:{there.port}/ws as a WebSocket"
+        )
         started = time.perf_counter()
         assert there.rig.channel.cut("l-1") == 2
         message = await asyncio.wait_for(socket.receive(), 5)
