@@ -159,6 +159,28 @@ def test_a_provider_that_ends_the_whole_sign_in_with_a_token_is_noticed_at_once(
     assert json.loads(done.stdout)["sub"] == "dan", done
 
 
+def test_a_token_that_services_verify_by_themselves_is_said_to_live_on(
+    install: Install, company: OidcProvider
+) -> None:
+    resource = f"{company.issuer}/jwt"
+    signing = SigningIn(
+        install, *words(company, "--client-id", "taskpass", "--scope", "read",
+                        "--resource", resource),
+    )  # fmt: skip
+    asyncio.run(company.browse(signing.page()))
+    code, said = signing.end()
+    assert code == 0, said
+    assert "lives out its 510 s" in said
+    in_task(install, f"{ASKS} {company.api}/jwt")
+    token = asked(company, "/jwt")[-1]["bearer"]
+    # The task is over, and whoever looks at the signature alone still takes it: as it is shown.
+    keys = jwt.PyJWKSet.from_dict(company.jwks())
+    key = keys[jwt.get_unverified_header(token)["kid"]]
+    claims = jwt.decode(token, key, algorithms=["RS256"], audience=resource)
+    assert (claims["sub"], claims["scope"]) == ("ana", "read")
+    assert "crm" in install.cli("credential", "live").stdout
+
+
 def test_by_a_code_on_another_device(install: Install, company: OidcProvider) -> None:
     signing = SigningIn(
         install, *words(company, "--client-id", "with-secret", "--client-secret", "--exchange",

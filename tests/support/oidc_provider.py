@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urljoin
 from urllib.request import Request, urlopen
 
@@ -61,18 +62,17 @@ class OidcProvider:
         """Kinds of those that it still takes, of one person."""
         return list(self._backstage(f"live/{person}", None))
 
-    def userinfo(self, token: str) -> int:
-        """The status of the provider's own userinfo endpoint for a token."""
-        request = Request(f"{self.issuer}/me", headers={"authorization": f"Bearer {token}"})
-        return self._status(request)
+    def jwks(self) -> dict[str, Any]:
+        """Its public keys."""
+        with urlopen(f"{self.issuer}/jwks", timeout=10, context=self.trust) as response:
+            found: dict[str, Any] = json.load(response)
+        return found
 
     def api_status(self, token: str, path: str = "/again") -> int:
         request = Request(self.api + path, headers={"authorization": f"Bearer {token}"})
         return self._status(request)
 
     def _status(self, request: Request) -> int:
-        from urllib.error import HTTPError
-
         try:
             with urlopen(request, timeout=10, context=self.trust) as response:
                 return int(response.status)
