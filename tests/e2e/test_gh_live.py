@@ -10,9 +10,11 @@ import pytest
 
 from tests.support.fake_github import app_key
 from tests.support.gh import put_on_path
+from tests.support.git_server import password_of
 from tests.support.github_server import GitHubServer, Token, github_for
 from tests.support.live import Install, Person
 from tests.support.scripted_agent import running
+from tests.support.secret_scan import Scan
 
 TOKEN = "ghp_4fz81kq90xvwpl27mncb4fz81kq90xvwpl27"
 
@@ -106,8 +108,22 @@ def test_a_github_app_serves_git_and_gh_and_its_tokens_die_with_the_call(
     assert all(asked["repositories"] == ["app"] for asked in server.github.asked)
     # The provider itself takes them no more.
     assert server.github.live() == {}
+    made = {token for _, header in server.requests if (token := _carried(header))}
+    assert len(made) == len(server.github.asked)
+    for secret in (*made, app_key()[0].splitlines()[1]):
+        scan = Scan(secret.encode())
+        scan.text(done.stdout + done.stderr, "what the task printed")
+        scan.tree(install.root)
+        assert scan.findings == []
     ended = [path for path, _ in server.requests if path == "DELETE /installation/token"]
     assert len(ended) == len(server.github.asked)
+
+
+def _carried(header: str) -> str:
+    """The installation token in an Authorization header, "" for none."""
+    scheme, _, value = header.partition(" ")
+    token = password_of(header) if scheme == "Basic" else value
+    return token if token.startswith("ghs_") else ""
 
 
 def test_in_tier_b_git_and_gh_go_by_the_proxy(install: Install, tools: str) -> None:
