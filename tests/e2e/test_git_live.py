@@ -82,6 +82,14 @@ def test_a_push_is_asked_about_once_and_one_by_force_is_refused_on_the_wire(
         assert [title for title in asked if "push" in title] == ["cd app && git push origin topic"]
         (use,) = [r for r in install.records("use.intent") if r.get("further")]
         assert use["further"] == ["push origin topic"]
+        # The next commit only adds to it, which the commits themselves prove.
+        code, output = agent.finish(agent.begin("cd app && git commit -q --allow-empty -m next"))
+        assert code == 0, output
+        code, output = agent.finish(agent.begin("cd app && git push origin topic"))
+        assert code == 0, output
+        asked = [record["title"] for record in install.records("approval.asked")]
+        assert asked == ["cd app && git push origin topic"] * 2
+        first = server.tip("ana/app", "refs/heads/topic")
         # A ref that the person's own rule allows is not asked about at all.
         code, output = agent.finish(agent.begin("cd app && git push origin topic:agent/one"))
         assert code == 0, output
