@@ -96,11 +96,13 @@ def test_a_secret_of_another_vault_is_looked_up_at_each_use_and_stored_nowhere(
     environ = install.environ | {"PATH": f"{tool.parent}:{install.environ['PATH']}"}
     added = subprocess.run(
         [*TASKPASS, "credential", "add", "hub", "--host", api.host, "--env", "HUB",
-         "--from", "cmd://gh auth token"],
+         "--from", "cmd://gh auth token", "--json"],
         env=environ, cwd=install.project, capture_output=True, text=True,
     )  # fmt: skip
     assert added.returncode == 0, added.stderr
+    assert json.loads(added.stdout)["added"]["name"] == "hub"
     assert asked.read_text() == "auth token\n"
+    assert "cmd://gh auth token, since" in install.cli("credential", "list").stdout
     done = install.cli(
         "run", "--headless", "--", "sh", "-c",
         f'echo $HUB; curl -sS -m 10 -H "Authorization: Bearer $HUB" https://{api.host}/me',
@@ -171,7 +173,10 @@ async def test_secrets_under_a_passphrase_wait_for_it_after_each_start(
         terminal.type("correct horse")
         terminal.press("enter")
         await terminal.shows('{"hello": "ana"}')
-    assert "passphrase" in install.cli("credential", "list").stdout
+    told = json.loads(install.cli("credential", "list", "--json").stdout)["credentials"]
+    assert [row["protection"] for row in told] == ["passphrase"]
+    where = json.loads(install.cli("credential", "protect", "--json").stdout)["vault"]
+    assert where["protection"] == "passphrase"
     assert install.cli("credential", "protect", "file-key").returncode == 0
     assert install.cli("unlock").stdout == "Nothing is locked.\n"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
+from supervisor.cli.credentials import machine
 from supervisor.cli.credentials.secrets import read_secret
 from supervisor.cli.session import with_client
 from supervisor.errors import UsageError
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="KEY=VALUE",
         help="what the issuer needs to know, never a secret; may be given again",
     )
+    machine.option(add)
     return add
 
 
@@ -79,7 +81,10 @@ def main(words: list[str]) -> int:
         secret=secret,
     )
     view = with_client(lambda client: client.add_credential(request))
-    print(f"added: {view.name} at {', '.join(view.hosts)}")
+    if options.json:
+        machine.say(added=view)
+    else:
+        print(f"added: {view.name} at {', '.join(view.hosts)}")
     return 0
 
 

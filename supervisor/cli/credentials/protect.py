@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 
+from supervisor.cli.credentials import machine
 from supervisor.cli.setup_session import with_setup
 from supervisor.cli.unlock import read_passphrase
 from supervisor.client_setup import SetupClient
+from supervisor.wire_vault import VaultView
 
 
 def main(words: list[str]) -> int:
@@ -18,21 +20,27 @@ def main(words: list[str]) -> int:
         help="keyring: the desktop's; passphrase: a file that it encrypts, asked for after each "
         "start; file-key: a file with its key beside it, which keeps out no process of yours",
     )
+    machine.option(parser)
     options = parser.parse_args(words)
 
-    async def act(client: SetupClient) -> str:
+    async def act(client: SetupClient) -> VaultView:
         view = await client.vault()
         if options.place is None:
-            where = view.protection or "locked"
-            there = "a system keyring answers" if view.keyring else "no system keyring answers"
-            return f"Secrets are kept by: {where}; {there}."
+            return view
         passphrase = ""
         if options.place == "passphrase" and (view.locked or view.protection != "passphrase"):
             passphrase = read_passphrase("Passphrase (not shown): ", again=not view.locked)
         if view.locked:
             await client.unlock(passphrase or read_passphrase("Passphrase so far (not shown): "))
-        moved = (await client.protect(options.place, passphrase)).moved
-        return f"kept by {options.place} from now on; moved: {', '.join(moved) or 'nothing'}"
+        return await client.protect(options.place, passphrase)
 
-    print(with_setup(act))
+    view = with_setup(act)
+    if options.json:
+        machine.say(vault=view)
+    elif options.place is None:
+        there = "a system keyring answers" if view.keyring else "no system keyring answers"
+        print(f"Secrets are kept by: {view.protection or 'locked'}; {there}.")
+    else:
+        moved = ", ".join(view.moved) or "nothing"
+        print(f"kept by {options.place} from now on; moved: {moved}")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 
+from supervisor.cli.credentials import machine
 from supervisor.cli.credentials.ended import in_words
 from supervisor.cli.session import with_client
 from supervisor.client import AsyncClient
@@ -18,7 +19,7 @@ def main(words: list[str]) -> int:
     parser.add_argument(
         "--force", action="store_true", help="also when the sign-in behind it cannot be ended"
     )
-    parser.add_argument("--json", action="store_true", help="machine-readable")
+    machine.option(parser)
     options = parser.parse_args(words)
 
     async def act(client: AsyncClient) -> EndedLeases:
@@ -28,10 +29,7 @@ def main(words: list[str]) -> int:
 
     ended = with_client(act)
     if options.json:
-        import msgspec
-
-        print(msgspec.json.encode({"schema_version": 1, "removed": options.name, "ended": ended})
-              .decode())  # fmt: skip
+        machine.say(removed=options.name, ended=ended)
     else:
         print(f"removed: {options.name}{in_words(ended)}")
     return 0

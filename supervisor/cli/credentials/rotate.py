@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from supervisor.cli.credentials import machine
 from supervisor.cli.credentials.ended import in_words
 from supervisor.cli.credentials.secrets import read_secret
 from supervisor.cli.session import with_client
@@ -14,15 +15,12 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="taskpass credential rotate")
     parser.add_argument("name")
     parser.add_argument("--lines", action="store_true", help="a key of several lines, on stdin")
-    parser.add_argument("--json", action="store_true", help="machine-readable")
+    machine.option(parser)
     options = parser.parse_args(words)
     request = RotateCredential(secret=read_secret(options.name, lines=options.lines))
     ended = with_client(lambda client: client.rotate_credential(options.name, request))
     if options.json:
-        import msgspec
-
-        print(msgspec.json.encode({"schema_version": 1, "rotated": options.name, "ended": ended})
-              .decode())  # fmt: skip
+        machine.say(rotated=options.name, ended=ended)
     else:
         print(f"rotated: {options.name}{in_words(ended)}")
     return 0

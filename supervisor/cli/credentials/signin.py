@@ -10,8 +10,8 @@ import asyncio
 from dataclasses import replace
 
 from supervisor.cli.browser import by_code, connected, known_client, sign_in
-from supervisor.client import AsyncClient
-from supervisor.errors import IssuerFailed, UsageError
+from supervisor.client_setup import SetupClient
+from supervisor.errors import IssuerFailed, UsageError, VaultLocked
 from supervisor.oauth import grants
 from supervisor.oauth.http import Http
 from supervisor.oauth.material import SignIn
@@ -19,6 +19,7 @@ from supervisor.oauth.provider import Provider, discover
 from supervisor.oauth.refusal import Refused
 from supervisor.oauth.signing_in import SignedIn, Wanted
 from supervisor.wire import AddCredential, CredentialView
+from supervisor.wire_credentials import RotateCredential
 
 _FAMILIES = ("oauth", "token-exchange")
 _EXPIRING = "-expiring"
@@ -71,16 +72,25 @@ def main(words: list[str]) -> int:
 
 
 async def _main(given: argparse.Namespace) -> int:
-    client = AsyncClient()
+    client = SetupClient()
     await client.connect()
     try:
+        if not (await client.vault()).protection:
+            raise VaultLocked(
+                "What a sign-in leaves could not be kept: the secrets are locked.",
+                hint="Unlock them first: taskpass unlock, or log in to the desktop.",
+            )
         before = next((c for c in await client.credentials() if c.name == given.name), None)
         asked = _request(given, before)
         async with connected() as http:
             request, who = await _signed_in(http, given, asked)
-        if before is not None:
-            await client.remove_credential(given.name, replaced=True)
-        view = await client.add_credential(request)
+        if before is not None and _alike(before, request):
+            await client.rotate_credential(given.name, RotateCredential(secret=request.secret))
+            view = before
+        else:
+            if before is not None:
+                await client.remove_credential(given.name, replaced=True)
+            view = await client.add_credential(request)
     finally:
         await client.close()
     ends = "lives out its" if view.issuer.endswith(_EXPIRING) else "is ended there within"
@@ -91,6 +101,13 @@ async def _main(given: argparse.Namespace) -> int:
     if view.issuer.startswith(_FAMILIES[1]):
         print("The provider needs our keys to know the agents: taskpass credential jwks")
     return 0
+
+
+def _alike(before: CredentialView, asked: AddCredential) -> bool:
+    """Whether only the sign-in itself is another: what lies in the vault is replaced then."""
+    return (before.issuer, before.hosts, before.env, before.options) == (
+        asked.issuer, asked.hosts, asked.env, asked.options
+    )  # fmt: skip
 
 
 def _request(given: argparse.Namespace, before: CredentialView | None) -> AddCredential:

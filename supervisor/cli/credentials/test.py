@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from supervisor.cli.credentials import machine
 from supervisor.cli.session import with_client
 from supervisor.wire_credentials import TestCredential, TestedCredential
 
@@ -16,15 +17,12 @@ def main(words: list[str]) -> int:
     parser.add_argument("name")
     parser.add_argument("path", nargs="?", default="/", help="to GET; / by default")
     parser.add_argument("--host", default="", help="of those it is bound to; the first by default")
-    parser.add_argument("--json", action="store_true", help="machine-readable")
+    machine.option(parser)
     options = parser.parse_args(words)
     request = TestCredential(path=options.path, host=options.host)
     tested = with_client(lambda client: client.test_credential(options.name, request))
     if options.json:
-        import msgspec
-
-        print(msgspec.json.encode({"schema_version": 1, "tested": options.name, "result": tested})
-              .decode())  # fmt: skip
+        machine.say(tested=options.name, result=tested)
     else:
         print(_in_words(options.name, tested))
     return 1 if tested.status in _REFUSED or tested.works_after or tested.unconfirmed else 0
