@@ -11,6 +11,7 @@ from supervisor.discovery.offers import Offer, offer
 from supervisor.errors import Denied, TaskpassError, UsageError
 from supervisor.process.containment import within
 from supervisor.vault import references
+from supervisor.vault.surrogate import template
 from supervisor.wire import AddCredential
 from supervisor.wire_credentials import TestCredential
 from supervisor.wire_imports import PlanImport
@@ -45,6 +46,8 @@ async def _lend(client: SetupClient, lent: Offer, workspace: str) -> str:
                 issuer="reference",
                 hosts=lent.hosts,
                 env=lent.env,
+                header=lent.header,
+                scheme=lent.scheme,
                 options=options,
                 secret="",
             )
@@ -62,7 +65,7 @@ async def _tried(client: SetupClient, lent: Offer) -> str:
     Raises:
         Denied: it is refused. It stays lent, since its program may be logged in anew.
     """
-    if _GITHUB_API not in lent.hosts:
+    if _GITHUB_API not in lent.hosts or lent.reference.startswith("env://"):
         return ""
     asked = TestCredential(host=_GITHUB_API, path="/user")
     try:
@@ -85,6 +88,9 @@ def _reference(lent: Offer, workspace: str) -> dict[str, str]:
         UsageError: the program that is asked for it is missing, or lies where tasks can write.
     """
     options = references.options_for(lent.reference, os.environ)
+    if variable := references.parse(lent.reference).variable:
+        # Stand-ins get the shape of what is set here now; the value stays where it is.
+        return {**options, "shape": template(os.environ[variable])}
     program = os.path.realpath(options[references.PROGRAM])
     if within(program, os.path.realpath(workspace)):
         raise UsageError(

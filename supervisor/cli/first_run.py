@@ -15,7 +15,7 @@ from profiles import all_profiles
 from profiles.manifest import Manifest
 from supervisor import places
 from supervisor.cli.brokering import broker
-from supervisor.cli.found_rows import rank, row
+from supervisor.cli.found_rows import rank, rows
 from supervisor.client_setup import SetupClient
 from supervisor.config import Config, load_user_config
 from supervisor.discovery import Found, Place, discover
@@ -123,7 +123,7 @@ def _survey(cwd: str, argv: Sequence[str]) -> _Survey:
         agents=tuple(_agents(place, argv)),
         containment=_TIERS[tier],
         contained=tier.contained,
-        rows=tuple(row(each, view, place, now) for each in found),
+        rows=tuple(rows(found, view, place, now)),
     )
     return _Survey(place.workspace, found, sheet)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from dataclasses import replace
 
 from supervisor.discovery import Found, Place, Way
 from supervisor.discovery.exposure import View, readable
@@ -19,16 +21,27 @@ def rank(found: Found, view: View) -> tuple[bool, bool]:
     return found.way is Way.HIDE, not readable(found, view)
 
 
-def row(found: Found, view: View, place: Place, now: float) -> Row:
+def rows(found: Iterable[Found], view: View, place: Place, now: float) -> list[Row]:
+    """All rows. Of two log-ins to the same host, only the first is chosen from the start."""
+    shown: list[Row] = []
+    taken: set[str] = set()
+    for each in found:
+        one = _row(each, view, place, now)
+        if one.choosable and taken.isdisjoint(each.hosts):
+            one = replace(one, chosen=True)
+            taken |= set(each.hosts)
+        shown.append(one)
+    return shown
+
+
+def _row(found: Found, view: View, place: Place, now: float) -> Row:
     exposed = readable(found, view)
-    lent = _can_be_lent(found)
     return Row(
         title=_title(found, place),
         about=" · ".join(filter(None, (_kind(found), found.what, _age(found, now)))),
         does=_does(found, view, exposed=exposed),
         more=_more(found, view, place, exposed=exposed),
-        choosable=lent,
-        chosen=lent,
+        choosable=_can_be_lent(found),
         # What moves to the vault cannot be read any more; what is left of it can.
         exposed=exposed and (found.way is not Way.IMPORT or bool(found.stays)),
     )
@@ -39,10 +52,10 @@ def _can_be_lent(found: Found) -> bool:
 
 
 def _title(found: Found, place: Place) -> str:
+    if found.kind == "environment":
+        return f"${found.names[0]}" if found.way is Way.REFERENCE else "this terminal"
     if found.way is Way.REFERENCE and found.hosts:
         return found.hosts[0]
-    if found.kind == "environment":
-        return "this terminal"
     return _short(found.path, place)
 
 
@@ -67,7 +80,8 @@ def _age(found: Found, now: float) -> str:
 
 def _does(found: Found, view: View, *, exposed: bool) -> str:
     if found.way is Way.REFERENCE:
-        return "lent by use" + ("; stays readable" if exposed else ", asked of gh")
+        where = ", not passed on" if found.kind == "environment" else ", asked of gh"
+        return "lent by use" + ("; stays readable" if exposed else where)
     if found.way is Way.IMPORT:
         return "into the vault"
     if exposed:
@@ -80,6 +94,11 @@ def _does(found: Found, view: View, *, exposed: bool) -> str:
 def _more(found: Found, view: View, place: Place, *, exposed: bool) -> str:
     where = _short(found.path, place)
     opens = f" It opens {', '.join(found.hosts)}." if found.hosts else ""
+    if found.way is Way.REFERENCE and found.kind == "environment":
+        return (
+            f"b lends it by use: it is taken from the terminal a task is started in, held in "
+            f"memory for that task, and a task sees a stand-in in {found.names[0]}.{opens}"
+        )
     if found.way is Way.REFERENCE:
         lent = (
             f"b lends it by use: `{found.reference.removeprefix('cmd://')}` is asked at each call, "

@@ -33,6 +33,7 @@ class Found:
         since: POSIX seconds, when it was made or last changed; 0 unknown.
         expires: POSIX seconds; 0 unknown or never.
         reference: where to ask for it, for Way.REFERENCE ("cmd://…").
+        header, scheme: how it is sent, for Way.REFERENCE.
         stays: secrets that would stay where they are after Way.IMPORT, each with the reason.
     """
 
@@ -45,6 +46,8 @@ class Found:
     since: float = 0.0
     expires: float = 0.0
     reference: str = ""
+    header: str = "authorization"
+    scheme: str = "Bearer"
     stays: tuple[str, ...] = ()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from supervisor.discovery.found import Found, Way
@@ -28,6 +29,8 @@ class Offer:
     env: str
     reference: str
     what: str
+    header: str = "authorization"
+    scheme: str = "Bearer"
     forge: str = ""  # what speaks there, where the name does not tell
 
 
@@ -35,6 +38,8 @@ def offer(found: Found) -> Offer | None:
     """The credential that would lend this log-in; None where it is not lent by reference."""
     if found.way is not Way.REFERENCE or not found.hosts:
         return None
+    if found.kind == "environment":
+        return _variable(found)
     host = found.hosts[0]
     public = host == _GITHUB
     return Offer(
@@ -44,4 +49,18 @@ def offer(found: Found) -> Offer | None:
         reference=found.reference,
         what=f"gh's log-in at {host} is lent to tasks",
         forge="" if public else "github",
+    )
+
+
+def _variable(found: Found) -> Offer:
+    """Of the terminal: taken from it when a task starts, and never passed on."""
+    variable = found.names[0]
+    return Offer(
+        name=re.sub(r"[^a-z0-9]+", "-", variable.lower()).strip("-")[:64],
+        hosts=found.hosts,
+        env=variable,
+        reference=found.reference,
+        what=f"{variable} of the terminal is lent to tasks",
+        header=found.header,
+        scheme=found.scheme,
     )

@@ -1,6 +1,7 @@
 """Variables of the terminal that look like secrets, by name or by the known beginning of a value.
 
-Not those with which an agent logs in to its model: they stay the agent's.
+Those that are good at a host that is known (`imports.classify`) can be lent. Not those with which
+an agent logs in to its model: they stay the agent's.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from supervisor.discovery.found import Found, Place, listed
+from supervisor.discovery.found import Found, Place, Way, listed
+from supervisor.imports.classify import classify
 from supervisor.vault.surrogate import PREFIXES
 
 _NAME = re.compile(
@@ -20,9 +22,25 @@ _SHORTEST = 8  # characters; a shorter one is a switch or a number
 
 
 def find(place: Place) -> Iterator[Found]:
-    names = tuple(secret_names(place.environ))
-    if names:
-        yield Found("environment", "", listed(names), names=names)
+    rest = []
+    for name in secret_names(place.environ):
+        provider = classify(name, place.environ[name]).provider
+        if provider is None:
+            rest.append(name)
+            continue
+        yield Found(
+            "environment",
+            "",
+            provider.name,
+            Way.REFERENCE,
+            hosts=provider.hosts,
+            names=(name,),
+            reference=f"env://{name}",
+            header=provider.header,
+            scheme=provider.scheme,
+        )
+    if rest:
+        yield Found("environment", "", listed(rest), names=tuple(rest))
 
 
 def secret_names(variables: Mapping[str, str]) -> Iterator[str]:

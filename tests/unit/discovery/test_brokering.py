@@ -139,3 +139,32 @@ async def test_a_dotenv_is_imported_as_it_was_shown_and_no_further(tmp_path: Pat
     with pytest.raises(UsageError, match="changed meanwhile"):
         await brokering.broker(supervisor, file, str(tmp_path))
     assert len(supervisor.asked) == 1
+
+
+async def test_a_variable_is_lent_from_the_terminal_and_its_value_goes_nowhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ACME_KEY", "acme_0123456789abcdef")
+    variable = Found(
+        "environment",
+        "",
+        "Acme",
+        Way.REFERENCE,
+        hosts=("api.acme.test",),
+        names=("ACME_KEY",),
+        reference="env://ACME_KEY",
+        header="x-api-key",
+        scheme="",
+    )
+    supervisor = Supervisor()
+    await brokering.broker(supervisor, variable, "/home/ana/shop")
+    added = supervisor.asked[-1]
+    assert (added.name, added.env, added.header, added.scheme) == (
+        "acme-key",
+        "ACME_KEY",
+        "x-api-key",
+        "",
+    )
+    assert added.options["from"] == "env://ACME_KEY"
+    assert "0123456789abcdef" not in repr(added)
+    assert added.secret == ""

@@ -118,7 +118,8 @@ def test_every_kind_is_found_with_what_it_opens(place: Place) -> None:
     dotenv = told(found, "dotenv")
     assert (dotenv.names, dotenv.way) == (("STRIPE_SECRET_KEY",), Way.IMPORT)
     assert dotenv.what == "STRIPE_SECRET_KEY (live!)"
-    assert told(found, "environment").names == ("GH_TOKEN",)
+    variable = told(found, "environment")
+    assert (variable.names, variable.reference) == (("GH_TOKEN",), "env://GH_TOKEN")
     assert told(found, "other").path.endswith(".pgpass")
 
 
