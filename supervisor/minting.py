@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -27,6 +28,7 @@ from supervisor.wire import LeaseChanged
 log = logging.getLogger("supervisor")
 
 LONGEST = 16 * 1024  # characters of a credential: more does not fit in the headers of a request
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LATE = 60.0  # seconds more that an issuer is listened to, to end what it makes too late
 
 
@@ -235,7 +237,7 @@ def _check(issuer: Issuer, spec: CredentialSpec, minted: Minted, now: float) -> 
         problem = "an empty credential"
     elif len(value) > LONGEST:
         problem = f"a credential of {len(value)} characters"
-    elif any(character < " " or character == "\x7f" for character in value):
+    elif _CONTROL.search(value):
         problem = "a credential with line breaks or control characters in it"
     elif issuer.kill_mode is not KillMode.WIRE:
         problem = _lie(issuer.lifetime(spec), minted.expires, now)

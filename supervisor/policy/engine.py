@@ -47,10 +47,11 @@ class Verdict:
     policies: tuple[Policy, ...]  # those that decided
     risk: Risk = Risk.LOW
     error: str = ""  # why there was no decision
+    alone: Decision | None = None  # the decision, should this be the only one: of an allowance
 
     def about(self, effect: Effect) -> Verdict:
         """The same about another effect."""
-        return Verdict(effect, self.outcome, self.policies, self.risk, self.error)
+        return Verdict(effect, self.outcome, self.policies, self.risk, self.error, self.alone)
 
 
 @dataclass(slots=True)
@@ -284,7 +285,8 @@ class CedarEngine(PolicyEngine):
             added = [self._policies[name] for name in extra.diagnostics.reasons]
             deciding, plain = (added if plain else deciding + added), []
         if plain:
-            return Verdict(effect, Outcome.ALLOW, _in_order(plain))
+            found = Verdict(effect, Outcome.ALLOW, _in_order(plain))
+            return replace(found, alone=combine([found]))
         risk = max((policy.risk for policy in deciding), key=_RISKS.index)
         return Verdict(effect, Outcome.ASK, _in_order(deciding), risk)
 
@@ -306,6 +308,8 @@ def combine(verdicts: Sequence[Verdict]) -> Decision:
     """The strictest outcome over all verdicts; no effects at all is a denial."""
     if not verdicts:
         return Decision(Outcome.DENY, "Nothing is known about what this would do.", hint="")
+    if len(verdicts) == 1 and verdicts[0].alone is not None:
+        return verdicts[0].alone
     denied = [verdict for verdict in verdicts if verdict.outcome is Outcome.DENY]
     if denied:
         return _denial(denied)

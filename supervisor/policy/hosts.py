@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from dataclasses import dataclass
+from functools import lru_cache
 
 _METADATA_NAMES = frozenset(
     {"metadata.google.internal", "metadata", "instance-data", "metadata.azure.internal"}
@@ -54,6 +55,7 @@ def split_host(resource: str) -> tuple[str, int]:
     return host.casefold().rstrip("."), int(port) if port else 0
 
 
+@lru_cache(1024)  # each request asks about its host
 def nature(host: str) -> Nature:
     """What `host`, lower case, is: also in any spelling of a number."""
     if host in _METADATA_NAMES:
