@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from supervisor.core import Engine
@@ -34,11 +35,13 @@ _PATIENCE = 20.0  # seconds for the whole answer's head
 @dataclass(frozen=True, slots=True)
 class Probe:
     """Args:
-    context: whom to believe at the other end.
+    tls: makes the context that verifies the other end.
+    via: the network's proxy for a URL: its own URL, and the value of Proxy-Authorization.
     """
 
     engine: Engine
-    context: ssl.SSLContext
+    tls: Callable[[], ssl.SSLContext]
+    via: Callable[[str], tuple[str, str] | None] = lambda url: None
 
     async def test(self, spec: CredentialSpec, asked: TestCredential) -> TestedCredential:
         """The status that came; no redirect is followed and no body is read.
@@ -89,14 +92,18 @@ class Probe:
         import aiohttp
         from yarl import URL
 
-        connector = aiohttp.TCPConnector(ssl=self.context)
+        url = f"https://{host}{path}"
+        proxy, login = self.via(url) or (None, "")
+        connector = aiohttp.TCPConnector(ssl=self.tls())
         timeout = aiohttp.ClientTimeout(total=_PATIENCE)
         try:
             async with (
                 aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
                 session.get(
-                    URL(f"https://{host}{path}", encoded=True),
+                    URL(url, encoded=True),
                     headers={header: value, "user-agent": "taskpass"},
+                    proxy=proxy,
+                    proxy_headers={"Proxy-Authorization": login} if login else None,
                     allow_redirects=False,
                 ) as answer,
             ):

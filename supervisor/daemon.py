@@ -177,9 +177,7 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         launcher = _launcher(paths, config, engine, lifecycle, zygote, session, person, way)
         keeper = Keeper(engine, launcher.policies, paths.config / "rules.toml")
         watch = PolicyWatch(engine, launcher.policies, paths.config)
-        credentials = CredentialRoutes(
-            engine, Probe(engine, upstream_context(config.extra_roots or None))
-        )
+        credentials = CredentialRoutes(engine, Probe(engine, lambda: _tls(config), way.via))
         setup = setup_routes(engine, vault, paths.state / "undo", credentials.remove)
         api = Api(
             paths, engine, lifecycle, launcher, events, session, keys.jwks(), stopped.set, keeper,

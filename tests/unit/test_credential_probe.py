@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Iterator
 from typing import Any
@@ -38,7 +39,7 @@ def world(api: ApiServer, issuer: CountingIssuer, **spec: Any) -> tuple[World, P
     )
     context = ssl.create_default_context()
     api.certificate_authority.configure_trust(context)
-    return made, Probe(made.engine, context)
+    return made, Probe(made.engine, lambda: context)
 
 
 def minting(kind: type[CountingIssuer] = CountingIssuer) -> CountingIssuer:
@@ -77,11 +78,31 @@ async def test_what_is_not_confirmed_dead_is_shown(
 
 async def test_what_was_minted_is_ended_where_the_host_gives_no_answer(api: ApiServer) -> None:
     made, _ = world(api, minting())
-    strict = Probe(made.engine, ssl.create_default_context())  # which trusts nobody here
+    strict = Probe(made.engine, ssl.create_default_context)  # which trusts nobody here
     with pytest.raises(IssuerFailed, match="gave no answer") as failure:
         await strict.test(made.vault.spec, Asked())
     assert REAL not in str(failure.value)
     assert made.issuer.revoked == ["r-1"]
+
+
+async def test_it_goes_by_the_networks_proxy(api: ApiServer) -> None:
+    made, probe = world(api, CountingIssuer())
+    heads: list[bytes] = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(proxy, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        by_proxy = Probe(made.engine, probe.tls, lambda _: (url, "Basic YTpi"))
+        with pytest.raises(IssuerFailed, match="gave no answer"):
+            await by_proxy.test(made.vault.spec, Asked())
+    (head,) = heads
+    assert head.startswith(f"CONNECT {api.host} ".encode())
+    assert b"proxy-authorization: basic ytpi" in head.lower()
+    assert REAL.encode() not in head
 
 
 async def test_where_nothing_can_be_made_nothing_is_sent(api: ApiServer) -> None:
