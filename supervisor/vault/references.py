@@ -34,6 +34,7 @@ _TOLD = (
     "VAULT_ADDR", "VAULT_NAMESPACE", "VAULT_CACERT", "VAULT_CAPATH", "VAULT_CONFIG_PATH",
     "BAO_ADDR", "BAO_NAMESPACE", "BAO_CACERT", "BAO_CAPATH", "BAO_CONFIG_PATH",
     "AWS_PROFILE", "AWS_REGION", "CLOUDSDK_CONFIG", "CLOUDSDK_ACTIVE_CONFIG_NAME",
+    "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE",
 )  # fmt: skip
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _LONGEST = 1024
@@ -106,7 +107,12 @@ def options_for(text: str, environ: Mapping[str, str]) -> dict[str, str]:
             f"There is no program {' or '.join(names)} here, which {text} needs.",
             hint="Install it, or give its path.",
         )
-    told = {_VARIABLE + name: environ[name] for name in _TOLD if environ.get(name)}
+    # A proxy's address may hold a password: such a one is not written down.
+    told = {
+        _VARIABLE + name: environ[name]
+        for name in _TOLD
+        if environ.get(name) and "@" not in environ[name]
+    }
     return {FROM: text, PROGRAM: os.path.abspath(program), **told}
 
 

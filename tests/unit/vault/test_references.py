@@ -59,7 +59,10 @@ def test_what_is_no_reference_is_refused_with_the_ways_to_write_one(text: str) -
 
 def test_the_program_is_found_once_by_the_persons_path(tmp_path: Path) -> None:
     bao = program(tmp_path, "bao", "")
-    environ = {"PATH": str(tmp_path), "VAULT_ADDR": "https://v.test", "VAULT_TOKEN": "hvs.secret"}
+    environ = {
+        "PATH": str(tmp_path), "VAULT_ADDR": "https://v.test", "VAULT_TOKEN": "hvs.secret",
+        "HTTPS_PROXY": "http://ana:hunter2@proxy.test:3128",
+    }  # fmt: skip
     options = references.options_for("vault://kv/ci#token", environ)
     assert options == {
         "from": "vault://kv/ci#token", "program": str(bao), "env.VAULT_ADDR": "https://v.test",
