@@ -217,7 +217,7 @@ class Issuer(ABC):
         return spec
 
     def check(self, spec: CredentialSpec, secret: Secret) -> None:
-        """Raises UsageError: this cannot be the standing secret of `spec`."""
+        """This is to be the standing secret of `spec`. Raises UsageError: it cannot be."""
         return
 
     @abstractmethod

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -28,6 +29,7 @@ from supervisor.ports import Secret, Vault
 
 log = logging.getLogger("supervisor")
 
+_WHERE = ("issuer", "client_id")  # options that say where a refresh token is good
 _DISCOVERY_GOOD_FOR = 3600.0  # seconds
 
 
@@ -59,6 +61,7 @@ class Sessions:
         self._locks: dict[str, asyncio.Lock] = {}
         self._providers: dict[str, tuple[Provider, float]] = {}
         self._unsaved: dict[str, SignIn] = {}  # rotated, and the vault did not take it
+        self._epochs: Counter[str] = Counter()
         self._ended: dict[str, float] = {}  # when an access token was revoked
         self._working: set[asyncio.Task[Asked]] = set()
         self._ending: set[asyncio.Task[bool]] = set()
@@ -97,6 +100,8 @@ class Sessions:
         self._ended[name] = self._clock()
 
     def forget(self, name: str) -> None:
+        """Another sign-in takes this name. A refresh of the one before keeps nothing any more."""
+        self._epochs[name] += 1
         self._unsaved.pop(name, None)
         self._ended.pop(name, None)
 
@@ -120,7 +125,7 @@ class Sessions:
             VaultLocked, IssuerFailed: it is not confirmed.
         """
         async with self._locks.setdefault(spec.name, asyncio.Lock()):
-            held = await self._held(spec)
+            held = await self._held(spec, self._epochs[spec.name])
             provider = await self.provider(spec)
             if not provider.revocation_endpoint:
                 raise IssuerFailed(
@@ -135,13 +140,14 @@ class Sessions:
 
     async def _refresh(self, spec: CredentialSpec, scope: str, resource: str) -> Asked:
         async with self._locks.setdefault(spec.name, asyncio.Lock()):
-            held = await self._held(spec)
+            epoch = self._epochs[spec.name]
             provider = await self.provider(spec)
+            held = await self._held(spec, epoch)
             client = _client(spec, provider, held)
             at = self._clock()
             noted = held.rotates is not False
             if noted:
-                await self._keep(spec, replace(held, sent=at))
+                await self._keep(spec, replace(held, sent=at), epoch)
             try:
                 tokens = await grants.by_refresh(
                     self.http, provider, client, held.refresh_token,
@@ -151,35 +157,46 @@ class Sessions:
                 if no.error == "invalid_grant":
                     raise self._over(spec, provider, held) from no
                 if noted:
-                    await self._keep(spec, replace(held, sent=0.0))  # nothing was given
+                    await self._keep(spec, replace(held, sent=0.0), epoch)  # nothing was given
                 raise
             asked = Asked(provider, client, tokens, at)
             self._ended.pop(spec.name, None)
             if noted or tokens.refresh not in ("", held.refresh_token):
-                await self._keep_next(spec, asked, held)
+                await self._keep_next(spec, asked, held, epoch)
             return asked
 
-    async def _keep_next(self, spec: CredentialSpec, asked: Asked, held: SignIn) -> None:
+    async def _keep_next(
+        self, spec: CredentialSpec, asked: Asked, held: SignIn, epoch: int
+    ) -> None:
         newest = asked.tokens.refresh or held.refresh_token
         following = SignIn(
             newest, held.client_secret, rotates=newest != held.refresh_token or bool(held.rotates)
         )
         try:
-            await self._keep(spec, following)
+            await self._keep(spec, following, epoch)
         except TaskpassError:
-            # Not lost while we live; and what came with it is not used.
-            self._unsaved[spec.name] = following
+            # What came with it is not used; and it is not lost while we live.
+            if self._epochs[spec.name] == epoch:
+                self._unsaved[spec.name] = following
             await self.drop(spec, asked)
             raise
 
-    async def _held(self, spec: CredentialSpec) -> SignIn:
+    async def _held(self, spec: CredentialSpec, epoch: int) -> SignIn:
+        """The sign-in that `spec` is about, not another that took its name meanwhile."""
         unsaved = self._unsaved.get(spec.name)
         if unsaved is not None:
-            await self._keep(spec, unsaved)
+            await self._keep(spec, unsaved, epoch)
             return unsaved
-        return sign_in_of(spec.name, (await self._vault.secret(spec.name)).value)
+        held = sign_in_of(spec.name, (await self._vault.secret(spec.name)).value)
+        now = next((each for each in self._vault.specs() if each.name == spec.name), None)
+        if now is None or any(now.options.get(name) != spec.options.get(name) for name in _WHERE):
+            raise _replaced(spec)
+        return held
 
-    async def _keep(self, spec: CredentialSpec, sign_in: SignIn) -> None:
+    async def _keep(self, spec: CredentialSpec, sign_in: SignIn, epoch: int) -> None:
+        # Nothing may await between this look and the vault, which goes by who comes first.
+        if self._epochs[spec.name] != epoch:
+            raise _replaced(spec)
         await self._vault.rotate(spec.name, Secret(sign_in.text()))
         self._unsaved.pop(spec.name, None)
 
@@ -220,6 +237,14 @@ class Sessions:
 def ends_tokens(spec: CredentialSpec) -> bool:
     """Whether the provider is to be told of each token's end: at some that ends the sign-in."""
     return spec.options.get("revocation") != "none"
+
+
+def _replaced(spec: CredentialSpec) -> IssuerFailed:
+    return IssuerFailed(
+        f"Another sign-in took the place of {spec.name} meanwhile.",
+        hint="Try again.",
+        unclear=False,
+    )
 
 
 def _client(spec: CredentialSpec, provider: Provider, held: SignIn) -> Client:

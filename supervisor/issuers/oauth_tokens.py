@@ -160,7 +160,6 @@ class TokenIssuer(Issuer):
                 "What a token is tried at must be an https address where it is good.",
                 hint=f"It is good at: {', '.join(sorted(theirs))}.",
             )
-        self.forget(spec.name)
         return spec
 
     def check(self, spec: CredentialSpec, secret: Secret) -> None:
@@ -171,6 +170,7 @@ class TokenIssuer(Issuer):
                 f"What {spec.name} needs is a sign-in, which nobody can type.",
                 hint=f"taskpass credential signin {spec.name}",
             ) from None
+        self.forget(spec.name)
 
     async def retire(self, spec: CredentialSpec) -> None:
         await self.sessions.sign_out(spec)

@@ -17,6 +17,7 @@ from supervisor.issuers.oauth_refresh import OAuthIssuer
 from supervisor.issuers.oauth_session import Sessions
 from supervisor.issuers.oauth_tokens import TokenIssuer
 from supervisor.model import CredentialSpec, Effect, KillMode, Verb
+from supervisor.oauth.material import SignIn
 from supervisor.ports import MintContext, Secret
 from supervisor.tokens.keys import SigningKey
 from tests.contract.issuer_contract import IssuerContract
@@ -324,9 +325,37 @@ class TestKeeping:
             issuer = TokenExchangeIssuer(sessions, SigningKey.from_file(tmp_path / "k"))
             await issuer.mint(vault.spec, mint_context())
             before = fake.forms[-1]["subject_token"]
-            await issuer.prepare(vault.spec)
+            issuer.check(vault.spec, Secret(vault.text))
             await issuer.mint(vault.spec, in_lease("l-2"))
         assert fake.forms[-1]["subject_token"] != before
+
+    async def test_a_refresh_of_the_sign_in_before_does_not_take_the_place_of_the_new_one(
+        self,
+    ) -> None:
+        fake = FakeProvider()
+        async with signed_in(fake) as (sessions, vault):
+            fake.upstream.fail(Fault.LATE, when=lambda asked: asked.path == "/token")
+            asking = asyncio.ensure_future(OAuthIssuer(sessions).mint(vault.spec, mint_context()))
+            await until(lambda: fake.forms, "the refresh")
+            new = SignIn("refresh-of-the-new-sign-in").text()
+            OAuthIssuer(sessions).check(vault.spec, Secret(new))
+            await vault.rotate("crm", Secret(new))
+            fake.upstream.release()
+            with pytest.raises(IssuerFailed, match="took the place of crm"):
+                await asking
+            assert vault.text == new
+            await until(lambda: not fake.live(), "what came of it to be ended")
+
+    async def test_a_new_sign_in_is_never_sent_to_the_provider_of_the_one_before(self) -> None:
+        fake = FakeProvider()
+        async with signed_in(fake) as (sessions, vault):
+            before = vault.spec
+            options = {"issuer": "https://other.example.com", "client_id": "cli"}
+            vault.spec = replace(vault.spec, options=options)
+            vault.text = SignIn("refresh-for-another-provider").text()
+            with pytest.raises(IssuerFailed, match="took the place of crm"):
+                await OAuthIssuer(sessions).mint(before, mint_context())
+        assert not fake.forms
 
 
 class TestRotation:
