@@ -42,6 +42,11 @@ class H2Upstream:
         self.reading.set()
         self._jobs: set[asyncio.Task[Any]] = set()
 
+    @property
+    def sending(self) -> int:
+        """Answers that are not sent to their end."""
+        return len(self._jobs)
+
     async def handle(self, reader: Reader, writer: Writer) -> None:
         self.connections += 1
         conn = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))

@@ -62,6 +62,7 @@ class FakeAuthorize:
     problem: Exception | None = None
     gate: asyncio.Event | None = None
     uses: list[tuple[str, Effect, tuple[str, ...]]] = field(default_factory=list)
+    further: list[list[str]] = field(default_factory=list)  # labels, of each use
     ancestries: list[list[Process]] = field(default_factory=list)
     refused: list[tuple[str, str, TaskpassError]] = field(default_factory=list)
     settled: list[tuple[str, int]] = field(default_factory=list)
@@ -97,6 +98,7 @@ class FakeAuthorize:
     ) -> Release:
         assert task == TASK
         self.uses.append((handle, effect, tuple(surrogates)))
+        self.further.append([each.label for each in further])
         self.ancestries.append(list(ancestry))
         if self.gate is not None:
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -24,6 +25,10 @@ from supervisor.channels.http.visitor import Visitor
 from supervisor.errors import Denied, Revoked, TaskpassError
 from supervisor.model import Effect, Process, Verb
 from supervisor.ports import Release
+
+# Fields by which servers take another method for the request's own.
+_OVERRIDES = frozenset((b"x-http-method-override", b"x-http-method", b"x-method-override"))
+_METHOD = re.compile(rb"[A-Za-z]{1,32}")
 
 
 class Admission:
@@ -66,6 +71,8 @@ class Admission:
             if head.upgrade == b"websocket":
                 effect = replace(effect, attributes={**effect.attributes, "websocket": True})
             further: tuple[Effect, ...] = ()
+            if any(field[0] in _OVERRIDES for field in head.fields):
+                further = _overriding(head, effect)
             if (look := look_at(path)) is not None:
                 wanted = look.wants(head)
                 if wanted and head.expects_continue:
@@ -73,7 +80,7 @@ class Admission:
                     head = replace(head, expects_continue=False)
                 said = await self._said(source, look, wanted, head, target, origin, ancestry)
                 effect = replace(effect, attributes={**effect.attributes, **said.attributes})
-                further = said.further
+                further += said.further
                 ancestry = self._visitor.attested(f"{head.method} {origin.resource}")
             release = await self._services.authorize.authorize_use(
                 self._services.task,
@@ -179,6 +186,25 @@ class Admission:
             return ipaddress.ip_address(origin.host).is_loopback
         except ValueError:
             return False
+
+
+def _overriding(head: RequestHead, effect: Effect) -> tuple[Effect, ...]:
+    """The request once more, by each method that its fields name: it is judged as all of them.
+
+    Raises:
+        BadRequest: what they name is no method.
+    """
+    found: dict[str, None] = {}
+    for key, _, value in head.fields:
+        if key in _OVERRIDES:
+            if not _METHOD.fullmatch(value):
+                raise BadRequest("The method in an overriding field is malformed.")
+            found[value.decode().upper()] = None
+    return tuple(
+        replace(effect, attributes={**effect.attributes, "method": method})
+        for method in found
+        if method != head.method
+    )
 
 
 def check_origin(head: RequestHead, origin: Origin) -> None:

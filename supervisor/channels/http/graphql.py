@@ -40,7 +40,7 @@ class _Ambiguous(Exception):
 
 
 def _wants(head: RequestHead) -> int:
-    return LIMIT if head.method == "POST" and _media_type(head) else 0
+    return LIMIT if head.body and _media_type(head) else 0
 
 
 def _read(head: RequestHead, target: str, body: Peeked) -> Said:
@@ -67,7 +67,7 @@ def _operations(head: RequestHead, target: str, body: Peeked) -> Iterator[Operat
         yield _UNKNOWN
     if head.upgrade:  # its operations come later, unseen (graphql-ws)
         yield _UNKNOWN
-    if head.method != "POST":
+    if head.method != "POST" and not head.body:
         return
     kind = _media_type(head)
     if not kind or not body.readable or not body.complete:

@@ -72,10 +72,18 @@ def test_other_ways_to_send_a_document() -> None:
     assert told(asked(ASK), kind='application/json; charset="UTF-8"')[0] == "query"
     batch = f"[{asked(ASK).decode()},{asked(CHANGE).decode()}]".encode()
     assert told(batch) == ("mutation", " viewer repository createIssue ")
-    by_url = {"method": "GET", "kind": "text/plain"}
-    assert told(b"", target=f"/graphql?query={quote(ASK)}", **by_url)[0] == "query"
-    assert told(b"", target=f"/graphql?query={quote(CHANGE)}", **by_url)[0] == "mutation"
-    assert told(b"", target="/graphql", **by_url) == ("", "")
+    for target, kind in (
+        (f"/graphql?query={quote(ASK)}", "query"),
+        (f"/graphql?query={quote(CHANGE)}", "mutation"),
+        ("/graphql", ""),
+    ):
+        asking = parse_request(f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        assert LOOK.read(asking, target, Peeked()).attributes.get("graphql", "") == kind
+
+
+def test_a_body_counts_whatever_the_method() -> None:
+    assert LOOK.wants(head("GET", "/graphql", JSON)) == LIMIT
+    assert told(asked(CHANGE), method="GET")[0] == "mutation"
 
 
 def test_operations_in_a_websocket_are_not_seen() -> None:

@@ -191,6 +191,17 @@ async def test_an_early_answer_reaches_a_client_that_is_still_sending(rig: Rig) 
     writer.close()
 
 
+async def test_another_method_in_a_field_is_judged_too(rig: Rig) -> None:
+    """Servers that know such fields would delete; others read: policy sees both."""
+    url = f"https://{rig.origin}/x"
+    await rig.curl("-H", "X-HTTP-Method-Override: delete", "-H", "X-Method-Override: GET", url)
+    assert rig.authorize.further == [[f"DELETE {rig.origin}/x"]]
+    code, out, _ = await rig.curl("-H", "X-HTTP-Method: a b", url)
+    assert (code, json.loads(out)["error"]) == (0, "bad_request")
+    await rig.curl("-X", "POST", "-H", "X-HTTP-Method: POST", url)
+    assert rig.authorize.further[1:] == [[]]
+
+
 async def test_plain_http_to_an_allowed_loopback_host(rig: Rig) -> None:
     rig.authorize.hosts = {f"127.0.0.1:{rig.plain.port}"}
     code, out, err = await rig.curl("-H", BEARER, f"http://127.0.0.1:{rig.plain.port}/p?x=y")
