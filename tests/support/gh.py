@@ -1,32 +1,31 @@
-"""gh for tests: the machine's, else the distribution's package unpacked without root."""
+"""gh for tests: the machine's, else the distribution's package, unpacked without root."""
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
+from tests.support.agents import cache_dir, locked, run_or_fail
 from tests.support.live import Install
 
 
 def find_gh() -> str:
-    """Path of a gh that every account may execute."""
-    if installed := shutil.which("gh"):
-        return installed
-    cache = Path(tempfile.gettempdir()) / "taskpass-test-gh"
-    cache.mkdir(mode=0o755, exist_ok=True)
-    unpacked = cache / "root/usr/bin/gh"
-    with open(cache / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not unpacked.exists():
-            subprocess.run(["apt-get", "download", "gh"], cwd=cache, check=True)
-            package = next(cache.glob("gh_*.deb"))
-            partial = cache / "partial"
-            subprocess.run(["dpkg", "-x", str(package), str(partial)], check=True)
-            partial.rename(cache / "root")
-    return str(unpacked)
+    """Path of a gh."""
+    if found := shutil.which("gh"):
+        return found
+    target = cache_dir() / "gh"
+    with locked("gh"):
+        if not target.exists():
+            partial = target.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            run_or_fail(["apt-get", "download", "gh"], cwd=partial)
+            (package,) = partial.glob("gh_*.deb")
+            subprocess.run(["dpkg", "-x", str(package), str(partial / "root")], check=True)
+            package.unlink()
+            partial.rename(target)
+    return str(target / "root/usr/bin/gh")
 
 
 def put_on_path(install: Install) -> str:

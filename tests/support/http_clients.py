@@ -7,12 +7,12 @@ own, gh comes from Debian's package, unpacked without root, node and npm as for 
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.agents import NODE, cache_dir, install, locked, run_or_fail
+from tests.support.gh import find_gh
 
 LIBRARIES = ("requests", "httpx", "aiohttp", "boto3", "pip")
 
@@ -38,7 +38,7 @@ def clients() -> Clients:
     """All of them, installed where they are not yet."""
     node = install(NODE) / "node_modules/node/bin"
     python = f"{sys.base_prefix}/bin/python3.{sys.version_info.minor}"
-    return Clients(python, _libraries(), node, _gh())
+    return Clients(python, _libraries(), node, find_gh())
 
 
 def _libraries() -> Path:
@@ -53,20 +53,3 @@ def _libraries() -> Path:
             run_or_fail([*pip, "install", *python, "--target", str(partial), *LIBRARIES])
             partial.rename(target)
     return target
-
-
-def _gh() -> str:
-    if found := shutil.which("gh"):
-        return found
-    target = cache_dir() / "gh"
-    with locked("gh"):
-        if not target.exists():
-            partial = target.with_suffix(".partial")
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir()
-            run_or_fail(["apt-get", "download", "gh"], cwd=partial)
-            (package,) = partial.glob("gh_*.deb")
-            subprocess.run(["dpkg", "-x", str(package), str(partial / "root")], check=True)
-            package.unlink()
-            partial.rename(target)
-    return str(target / "root/usr/bin/gh")
