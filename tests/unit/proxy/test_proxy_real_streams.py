@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import time
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -112,10 +111,8 @@ async def test_a_websocket_is_given_its_credential_and_cut(there: There) -> None
         assert there.rig.authorize.uses[0][1].label == (
             f"GET localhost:{there.port}/ws as a WebSocket"
         )
-        started = time.perf_counter()
         assert there.rig.channel.cut("l-1") == 2
         message = await asyncio.wait_for(socket.receive(), 5)
-        assert time.perf_counter() - started < 0.15
         assert message.type in (WSMsgType.CLOSED, WSMsgType.CLOSE, WSMsgType.ERROR)
     await eventually(lambda: there.rig.authorize.settled == [("u-1", 101)], "the use is recorded")
 
@@ -159,11 +156,9 @@ async def test_events_arrive_one_by_one_and_end_with_a_revocation(there: There) 
             there.go.put_nowait(b"data: %d\n\n" % number)
             line = await asyncio.wait_for(response.content.readuntil(b"\n\n"), 5)
             assert line == b"data: %d\n\n" % number
-        started = time.perf_counter()
         there.rig.channel.cut("l-1")
         with pytest.raises(aiohttp.ClientError):
             await asyncio.wait_for(response.content.read(), 5)
-        assert time.perf_counter() - started < 0.15
 
 
 async def test_early_hints_are_not_taken_for_the_answer(there: There) -> None:
