@@ -39,9 +39,7 @@ class Canaries:
         host, port = effect.resource, effect.attributes.get("port", 443)
         return not {host, f"{host}:{port}"} & runtime.model_hosts
 
-    async def hit(
-        self, entry: TaskEntry, call: CallEntry, effect: Effect, credential: str
-    ) -> None:
+    async def hit(self, entry: TaskEntry, call: CallEntry, effect: Effect, credential: str) -> None:
         """A stand-in of `credential` was sent with `effect`. The caller refuses the request."""
         entry.misplaced_surrogates += 1
         hits = entry.misplaced_surrogates
