@@ -27,6 +27,7 @@ from supervisor.model import (
     ToolCall,
     User,
 )
+from supervisor.policy.needs import words
 from supervisor.ports import Attempt, LedgerStore
 
 _PREVIEW = 2000  # characters of a command that are kept
@@ -96,6 +97,7 @@ class Recorder:
             preset=task.preset,
             overlay=task.overlay,
             policy=entry.policy,
+            **({"needs": [words(need) for need in task.needs]} if task.needs else {}),
         )
 
     async def failed(self, entry: TaskEntry, reason: str) -> None:

@@ -254,6 +254,9 @@ async def test_a_projects_needs_are_accepted_once_and_asked_again_when_they_chan
     used = install.cli(*call)
     assert (used.stdout, used.stderr) == ('{"hello": "ana"}', "")
     assert api.accepted == ["POST /me"]
+    assert install.records("task.started")[-1]["needs"] == [
+        f"{api.host}/me  write, for 30 min: say hello"
+    ]
     file.write_text(NEEDS.format(host=api.host).replace("write", "delete"))
     assert "wait for you" in install.cli("run", "--headless", "--", "true").stderr
     assert [record["by"] != "" for record in install.records("needs.accepted")] == [True]
