@@ -105,10 +105,8 @@ class Story:
     def _crash(self) -> None:
         """The disk is as it is now; whatever the dead one still does changes nothing."""
         self.issuer.gone = True
-        self.ledger = copy.deepcopy(self.ledger)
-        self.owed = copy.deepcopy(self.owed)
-        self.ledger.fails.clear()
-        self.owed.error = None
+        self.ledger = MemoryLedger(copy.deepcopy(self.ledger.records))
+        self.owed = MemoryOwed(dict(self.owed.kept))
 
     async def do(self, event: str) -> None:
         match event.split(":"):
