@@ -455,12 +455,12 @@ class Launcher:
 
         finishing = asyncio.Lock()
 
-        async def finish(code: int) -> None:
+        async def finish(code: int, *, lost: bool = False) -> None:
             async with finishing:
                 if not entry.ended:
                     # First, so that whoever waits for the end finds the workspace as it was.
                     await self._tidy(entry, saved)
-                await self.lifecycle.ended(task, code)
+                await self.lifecycle.ended(task, code, lost=lost)
                 if entry.task.overlay:
                     await self.reviews.keep(task)
                 for service in services:
@@ -473,7 +473,7 @@ class Launcher:
 
         async def lost() -> None:
             # A holder that dies takes its tree with it, whatever it was going to report.
-            await finish(entry.exit_code if entry.exit_code is not None else 125)
+            await finish(125, lost=not entry.revoked)
             owner.close()
             if cgroup.limited(entry.task.limits):  # a holder that was killed could not
                 await asyncio.to_thread(cgroup.of(self.delegation.path, task).remove)

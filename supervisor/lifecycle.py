@@ -103,27 +103,32 @@ class Lifecycle:
             self.engine.book.bind(opened, root)
         self.engine.desk.set_activity(entry, TaskState.WORKING)
 
-    async def ended(self, task: str, exit_code: int) -> None:
-        """The agent's root process has exited: settle everything, forget its surrogates."""
+    async def ended(self, task: str, exit_code: int, *, lost: bool = False) -> None:
+        """The agent's root process has exited: settle everything, forget its surrogates.
+
+        `lost`: nobody saw it exit, its holder has died with all its processes.
+        """
         entry = self.engine.book.task(task)
         if entry.ended:
             return
         entry.ended = self.engine.clock()
-        entry.exit_code = exit_code
+        entry.exit_code, entry.lost = exit_code, lost
+        how, state = "agent exited", LeaseState.CLOSED
+        if lost:
+            how, state = "holder lost", LeaseState.REVOKED
         self.engine.questions.cancel(task, entry.epoch)
         settling = [
-            asyncio.ensure_future(
-                self.engine.settlement.settle(task, call.call.id, "agent exited", LeaseState.CLOSED)
-            )
+            asyncio.ensure_future(self.engine.settlement.settle(task, call.call.id, how, state))
             for call in self.engine.book.open_calls(task)
         ]
         await asyncio.sleep(0)  # their records, if nothing is to be revoked, are asked for first
         for grant in [g for g in self.engine.book.grants() if g.task == task]:
-            self.engine.book.drop_grant(grant.id, revoked=False)
+            self.engine.book.drop_grant(grant.id, revoked=lost)
             self.engine.desk.publish(GrantChanged(grant=grant, live=False))
         self.engine.vault.forget(task)
+        kind = "task.lost" if lost else "task.ended"
         with contextlib.suppress(LedgerFailed):
-            await self.engine.records.write("task.ended", entry, exit_code=exit_code)
+            await self.engine.records.write(kind, entry, exit_code=exit_code)
         await asyncio.gather(*settling)
         self._over(entry)
 
@@ -141,9 +146,7 @@ class Lifecycle:
 
     async def freeze(self, task: str, by: str) -> None:
         """Refuse everything and stop the task's processes until it is thawed."""
-        await freeze(
-            self.engine.book.require_live(task), self.engine.desk, self.engine.records, by
-        )
+        await freeze(self.engine.book.require_live(task), self.engine.desk, self.engine.records, by)
 
     async def thaw(self, task: str, by: str) -> None:
         entry = self.engine.book.task(task)

@@ -442,6 +442,7 @@ class TaskState(StrEnum):
     FROZEN = "frozen"
     REVOKED = "revoked"
     ENDED = "ended"
+    LOST = "lost"  # its holder died, and its processes with it
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,8 @@ class TaskpassApp(App[int], inherit_bindings=False):
         own = self.world.tasks.get(self._own_task)
         revoked = own is not None and task_state(own.state) is TaskState.REVOKED
         words = "The task was revoked: its access and its processes are gone." if revoked else ""
+        if own is not None and task_state(own.state) is TaskState.LOST:
+            words = "The task's holder died: its access and its processes are gone."
         self._leave(code, words or (own.failure if own is not None else ""))
 
     def _ring(self) -> None:

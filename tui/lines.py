@@ -145,7 +145,7 @@ def status(view: View, width: int, message: str = "") -> Text:
         right.append_text(lost())
     elif view.task is not None:
         state = task_state(view.task.state)
-        if state in (TaskState.FROZEN, TaskState.REVOKED, TaskState.ENDED):
+        if state in (TaskState.FROZEN, TaskState.REVOKED, TaskState.ENDED, TaskState.LOST):
             right.append(f"{STATE_SYMBOL[state]} {state}  ", f"bold {STATE_COLOUR[state]}")
         right.append_text(tier(view.task, short=width < 110))
         right.append("  ")

@@ -32,6 +32,7 @@ _SHORT_STATE = {
     TaskState.FROZEN: "frozen",
     TaskState.REVOKED: "revoked",
     TaskState.ENDED: "ended",
+    TaskState.LOST: "lost",
 }
 
 
@@ -52,7 +53,7 @@ def _task(task: wire.TaskView, view: View, width: int) -> Text:
     focused = view.task is not None and task.id == view.task.id
     nested = task.parent in view.world.tasks
     lead = ("▸" if focused else " ") + ("└" if nested else "")
-    review = task.to_review > 0 and state in (TaskState.ENDED, TaskState.REVOKED)
+    review = task.to_review > 0 and state in (TaskState.ENDED, TaskState.REVOKED, TaskState.LOST)
     word = "review" if review else _SHORT_STATE[state]
     text = Text(lead, palette.TEAL, no_wrap=True)
     text.append(f"{task.number} ", f"bold {palette.TEXT}")

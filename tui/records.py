@@ -44,6 +44,7 @@ _WORDS: Final[dict[str, str]] = {
     "unconfirmed": "UNCONFIRMED",
     "irrevocable": "IRREVOCABLE",
     "frozen": "FROZEN",
+    "lost": "LOST",
 }
 _INCIDENT: Final = "INCIDENT"
 
@@ -55,6 +56,7 @@ _COLOURS: Final[dict[str, str]] = {
     "DENY": palette.RED,
     "DENIED": palette.RED,
     "REVOKED": palette.RED,
+    "LOST": palette.RED,
     "UNCONFIRMED": palette.RED,
     "IRREVOCABLE": palette.RED,
     _INCIDENT: palette.RED,
@@ -148,6 +150,8 @@ def _sentence(record: Mapping[str, Any]) -> str:
             return f"started: {record.get('purpose', '')}"
         case "task.ended":
             return f"ended with exit code {record.get('exit_code', '?')}"
+        case "task.lost":
+            return "its holder died, and all its processes with it"
         case "task.limit_met":
             times = record.get("times", 0)
             if record.get("limit") == "memory":

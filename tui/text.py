@@ -33,6 +33,7 @@ STATE_SYMBOL: Final[dict[TaskState, str]] = {
     TaskState.FROZEN: "❄",
     TaskState.REVOKED: "✕",
     TaskState.ENDED: "■",
+    TaskState.LOST: "†",
 }
 
 STATE_COLOUR: Final[dict[TaskState, str]] = {
@@ -44,6 +45,7 @@ STATE_COLOUR: Final[dict[TaskState, str]] = {
     TaskState.FROZEN: palette.ICE,
     TaskState.REVOKED: palette.RED,
     TaskState.ENDED: palette.MUTED,
+    TaskState.LOST: palette.RED,
 }
 
 

@@ -14,7 +14,7 @@ from tui.text import task_state
 
 _V = TypeVar("_V")
 _KEPT_RECORDS = 500
-_GONE = (TaskState.ENDED, TaskState.REVOKED)
+_GONE = (TaskState.ENDED, TaskState.REVOKED, TaskState.LOST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from supervisor.wire import Snapshot, TaskChanged, TaskView
 
 # "waiting for approval" is one word for a shell
 _STATES = {state.value.replace(" for ", "-").replace(" ", "-"): state for state in TaskState}
-_GONE = (TaskState.ENDED, TaskState.REVOKED)
+_GONE = (TaskState.ENDED, TaskState.REVOKED, TaskState.LOST)
 
 
 def parser(command: str) -> argparse.ArgumentParser:

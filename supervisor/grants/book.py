@@ -39,6 +39,7 @@ class TaskEntry:
     revoked: bool = False
     ended: float = 0.0
     exit_code: int | None = None
+    lost: bool = False  # its holder is gone, without the agent's exit code
     failure: str = ""  # why it never ran
     activity: TaskState = TaskState.STARTING
     root: Process | None = None
@@ -60,7 +61,7 @@ class TaskEntry:
         if self.revoked:
             return TaskState.REVOKED
         if self.ended:
-            return TaskState.ENDED
+            return TaskState.LOST if self.lost else TaskState.ENDED
         if self.frozen:
             return TaskState.FROZEN
         return self.activity

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -110,6 +111,44 @@ async def test_panes_live_on_when_the_supervisor_is_killed(install: Install) -> 
         screen.press(LEADER, "x")
         await screen.shows("✕ revoked · second job")
         assert "working · first job" in screen.text()
+
+
+async def test_a_dead_holder_loses_its_own_task_alone(install: Install, api: ApiServer) -> None:
+    curl = f'curl -sS -m 10 -H "Authorization: Bearer $API_TOKEN" https://{api.host}'
+    async with workspace(install) as screen:
+        await screen.shows("No task runs")
+        await start(screen, "sh", "first job")
+        await start(screen, "sh", "second job")
+        enter(screen, f"{curl}/me")
+        await screen.shows("hello")
+        snapshot = await asyncio.to_thread(install.cli, "ps", "--json")
+        first, second = json.loads(snapshot.stdout)["tasks"]
+        holder = install.paths.runtime / "tasks" / second["id"] / "holder.pid"
+        os.kill(int(holder.read_text()), signal.SIGKILL)
+        await screen.shows("† lost · second job")
+        await screen.shows(r"GRANTS +task 2 +0 live")
+        assert "● working · first job" in screen.text()
+        screen.press(LEADER, "1")
+        enter(screen, "echo alive-$((40 + 2))")
+        await screen.shows("alive-42")
+    (lost,) = await asyncio.to_thread(install.records, "task.lost")
+    assert lost["task"] == second["id"]
+    assert first["id"] != second["id"]
+
+
+async def test_nothing_on_the_screen_is_lost_with_screen_and_supervisor(install: Install) -> None:
+    async with run(install, "long job") as terminal:
+        await terminal.shows("› long job")
+        enter(terminal, "seq 10000; echo kept-$((40 + 2))")
+        await terminal.shows("kept-42")
+        terminal.kill()
+    os.kill(await asyncio.to_thread(install.daemon_pid), signal.SIGKILL)
+    async with workspace(install) as screen:
+        await screen.shows(r"9999\W+10000\W+kept-42")
+        await screen.shows("● working · long job")
+    printed = (await asyncio.to_thread(install.cli, "logs", "1")).stdout.splitlines()
+    assert printed[1:10_001] == [str(number) for number in range(1, 10_001)]
+    assert printed[10_001] == "kept-42"
 
 
 async def test_uncontained_is_said_in_words(install: Install) -> None:

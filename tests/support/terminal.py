@@ -107,6 +107,11 @@ class Terminal:
     def type(self, text: str) -> None:
         self.press(*text)
 
+    def kill(self) -> None:
+        """End the program with no chance to leave well."""
+        assert self._process is not None
+        self._process.kill()
+
     async def exit_code(self) -> int:
         """Wait for the program's end."""
         assert self._process is not None
