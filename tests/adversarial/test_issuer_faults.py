@@ -15,8 +15,12 @@ from typing import Any
 import pytest
 
 from supervisor.errors import IssuerFailed, TaskpassError
+from supervisor.issuers import build_issuers
 from supervisor.model import KillMode, LeaseState
+from supervisor.paths import Paths
 from supervisor.ports import Release
+from supervisor.tokens.keys import SigningKey
+from supervisor.vault.store import open_vault
 from tests.support.core_fakes import CHILD, REAL, ROOT, STAND_IN, OneCredential, World
 from tests.support.faulty_upstream import GARBAGE, Fault
 from tests.support.issuer_matrix import ISSUERS, Rigged
@@ -153,3 +157,9 @@ async def test_no_answer_makes_a_credential_of_garbage(body: bytes, tmp_path: Pa
         await scene.at_rest()
         assert scene.in_sight()
         await scene.world.engine.revoking.close()
+
+
+def test_every_issuer_there_is_goes_through_this(tmp_path: Path) -> None:
+    paths = Paths(tmp_path, tmp_path, tmp_path, tmp_path)
+    vault = open_vault(paths, keyring=lambda state: None)
+    assert set(build_issuers(vault, SigningKey.from_file(tmp_path / "key"))) <= set(ISSUERS)
