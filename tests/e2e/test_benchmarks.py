@@ -26,9 +26,8 @@ _BENCHES = {
         {"last_byte_p99_ms", "uses_after_ack"},
     ),
     "kill": (
-        ("--rounds", "1", "--connections", "3", "--channels", "https,websocket,connect,gh"),
-        {"https_refuse_p99_ms", "websocket_last_byte_p99_ms", "connect_refuse_p99_ms"}
-        | {"gh_last_byte_p99_ms"},
+        ("--rounds", "1", "--connections", "3", "--channels", "websocket,connect"),
+        {"websocket_refuse_p99_ms", "websocket_last_byte_p99_ms", "connect_refuse_p99_ms"},
     ),
     "start": (("--runs", "3"), {"ratio_to_python"}),
     "contain": (
