@@ -62,8 +62,8 @@ def offer_first(cwd: str, argv: Sequence[str] = ()) -> bool:
         Whether to go on with what was asked for; False when the person left.
     """
     while True:
-        survey = _survey(cwd, argv)
-        app = FirstRunApp(survey.sheet, survey.broker)
+        found = survey(cwd, argv)
+        app = FirstRunApp(found.sheet, found.broker)
         choice = app.run()
         if choice is not Choice.DEMO:
             break
@@ -82,7 +82,7 @@ def offer_first(cwd: str, argv: Sequence[str] = ()) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Survey:
+class Survey:
     """What was found, as the screen shows it, and how rows are brokered."""
 
     workspace: str
@@ -108,7 +108,8 @@ async def _told(client: SetupClient, found: Found, workspace: str) -> Told:
         return Told(False, str(error))
 
 
-def _survey(cwd: str, argv: Sequence[str]) -> _Survey:
+def survey(cwd: str, argv: Sequence[str]) -> Survey:
+    """Look around; nothing is asked of anybody, and nothing is changed."""
     workspace = repository_of(cwd)[0] or cwd
     place = Place(os.path.expanduser("~"), workspace, dict(os.environ), _stands_in())
     config = _config()
@@ -125,7 +126,7 @@ def _survey(cwd: str, argv: Sequence[str]) -> _Survey:
         contained=tier.contained,
         rows=tuple(rows(found, view, place, now)),
     )
-    return _Survey(place.workspace, found, sheet)
+    return Survey(place.workspace, found, sheet)
 
 
 def _stands_in() -> Callable[[str], str]:

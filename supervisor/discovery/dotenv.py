@@ -39,8 +39,11 @@ def _told(file: Text, found: Contents, *, in_git: bool) -> Found:
     moving = [row for row in found.rows if row.credential]
     left = [row for row in found.rows if row.secret and not row.credential]
     live = {each.variable for each in found.moving if each.secret.startswith(_LIVE)}
-    names = tuple(row.name for row in (*moving, *left) if row.name)
+    kept = [row.name or "a comment" for row in left]
+    names = tuple(row.name for row in moving) or tuple(kept)
     told = listed(f"{name} (live!)" if name in live else name for name in names)
+    if moving and kept:
+        told += f"; stays: {listed(kept)}"
     stays = tuple(f"{row.name or 'a comment'}: {row.why}" for row in left)
     return Found(
         "dotenv",
@@ -48,7 +51,7 @@ def _told(file: Text, found: Contents, *, in_git: bool) -> Found:
         f"{told}, in git" if in_git else told,
         Way.IMPORT if moving and not in_git else Way.HIDE,
         hosts=tuple(dict.fromkeys(host for row in moving for host in row.hosts)),
-        names=tuple(dict.fromkeys(row.name for row in moving)) or names,
+        names=tuple(dict.fromkeys(names)),
         since=file.changed,
         stays=stays,
     )

@@ -11,19 +11,23 @@ import html
 import os
 import re
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import resvg_py
 
 from supervisor import wire
+from supervisor.cli import first_run
 from supervisor.client import AsyncClient
 from tests.support.agents import RealAgent
 from tests.support.live import ApiServer, Install, until
 from tests.support.photographer import Photographer
 from tests.support.scripted_model import ScriptedModel, call
 from tests.support.supervised import Supervised, supervise
+from tui.first_run import FirstRunApp
 
 _FOLDER = Path(__file__).parents[2] / "screenshots"
 _KEEP = bool(os.environ.get("TASKPASS_SCREENSHOTS"))
@@ -42,6 +46,16 @@ WIDE, NARROW = (120, 40), (80, 24)
 FIX = "The checkout test is flaky. Fix it and push the branch."
 TELL = "Tell the customers of invoice 4711 that it is corrected."
 _CURL = 'curl -sS -H "Authorization: Bearer $API_TOKEN" https://{host}'
+
+
+_LOG_INS = {
+    ".claude/.credentials.json": "{}",
+    ".config/gh/hosts.yml": "github.com:\n    user: ana\n    oauth_token: gho_0123456789abcdef\n",
+    "project/.env": "STRIPE_SECRET_KEY=sk_live_51H8f2KLkjh34\nJWT_SECRET=4fz81kq90xvwpl27\n",
+    ".ssh/id_ed25519": "-----BEGIN PRIVATE KEY-----\n",
+    ".aws/credentials": "[default]\naws_access_key_id = AKIA0123\naws_secret_access_key = x\n",
+    ".netrc": "machine api.heroku.com login ana password x\n",
+}
 
 
 def plays(host: str) -> dict[str, list[Any]]:
@@ -125,6 +139,33 @@ async def test_pictures(
     if _KEEP:
         for name, svg in taken.items():
             _write(name, svg)
+
+
+async def test_picture_of_the_first_run(
+    install: Install, claude_code: RealAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in _LOG_INS.items():
+        path = install.home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        os.utime(path, (time.time() - 40 * 86400,) * 2)
+    monkeypatch.setattr(FirstRunApp, "ARMED_AFTER", 0.0)
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    survey = first_run.survey(str(install.project), claude_code.argv)
+    app = FirstRunApp(survey.sheet, survey.broker)
+    async with app.run_test(size=(100, 24)) as pilot:
+        await pilot.pause()
+        svg = app.export_screenshot()
+    shown = html.unescape(svg).replace("\xa0", " ")
+    for expected in (
+        f"Claude Code {claude_code.version}",
+        "lent by use",
+        "into the vault",
+        "~/.ssh",
+    ):
+        assert expected in shown
+    if _KEEP:
+        _write("first-run", svg)
 
 
 def _called(install: Install) -> set[str]:
