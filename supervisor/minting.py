@@ -29,6 +29,7 @@ log = logging.getLogger("supervisor")
 
 LONGEST = 16 * 1024  # characters of a credential: more does not fit in the headers of a request
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_YEAR = 366 * 86_400.0  # seconds
 _LATE = 60.0  # seconds more that an issuer is listened to, to end what it makes too late
 
 
@@ -139,7 +140,7 @@ class Minting:
         awaited: asyncio.Event | None = None,
     ) -> None:
         """End what nobody waits for any more. `awaited`: set when it cannot be forgotten."""
-        until = self.clock() + self.late + issuer.lifetime(spec)
+        until = self.clock() + self.late + _lifetime(issuer, spec)
         who = self.records.who(entry)
         expected = await self.revoking.expect(lease.id, spec, who, until, why.message)
         if awaited is not None:
@@ -175,7 +176,7 @@ class Minting:
         """Show what may have been made, until it would have died by itself."""
         if isinstance(error, IssuerFailed) and not error.unclear:
             return
-        until = self.clock() + issuer.lifetime(spec)
+        until = self.clock() + _lifetime(issuer, spec)
         who = self.records.who(entry)
         expected = await self.revoking.expect(lease.id, spec, who, until, error.message)
         await self.revoking.lost(expected, error.message)
@@ -207,10 +208,16 @@ class Minting:
     ) -> str:
         """Held from here on. What an issuer says of its expiry against reason, we do not repeat."""
         now = self.clock()
-        latest = now + issuer.lifetime(spec) + SKEW
+        latest = now + _lifetime(issuer, spec) + SKEW
         until = minted.expires if now - SKEW < minted.expires <= latest else latest
         who = self.records.who(entry)
         return self.revoking.hold(lease.id, spec, who, until, minted.revocation)
+
+
+def _lifetime(issuer: Issuer, spec: CredentialSpec) -> float:
+    """What its issuer says, in reason: a person writes what it is made of."""
+    said = issuer.lifetime(spec)
+    return said if 0 < said < _YEAR else _YEAR
 
 
 def _hangs(issuer: Issuer) -> IssuerFailed:
@@ -240,7 +247,7 @@ def _check(issuer: Issuer, spec: CredentialSpec, minted: Minted, now: float) -> 
     elif _CONTROL.search(value):
         problem = "a credential with line breaks or control characters in it"
     elif issuer.kill_mode is not KillMode.WIRE:
-        problem = _lie(issuer.lifetime(spec), minted.expires, now)
+        problem = _lie(_lifetime(issuer, spec), minted.expires, now)
     if problem:
         raise IssuerFailed(
             f"{issuer.name} gave {problem} for {spec.name}; it is not used.",

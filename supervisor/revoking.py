@@ -35,6 +35,7 @@ SKEW = 300.0  # seconds that the other end's clock may be behind ours
 _FIRST = 3.0  # seconds that whoever ends a lease waits for the first answers
 _ATTEMPT = 15.0  # seconds that one may take
 _LONGEST_PAUSE = 300.0  # seconds
+_LOOK = 3600.0  # seconds, after which the clock is looked at again
 
 
 def pause_after(tries: int) -> float:
@@ -258,7 +259,7 @@ class Revoking:
                 await self._expired(debt)
                 return
             asks = owed.known and not offline
-            await asyncio.sleep(min(left, self.pause(debt.tries)) if asks else left)
+            await asyncio.sleep(min(left, self.pause(debt.tries) if asks else _LOOK))
 
     async def _attempt(self, debt: _Debt) -> None:
         """Tell the issuer once; `debt` is gone, or says what came of it."""

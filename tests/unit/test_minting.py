@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -202,3 +202,12 @@ async def test_an_issuer_that_breaks_is_one_sentence(
     assert refusal.value.hint
     assert "KeyError" in caplog.text
     assert "KeyError: " not in caplog.text  # its text stays out of the log
+
+
+@pytest.mark.parametrize("ttl", [float("inf"), float("nan"), -1.0, 0.0])
+async def test_no_time_to_live_keeps_it_out_of_sight(world: World, ttl: float) -> None:
+    spec = replace(SPEC, ttl=ttl)
+    world.vault.spec = spec
+    await world.use(await world.handle())
+    ((owed, _),) = world.owed.kept.values()
+    assert time.time() < owed.until < time.time() + 367 * 86_400
