@@ -16,6 +16,7 @@ from supervisor.needs import Needs
 from supervisor.policy.engine import CedarEngine
 from supervisor.policy.needs import digest, ends, keycard_needs, sources, words
 from supervisor.policy.project import read_project
+from supervisor.policy.source import Layer, PolicySource
 from supervisor.ports import Budget
 from tests.support.judging import situation
 
@@ -256,3 +257,14 @@ def test_a_file_of_answers_that_cannot_be_used_accepts_nothing(
     path = tmp_path / "needs.json"
     path.write_bytes(content)
     assert Needs(path).accepted("/w", [SHOP]) == ()
+
+
+def test_what_the_person_tightens_later_leaves_the_rest_of_it() -> None:
+    forbid = 'forbid (principal, action == Action::"http", resource) when {{ {} }};\n'
+    elsewhere = PolicySource("own.cedar", forbid.format('context.host == "h.test"'), Layer.USER)
+    here = PolicySource("own.cedar", forbid.format('context.method == "POST"'), Layer.USER)
+    effect = Effect(Verb.HTTP, "api.github.com", {"method": "POST", "path": SHOP.path})
+    told = replace(situation("/w"), credential="github", budget=Budget(seconds=int(AGE)))
+    engine = engine_of((SHOP,))
+    assert engine.tightened_by([elsewhere]).decide([effect], told).outcome is Outcome.ALLOW
+    assert engine.tightened_by([here]).decide([effect], told).outcome is Outcome.DENY
