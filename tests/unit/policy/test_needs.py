@@ -188,6 +188,11 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, told: str) -> None:
     assert "taskpass.toml" in str(caught.value)
 
 
+def test_a_reason_plays_no_tricks_on_the_screen(tmp_path: Path) -> None:
+    (need,) = project(tmp_path, '[[needs]]\nresource = "h.test"\nwhy = "a\\u001b[2Jb\\u202ec\\nd"')
+    assert need.why == "a [2Jb c d"
+
+
 def test_keycards_file_is_read_too(tmp_path: Path) -> None:
     (tmp_path / "keycard.toml").write_text(
         """
