@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from supervisor.errors import Denied
 from supervisor.issuers.scope import require_bound_request
 from supervisor.model import CredentialSpec, KillMode
 from supervisor.ports import Issuer, Kind, MintContext, Minted, Vault
@@ -36,7 +37,14 @@ class StoredSecretIssuer(Issuer):
 
     async def mint(self, spec: CredentialSpec, context: MintContext) -> Minted:
         require_bound_request(spec, context.effect)
-        return Minted(secret=await self._vault.secret(spec.name), expires=0.0)
+        secret = await self._vault.secret(spec.name)
+        # Chosen a while ago, and a person may have been asked since: is the name another's now?
+        if not any((now.name, now.hosts) == (spec.name, spec.hosts) for now in self._vault.specs()):
+            raise Denied(
+                f"{spec.name} was replaced by another credential meanwhile.",
+                hint="Send the request again.",
+            )
+        return Minted(secret=secret, expires=0.0)
 
     async def revoke(self, spec: CredentialSpec, revocation: str) -> None:
         """Nothing is left to end: the proxy has cut the connection."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.errors import InvalidToken, NotFound
+from supervisor.errors import Denied, InvalidToken, NotFound
 from supervisor.issuers import build_issuers
 from supervisor.issuers.local_jwt import LocalJwtIssuer
 from supervisor.issuers.stored import StoredSecretIssuer
@@ -47,6 +47,16 @@ class TestStoredSecret(IssuerContract):
         assert minted.expires == 0.0
         assert issuer.kill_mode is KillMode.WIRE
         assert issuer.kill_bound(spec) == 0.1
+
+    async def test_what_took_its_name_is_not_released_where_it_was_good(
+        self, vault: FileVault, issuer: Issuer, spec: CredentialSpec
+    ) -> None:
+        # As when a person is asked about a use, and changes the credential before the answer.
+        await vault.remove(spec.name)
+        other = CredentialSpec(spec.name, "stored", ("other.example.com",))
+        await vault.add(other, Secret("another-secret-for-another-host"))
+        with pytest.raises(Denied, match="replaced"):
+            await issuer.mint(spec, mint_context())
 
     async def test_a_removed_credential_is_not_released(
         self, vault: FileVault, issuer: Issuer, spec: CredentialSpec
