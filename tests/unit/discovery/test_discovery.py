@@ -221,6 +221,15 @@ def test_a_file_that_is_anything_at_all_stops_no_reader(
         assert VALUE not in repr(each)
 
 
+def test_settings_without_a_log_in_are_none(tmp_path: Path) -> None:
+    (tmp_path / ".npmrc").write_text("fund=false\n")
+    (tmp_path / ".docker").mkdir()
+    (tmp_path / ".docker/config.json").write_text('{"auths": {}}')
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh/known_hosts").write_text("x")
+    assert discover(Place(str(tmp_path), str(tmp_path))) == ()
+
+
 def test_a_fifo_or_a_directory_in_the_place_of_a_file_is_passed_by(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / ".netrc")
     (tmp_path / ".npmrc").mkdir()
