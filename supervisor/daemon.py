@@ -64,7 +64,8 @@ from supervisor.policy_watch import PolicyWatch
 from supervisor.process import cgroup
 from supervisor.process.placeholders import Placeholders
 from supervisor.process.plan import Wishes
-from supervisor.process.probe import probe
+from supervisor.process.probe import Probe as Containable
+from supervisor.process.probe import probe_by
 from supervisor.process.secret_places import exposed
 from supervisor.process.zygote import Zygote
 from supervisor.recorder import Recorder
@@ -167,6 +168,9 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
     try:
         zygote = Zygote()
         await zygote.start()
+        # Beside what follows: somebody else tries what this machine allows.
+        probing = asyncio.ensure_future(probe_by(zygote.attempt, Tier(config.tier or Tier.A)))
+        await asyncio.sleep(0)
         keys = load_keys(paths.state)
         vault = open_vault(paths)
         way = OwnWay(config)
@@ -174,7 +178,9 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         engine = _engine(paths, config, events, ledger, vault, issuers, step)
         lifecycle = Lifecycle(engine)
         person = KnownPerson(paths.state / "person.jwt", keys)
-        launcher = _launcher(paths, config, engine, lifecycle, zygote, session, person, way)
+        launcher = _launcher(
+            paths, config, engine, lifecycle, zygote, session, person, way, await probing
+        )
         keeper = Keeper(engine, launcher.policies, paths.config / "rules.toml")
         watch = PolicyWatch(engine, launcher.policies, paths.config)
         credentials = CredentialRoutes(engine, Probe(engine, lambda: _tls(config), way.via))
@@ -291,9 +297,9 @@ def _launcher(
     session: str,
     person: KnownPerson,
     way: OwnWay,
+    found: Containable,
 ) -> Launcher:
     authority = CertificateAuthority(load_key(paths.state))
-    found = probe(best=Tier(config.tier or Tier.A))
 
     def allow_private() -> frozenset[str]:
         specs = engine.vault.specs()

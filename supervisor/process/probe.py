@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -30,6 +30,9 @@ _APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
 _MAX_NAMESPACES = Path("/proc/sys/user/max_user_namespaces")
 
 
+Outcome = tuple[bool, str]  # whether it works, and in words why not, or what does not
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """`bwrap`: path of the bubblewrap that works, "" when none does; `detail` says why not."""
@@ -45,16 +48,44 @@ def probe(candidates: tuple[str, ...] = (), best: Tier = Tier.A) -> Probe:
 
     `candidates`: paths of bubblewrap to try besides the one on PATH.
     """
+    trials = _trials(candidates, best)
+    try:
+        wanted = next(trials)
+        while True:
+            wanted = trials.send(_try_apart(wanted))
+    except StopIteration as end:
+        found: Probe = end.value
+        return found
+
+
+async def probe_by(attempt: Callable[[str], Awaitable[Outcome]], best: Tier = Tier.A) -> Probe:
+    """As `probe`, where somebody else makes the attempts.
+
+    Args:
+        attempt: starts what `attempted` starts, in a process that may fork.
+    """
+    trials = _trials((), best)
+    try:
+        wanted = next(trials)
+        while True:
+            wanted = trials.send(await attempt(wanted))
+    except StopIteration as end:
+        found: Probe = end.value
+        return found
+
+
+def _trials(candidates: tuple[str, ...], best: Tier) -> Generator[str, Outcome, Probe]:
+    """Yields what is to be attempted, takes what came of it."""
     if not sys.platform.startswith("linux"):
         return Probe(Tier.UNCONTAINED, "containment needs Linux", "")
     if best is Tier.UNCONTAINED:
         return Probe(best, "config.toml asks for no containment", "")
     why_not_a = "config.toml asks for no better tier"
     if best is Tier.A:
-        bwrap, why_not_a = _working_bwrap(candidates)
+        bwrap, why_not_a = yield from _working_bwrap(candidates)
         if bwrap:
             return Probe(Tier.A, "bubblewrap, own network, system-call filter", bwrap)
-    works, told = _try_apart("")
+    works, told = yield ""
     if not works:
         return Probe(Tier.UNCONTAINED, f"{why_not_a}; {told}", "")
     limits = [told] if told else []
@@ -64,7 +95,7 @@ def probe(candidates: tuple[str, ...] = (), best: Tier = Tier.A) -> Probe:
     return Probe(Tier.B, "; ".join(parts), "")
 
 
-def _working_bwrap(candidates: tuple[str, ...]) -> tuple[str, str]:
+def _working_bwrap(candidates: tuple[str, ...]) -> Generator[str, Outcome, tuple[str, str]]:
     """(path of a bubblewrap that works, "" for none, why the last one does not)."""
     reason = "bubblewrap is not installed"
     for path in (shutil.which("bwrap"), *candidates):
@@ -73,19 +104,15 @@ def _working_bwrap(candidates: tuple[str, ...]) -> tuple[str, str]:
         if not os.access(path, os.X_OK):
             reason = f"{path} is not an executable file"
             continue
-        works, reason = _try_apart(path)
+        works, reason = yield path
         if works:
             return path, ""
     return "", reason
 
 
-def _try_apart(bwrap: str) -> tuple[bool, str]:
-    """`try_container`, or `try_gated` for "", in a process of its own: the caller may have threads,
-    which do not survive a fork.
-
-    Returns:
-        Whether it works, and in words why not, or what does not.
-    """
+def _try_apart(bwrap: str) -> Outcome:
+    """`attempted` in a process of its own: the caller may have threads, which do not survive a
+    fork."""
     command = [sys.executable, "-I", "-m", __name__, bwrap]
     try:
         done = subprocess.run(
@@ -97,6 +124,15 @@ def _try_apart(bwrap: str) -> tuple[bool, str]:
     if done.returncode == 0:
         return True, told
     return False, told or f"the probe ended with {done.returncode}"
+
+
+def attempted(bwrap: str) -> Outcome:
+    """Start and end one container by this bubblewrap, or for "" one program in tier B."""
+    signal.alarm(int(_PATIENCE))  # whatever hangs, hangs for so long
+    if not bwrap:
+        return try_gated()
+    told = try_container(bwrap)
+    return not told, told
 
 
 def try_container(bwrap: str) -> str:
@@ -123,8 +159,8 @@ except OSError:
 """
 
 
-def try_gated() -> tuple[bool, str]:
-    """Start and end one program as tier B holds it. Returns as `_try_apart`."""
+def try_gated() -> Outcome:
+    """Start and end one program as tier B holds it."""
     prefixes = tuple(Mount(os.path.realpath(path)) for path in (sys.prefix, sys.base_prefix))
     python = os.path.realpath(sys.executable)
     try:
@@ -196,12 +232,7 @@ def _read(path: Path) -> str:
 
 
 def _main(arguments: Sequence[str]) -> int:
-    signal.alarm(int(_PATIENCE))  # whatever hangs, hangs for so long
-    if arguments[0]:
-        told = try_container(arguments[0])
-        works = not told
-    else:
-        works, told = try_gated()
+    works, told = attempted(arguments[0])
     print(told)
     return 0 if works else 1
 

@@ -6,7 +6,8 @@ headless tasks, and one that has loaded the terminal emulator for panes; a headl
 waits for that import.
 
 A request is a 4-byte big-endian length and a msgpack pair (SpawnRequest, token); the answer is
-framed likewise: nil, or [code, message, hint]. It comes when the holder's socket listens. Holders
+framed likewise: nil, or [code, message, hint]. It comes when the holder's socket listens. Or it is
+the path of a bubblewrap to try, or "" for tier B, and the answer what came of it. Holders
 live in sessions of their own and outlive the zygote, which ends with the daemon's connection.
 """
 
@@ -32,12 +33,14 @@ from supervisor.ports import SpawnRequest
 from supervisor.process import holder, linux
 from supervisor.process.apart import Apart
 from supervisor.process.launch import go_on
+from supervisor.process.probe import Outcome, attempted
 from supervisor.process.seccomp import filter_bytes
 
 _LENGTH = struct.Struct(">I")
-_Request = tuple[SpawnRequest, str]
+_Request = tuple[SpawnRequest, str] | str  # a task and its token, or a bubblewrap to try
 _Answer = tuple[str, str, str] | None
 _ANSWERS: msgspec.msgpack.Decoder[_Answer] = msgspec.msgpack.Decoder(_Answer)
+_OUTCOMES: msgspec.msgpack.Decoder[Outcome] = msgspec.msgpack.Decoder(Outcome)
 _REPORT_BYTES = 4096  # PIPE_BUF: a report is written, and so read, in one piece
 _SETTLED = 0.03  # seconds after which a task that was started runs
 _HANDS_OVER = 15.0  # seconds a zygote may take: its start with imports, or one fork
@@ -82,9 +85,19 @@ class Zygote:
         line = self._panes if request.pty else self._headless
         if line is None:
             raise LaunchFailed("The zygote was not started.", hint="Restart the supervisor.")
-        answer = await line.ask((request, token))
+        answer = _ANSWERS.decode(await line.ask((request, token)))
         if answer is not None:
             raise _error(answer)
+
+    async def attempt(self, bwrap: str) -> Outcome:
+        """`probe.attempted`, in a process that is as a holder is."""
+        if self._headless is None:
+            return False, "the zygote was not started"
+        try:
+            told = await self._headless.ask(bwrap)
+            return _OUTCOMES.decode(told)
+        except (LaunchFailed, msgspec.MsgspecError) as error:
+            return False, f"the probe did not end: {error}"
 
     async def close(self) -> None:
         """End the zygotes. Holders go on."""
@@ -106,7 +119,7 @@ class _Line:
     async def over(cls, end: socket.socket) -> _Line:
         return cls(*await asyncio.open_unix_connection(sock=end))
 
-    async def ask(self, request: _Request) -> _Answer:
+    async def ask(self, request: _Request) -> bytes:
         async with self._turn:
             try:
                 async with asyncio.timeout(_HANDS_OVER):
@@ -114,14 +127,13 @@ class _Line:
                     self._writer.write(_LENGTH.pack(len(body)) + body)
                     await self._writer.drain()
                     (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
-                    answer = await self._reader.readexactly(length)
+                    return await self._reader.readexactly(length)
             except (asyncio.IncompleteReadError, ConnectionError, TimeoutError) as error:
                 # A late answer would be taken for the next request's: this line is over.
                 self._writer.close()
                 raise LaunchFailed(
                     "The process that starts tasks is gone.", hint="Restart the supervisor."
                 ) from error
-        return _ANSWERS.decode(answer)
 
     def close(self) -> None:
         self._writer.close()
@@ -165,10 +177,11 @@ def _serve(daemon: socket.socket) -> None:
         body = _read(daemon, _LENGTH.unpack(header)[0]) if header else b""
         if not body:
             return
-        answer = msgspec.msgpack.encode(spare.become_holder(header + body))
+        answer = spare.obey(header + body)
         daemon.sendall(_LENGTH.pack(len(answer)) + answer)
-        request, _ = msgspec.msgpack.decode(body, type=_Request)
-        spare = _Spare(daemon, contained=request.tier == Tier.A)
+        request = msgspec.msgpack.decode(body, type=_Request)
+        contained = not isinstance(request, str) and request[0].tier == Tier.A
+        spare = _Spare(daemon, contained=contained)
 
 
 class _Spare:
@@ -186,14 +199,15 @@ class _Spare:
             _wait_as_spare(its_end, contained=contained)
         its_end.close()
 
-    def become_holder(self, request: bytes) -> _Answer:
-        """`request`: framed, as the daemon sent it."""
+    def obey(self, request: bytes) -> bytes:
+        """Its answer. `request`: framed, as the daemon sent it."""
         with self._line, contextlib.suppress(OSError):
             self._line.sendall(request)
             # One read, not up to the end: the launcher below the holder still has the other end.
             if report := self._line.recv(_REPORT_BYTES):
-                return _ANSWERS.decode(report)
-        return LaunchFailed.code, "The holder ended before it listened.", "Try again."
+                return report
+        ended: _Answer = (LaunchFailed.code, "The holder ended before it listened.", "Try again.")
+        return msgspec.msgpack.encode(ended)
 
 
 def _wait_as_spare(line: socket.socket, *, contained: bool) -> NoReturn:
@@ -211,9 +225,12 @@ def _wait_as_spare(line: socket.socket, *, contained: bool) -> NoReturn:
             apart = Apart.made(go_on)
         header = _read(line, _LENGTH.size)
         body = _read(line, _LENGTH.unpack(header)[0]) if header else b""
-        if body:
-            request, token = msgspec.msgpack.decode(body, type=_Request)
-            _become_holder(request, token, line, runner, apart)
+        request = msgspec.msgpack.decode(body, type=_Request) if body else None
+        if isinstance(request, str):
+            line.sendall(msgspec.msgpack.encode(attempted(request))[:_REPORT_BYTES])
+        elif request is not None:
+            task, token = request
+            _become_holder(task, token, line, runner, apart)
         status = 0
     finally:
         os._exit(status)
