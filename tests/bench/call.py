@@ -153,7 +153,7 @@ def main() -> None:
     arguments = parser.parse_args()
     claude = real_agent(CLAUDE, "claude")
     with installed() as install:
-        install.cli("tasks")  # a cold start is not what is measured
+        install.cli("ps")  # a cold start is not what is measured
         before = ledger_head(install)
         inside = daemon_times(install, arguments.calls)
         agent = agent_times(install, claude, arguments.agent_calls, arguments.rounds)

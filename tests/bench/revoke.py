@@ -78,7 +78,7 @@ def upstream(install: Install) -> Iterator[Upstream]:
         authority = f"localhost:{first_line(process)}"
         lend(install, _SECRET, authority, issuer)
         install.cli("stop")
-        install.cli("tasks")  # starts it again, with this configuration
+        install.cli("ps")  # starts it again, with this configuration
         yield Upstream(authority, log)
 
 

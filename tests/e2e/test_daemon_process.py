@@ -17,7 +17,7 @@ from tests.support.live import Install, wait_for
 
 def test_it_is_private_and_starts_on_demand(install: Install) -> None:
     assert install.daemon_pid() == 0
-    assert install.cli("tasks").returncode == 0
+    assert install.cli("ps").returncode == 0
     assert install.daemon_pid()
     mode = install.paths.socket.stat().st_mode
     assert stat.S_ISSOCK(mode)
@@ -27,24 +27,24 @@ def test_it_is_private_and_starts_on_demand(install: Install) -> None:
 
 
 def test_many_first_starts_make_one_supervisor(install: Install) -> None:
-    starting = [install.popen("tasks") for _ in range(4)]
+    starting = [install.popen("ps") for _ in range(4)]
     outputs = [process.communicate()[0] for process in starting]
     assert [process.returncode for process in starting] == [0] * 4, outputs
     assert len(install.records("daemon.started")) == 1
 
 
 def test_a_stale_socket_is_no_obstacle(install: Install) -> None:
-    install.cli("tasks")
+    install.cli("ps")
     first = install.daemon_pid()
     os.kill(first, signal.SIGKILL)
     wait_for(lambda: not Path(f"/proc/{first}").exists(), "the kill")
     assert install.paths.socket.exists()
-    assert install.cli("tasks").returncode == 0
+    assert install.cli("ps").returncode == 0
     assert install.daemon_pid() not in (0, first)
 
 
 def test_sigterm_ends_it_cleanly(install: Install) -> None:
-    install.cli("tasks")
+    install.cli("ps")
     pid = install.daemon_pid()
     os.kill(pid, signal.SIGTERM)
     wait_for(lambda: not Path(f"/proc/{pid}").exists(), "the end")
@@ -55,7 +55,7 @@ def test_sigterm_ends_it_cleanly(install: Install) -> None:
 
 def test_a_taken_path_is_named(install: Install) -> None:
     install.paths.socket.write_text("mine")
-    done = install.cli("tasks")
+    done = install.cli("ps")
     assert done.returncode == 125
     assert done.stderr.startswith("taskpass: ")
     assert str(install.paths.socket) in done.stderr
@@ -67,7 +67,7 @@ def test_a_stranger_on_the_socket_gets_nothing_and_is_recorded(install: Install)
     with socket.socket(socket.AF_UNIX) as fake:
         fake.bind(str(install.paths.socket))
         fake.listen()
-        asking = install.popen("tasks")
+        asking = install.popen("ps")
         # The probe whether anything listens says nothing; the client then asks who it is.
         for _ in range(2):
             connection, _ = fake.accept()

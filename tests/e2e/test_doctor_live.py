@@ -56,7 +56,7 @@ def test_without_bubblewrap_it_names_the_holes_and_fails(install: Install, tmp_p
 
 
 def test_running_supervisor_is_named_with_its_version(install: Install) -> None:
-    assert install.cli("tasks").returncode == 0
+    assert install.cli("ps").returncode == 0
     _, areas = diagnosis(install)
     assert areas["supervisor"]["state"] == "ok"
     assert f"pid {install.daemon_pid()}" in areas["supervisor"]["what"]

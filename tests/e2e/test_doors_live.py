@@ -336,7 +336,7 @@ def test_a_restarted_supervisor_keeps_what_was_listed_and_nothing_else(
         person.answers("connect localhost", scope="task")
         wait_for(lambda: asked_for.reached, "the approved service to be reached")
     os.kill(install.daemon_pid(), signal.SIGKILL)
-    install.cli("tasks")  # starts another, which takes the task over
+    install.cli("ps")  # starts another, which takes the task over
     listed, approved = echo.reached, asked_for.reached
     wait_for(lambda: echo.reached > listed + 5, "the listed service to be reached again")
     wait_for(lambda: len(pending(install)) == 1, "the question to be asked anew")
@@ -359,7 +359,7 @@ def test_a_tasks_own_server_is_its_own(install: Install) -> None:
     assert install.records("approval.asked") == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="PostgreSQL is started by root for its own account")
+@pytest.mark.root  # PostgreSQL is started by root for its own account
 def test_psql_reaches_a_listed_database(install: Install, tmp_path_factory: object) -> None:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
     if not found or shutil.which("psql") is None:
