@@ -240,7 +240,7 @@ def _oauth(*, exchange: bool, expiring: bool) -> Rigging:
             if exchange:
                 key = SigningKey.from_file(directory / "token.key")
                 issuer = TokenExchangeIssuer(sessions, key, expiring=expiring)
-            issuer.patience = 0.5  # TLS on a busy machine
+            issuer.patience = 1.0  # TLS, twice, on a busy machine
             made = rig_upstream(
                 issuer,
                 vault.spec,

@@ -72,7 +72,9 @@ async def fetch(url: str, **more: Any) -> tuple[int, str, Any]:
         return response.status, await response.text(), response.headers
 
 
-async def browse(scene: Scene, bend: Callable[[dict[str, str]], dict[str, str]]) -> SignedIn:
+async def browse(
+    scene: Scene, bend: Callable[[dict[str, str]], dict[str, str]], patience: float = 30.0
+) -> SignedIn:
     """Sign in; the browser comes back with what `bend` makes of the right answer."""
     going: list[asyncio.Task[Any]] = []
 
@@ -82,7 +84,7 @@ async def browse(scene: Scene, bend: Callable[[dict[str, str]], dict[str, str]])
         back = f"{asked['redirect_uri']}?{urlencode(bend(right))}"
         going.append(asyncio.ensure_future(fetch(back)))
 
-    return await with_browser(scene.http, scene.provider, CLIENT, Wanted(), show, patience=0.15)
+    return await with_browser(scene.http, scene.provider, CLIENT, Wanted(), show, patience=patience)
 
 
 async def test_the_code_is_redeemed_with_the_secret_half_of_the_challenge(scene: Scene) -> None:
@@ -131,7 +133,7 @@ async def test_an_answer_that_is_not_the_right_one_is_turned_away(
     scene: Scene, bent: dict[str, str]
 ) -> None:
     with pytest.raises(TimedOut, match="Nobody came back"):
-        await browse(scene, lambda right: right | bent)
+        await browse(scene, lambda right: right | bent, patience=0.15)
     assert scene.asked == []
 
 
