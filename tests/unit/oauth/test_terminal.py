@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
-from supervisor.cli.browser import connected, has_browser, known_client
+from supervisor.cli.browser import by_code, connected, has_browser, known_client
 from supervisor.errors import IssuerFailed, UsageError
 from supervisor.oauth.provider import Provider
 
@@ -34,6 +35,26 @@ def test_a_page_is_opened_only_where_who_sits_here_sees_it(
 ) -> None:
     monkeypatch.setattr("sys.platform", "linux")
     assert has_browser(environ) is seen
+
+
+@pytest.mark.parametrize(
+    ("device", "asked", "ssh", "chosen"),
+    [
+        ("https://id.example.com/device", False, "", False),
+        ("https://id.example.com/device", True, "", True),
+        ("https://id.example.com/device", False, "10.0.0.2 1 10.0.0.1 22", True),
+        ("", False, "10.0.0.2 1 10.0.0.1 22", False),  # it has no such way: the page is printed
+    ],
+)
+def test_over_ssh_the_code_is_chosen_by_itself(
+    device: str, asked: bool, ssh: str, chosen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setenv("SSH_CONNECTION", ssh)
+    for name in ("SSH_CLIENT", "SSH_TTY"):
+        monkeypatch.delenv(name, raising=False)
+    provider = replace(PROVIDER, device_authorization_endpoint=device)
+    assert by_code(provider, asked=asked) is chosen
 
 
 def test_a_client_that_nobody_has_registered_is_asked_for() -> None:
