@@ -194,6 +194,13 @@ def _problem(origin: Origin, error: OSError) -> BadGateway:
         )
     if isinstance(error, TimeoutError):
         return BadGateway(f"{origin.authority} does not answer.")
+    if isinstance(error, ssl.SSLError) and error.reason is None:
+        # So Python's ssl tells of the alert that no version of HTTP is agreed on (RFC 7301, 3.2).
+        return BadGateway(
+            f"{origin.authority} ended TLS; it may not speak the HTTP version that was offered.",
+            hint=f'If it speaks HTTP/2 only, a person adds "{origin.authority}" to network.http2 '
+            "in config.toml.",
+        )
     if isinstance(error, ssl.SSLError):
         return BadGateway(f"TLS with {origin.authority} failed: {error.reason}.")
     reason = error.strerror or str(error) or type(error).__name__

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import trustme
 import uvloop
@@ -104,6 +105,48 @@ async def test_a_server_without_http2_is_named(tmp_path: Path) -> None:
         assert status == 502
         assert "does not speak HTTP/2" in json.loads(body)["message"]
         assert not rig.upstream.seen
+
+
+async def test_a_server_with_nothing_else_is_named_with_the_way(tmp_path: Path) -> None:
+    """As Go's servers do it: TLS ends where no version of HTTP is agreed on."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost")
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    issued.private_key_pem.write_to_path(key)
+    issued.cert_chain_pems[0].write_to_path(certificate)
+    server = await asyncio.create_subprocess_exec(
+        *(
+            "openssl",
+            "s_server",
+            "-quiet",
+            "-accept",
+            "127.0.0.1:0",
+            "-alpn",
+            "h2",
+            "-naccept",
+            "1",
+        ),
+        *("-key", str(key), "-cert", str(certificate)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    port = await asyncio.to_thread(_listening, server.pid)
+    async with proxy_rig(tmp_path, roots=[authority.cert_pem.bytes()]) as rig:
+        code, out, _ = await rig.curl(f"https://localhost:{port}/")
+        told = json.loads(out)
+        assert (code, told["error"]) == (0, "bad_gateway")
+        assert f'"localhost:{port}" to network.http2' in told["hint"], told
+    server.kill()
+    await server.wait()
+
+
+def _listening(pid: int) -> int:
+    """The port that a process has opened."""
+    while True:
+        for each in psutil.Process(pid).net_connections("tcp"):
+            if each.status == psutil.CONN_LISTEN:
+                return int(each.laddr.port)
 
 
 async def test_by_way_of_the_networks_proxy(tmp_path: Path) -> None:
