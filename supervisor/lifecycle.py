@@ -241,8 +241,14 @@ class Lifecycle:
                 "task.killed", entry, processes_left=left, leases_unconfirmed=unconfirmed
             )
 
+    async def _end_upstream(self, dead: Sequence[Lease]) -> None:
+        await self.engine.revoking.end(dead)
+
     async def revoke_grant(self, grant: str, by: str) -> RevokedView:
-        """Take one grant away for the rest of its task."""
+        """Take one grant away for the rest of its task.
+
+        Acknowledged as `revoke` is; the other end is told behind it.
+        """
         began = time.perf_counter()
         outliving = self._outliving(self.engine.book.leases_of(grant=grant))
         gone = self.engine.book.drop_grant(grant, revoked=True)
@@ -262,7 +268,7 @@ class Lifecycle:
         )
         took = (time.perf_counter() - began) * 1000
         self.engine.desk.publish(GrantChanged(grant=gone, live=False))
-        await self.engine.revoking.end(dead)
+        self.engine.desk.spawn(self._end_upstream(dead))
         return RevokedView(
             tasks=(gone.task,),
             leases_dead=len(dead) - len(outliving),

@@ -211,3 +211,18 @@ async def test_no_time_to_live_keeps_it_out_of_sight(world: World, ttl: float) -
     await world.use(await world.handle())
     ((owed, _),) = world.owed.kept.values()
     assert time.time() < owed.until < time.time() + 367 * 86_400
+
+
+async def test_a_grant_is_taken_away_without_waiting_for_the_other_end(world: World) -> None:
+    async def hang(spec: CredentialSpec, revocation: str) -> None:
+        await asyncio.Event().wait()
+
+    await world.use(await world.handle())
+    world.issuer.revoke = hang
+    (grant,) = world.engine.book.grants()
+    began = time.monotonic()
+    view = await world.lifecycle.revoke_grant(grant.id, "ana")
+    assert time.monotonic() - began < 1
+    assert (view.leases_dead, view.leases_unconfirmed) == (0, 1)
+    await until(world.engine.revoking.views, "it to be shown")
+    await world.engine.revoking.close()
