@@ -194,8 +194,10 @@ def _problem(origin: Origin, error: OSError) -> BadGateway:
         )
     if isinstance(error, TimeoutError):
         return BadGateway(f"{origin.authority} does not answer.")
-    if isinstance(error, ssl.SSLError) and error.reason is None:
-        # So Python's ssl tells of the alert that no version of HTTP is agreed on (RFC 7301, 3.2).
+    if isinstance(error, ssl.SSLError) and (
+        # Not every version of Python has a name for this alert (RFC 7301, 3.2).
+        error.reason is None or "NO_APPLICATION_PROTOCOL" in error.reason
+    ):
         return BadGateway(
             f"{origin.authority} ended TLS; it may not speak the HTTP version that was offered.",
             hint=f'If it speaks HTTP/2 only, a person adds "{origin.authority}" to network.http2 '
