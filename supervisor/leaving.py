@@ -32,6 +32,7 @@ class Leaving:
             Denied: a task is running, or a file was changed since and is not to be left so. What
                 had been undone by then stays so; nothing else is lost.
             VaultLocked, ConfigError: something cannot be put back or forgotten now.
+            IssuerFailed: a sign-in could not be ended at its provider; it is kept.
         """
         running = [
             entry

