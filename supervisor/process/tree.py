@@ -23,9 +23,23 @@ def _send(entry: Stat, number: int) -> None:
 
 
 def _members(top: int, include_top: bool) -> list[Stat]:
+    """All of the tree, for which every process of the machine is read."""
+    return _alive(top, include_top, procfs.descendants(top))
+
+
+def _near(top: int, include_top: bool) -> list[Stat]:
+    """What is found of the tree at once: a process that forks and ends all the time is gone
+    before all processes of a busy machine are read. That it is empty says nothing."""
+    return _alive(top, include_top, procfs.children_of(top))
+
+
+def _alive(top: int, include_top: bool, below: list[Stat]) -> list[Stat]:
     own = procfs.stat(top) if include_top else None
-    below = [entry for entry in procfs.descendants(top) if entry.alive]
-    return [own, *below] if own is not None and own.alive else below
+    return [entry for entry in (own, *below) if entry is not None and entry.alive]
+
+
+def _running(members: list[Stat]) -> list[Stat]:
+    return [entry for entry in members if entry.state not in "Tt"]
 
 
 def freeze(top: int, *, include_top: bool, deadline: float = 2.0) -> int:
@@ -36,10 +50,12 @@ def freeze(top: int, *, include_top: bool, deadline: float = 2.0) -> int:
     """
     end = time.monotonic() + deadline
     while True:
-        members = _members(top, include_top)
-        running = [entry for entry in members if entry.state not in "Tt"]
+        running = _running(_near(top, include_top))
         if not running or time.monotonic() > end:
-            return len(members) - len(running)
+            members = _members(top, include_top)
+            running = _running(members)
+            if not running or time.monotonic() > end:
+                return len(members) - len(running)
         for entry in running:
             _send(entry, signal.SIGSTOP)
         time.sleep(0)
@@ -59,9 +75,11 @@ def kill_below(top: int, *, deadline: float = 5.0) -> int:
         return 0  # as after most tasks; to list all processes of the machine takes milliseconds
     end = time.monotonic() + deadline
     while True:
-        alive = _members(top, include_top=False)
+        alive = _near(top, include_top=False)
         if not alive or time.monotonic() > end:
-            return len(alive)
+            alive = _members(top, include_top=False)
+            if not alive or time.monotonic() > end:
+                return len(alive)
         for entry in alive:
             _send(entry, signal.SIGSTOP)
         for entry in alive:

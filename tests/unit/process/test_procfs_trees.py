@@ -36,6 +36,14 @@ def nest() -> Iterator[subprocess.Popen[str]]:
         process.stdin.close()
 
 
+def test_the_kernels_lists_tell_the_same(nest: subprocess.Popen[str]) -> None:
+    found = procfs.children_of(nest.pid)
+    assert {entry.process for entry in found} == {
+        entry.process for entry in procfs.descendants(nest.pid)
+    }
+    assert found[0].parent == nest.pid
+
+
 def test_descendants_come_parents_first(nest: subprocess.Popen[str]) -> None:
     found = procfs.descendants(nest.pid)
     assert len(found) == 3
