@@ -26,7 +26,8 @@ def sent_changes(effect: Effect) -> int:
         return 0 if graphql in ("query", "subscription") else 1
     if effect.attributes.get("websocket"):
         return 1
-    if effect.attributes.get("method") in _READING_METHODS:
+    reads = effect.attributes.get("method") in _READING_METHODS
+    if reads or effect.attributes.get("lfs") == "download":
         return 0
     return 0 if str(effect.attributes.get("path", "")).endswith("/git-upload-pack") else 1
 

@@ -85,7 +85,7 @@ def needed(effect: Effect, most: Mapping[str, str] | None) -> Needed:
 def _for_git(service: str, effect: Effect, most: Mapping[str, str] | None) -> Mapping[str, str]:
     pushes = service == "git-receive-pack" or effect.attributes.get("service") == "git-receive-pack"
     if service.startswith("info/lfs") and effect.attributes.get("method") not in _READS:
-        pushes = True  # what is uploaded is told by the body
+        pushes = effect.attributes.get("lfs") != "download"
     permissions = {"contents": WRITE if pushes else READ}
     if pushes and (most or {}).get("workflows") == WRITE:
         permissions["workflows"] = WRITE  # or a push that changes one is refused

@@ -71,6 +71,7 @@ _TOLD: Mapping[Verb, Mapping[str, str | int | bool]] = {
         "graphql": "",
         "fields": "",
         "push": False,
+        "lfs": "",
         "websocket": False,
     },
     Verb.CONNECT: {"unlisted": False},  # announced, it is the task's own loopback

@@ -63,7 +63,7 @@ async def app(tmp_path: Path) -> AsyncIterator[App]:
     github = FakeGitHub()
     async with FaultyUpstream(github.answer, tls=serving, host="localhost") as upstream:
         github.clock = upstream.clock
-        issuer = GitHubAppIssuer(vault, lambda: Http(lambda: trusting, 0.5))
+        issuer = GitHubAppIssuer(vault, lambda: Http(lambda: trusting))
         yield App(vault, upstream, github, issuer, trusting)
         await issuer.close()
 
@@ -104,6 +104,14 @@ async def test_it_is_for_one_repository_and_what_the_request_needs(
 async def test_a_push_may_write_from_its_first_request_on(app: App) -> None:
     await app.mint("/ana/app.git/info/refs", service="git-receive-pack")
     assert app.github.asked[0]["permissions"] == {"contents": "write"}
+
+
+async def test_git_lfs_writes_unless_it_only_downloads(app: App) -> None:
+    path = "/ana/app.git/info/lfs/objects/batch"
+    await app.mint(path, "POST", lfs="download")
+    await app.mint(path, "POST", lfs="upload")
+    await app.mint(path, "POST")
+    assert [asked["permissions"]["contents"] for asked in app.github.asked] == ["read", "write"]
 
 
 async def test_within_a_lease_the_same_need_is_met_by_the_same_token(app: App) -> None:
@@ -171,7 +179,7 @@ async def test_a_clock_that_is_off_is_put_right_by_githubs(app: App, off: float)
     def clock() -> float:
         return time.time() + off
 
-    app.issuer = GitHubAppIssuer(app.vault, lambda: Http(lambda: app.tls, 0.5), clock)
+    app.issuer = GitHubAppIssuer(app.vault, lambda: Http(lambda: app.tls), clock)
     minted = await app.mint("/repos/ana/app")
     assert 3590 < minted.expires - clock() <= 3602
     await app.issuer.close()
@@ -179,11 +187,13 @@ async def test_a_clock_that_is_off_is_put_right_by_githubs(app: App, off: float)
 
 @pytest.mark.parametrize("fault", [Fault.HANG, Fault.SERVER_ERROR, Fault.CUT])
 async def test_what_goes_wrong_is_one_clear_sentence(app: App, fault: Fault) -> None:
+    app.issuer = GitHubAppIssuer(app.vault, lambda: Http(lambda: app.tls, 0.5))
     app.upstream.fail(fault, times=-1)
     with pytest.raises(IssuerFailed) as failure:
         await app.mint("/repos/ana/app")
     assert failure.value.unclear
     assert "localhost" in failure.value.message
+    await app.issuer.close()
 
 
 @pytest.mark.parametrize("body", GARBAGE, ids=range(len(GARBAGE)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from supervisor.channels.git import pushes, refs
+from supervisor.channels.git import lfs, pushes, refs
 from supervisor.channels.http import graphql
 from supervisor.channels.http.peek import Look
 
@@ -12,6 +12,7 @@ LOOKS: Mapping[str, Look] = {
     "graphql": graphql.LOOK,
     "git-receive-pack": pushes.LOOK,
     "refs": refs.LOOK,
+    "batch": lfs.LOOK,
 }
 
 
