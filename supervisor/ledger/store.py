@@ -7,6 +7,7 @@ own record is on the disk. Readers use a connection of their own and never wait 
 from __future__ import annotations
 
 import asyncio
+import bisect
 import contextlib
 import queue
 import threading
@@ -26,7 +27,9 @@ from supervisor.ports import Entry, LedgerStore
 
 _BATCH = 512  # records in one commit; what was asked for together is not divided
 _IDLE = 0.25  # seconds without an append after which the write-ahead log is folded
-_BEHIND = 0.05  # seconds that a record may wait for company when nobody waits for it
+# Seconds that a record waits for company, and for what is added to it, when nobody waits for it;
+# and how often that is looked at.
+_BEHIND, _TICK = 0.05, 0.02
 _FOLD_AFTER = 4096  # commits after which it is folded even when busy
 
 Listener = Callable[[Iterator[dict[str, Any]]], None]
@@ -75,6 +78,8 @@ class SqliteLedger(LedgerStore):
         self._reading = threading.Lock()
         self._queue: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
         self._behind: list[_Waiting] = []  # of the loop; asked for, and not handed to the thread
+        self._timer: asyncio.TimerHandle | None = None  # of `_hand_over_old`
+        self._asked = 0  # records behind, ever
         self._since: deque[float] = deque()  # when each record behind was asked for; not durable
         self._listeners: list[tuple[asyncio.AbstractEventLoop, Listener]] = []
         self._closing = False
@@ -99,14 +104,16 @@ class SqliteLedger(LedgerStore):
         failed: Callable[[LedgerFailed], object] = lambda error: None,
     ) -> Callable[[Mapping[str, Any]], bool]:
         loop = self._open_loop()
-        behind, kept = self._behind, dict(body)
-        if not behind:
-            loop.call_later(_BEHIND, self._hand_over)
-        behind.append(_Waiting(Draft(kind, kept, self._clock(), False), loop, None, failed))
+        if self._timer is None:
+            self._timer = loop.call_later(_BEHIND, self._hand_over_old)
+        kept = dict(body)
+        self._behind.append(_Waiting(Draft(kind, kept, self._clock(), False), loop, None, failed))
         self._since.append(time.monotonic())
+        self._asked += 1
+        place = self._asked
 
         def add(more: Mapping[str, Any]) -> bool:
-            if behind is not self._behind:  # the thread has it
+            if place <= self._asked - len(self._behind):  # the thread has it
                 return False
             kept.update(more)
             return True
@@ -192,6 +199,20 @@ class SqliteLedger(LedgerStore):
         if self._behind:
             self._queue.put(self._behind)
             self._behind = []
+
+    def _hand_over_old(self) -> None:
+        """Give it what has waited for its time; the younger may still be added to."""
+        self._timer, behind = None, self._behind
+        if not behind:
+            return
+        due = time.monotonic() - _BEHIND + _TICK
+        since = list(self._since)[-len(behind) :]
+        old = bisect.bisect_right(since, due)
+        if old:
+            self._queue.put(behind[:old])
+            self._behind = behind[old:]
+        if self._behind:
+            self._timer = self._behind[0].loop.call_later(_TICK, self._hand_over_old)
 
     # ── the writing thread ──────────────────────────────────────────────────────────────
 

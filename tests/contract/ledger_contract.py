@@ -136,6 +136,17 @@ class LedgerContract:
         record = ledger.read()[0]
         assert (record["n"], record["m"], record["more"]) == (1, 2, "said")
 
+    async def test_records_behind_keep_their_order_whenever_they_come(
+        self, ledger: LedgerStore
+    ) -> None:
+        for number in range(60):
+            ledger.append_behind("x", {"n": number})
+            if number % 20 == 19:
+                await ledger.append("x", {"n": -1})
+            await asyncio.sleep(0.003)  # over several of its commits
+        await until(lambda: ledger.lag == 0.0, "the records")
+        assert [record["n"] for record in ledger.read() if record["n"] >= 0] == list(range(60))
+
     async def test_what_waits_behind_is_written_when_the_ledger_closes(
         self, ledger: LedgerStore
     ) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 from supervisor.errors import TaskpassError
@@ -29,7 +30,7 @@ _TCHAR = rb"!#$%&'*+\-.^_`|~0-9A-Za-z"
 _REQUEST = re.compile(rb"([" + _TCHAR + rb"]{1,32}) ([\x21\x22\x24-\x7e]{1,32768}) HTTP/1\.([01])")
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?")
 _NAME = re.compile(rb"[" + _TCHAR + rb"]{1,256}")
-_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+_VALUE = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])  # what a field's value may hold
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::([0-9]{1,5}))?")
 _PATH = re.compile(r"/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/\[\]{}|^]|%[0-9A-Fa-f]{2})*")
@@ -154,10 +155,17 @@ def _fields(lines: Sequence[bytes], error: type[TaskpassError]) -> list[Field]:
     for line in lines:
         name, colon, value = line.partition(b":")
         # A folded line starts with white space, which no field name may hold.
-        if not colon or not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+        key = _key(name)
+        if not colon or not key or value.translate(None, _VALUE):
             raise error("A header line is malformed.")
-        fields.append((name.lower(), name, value.strip(b" \t")))
+        fields.append((key, name, value.strip(b" \t")))
     return fields
+
+
+@lru_cache(512)  # the same few names in each message
+def _key(name: bytes) -> bytes:
+    """The name in lower case; b"" where it is none."""
+    return name.lower() if _NAME.fullmatch(name) else b""
 
 
 def _length(
