@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tests.support.agents import RealAgent
 from tests.support.gh import find_gh
 from tests.support.github_server import GitHubServer, Token, github_for
 from tests.support.homes import everything
-from tests.support.live import TASKPASS, ApiServer, Install
+from tests.support.live import PATIENCE, TASKPASS, ApiServer, Install
 from tests.support.scripted_model import ScriptedModel, script
 from tests.support.supervised import supervise
 from tests.support.terminal import Terminal
@@ -185,9 +186,14 @@ def test_without_a_terminal_nothing_is_asked_and_one_line_is_told_once(install: 
     assert "taskpass setup" in first.stderr
     assert (second.returncode, second.stderr) == (0, "")
     assert install.cli("setup").returncode == 2
-    # Leaving, the directories that were made on the way go as well.
+    # Leaving ends what runs; the directories that were made on the way go as well.
+    task = install.popen("run", "--headless", "--", "sh", "-c", "echo up; sleep 100")
+    assert task.stdout is not None
+    assert task.stdout.readline() == "up\n"
     gone = install.cli("uninstall", "--yes")
     assert gone.returncode == 0, gone.stderr
+    assert "running: task 3 sh -c" in gone.stdout
+    assert task.wait(PATIENCE) == 128 + signal.SIGKILL
     assert everything(install.home) == before
 
 
