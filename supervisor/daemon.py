@@ -245,12 +245,12 @@ async def _warm_up() -> None:
     """
     await asyncio.to_thread(programs.warm)
     gc.freeze()
+    # Requests leave few cycles behind, and each collection stops all of them for a moment.
+    gc.set_threshold(20_000, 20, 20)
     await asyncio.sleep(_SETTLED)
     await asyncio.to_thread(sql.warm)
     gc.collect()
     gc.freeze()
-    # Requests leave few cycles behind, and each collection stops all of them for a moment.
-    gc.set_threshold(20_000, 20, 20)
 
 
 def _engine(
