@@ -45,6 +45,7 @@ class Lending:
 
         Raises:
             Denied: a surrogate at a host it is not bound to: a canary has sung.
+            Revoked: a person took that grant away.
         """
         for candidate in surrogates:
             task = entry.task.id
@@ -57,6 +58,8 @@ class Lending:
             spec = next(s for s in self.vault.specs() if s.name == known)
             here = bool(name) and lent_in(spec, entry.task.workspace)
             if here and effect.resource in spec.hosts:
+                # Before policy is asked, and a person: their answer stands already.
+                self.book.find_grant(task, spec.name, effect.resource, self.clock())
                 return spec, candidate
             if not self.canaries.listens(entry, effect):
                 continue

@@ -83,8 +83,9 @@ class Minting:
         closed = self.book.close_lease(lease.id, LeaseState.CLOSED, self.clock())
         if closed is not None:
             self.desk.publish(LeaseChanged(lease=closed))
-            with contextlib.suppress(LedgerFailed):
-                await self.records.write("lease.closed", entry, leases=[lease.id])
+            if self.revoking.safe(lease.id):
+                with contextlib.suppress(LedgerFailed):
+                    await self.records.write("lease.closed", entry, leases=[lease.id])
 
     async def _ask(
         self,

@@ -127,6 +127,7 @@ class Revoking:
         self._debts[owed.id] = debt
         with contextlib.suppress(TaskpassError):
             await self.store.put(owed, "")
+            debt.kept = True
         self.publish(OwedChanged(owed=_view(debt)))
         return owed.id
 
@@ -146,6 +147,10 @@ class Revoking:
     def owes(self, lease: str) -> bool:
         """Whether something made under `lease` may be live elsewhere."""
         return any(debt.owed.lease == lease for debt in self._debts.values())
+
+    def safe(self, lease: str) -> bool:
+        """Whether we could die now, and nobody would forget what was made under `lease`."""
+        return all(debt.kept for debt in self._debts.values() if debt.owed.lease == lease)
 
     def views(self) -> tuple[OwedView, ...]:
         """What is ended here and not known to be dead."""
@@ -180,7 +185,7 @@ class Revoking:
         """
         for owed in await self.store.load():
             state = LeaseState.UNCONFIRMED if owed.known else LeaseState.IRREVOCABLE
-            debt = self._debts[owed.id] = _Debt(owed, None, state, self.clock())
+            debt = self._debts[owed.id] = _Debt(owed, None, state, self.clock(), kept=True)
             self._work(debt)
         for lease in unsettled:
             if not self.owes(lease["lease"]):

@@ -71,7 +71,8 @@ class Settlement:
                 self.book.task(task),
                 call=call,
                 outcome=outcome,
-                leases=[lease.id for lease in closed],
+                # Of others the next supervisor says that they are possibly live.
+                leases=[lease.id for lease in closed if self.revoking.safe(lease.id)],
                 seconds=round(self.clock() - opened.call.opened, 3),
             )
         self.step("settle.recorded")

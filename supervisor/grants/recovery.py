@@ -14,7 +14,9 @@ from typing import Any
 from supervisor.ports import LedgerStore
 
 _LIMITS = ("task.revoked", "grant.revoked", "task.frozen", "task.thawed")
-_LEASES = ("use.intent", "lease.closed", "call.settled", "task.revoked")
+_LEASES = (
+    "use.intent", "lease.closed", "lease.revoked", "lease.expired", "call.settled", "task.revoked",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,9 @@ def _possibly_live(ledger: LedgerStore, now: float) -> tuple[dict[str, Any], ...
             open_[record["lease"]] = {
                 key: record[key] for key in ("lease", "task", "credential", "issuer", "until")
             }
+        elif "lease" in record:
+            open_.pop(record["lease"], None)
         else:
-            for lease in record["leases"]:
+            for lease in set(record["leases"]).difference(record.get("outliving", ())):
                 open_.pop(lease, None)
     return tuple(lease for lease in open_.values() if lease["until"] > now)

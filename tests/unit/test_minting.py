@@ -8,13 +8,20 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from supervisor.errors import ConfigError, IssuerFailed, LedgerFailed, TaskpassError
+from supervisor.errors import (
+    ConfigError,
+    IssuerFailed,
+    LedgerFailed,
+    Revoked,
+    TaskpassError,
+)
+from supervisor.grants.recovery import recover
 from supervisor.minting import LONGEST
-from supervisor.model import CredentialSpec, KillMode, LeaseState
+from supervisor.model import CredentialSpec, Decision, KillMode, LeaseState, Outcome, Verb
 from supervisor.ports import Issuer, Kind, MintContext, Minted, Secret
 from supervisor.revoking import SKEW
 from supervisor.wire import LeaseChanged
-from tests.support.core_fakes import HOST, REAL, OneCredential, World
+from tests.support.core_fakes import CHILD, HOST, REAL, OneCredential, World
 from tests.support.live import until
 
 SPEC = CredentialSpec("api", "elsewhere", (HOST,), ttl=600)
@@ -226,3 +233,43 @@ async def test_a_grant_is_taken_away_without_waiting_for_the_other_end(world: Wo
     assert (view.leases_dead, view.leases_unconfirmed) == (0, 1)
     await until(world.engine.revoking.views, "it to be shown")
     await world.engine.revoking.close()
+
+
+async def test_nobody_is_asked_again_about_what_they_took_away(world: World) -> None:
+    handle = await world.handle()
+    await world.use(handle)
+    (grant,) = world.engine.book.grants()
+    await world.lifecycle.revoke_grant(grant.id, "ana")
+    world.policy.answers[Verb.HTTP] = Decision(Outcome.ASK, "sensitive", ("ask-it",))
+    with pytest.raises(Revoked, match="was revoked in this task"):
+        await world.use(handle)
+    assert "approval.asked" not in world.ledger.kinds
+    await world.settle_background()
+    assert world.ledger.read(kinds=["use.denied"])[-1]["code"] == "revoked"
+
+
+@pytest.mark.parametrize("ends", ["the call", "the task"])
+async def test_the_ledger_alone_tells_what_may_be_live(world: World, ends: str) -> None:
+    """Also of what could not be kept: the next supervisor says that it is possibly live."""
+    await world.ledger.append("daemon.started", {})
+
+    async def fails(spec: CredentialSpec, revocation: str) -> None:
+        raise IssuerFailed("It answers 500.")
+
+    confirms, world.issuer.revoke = world.issuer.revoke, fails
+    release = await world.use(await world.handle())
+    world.owed.error = ConfigError("The disk is full.")
+    world.owed.kept.clear()
+    for debt in world.engine.revoking._debts.values():
+        debt.kept = False
+    if ends == "the task":
+        await world.lifecycle.revoke(world.task, "ana")
+    else:
+        world.exits[CHILD]()
+    await until(world.engine.revoking.views, "it to be asked for")
+    await world.settle_background()
+    (live,) = recover(world.ledger, time.time()).possibly_live
+    assert live["lease"] == release.lease
+    world.issuer.revoke = confirms
+    await until(lambda: not world.engine.revoking.views(), "it to be confirmed")
+    assert recover(world.ledger, time.time()).possibly_live == ()
