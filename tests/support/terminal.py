@@ -31,6 +31,7 @@ class Terminal:
     ) -> None:
         self._argv, self._cwd, self._environ = argv, cwd, environ
         self._emulator = make_emulator(cols, rows)
+        self.printed = bytearray()  # all that the program wrote
         self._size = struct.pack("HHHH", rows, cols, 0, 0)
         self._master = -1
         self._process: asyncio.subprocess.Process | None = None
@@ -70,6 +71,7 @@ class Terminal:
             data = b""
         if not data:
             asyncio.get_running_loop().remove_reader(self._master)
+        self.printed += data
         self._write(self._emulator.feed(data))
         self._changed.set()
 

@@ -1,0 +1,196 @@
+"""What tmux makes of bytes: a pane that is given them raw, read back cell by cell."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from rich.cells import cell_len
+
+from supervisor.model import Run
+
+_PATIENCE = 30.0  # seconds for tmux to have read what it was given
+
+BOLD, FAINT, ITALIC, UNDERLINE, INVERSE, STRIKE, HIDDEN = (1 << n for n in range(7))
+_ON = {1: BOLD, 2: FAINT, 3: ITALIC, 4: UNDERLINE, 7: INVERSE, 8: HIDDEN, 9: STRIKE}
+_OFF = {22: BOLD | FAINT, 23: ITALIC, 24: UNDERLINE, 27: INVERSE, 28: HIDDEN, 29: STRIKE}
+_INK = UNDERLINE | INVERSE | STRIKE  # what is seen of a blank
+
+# What the pane runs: it prints what it is sent, and says so when tmux has read all of it, which
+# tmux tells by its answer to a status query (DSR 5) behind it.
+_PRINTER = """
+import os, socket, sys, tty
+tty.setraw(0)
+to = socket.socket(socket.AF_UNIX)
+to.connect(sys.argv[1])
+orders = to.makefile("rb")
+while length := orders.readline():
+    data = orders.read(int(length)) + b"\\x1b[5n"
+    asked = data.count(b"\\x1b[5n")
+    while data:
+        data = data[os.write(1, data):]
+    answers = b""
+    while answers.count(b"\\x1b[0n") < asked:
+        answers += os.read(0, 65536)
+    to.sendall(b".")
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell as it looks: of a blank only what is seen. The right half of a wide one is "".
+
+    Colours and attributes are `model.Run`'s; `None` is a background nobody tells.
+    """
+
+    text: str = " "
+    fg: int = -1
+    bg: int | None = -1
+    attrs: int = 0
+
+    def as_seen(self) -> Cell:
+        if self.attrs & HIDDEN:
+            return Cell(" " if self.text else "", -1, self.bg, self.attrs & _INK).as_seen()
+        if self.text != " " or self.attrs & _INK:
+            return self
+        return Cell(" ", -1, self.bg, 0)
+
+
+def cells_of(runs: tuple[Run, ...], cols: int) -> list[Cell]:
+    """A row of ours as cells."""
+    row: list[Cell] = []
+    for run in runs:
+        row += _spread(run.text, Cell("", run.fg, run.bg, run.attrs))
+    return row + [Cell()] * (cols - len(row))
+
+
+def _spread(text: str, style: Cell) -> list[Cell]:
+    """One cell for each column that `text` takes."""
+    row: list[Cell] = []
+    taken, start = 0, 0
+    for end in range(1, len(text) + 1):
+        # A grapheme ends where one more character begins a column of its own.
+        if end < len(text) and cell_len(text[: end + 1]) == cell_len(text[:end]):
+            continue
+        width = cell_len(text[:end])
+        whole = Cell(text[start:end], style.fg, style.bg, style.attrs).as_seen()
+        row += [whole] + [Cell("", whole.fg, whole.bg, whole.attrs)] * (width - taken - 1)
+        taken, start = width, end
+    return row
+
+
+class TmuxScreen:
+    """A tmux server of its own with one pane of this size. Use as a context manager."""
+
+    def __init__(self, cols: int, rows: int) -> None:
+        self.cols, self.rows = cols, rows
+
+    def __enter__(self) -> TmuxScreen:
+        self._folder = tempfile.TemporaryDirectory(prefix="tp-tmux-")
+        folder = Path(self._folder.name)
+        (folder / "conf").write_text("set -g status off\n")
+        (folder / "printer.py").write_text(_PRINTER)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(folder / "orders"))
+        listener.listen()
+        listener.settimeout(_PATIENCE)
+        self._tmux = ("tmux", "-u", "-S", str(folder / "tmux"), "-f", str(folder / "conf"))
+        self._run(
+            "new-session", "-d", "-x", str(self.cols), "-y", str(self.rows),
+            sys.executable, "-S", str(folder / "printer.py"), str(folder / "orders"),
+        )  # fmt: skip
+        self._orders, _ = listener.accept()
+        self._orders.settimeout(_PATIENCE)
+        listener.close()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._run("kill-server")
+        self._orders.close()
+        self._folder.cleanup()
+
+    def _run(self, *words: str) -> str:
+        done = subprocess.run(
+            [*self._tmux, *words], capture_output=True, timeout=_PATIENCE, check=True
+        )
+        return done.stdout.decode()
+
+    def feed(self, data: bytes) -> None:
+        """Print `data` in the pane, and wait until tmux has read it."""
+        self._orders.sendall(b"%d\n" % len(data) + data)
+        assert self._orders.recv(1) == b".", "the pane has gone"
+
+    def cursor(self) -> tuple[int, int]:
+        """Column and row."""
+        x, y = self._run("display-message", "-p", "#{cursor_x} #{cursor_y}").split()
+        return int(x), int(y)
+
+    def cells(self) -> list[list[Cell]]:
+        """All rows of the pane, all cells of each."""
+        captured = self._run("capture-pane", "-p", "-e", "-N")
+        return _captured(captured, self.cols, self.rows)
+
+
+_PIECE = re.compile(r"\x1b\[([0-9;:]*)m|([\x0e\x0f])|([^\x1b\x0e\x0f]+)|(.)", re.DOTALL)
+_LINE_DRAWING = dict(zip("`afghijklmnopqrstuvwxyz{|}~", "◆▒°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·", strict=True))
+
+
+def _captured(text: str, cols: int, rows: int) -> list[list[Cell]]:
+    """`capture-pane -p -e -N`. The style goes on from row to row; a row ends with its last
+    written cell, and what was erased with a background behind it is not told (`bg` None)."""
+    found: list[list[Cell]] = []
+    style, drawing = Cell(), False
+    for line in text.split("\n")[:rows]:
+        row: list[Cell] = []
+        for rendition, shift, plain, other in _PIECE.findall(line):
+            assert not other, f"not expected of tmux: {line!r}"
+            if shift:
+                drawing = shift == "\x0e"
+            elif plain:
+                drawn = "".join(_LINE_DRAWING.get(c, c) for c in plain) if drawing else plain
+                row += _spread(drawn, style)
+            else:
+                style = _rendered(style, rendition)
+        found.append(row + [Cell(bg=None)] * (cols - len(row)))
+    return found
+
+
+def _rendered(style: Cell, rendition: str) -> Cell:
+    """`style` after SGR (ECMA-48 8.3.117) as tmux writes it."""
+    fg, bg, attrs = style.fg, style.bg, style.attrs
+    numbers = iter(int(n.partition(":")[0] or 0) for n in (rendition or "0").split(";"))
+    for number in numbers:
+        if number == 0:
+            fg, bg, attrs = -1, -1, 0
+        elif number in _ON:
+            attrs |= _ON[number]
+        elif number in _OFF:
+            attrs &= ~_OFF[number]
+        elif number in (38, 48):
+            if next(numbers) == 5:
+                colour = next(numbers)
+            else:
+                colour = 0x1000000 | next(numbers) << 16 | next(numbers) << 8 | next(numbers)
+            fg, bg = (colour, bg) if number == 38 else (fg, colour)
+        elif 30 <= number <= 39:
+            fg = number - 30 if number < 38 else -1
+        elif 40 <= number <= 49:
+            bg = number - 40 if number < 48 else -1
+        elif 90 <= number <= 97:
+            fg = number - 82
+        elif 100 <= number <= 107:
+            bg = number - 92
+        else:
+            raise AssertionError(f"not expected of tmux: SGR {rendition}")
+    return Cell("", fg, bg, attrs)
