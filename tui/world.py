@@ -149,11 +149,16 @@ class World:
         )
 
     def owed_of(self, task: str) -> list[wire.OwedView]:
-        """What has ended here and is not known to be dead, of a task ("" for all)."""
-        return sorted(
-            (owed for owed in self.owed.values() if not task or owed.task == task),
-            key=lambda owed: (owed.until, owed.id),
-        )
+        """What has ended here and is not known to be dead, of a task ("" for all).
+
+        Of tokens that all just expire, the last of a credential stands for the others.
+        """
+        found: dict[object, wire.OwedView] = {}
+        for owed in sorted(self.owed.values(), key=lambda owed: (owed.until, owed.id)):
+            if not task or owed.task == task:
+                expires = owed.state == LeaseState.EXPIRING
+                found[(owed.task, owed.credential) if expires else owed.id] = owed
+        return sorted(found.values(), key=lambda owed: (owed.until, owed.id))
 
     def next_expiry(self, task: str, now: float) -> float | None:
         """Seconds until the first grant or lease of a task ends; None without any."""

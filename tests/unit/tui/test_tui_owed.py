@@ -34,6 +34,15 @@ def test_it_is_known_until_it_is_dead() -> None:
     assert [one.id for one in made.owed_of("")] == ["o-2"]
 
 
+def test_tokens_that_just_expire_are_one_line() -> None:
+    made = World()
+    for number in range(1, 9):
+        ends = owed(number, state=LeaseState.EXPIRING, until=NOW + number, problem="")
+        made.apply(wire.OwedChanged(owed=ends))
+    made.apply(wire.OwedChanged(owed=owed(9, until=NOW + 4)))
+    assert [one.id for one in made.owed_of("t-1")] == ["o-9", "o-8"]
+
+
 async def test_it_stands_among_the_grants_of_its_task() -> None:
     async with running() as d:
         assert "unconfirmed" not in d.said("side-grants")
