@@ -9,7 +9,7 @@ import sys
 from supervisor.cli.session import find_task, print_json, with_client
 from supervisor.client import AsyncClient
 from supervisor.errors import TaskpassError, TimedOut
-from supervisor.model import TaskState
+from supervisor.model import LeaseState, TaskState
 from supervisor.wire import Snapshot, TaskChanged, TaskView
 
 # "waiting for approval" is one word for a shell
@@ -64,11 +64,12 @@ def _ps(as_json: bool) -> int:
         print("No tasks. Start one: taskpass run -- claude")
     for task in snapshot.tasks:
         print(_line(task, snapshot.now))
-    if snapshot.owed:
+    # What just expires, as it was meant to, is listed by `taskpass credential live`.
+    if lost := [owed for owed in snapshot.owed if owed.state != LeaseState.EXPIRING]:
         from supervisor.cli.credentials.live import unconfirmed
 
         print("\nNot confirmed dead:")
-        for owed in snapshot.owed:
+        for owed in lost:
             print(f"  {unconfirmed(snapshot, owed)}")
     return 0
 
