@@ -20,7 +20,7 @@ _RED, _GREEN, _DIM, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
 
 def main(command: str, words: list[str]) -> int:
     action = words[0] if words[:1] in (["apply"], ["drop"]) else "show"
-    options = _parse(action, words if action == "show" else words[1:])
+    options = _parser(action).parse_args(words if action == "show" else words[1:])
     if action == "apply":
         return _apply(options.task, options.path, options.risky)
     if action == "drop":
@@ -28,7 +28,11 @@ def main(command: str, words: list[str]) -> int:
     return _show(options.task, options.diff, options.json)
 
 
-def _parse(action: str, words: list[str]) -> argparse.Namespace:
+def parser(command: str) -> argparse.ArgumentParser:
+    return _parser("show")
+
+
+def _parser(action: str) -> argparse.ArgumentParser:
     name = "taskpass changes" if action == "show" else f"taskpass changes {action}"
     parser = argparse.ArgumentParser(
         prog=name,
@@ -49,7 +53,7 @@ def _parse(action: str, words: list[str]) -> argparse.Namespace:
         )
     else:
         parser.add_argument("--yes", action="store_true", help="do not ask")
-    return parser.parse_args(words)
+    return parser
 
 
 # ── show ────────────────────────────────────────────────────────────────────────────────

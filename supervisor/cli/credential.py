@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from importlib import import_module
 
 from supervisor.cli.credentials import VERBS
+
+
+def parser(command: str) -> argparse.ArgumentParser:
+    """With all verbs, for completions and the manual; each has its own for itself."""
+    made = argparse.ArgumentParser(
+        prog="taskpass credential", description="What tasks may be lent, and what they are lent."
+    )
+    verbs = made.add_subparsers(dest="verb", metavar="VERB")
+    for verb, (name, what) in VERBS.items():
+        module = import_module(f"supervisor.cli.credentials.{name}")
+        verbs.add_parser(verb, help=what, parents=[module.parser()], add_help=False)
+    return made
 
 
 def main(command: str, words: list[str]) -> int:

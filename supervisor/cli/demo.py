@@ -23,12 +23,16 @@ _CALL_AGE = 20.0  # seconds of the second task's call, long enough to watch its 
 _ROUNDS = 30  # calls of the second task: there is one to look at for as long as a demo lasts
 
 
-def main(command: str, words: list[str]) -> int:
-    parser = argparse.ArgumentParser(
+def parser(command: str) -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
         prog="taskpass demo", description="See the whole idea, without an account or a network."
     )
-    parser.add_argument("--text", action="store_true", help="print the story, also in a terminal")
-    options = parser.parse_args(words)
+    made.add_argument("--text", action="store_true", help="print the story, also in a terminal")
+    return made
+
+
+def main(command: str, words: list[str]) -> int:
+    options = parser(command).parse_args(words)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     if options.text or not (sys.stdin.isatty() and sys.stdout.isatty()):

@@ -23,17 +23,21 @@ from supervisor.process.root_equivalents import account_now, found
 from supervisor.process.secret_places import exposed
 
 
-def main(command: str, words: list[str]) -> int:
-    parser = argparse.ArgumentParser(
+def parser(command: str) -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
         prog=f"taskpass {command}", description="What holds on this machine, and what does not."
     )
-    parser.add_argument("--json", action="store_true", help="machine-readable")
-    parser.add_argument(
+    made.add_argument("--json", action="store_true", help="machine-readable")
+    made.add_argument(
         "--sudo",
         action="store_true",
         help="also ask sudo what it would run without a password (sudo may log that)",
     )
-    options = parser.parse_args(words)
+    return made
+
+
+def main(command: str, words: list[str]) -> int:
+    options = parser(command).parse_args(words)
     findings = _findings(ask_sudo=options.sudo)
     if options.json:
         import msgspec

@@ -37,13 +37,16 @@ _TIERS = {
 }
 
 
-def main(command: str, words: list[str]) -> int:
-    """`taskpass setup`."""
-    parser = argparse.ArgumentParser(
+def parser(command: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
         prog=f"taskpass {command}",
         description="Show which log-ins an agent could use here, and lend those you choose.",
     )
-    parser.parse_args(words)
+
+
+def main(command: str, words: list[str]) -> int:
+    """`taskpass setup`."""
+    parser(command).parse_args(words)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(
             "`taskpass setup` asks in a terminal, and there is none here.",

@@ -13,15 +13,23 @@ from supervisor.client import AsyncClient
 from supervisor.errors import NotFound
 
 _LIMIT = 1000
+_HELP = {
+    "history": "What was asked, allowed, denied, used, revoked: the latest records.",
+    "verify": "Recompute the chain of records and check its signed heads.",
+}
+
+
+def parser(command: str) -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog=f"taskpass {command}", description=_HELP[command])
+    if command == "history":
+        made.add_argument("task", nargs="?", default="", help="number or id of one task")
+        made.add_argument("-n", type=int, default=_LIMIT, help="how many records")
+    made.add_argument("--json", action="store_true", help="machine-readable")
+    return made
 
 
 def main(command: str, words: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog=f"taskpass {command}")
-    if command == "history":
-        parser.add_argument("task", nargs="?", default="", help="number or id of one task")
-        parser.add_argument("-n", type=int, default=_LIMIT, help="how many records")
-    parser.add_argument("--json", action="store_true", help="machine-readable")
-    options = parser.parse_args(words)
+    options = parser(command).parse_args(words)
     if command == "verify":
         return _verify(options.json)
     records = with_client(lambda client: _read(client, options.task, options.n))

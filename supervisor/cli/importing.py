@@ -15,7 +15,7 @@ _RED, _PLAIN = "\x1b[31m", "\x1b[0m"
 
 
 def main(command: str, words: list[str]) -> int:
-    options = _parser().parse_args(words)
+    options = parser(command).parse_args(words)
     bind = dict(_binding(text) for text in options.bind)
     request = PlanImport(path=_real(options.file), bind=bind, leave=tuple(options.leave))
 
@@ -49,27 +49,27 @@ def main(command: str, words: list[str]) -> int:
     return with_setup(act)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser(command: str) -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
         prog="taskpass import",
         description="Move secrets of a .env file into the vault. The file keeps stand-ins, which "
         "work in tasks of this project and nowhere else; taskpass undo takes it back.",
     )
-    parser.add_argument("file")
-    parser.add_argument(
+    made.add_argument("file")
+    made.add_argument(
         "--bind",
         action="append",
         default=[],
         metavar="NAME=HOST[,HOST]",
         help="where the secret in this variable is good; may be given again",
     )
-    parser.add_argument(
+    made.add_argument(
         "--leave", action="append", default=[], metavar="NAME", help="leave this one in the file"
     )
-    parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument("--json", action="store_true", help="machine-readable; with --yes, do it")
-    return parser
+    made.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    made.add_argument("--yes", action="store_true", help="do not ask")
+    made.add_argument("--json", action="store_true", help="machine-readable; with --yes, do it")
+    return made
 
 
 def _real(file: str) -> str:

@@ -4,73 +4,67 @@ from __future__ import annotations
 
 import sys
 
-USAGE = """\
-usage: taskpass [command] [options]
+# command → its words, what it is for, and the module of this package that is imported when it is
+# called; in groups, as the usage shows them
+_GROUPS = (
+    {
+        "run": ("-- AGENT …", "run an agent (or any program) as a task, in this terminal", "run"),
+        "demo": ("", "see the whole idea in a minute, without an account or a network", "demo"),
+        "setup": ("", "which log-ins lie about here; lend those you choose", "first_run"),
+    },
+    {
+        "ps": ("", "running and recent tasks", "ps"),
+        "attach": ("TASK", "show a running task in this terminal", "attach"),
+        "logs": ("TASK", "what a task's terminal shows, and what has scrolled off", "attach"),
+        "wait": ("TASK", "until it has ended, or `--until waiting-approval`", "ps"),
+        "approvals": ("…", "list, approve or deny what waits for a person", "approvals"),
+        "revoke": ("TASK|--all", "take a task's access away, now", "control"),
+        "freeze": ("TASK|--all", "stop a task's processes until it is resumed", "control"),
+        "resume": ("TASK", "let a frozen task go on", "control"),
+        "changes": ("[TASK]", "what a task changed in its overlay; apply it or drop it", "changes"),
+    },
+    {
+        "history": ("[TASK]", "what was asked, allowed, denied, used, revoked", "history"),
+        "verify": ("", "check that the history has not been altered", "history"),
+        "credential": ("…", "add, list, test, rotate, remove what tasks may be lent", "credential"),
+        "import": ("FILE", "move a .env's secrets to the vault; it keeps stand-ins", "importing"),
+        "unlock": ("", "give the passphrase that secrets are locked by", "unlock"),
+        "signin": ("…", "say who you are, by your company's OpenID provider", "signin"),
+        "signout": ("", "be the account of this machine again", "signin"),
+        "policy": ("…", "check, explain, try, back-test and import rules", "policy"),
+        "needs": ("", "what this project says its tasks need; accept it once", "needs"),
+    },
+    {
+        "doctor": ("", "what holds on this machine, and what does not", "doctor"),
+        "stop": ("", "end the supervisor", "control"),
+        "undo": ("[ID]", "put back what taskpass changed for you; --list shows it", "undo"),
+        "uninstall": ("", "end everything, put everything back, remove our files", "uninstall"),
+        "completions": ("SHELL", "completions for bash, zsh or tcsh", "completions"),
+        "man": ("", "the manual page: taskpass man | man -l -", "completions"),
+    },
+)
+COMMANDS = {name: entry for group in _GROUPS for name, entry in group.items()}
 
-  taskpass                     open the workspace: all running tasks, their grants, approvals
-  taskpass run -- AGENT …      run an agent (or any program) as a task, in this terminal
-  taskpass demo                see the whole idea in a minute, without an account or a network
 
-  taskpass ps                  running and recent tasks
-  taskpass attach TASK         show a running task in this terminal
-  taskpass logs TASK           what a task's terminal shows, and what has scrolled off
-  taskpass wait TASK           until it has ended, or `--until waiting-approval`
-  taskpass approvals …         list, approve or deny what waits for a person
-  taskpass revoke TASK|--all   take a task's access away, now
-  taskpass freeze TASK         stop a task until `taskpass resume TASK`
-  taskpass history [TASK]      what was asked, allowed, denied, used, revoked
-  taskpass changes [TASK]      what a task changed in its overlay; apply it or drop it
-  taskpass verify              check that the history has not been altered
-  taskpass credential …        add, list, test, rotate, remove what tasks may be lent
-  taskpass unlock              give the passphrase that secrets are locked by
-  taskpass import FILE         move the secrets of a .env into the vault; it keeps stand-ins
-  taskpass policy …            check, explain, try, back-test and import rules
-  taskpass signin …            say who you are, by your company's OpenID provider; signout
-  taskpass doctor              what holds on this machine, and what does not
-  taskpass setup               which log-ins lie about here; lend those you choose
-  taskpass needs               what this project says its tasks need; accept it once
-  taskpass undo [ID]           put back what taskpass changed for you; --list shows it
-  taskpass uninstall           end everything, put everything back, remove taskpass's files
-  taskpass stop                end the supervisor
+def usage() -> str:
+    """What `taskpass --help` prints."""
+    lines = ["usage: taskpass [command] [options]", ""]
+    lines.append(_line("", "open the workspace: all running tasks, their grants, approvals"))
+    for group in _GROUPS:
+        lines += [_line(f"{name} {words}", what) for name, (words, what, _) in group.items()]
+        lines.append("")
+    return "\n".join([*lines, "`taskpass COMMAND --help` tells more.", ""])
 
-`taskpass COMMAND --help` tells more.
-"""
 
-# command → module of this package and what it is for; imported when called
-_COMMANDS = {
-    "run": "run",
-    "setup": "first_run",
-    "needs": "needs",
-    "undo": "undo",
-    "uninstall": "uninstall",
-    "demo": "demo",
-    "ps": "ps",
-    "wait": "ps",
-    "attach": "attach",
-    "logs": "attach",
-    "approvals": "approvals",
-    "revoke": "control",
-    "freeze": "control",
-    "resume": "control",
-    "history": "history",
-    "verify": "history",
-    "changes": "changes",
-    "credential": "credential",
-    "import": "importing",
-    "policy": "policy",
-    "unlock": "unlock",
-    "signin": "signin",
-    "signout": "signin",
-    "doctor": "doctor",
-    "stop": "control",
-}
+def _line(call: str, what: str) -> str:
+    return f"  taskpass {call.strip():<19} {what}"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; its exit code."""
     words = sys.argv[1:] if argv is None else argv
     if words[:1] in (["-h"], ["--help"], ["help"]):
-        print(USAGE, end="")
+        print(usage(), end="")
         return 0
     if words[:1] == ["--version"]:
         from importlib.metadata import version
@@ -78,13 +72,14 @@ def main(argv: list[str] | None = None) -> int:
         print(f"taskpass {version('taskpass')}")
         return 0
     command = words[0] if words else "workspace"
-    if command not in _COMMANDS and command != "workspace":
+    if words and command not in COMMANDS:
         print(f"taskpass: there is no command {command!r}. See `taskpass --help`.", file=sys.stderr)
         return 2
     from importlib import import_module
 
     try:
-        module = import_module(f"supervisor.cli.{_COMMANDS.get(command, 'workspace')}")
+        name = COMMANDS[command][2] if words else "workspace"
+        module = import_module(f"supervisor.cli.{name}")
         return int(module.main(command, words[1:]))
     except KeyboardInterrupt:
         return 130

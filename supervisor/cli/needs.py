@@ -17,17 +17,21 @@ _FILES = ("taskpass.toml", "keycard.toml")
 _DENIED = 3
 
 
-def main(command: str, words: list[str]) -> int:
-    """Exit codes: 0, 3 when what was shown is not accepted."""
-    parser = argparse.ArgumentParser(
+def parser(command: str) -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
         prog=f"taskpass {command}",
         description="What the project around this directory says its tasks need, in [[needs]] of "
         "taskpass.toml or in keycard.toml. Accepted, it may be used without a question, and a "
         "credential is released for nothing else without one.",
     )
-    parser.add_argument("verb", nargs="?", choices=("show", "accept", "withdraw"), default="show")
-    parser.add_argument("--json", action="store_true", help="with show: machine-readable")
-    options = parser.parse_args(words)
+    made.add_argument("verb", nargs="?", choices=("show", "accept", "withdraw"), default="show")
+    made.add_argument("--json", action="store_true", help="with show: machine-readable")
+    return made
+
+
+def main(command: str, words: list[str]) -> int:
+    """Exit codes: 0, 3 when what was shown is not accepted."""
+    options = parser(command).parse_args(words)
     cwd = os.getcwd()
     if options.verb == "withdraw":
         with_setup(lambda client: client.withdraw_needs(cwd))

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from supervisor.policy.source import PolicySource
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser(command: str) -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
         prog="taskpass policy", description="Rules that decide what goes on, asks, or is refused."
     )
-    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs = made.add_subparsers(dest="verb", required=True)
 
     show = verbs.add_parser("show", help="the rules in force, in order")
     show.add_argument("--preset", default="", help="another preset than the configured one")
@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     take.add_argument("file", type=Path)
     take.add_argument("-o", "--output", type=Path, metavar="OUT", help="else standard output")
     take.add_argument("--mail", default="", help="who you are in Keycard's rules")
-    return parser
+    return made
 
 
 def _where(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +70,7 @@ def _where(parser: argparse.ArgumentParser) -> None:
 
 
 def main(command: str, words: list[str]) -> int:
-    options = _parser().parse_args(words)
+    options = parser(command).parse_args(words)
     verbs = {
         "show": _show,
         "check": _check,

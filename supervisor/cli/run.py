@@ -9,6 +9,8 @@ from supervisor import places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import argparse
+
     from supervisor.errors import UsageError
 
 
@@ -20,84 +22,88 @@ def _wanted(words: list[str]) -> tuple[dict[str, object], list[str]]:
     return _parsed(words)
 
 
-def _parsed(words: list[str]) -> tuple[dict[str, object], list[str]]:
+def parser(command: str) -> argparse.ArgumentParser:
     import argparse
 
-    from supervisor.loopback import listed_port
-    from supervisor.sizes import bytes_of
-
-    parser = argparse.ArgumentParser(
+    made = argparse.ArgumentParser(
         prog="taskpass run", description="Run an agent, or any program, as a supervised task."
     )
-    parser.add_argument("--purpose", default="", help="what the task is for, in your words")
-    parser.add_argument("--profile", default="", help="treat it as this agent (else recognised)")
-    parser.add_argument(
+    made.add_argument("--purpose", default="", help="what the task is for, in your words")
+    made.add_argument("--profile", default="", help="treat it as this agent (else recognised)")
+    made.add_argument(
         "--contain",
         choices=("strict", "standard", "off"),
         default="",
         help="how much is kept from it (default: config.toml's containment.mode, else standard)",
     )
-    parser.add_argument(
+    made.add_argument(
         "--show",
         action="append",
         default=[],
         metavar="PATH",
         help="let it read this, though it is outside or holds secrets (may be given again)",
     )
-    parser.add_argument(
+    made.add_argument(
         "--write",
         action="append",
         default=[],
         metavar="PATH",
         help="let it write this, though it is outside or guarded (may be given again)",
     )
-    parser.add_argument(
+    made.add_argument(
         "--max-age", type=float, default=0.0, metavar="MINUTES", help="end the task after this"
     )
-    parser.add_argument(
+    made.add_argument(
         "--max-call-age",
         type=float,
         default=0.0,
         metavar="MINUTES",
         help="what one call was lent runs out after this",
     )
-    parser.add_argument(
+    made.add_argument(
         "--max-calls", type=int, default=0, metavar="N", help="refuse calls beyond this number"
     )
-    parser.add_argument(
+    made.add_argument(
         "--max-changes",
         type=int,
         default=-1,
         metavar="N",
         help="refuse more than N changes: files, rows, refs, requests that write",
     )
-    parser.add_argument(
+    made.add_argument(
         "--loopback",
         action="append",
         default=[],
         metavar="PORT",
         help="let it reach this service of the machine's loopback (may be given again)",
     )
-    parser.add_argument(
+    made.add_argument(
         "--overlay",
         action="store_true",
         help="leave the workspace as it is: review what was changed with `taskpass changes`",
     )
-    parser.add_argument(
+    made.add_argument(
         "--memory", default="", metavar="SIZE", help="let it use no more together, as 4G"
     )
-    parser.add_argument(
+    made.add_argument(
         "--cpus", type=float, default=0.0, metavar="N", help="let it keep no more processors busy"
     )
-    parser.add_argument(
+    made.add_argument(
         "--processes", type=int, default=0, metavar="N", help="let it have no more at once"
     )
-    parser.add_argument("--preset", default="", help="policy: standard or strict")
-    parser.add_argument(
+    made.add_argument("--preset", default="", help="policy: standard or strict")
+    made.add_argument(
         "--headless", action="store_true", help="no screen: input and output are the program's"
     )
-    parser.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- AGENT …")
-    options = parser.parse_args(words)
+    made.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- AGENT …")
+    return made
+
+
+def _parsed(words: list[str]) -> tuple[dict[str, object], list[str]]:
+    from supervisor.loopback import listed_port
+    from supervisor.sizes import bytes_of
+
+    options = parser("run").parse_args(words)
     wanted = {
         "purpose": options.purpose,
         "profile": options.profile,

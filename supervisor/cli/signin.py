@@ -14,25 +14,33 @@ from supervisor.oauth.signing_in import Wanted
 from supervisor.wire_person import PersonView, SignInPerson
 
 
-def main(command: str, words: list[str]) -> int:
+def parser(command: str) -> argparse.ArgumentParser:
     if command == "signout":
-        argparse.ArgumentParser(prog="taskpass signout").parse_args(words)
-        print(_in_words(with_client(lambda client: client.sign_out())))
-        return 0
-    parser = argparse.ArgumentParser(
+        return argparse.ArgumentParser(
+            prog="taskpass signout", description="Be the account of this machine again."
+        )
+    made = argparse.ArgumentParser(
         prog="taskpass signin",
         description="Sign in, so that tasks, tokens and records say who you are, not only which "
         "account. It holds for as long as the provider's ID token does.",
     )
-    parser.add_argument(
+    made.add_argument(
         "--issuer", default="", metavar="URL", help="https://id.example.com; without: who you are"
     )
-    parser.add_argument("--client-id", default="", help="as registered there")
-    parser.add_argument(
+    made.add_argument("--client-id", default="", help="as registered there")
+    made.add_argument(
         "--client-secret", action="store_true", help="the client has a secret: asked for"
     )
-    parser.add_argument("--device", action="store_true", help="by a code, on another device")
-    given = parser.parse_args(words)
+    made.add_argument("--device", action="store_true", help="by a code, on another device")
+    return made
+
+
+def main(command: str, words: list[str]) -> int:
+    if command == "signout":
+        parser(command).parse_args(words)
+        print(_in_words(with_client(lambda client: client.sign_out())))
+        return 0
+    given = parser(command).parse_args(words)
     if given.issuer:
         print(_in_words(asyncio.run(_sign_in(given))))
     else:

@@ -12,19 +12,23 @@ from supervisor.errors import UsageError
 from supervisor.wire_setup import UndoView
 
 
-def main(command: str, words: list[str]) -> int:
-    parser = argparse.ArgumentParser(
+def parser(command: str) -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
         prog=f"taskpass {command}",
         description="Put back what taskpass changed for you: files byte for byte, and credentials "
         "that it keeps are forgotten again.",
     )
-    parser.add_argument("id", nargs="?", default="", help="which change (default: the last one)")
-    parser.add_argument("--list", action="store_true", help="show what can be undone")
-    parser.add_argument("--json", action="store_true", help="with --list: machine-readable")
-    parser.add_argument(
+    made.add_argument("id", nargs="?", default="", help="which change (default: the last one)")
+    made.add_argument("--list", action="store_true", help="show what can be undone")
+    made.add_argument("--json", action="store_true", help="with --list: machine-readable")
+    made.add_argument(
         "--copy", metavar="DIR", default="", help="only write the files as they were into DIR"
     )
-    options = parser.parse_args(words)
+    return made
+
+
+def main(command: str, words: list[str]) -> int:
+    options = parser(command).parse_args(words)
     if options.list:
         return _list(as_json=options.json)
     if options.copy:

@@ -20,28 +20,32 @@ from supervisor.wire_setup import Left
 _PATIENCE = 15.0  # seconds for those who made credentials to confirm their end
 
 
-def main(command: str, words: list[str]) -> int:
-    parser = argparse.ArgumentParser(
+def parser(command: str) -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
         prog=f"taskpass {command}",
         description="End all tasks, put back what taskpass changed, forget every credential, and "
         "remove its files: keys, certificate authority, history, configuration.",
     )
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument(
+    made.add_argument("--yes", action="store_true", help="do not ask")
+    made.add_argument(
         "--keep-config", action="store_true", help="leave config.toml and your policies"
     )
-    parser.add_argument(
+    made.add_argument(
         "--leave-changed",
         action="store_true",
         help="go on where a file was changed since, and leave it as it is: what only the vault "
         "knows of it is lost",
     )
-    parser.add_argument(
+    made.add_argument(
         "--leave-live",
         action="store_true",
         help="go on where the end of a credential is not confirmed by who made it",
     )
-    options = parser.parse_args(words)
+    return made
+
+
+def main(command: str, words: list[str]) -> int:
+    options = parser(command).parse_args(words)
     if os.environ.get("TASKPASS_TASK"):
         raise UsageError("This terminal is inside a task.", hint="Use one outside every task.")
     paths = user_paths()

@@ -11,12 +11,16 @@ from supervisor.client_setup import SetupClient
 from supervisor.errors import UsageError, VaultLocked
 
 
-def main(command: str, words: list[str]) -> int:
-    argparse.ArgumentParser(
+def parser(command: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
         prog="taskpass unlock",
         description="Give the passphrase that secrets are locked by. The supervisor keeps it in "
         "memory until it ends.",
-    ).parse_args(words)
+    )
+
+
+def main(command: str, words: list[str]) -> int:
+    parser(command).parse_args(words)
 
     async def act(client: SetupClient) -> str:
         view = await client.vault()

@@ -16,7 +16,7 @@ _WITHOUT = frozenset({"local-jwt", "reference"})
 _KEYS = frozenset({"github-app"})
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     add = argparse.ArgumentParser(prog="taskpass credential add")
     add.add_argument("name")
     add.add_argument(
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(words: list[str]) -> int:
-    options = _parser().parse_args(words)
+    options = parser().parse_args(words)
     given = dict(_option(text) for text in options.option)
     issuer = options.issuer or ("reference" if options.source else "stored")
     if (issuer == "reference") != bool(options.source):

@@ -8,7 +8,13 @@ import json
 from supervisor.cli.session import with_client
 
 
+def parser() -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog="taskpass credential jwks", description="Public keys for who verifies our tokens."
+    )
+
+
 def main(words: list[str]) -> int:
-    argparse.ArgumentParser(prog="taskpass credential jwks").parse_args(words)
+    parser().parse_args(words)
     print(json.dumps(with_client(lambda client: client.jwks()), indent=2))
     return 0

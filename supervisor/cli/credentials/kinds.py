@@ -8,14 +8,18 @@ from supervisor.cli.session import print_json, with_client
 from supervisor.wire_credentials import KindView
 
 
-def main(words: list[str]) -> int:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
         prog="taskpass credential kinds",
         description="What credentials can come from (issuers) and how they are carried (channels): "
         "what each can be narrowed to, how long it lives, and how and how soon it ends.",
     )
-    parser.add_argument("--json", action="store_true", help="machine-readable")
-    options = parser.parse_args(words)
+    made.add_argument("--json", action="store_true", help="machine-readable")
+    return made
+
+
+def main(words: list[str]) -> int:
+    options = parser().parse_args(words)
     view = with_client(lambda client: client.kinds())
     if options.json:
         print_json({"schema_version": 1, "issuers": view.issuers, "channels": view.channels})

@@ -11,10 +11,14 @@ from supervisor.vault.references import FROM
 from supervisor.vault.standing import FILE
 
 
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="taskpass credential list")
+    machine.option(made)
+    return made
+
+
 def main(words: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="taskpass credential list")
-    machine.option(parser)
-    options = parser.parse_args(words)
+    options = parser().parse_args(words)
     rows = with_client(lambda client: client.credentials())
     if options.json:
         machine.say(credentials=rows)

@@ -9,14 +9,18 @@ from supervisor.model import Grant, Lease
 from supervisor.wire import OwedView, Snapshot
 
 
-def main(words: list[str]) -> int:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
         prog="taskpass credential live",
         description="What is lent now, and what has ended here and is not known to be dead "
         "elsewhere: with the time until it dies by itself.",
     )
-    parser.add_argument("--json", action="store_true", help="machine-readable")
-    options = parser.parse_args(words)
+    made.add_argument("--json", action="store_true", help="machine-readable")
+    return made
+
+
+def main(words: list[str]) -> int:
+    options = parser().parse_args(words)
     now = with_client(lambda client: client.snapshot())
     if options.json:
         print_json({"schema_version": 1, "leases": now.leases, "unconfirmed": now.owed})

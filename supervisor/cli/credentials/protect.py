@@ -11,17 +11,21 @@ from supervisor.client_setup import SetupClient
 from supervisor.wire_vault import VaultView
 
 
-def main(words: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="taskpass credential protect")
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="taskpass credential protect")
+    made.add_argument(
         "place",
         nargs="?",
         choices=("keyring", "passphrase", "file-key"),
         help="keyring: the desktop's; passphrase: a file that it encrypts, asked for after each "
         "start; file-key: a file with its key beside it, which keeps out no process of yours",
     )
-    machine.option(parser)
-    options = parser.parse_args(words)
+    machine.option(made)
+    return made
+
+
+def main(words: list[str]) -> int:
+    options = parser().parse_args(words)
 
     async def act(client: SetupClient) -> VaultView:
         view = await client.vault()

@@ -13,14 +13,18 @@ from supervisor.vault.standing import FILE
 from supervisor.wire_credentials import EndedLeases
 
 
-def main(words: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="taskpass credential remove")
-    parser.add_argument("name")
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="taskpass credential remove")
+    made.add_argument("name")
+    made.add_argument(
         "--force", action="store_true", help="also when the sign-in behind it cannot be ended"
     )
-    machine.option(parser)
-    options = parser.parse_args(words)
+    machine.option(made)
+    return made
+
+
+def main(words: list[str]) -> int:
+    options = parser().parse_args(words)
 
     async def act(client: AsyncClient) -> EndedLeases:
         if not options.json:

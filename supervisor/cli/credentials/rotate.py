@@ -11,12 +11,16 @@ from supervisor.cli.session import with_client
 from supervisor.wire_credentials import RotateCredential
 
 
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="taskpass credential rotate")
+    made.add_argument("name")
+    made.add_argument("--lines", action="store_true", help="a key of several lines, on stdin")
+    machine.option(made)
+    return made
+
+
 def main(words: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="taskpass credential rotate")
-    parser.add_argument("name")
-    parser.add_argument("--lines", action="store_true", help="a key of several lines, on stdin")
-    machine.option(parser)
-    options = parser.parse_args(words)
+    options = parser().parse_args(words)
     request = RotateCredential(secret=read_secret(options.name, lines=options.lines))
     ended = with_client(lambda client: client.rotate_credential(options.name, request))
     if options.json:

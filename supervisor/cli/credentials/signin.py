@@ -29,7 +29,7 @@ _KEPT = ("issuer", "client_id", "scope", "read_scope", "resource", "audience", "
          "works_at", "lifetime", "revocation")  # fmt: skip
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="taskpass credential signin",
         description="Sign in at an OAuth or OpenID provider. Tasks are lent tokens of that "
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(words: list[str]) -> int:
-    return asyncio.run(_main(_parser().parse_args(words)))
+    return asyncio.run(_main(parser().parse_args(words)))
 
 
 async def _main(given: argparse.Namespace) -> int:

@@ -11,14 +11,18 @@ from supervisor.wire_credentials import TestCredential, TestedCredential
 _REFUSED = (401, 403)
 
 
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="taskpass credential test")
+    made.add_argument("name")
+    made.add_argument("path", nargs="?", default="/", help="to GET; / by default")
+    made.add_argument("--host", default="", help="of those it is bound to; the first by default")
+    machine.option(made)
+    return made
+
+
 def main(words: list[str]) -> int:
     """0 where the host took it, 1 where it did not."""
-    parser = argparse.ArgumentParser(prog="taskpass credential test")
-    parser.add_argument("name")
-    parser.add_argument("path", nargs="?", default="/", help="to GET; / by default")
-    parser.add_argument("--host", default="", help="of those it is bound to; the first by default")
-    machine.option(parser)
-    options = parser.parse_args(words)
+    options = parser().parse_args(words)
     request = TestCredential(path=options.path, host=options.host)
     tested = with_client(lambda client: client.test_credential(options.name, request))
     if options.json:
