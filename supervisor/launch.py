@@ -321,7 +321,7 @@ class Launcher:
             purpose=request.purpose or " ".join(request.argv)[:60],
             cwd=request.cwd,
             argv=request.argv,
-            user=evidence.current_user(),
+            user=self.user(),
             agent=agent,
             runtime=runtime,
             limits=limits.asked_for(request, self.limits),

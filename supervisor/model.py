@@ -67,7 +67,7 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """The OS account the supervisor runs as."""
+    """The OS account the supervisor runs as, and who that is where somebody says so."""
 
     uid: int
     name: str
