@@ -20,6 +20,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from supervisor import wire
+from tui.cells import apart
 from tui.keymap import LEADERS
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _style(fg: int, bg: int, attrs: int) -> Style:
 
 def row_strip(row: Iterable[wire.RunTuple]) -> Strip:
     """A row of cells as drawn; shorter than the pane where blanks were left out."""
-    return Strip([Segment(text, _style(fg, bg, attrs)) for text, fg, bg, attrs in row])
+    return Strip([Segment(apart(text), _style(fg, bg, attrs)) for text, fg, bg, attrs in row])
 
 
 def with_cursor(strip: Strip, x: int, style: Style) -> Strip:
