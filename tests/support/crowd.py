@@ -32,6 +32,7 @@ class Gate:
 
     def __init__(self, pipe: Path) -> None:
         self._reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self._here = 0
 
     def __enter__(self) -> Gate:
         return self
@@ -39,17 +40,15 @@ class Gate:
     def __exit__(self, *_: object) -> None:
         os.close(self._reader)
 
-    def all_here(self) -> None:
+    def all_here(self, size: int = SIZE) -> None:
         """Wait for the whole crowd."""
-        here = 0
+        wait_for(lambda: self.here(size), f"{size} processes", 2 * PATIENCE)
 
-        def arrived() -> bool:
-            nonlocal here
-            with contextlib.suppress(BlockingIOError):
-                here += len(os.read(self._reader, 4096))
-            return here == SIZE
-
-        wait_for(arrived, f"{SIZE} processes", 2 * PATIENCE)
+    def here(self, size: int) -> bool:
+        """Whether so many have come; each has written one byte."""
+        with contextlib.suppress(BlockingIOError):
+            self._here += len(os.read(self._reader, 4096))
+        return self._here >= size
 
     def all_gone(self) -> int:
         """Wait until nobody holds the other end any more; when that was, as `time.time_ns`."""

@@ -35,6 +35,10 @@ class Window(Terminal):
         self._output += data
         return self._take(data)
 
+    def text(self) -> str:
+        """What the person sees now; nothing in the middle of an update."""
+        return "" if self._emulator.held else super().text()
+
     def updates(self) -> str:
         """The whole updates that the screen has written since it was last asked for them."""
         end = self._output.rfind(b"\x1b[?2026l")
