@@ -75,7 +75,10 @@ async def test_codex_leaves_no_survivor(
     nest.chmod(0o755)
     supervised = supervise(codex, install, scripted_model)
     contain = ("--contain", "off") if tier == "uncontained" else ()
-    argv = [*TASKPASS, "run", *contain, "--", *codex.argv, script(supervised.shell("./nest"))]
+    # Its own sandbox would leave what it mounted over in a /tmp that it may write to.
+    own = ("-c", "sandbox_workspace_write.exclude_slash_tmp=true")
+    words = [*codex.argv, *own, script(supervised.shell("./nest"))]
+    argv = [*TASKPASS, "run", *contain, "--", *words]
     with crowd.Gate(install.project / crowd.PIPE) as gate:
         async with Terminal(argv, cwd=install.project, environ=supervised.environ) as terminal:
             await until(lambda: gate.here(nest_inside.HERE), "the tree below Codex", 60)
