@@ -34,7 +34,7 @@ class Supervised:
         """A script's step that runs this command in the agent's shell tool."""
         if self.is_claude:
             return call("Bash", command=command, description="as told")
-        return call("exec_command", cmd=command)
+        return call("exec_command", cmd=command, yield_time_ms=30_000)
 
     @property
     def environ(self) -> dict[str, str]:
