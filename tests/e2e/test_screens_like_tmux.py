@@ -15,9 +15,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from supervisor.process.emulator import make_emulator
 import pytest
 
+from supervisor.process.emulator import make_emulator
 from tests.support.agents import RealAgent
 from tests.support.debian import find_program
 from tests.support.live import Install, until
