@@ -23,29 +23,30 @@ from weakref import WeakKeyDictionary
 import msgspec
 from aiohttp import web
 
-from supervisor import handshake, procfs, wire
+from supervisor import procfs
 from supervisor.approvals.rules import MAX_MINUTES
 from supervisor.authzen.routes import Routes
 from supervisor.authzen.service import Service
 from supervisor.core import Engine
-from supervisor.credential_routes import CredentialRoutes
 from supervisor.errors import Denied, NotAttested, NotFound, TaskpassError, UsageError
 from supervisor.events import Events
 from supervisor.identity.attest_linux import peer_process, tree_of
 from supervisor.identity.evidence import current_user
-from supervisor.import_routes import ImportRoutes
 from supervisor.keeping import Keeper
-from supervisor.launch import Launcher
 from supervisor.ledger.verify import verify
-from supervisor.lifecycle import Lifecycle
 from supervisor.model import Answer, Process, Scope
-from supervisor.needs_routes import NeedRoutes
 from supervisor.paths import Paths
-from supervisor.person_routes import PersonRoutes
 from supervisor.policy_watch import PolicyWatch
-from supervisor.reviewing import Reviews
-from supervisor.setup_routes import SetupRoutes
-from supervisor.vault_routes import VaultRoutes
+from supervisor.protocol import handshake, wire
+from supervisor.routes.credentials import CredentialRoutes
+from supervisor.routes.imports import ImportRoutes
+from supervisor.routes.needs import NeedRoutes
+from supervisor.routes.person import PersonRoutes
+from supervisor.routes.setup import SetupRoutes
+from supervisor.routes.vault import VaultRoutes
+from supervisor.tasks.launch import Launcher
+from supervisor.tasks.lifecycle import Lifecycle
+from supervisor.tasks.reviewing import Reviews
 
 log = logging.getLogger("supervisor")
 

@@ -15,12 +15,13 @@ from urllib.parse import urlencode
 import h11
 import msgspec
 
-from supervisor import errors, handshake, wire
+from supervisor import errors
 from supervisor.paths import Paths, user_paths
+from supervisor.protocol import handshake, wire
 
 if TYPE_CHECKING:
-    from supervisor import wire_credentials as wcred
-    from supervisor.wire_person import PersonView, SignInPerson
+    from supervisor.protocol import credentials as wcred
+    from supervisor.protocol.person import PersonView, SignInPerson
 
 _LIMIT = wire.MAX_FRAME
 _LOOKS, _PAUSE = 1500, 0.01  # whether the supervisor has ended; seconds between two
@@ -315,7 +316,7 @@ class AsyncClient:
         return await self._call("GET", "/v1/credentials", answer=list[wire.CredentialView])
 
     async def kinds(self) -> wcred.KindsView:
-        from supervisor.wire_credentials import KindsView
+        from supervisor.protocol.credentials import KindsView
 
         return await self._call("GET", "/v1/kinds", answer=KindsView)
 
@@ -325,30 +326,30 @@ class AsyncClient:
     async def remove_credential(
         self, name: str, *, force: bool = False, replaced: bool = False
     ) -> wcred.EndedLeases:
-        from supervisor.wire_credentials import EndedLeases
+        from supervisor.protocol.credentials import EndedLeases
 
         target = f"{_credential(name)}?force={force:d}&replaced={replaced:d}"
         return await self._call("DELETE", target, answer=EndedLeases)
 
     async def person(self) -> PersonView:
-        from supervisor.wire_person import PersonView
+        from supervisor.protocol.person import PersonView
 
         return await self._call("GET", "/v1/person", answer=PersonView)
 
     async def sign_in(self, request: SignInPerson) -> PersonView:
-        from supervisor.wire_person import PersonView
+        from supervisor.protocol.person import PersonView
 
         return await self._call("POST", "/v1/person", request, answer=PersonView)
 
     async def sign_out(self) -> PersonView:
-        from supervisor.wire_person import PersonView
+        from supervisor.protocol.person import PersonView
 
         return await self._call("DELETE", "/v1/person", answer=PersonView)
 
     async def rotate_credential(
         self, name: str, request: wcred.RotateCredential
     ) -> wcred.EndedLeases:
-        from supervisor.wire_credentials import EndedLeases
+        from supervisor.protocol.credentials import EndedLeases
 
         target = f"{_credential(name)}/rotate"
         return await self._call("POST", target, request, answer=EndedLeases)
@@ -356,7 +357,7 @@ class AsyncClient:
     async def test_credential(
         self, name: str, request: wcred.TestCredential
     ) -> wcred.TestedCredential:
-        from supervisor.wire_credentials import TestedCredential
+        from supervisor.protocol.credentials import TestedCredential
 
         target = f"{_credential(name)}/test"
         return await self._call("POST", target, request, answer=TestedCredential)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from urllib.parse import quote
 
-from supervisor import errors, wire, wire_imports, wire_setup, wire_vault
+from supervisor import errors
 from supervisor.client import AsyncClient
 from supervisor.model import LeaseState
+from supervisor.protocol import imports as wire_imports
+from supervisor.protocol import setup as wire_setup
+from supervisor.protocol import vault as wire_vault
+from supervisor.protocol import wire
 
 _LOOKS, _PAUSE = 500, 0.02  # whether the tasks have ended; seconds between two
 # A credential in one of these is not known to be dead, and nobody tries once we are gone.

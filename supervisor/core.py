@@ -24,14 +24,24 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from supervisor import procfs
-from supervisor.announced import as_announced, by_https
 from supervisor.approvals.call_hash import call_hash
 from supervisor.approvals.queue import ApprovalQueue
-from supervisor.attestation import Attestation, agent_handle
-from supervisor.canaries import Canaries
+from supervisor.calls.announced import as_announced, by_https
+from supervisor.calls.attestation import Attestation, agent_handle
+from supervisor.calls.canaries import Canaries
+from supervisor.calls.egress import Egress, approved_with
+from supervisor.calls.filedoors import FileDoors
+from supervisor.calls.judging import Judge
+from supervisor.calls.lending import Lending
+from supervisor.calls.minting import Minting
+from supervisor.calls.owed import OwedStore
+from supervisor.calls.questions import Questions, refusal
+from supervisor.calls.recorder import Recorder
+from supervisor.calls.revoking import Revoking
+from supervisor.calls.settlement import Settlement
+from supervisor.calls.userecords import UseRecords
 from supervisor.desk import Desk
 from supervisor.effects import effects_of
-from supervisor.egress import Egress, approved_with
 from supervisor.errors import (
     Denied,
     LedgerFailed,
@@ -39,12 +49,8 @@ from supervisor.errors import (
     Revoked,
     TaskpassError,
 )
-from supervisor.filedoors import FileDoors
 from supervisor.grants.book import Book, TaskEntry
 from supervisor.grants.budget import announced_changes, sent_changes
-from supervisor.judging import Judge
-from supervisor.lending import Lending
-from supervisor.minting import Minting
 from supervisor.model import (
     Answer,
     Approval,
@@ -62,7 +68,6 @@ from supervisor.model import (
     Verb,
     new_id,
 )
-from supervisor.owed import OwedStore
 from supervisor.ports import (
     Authorize,
     HookAnswer,
@@ -72,11 +77,6 @@ from supervisor.ports import (
     Release,
     Vault,
 )
-from supervisor.questions import Questions, refusal
-from supervisor.recorder import Recorder
-from supervisor.revoking import Revoking
-from supervisor.settlement import Settlement
-from supervisor.userecords import UseRecords
 
 log = logging.getLogger("supervisor")
 

@@ -27,18 +27,16 @@ import msgspec
 from aiohttp import web
 
 import profiles
-from supervisor import handshake
 from supervisor.api import Api
 from supervisor.approvals.queue import ApprovalQueue
+from supervisor.calls.owed import OwedFiles
+from supervisor.calls.recorder import Recorder
 from supervisor.changes.shelf import Shelf
 from supervisor.channels.http.ca import CertificateAuthority, bundle, load_key, system_roots
 from supervisor.channels.http.dial import upstream_context
 from supervisor.channels.http.proxy import HttpProxyChannel
 from supervisor.config import Config, load_user_config
-from supervisor.containing import Containing
 from supervisor.core import Engine
-from supervisor.credential_probe import Probe
-from supervisor.credential_routes import CredentialRoutes
 from supervisor.desk import Desk
 from supervisor.effects import programs, sql
 from supervisor.errors import LaunchFailed, TaskpassError
@@ -47,18 +45,13 @@ from supervisor.grants.book import Book
 from supervisor.grants.recovery import recover
 from supervisor.identity.evidence import Digests
 from supervisor.identity.person import KnownPerson
-from supervisor.import_routes import ImportRoutes
 from supervisor.issuers import Issuers, build_issuers
 from supervisor.keeping import Keeper
-from supervisor.launch import Launcher
 from supervisor.ledger.store import SqliteLedger
-from supervisor.lifecycle import Lifecycle
 from supervisor.model import Limits, Tier, new_id
 from supervisor.needs import Needs
-from supervisor.owed import OwedFiles
 from supervisor.own_way import OwnWay
 from supervisor.paths import Paths, private_dir, user_paths
-from supervisor.person_routes import PersonRoutes
 from supervisor.policy.in_force import Policies
 from supervisor.policy_watch import PolicyWatch
 from supervisor.process import cgroup
@@ -68,15 +61,22 @@ from supervisor.process.probe import Probe as Containable
 from supervisor.process.probe import probe_by
 from supervisor.process.secret_places import exposed
 from supervisor.process.zygote import Zygote
-from supervisor.recorder import Recorder
-from supervisor.reviewing import Reviews
-from supervisor.setup_routes import setup_routes
+from supervisor.protocol import handshake
+from supervisor.protocol.wire import Recorded
+from supervisor.routes.credentials import CredentialRoutes
+from supervisor.routes.imports import ImportRoutes
+from supervisor.routes.person import PersonRoutes
+from supervisor.routes.probe import Probe
+from supervisor.routes.setup import setup_routes
+from supervisor.routes.vault import VaultRoutes
+from supervisor.tasks.containing import Containing
+from supervisor.tasks.launch import Launcher
+from supervisor.tasks.lifecycle import Lifecycle
+from supervisor.tasks.reviewing import Reviews
 from supervisor.tokens.keys import load_keys
 from supervisor.vault import FileVault, open_vault
-from supervisor.vault_routes import VaultRoutes
 from supervisor.views import task_viewer
 from supervisor.ways_out import WaysOut
-from supervisor.wire import Recorded
 
 if TYPE_CHECKING:
     from supervisor.oauth.http import Http

@@ -11,7 +11,7 @@ from typing import Any
 from supervisor.grants.book import TaskEntry
 from supervisor.model import Process, TaskState
 from supervisor.ports import Channel, ConnectionOwner, PolicyEngine, Profile, TaskControl
-from supervisor.wire import Event, TaskChanged
+from supervisor.protocol.wire import Event, TaskChanged
 
 log = logging.getLogger("supervisor")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from supervisor.wire import Event
+from supervisor.protocol.wire import Event
 
 _BACKLOG = 10_000  # events; a screen further behind is cut off and reconnects to a snapshot
 

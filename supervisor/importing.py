@@ -16,10 +16,10 @@ from supervisor.imports.plan import Contents, Moving, contents
 from supervisor.imports.repository import Tracked, tracked
 from supervisor.model import CredentialSpec
 from supervisor.ports import LedgerStore, Secret
+from supervisor.protocol.imports import CarryOutImport, Imported, ImportPlan, PlanImport
 from supervisor.undo import CredentialStep, FileStep, Journal, digest, file_step, put
 from supervisor.vault.standing import spec_options
 from supervisor.vault.store import FileVault
-from supervisor.wire_imports import CarryOutImport, Imported, ImportPlan, PlanImport
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from supervisor.core import Engine
 from supervisor.errors import Denied
+from supervisor.protocol.setup import Leave, Left
 from supervisor.undo import Journal
-from supervisor.wire_setup import Leave, Left
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from supervisor import limits, wire
 from supervisor.grants.book import TaskEntry
 from supervisor.model import Agent, CredentialSpec
 from supervisor.ports import Issuer
+from supervisor.protocol import wire
+from supervisor.tasks import limits
 
 
 def task_viewer(exposed: Callable[[], tuple[str, ...]]) -> Callable[[TaskEntry], wire.TaskView]:

@@ -15,9 +15,9 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.css.query import NoMatches
 
-from supervisor import wire
 from supervisor.errors import DaemonUnavailable, TaskpassError, VersionMismatch
 from supervisor.model import Answer, TaskState
+from supervisor.protocol import wire
 from tui import keys, lines, palette
 from tui.gate import TASK_MINUTES
 from tui.keymap import BY_KEY, COMMANDS, LEADER_SHOWN, LEADERS, PANIC_SECONDS

@@ -9,8 +9,8 @@ from typing import Final
 from rich.cells import cell_len
 from rich.text import Text
 
-from supervisor import wire
 from supervisor.model import Risk, TaskState
+from supervisor.protocol import wire
 from tui import palette
 from tui.keymap import COMMANDS, LEADER_SHOWN, PANIC_SECONDS
 from tui.text import (

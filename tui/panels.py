@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from supervisor import wire
 from supervisor.model import Grant, Lease, LeaseState, TaskState
+from supervisor.protocol import wire
 from tui import palette, records
 from tui.lines import View
 from tui.text import (

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from supervisor import wire
 from supervisor.model import ApprovalRequest, Grant, Lease, LeaseState, TaskState
+from supervisor.protocol import wire
 from tui.text import task_state
 
 _V = TypeVar("_V")

@@ -14,7 +14,7 @@ from supervisor.cli.session import print_json, with_client
 from supervisor.client import AsyncClient
 from supervisor.errors import NotFound, UsageError
 from supervisor.model import ApprovalRequest
-from supervisor.wire import AnswerApproval
+from supervisor.protocol.wire import AnswerApproval
 
 CODE = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 

@@ -9,7 +9,7 @@ import sys
 from supervisor.cli.session import find_task, with_client
 from supervisor.client import AsyncClient, read_terminal
 from supervisor.errors import NotFound, UsageError
-from supervisor.wire import TaskView
+from supervisor.protocol.wire import TaskView
 
 _HELP = {
     "attach": "show a running task in this terminal, as `taskpass run` does",

@@ -10,12 +10,12 @@ from supervisor.discovery import Found
 from supervisor.discovery.offers import Offer, offer
 from supervisor.errors import Denied, TaskpassError, UsageError
 from supervisor.process.containment import within
+from supervisor.protocol.credentials import TestCredential
+from supervisor.protocol.imports import PlanImport
+from supervisor.protocol.setup import RecordUndo
+from supervisor.protocol.wire import AddCredential
 from supervisor.vault import references
 from supervisor.vault.surrogate import template
-from supervisor.wire import AddCredential
-from supervisor.wire_credentials import TestCredential
-from supervisor.wire_imports import PlanImport
-from supervisor.wire_setup import RecordUndo
 
 _GITHUB_API = "api.github.com"
 _TRIAL = 3.0  # seconds that a person waits to see whether it works

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from supervisor.cli.session import with_client
 from supervisor.client import AsyncClient
 from supervisor.errors import NotFound, UsageError
-from supervisor.wire import ApplyChanges, ChangeSetView, ChangeView
+from supervisor.protocol.wire import ApplyChanges, ChangeSetView, ChangeView
 
 _MARKS = {"added": "A", "modified": "M", "deleted": "D"}
 _MOST_LISTED = 20  # of what a new directory holds

@@ -8,7 +8,7 @@ import time
 from supervisor.cli.session import find_task, print_json, with_client
 from supervisor.client import AsyncClient
 from supervisor.errors import DaemonUnavailable, UsageError
-from supervisor.wire import RevokedView
+from supervisor.protocol.wire import RevokedView
 
 _HELP = {
     "revoke": "take a task's access away, now",

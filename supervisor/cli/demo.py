@@ -66,7 +66,7 @@ def _tell(install: DemoInstall) -> None:
 def _show(install: DemoInstall) -> int:
     from supervisor.cli.session import with_client
     from supervisor.client import AsyncClient
-    from supervisor.wire import StartTask
+    from supervisor.protocol.wire import StartTask
     from tui.app import TaskpassApp
 
     size = os.get_terminal_size()

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import sys
 
-from supervisor import places, proof
+from supervisor import places
 from supervisor.cli import exchange
+from supervisor.protocol import proof
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,8 +133,8 @@ def _connected() -> socket:
     """
     daemon = exchange.connect(places.socket())
     if daemon is None:
-        from supervisor import handshake
         from supervisor.paths import user_paths
+        from supervisor.protocol import handshake
 
         handshake.ensure_daemon(user_paths())
         daemon = exchange.connect(places.socket())
@@ -152,7 +153,7 @@ def _connected() -> socket:
     if not proof.shown(_install_key(), nonce, str(hello.get("proof", ""))):
         raise _fake("wrong proof")
     if hello.get("protocol") != _PROTOCOL:
-        from supervisor.handshake import check_protocol
+        from supervisor.protocol.handshake import check_protocol
 
         check_protocol(hello.get("protocol"), str(hello.get("version")), _PROTOCOL)
     return daemon
@@ -164,15 +165,15 @@ def _install_key() -> bytes:
             return file.read()
     except FileNotFoundError:
         # Somebody listens and there is no key: made now, it shows that this is not ours.
-        from supervisor import handshake
         from supervisor.paths import user_paths
+        from supervisor.protocol import handshake
 
         return handshake.install_key(user_paths())
 
 
 def _fake(detail: str) -> TaskpassError:
-    from supervisor import handshake
     from supervisor.paths import user_paths
+    from supervisor.protocol import handshake
 
     paths = user_paths()
     handshake.report_fake(paths, detail)

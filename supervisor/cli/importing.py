@@ -9,7 +9,7 @@ import sys
 from supervisor.cli.setup_session import with_setup
 from supervisor.client_setup import SetupClient
 from supervisor.errors import UsageError
-from supervisor.wire_imports import Imported, ImportPlan, ImportRow, PlanImport
+from supervisor.protocol.imports import Imported, ImportPlan, ImportRow, PlanImport
 
 _RED, _PLAIN = "\x1b[31m", "\x1b[0m"
 

@@ -11,7 +11,7 @@ from supervisor.cli.approvals import CODE
 from supervisor.cli.setup_session import with_setup
 from supervisor.client_setup import SetupClient
 from supervisor.errors import UsageError
-from supervisor.wire_setup import NeedsView
+from supervisor.protocol.setup import NeedsView
 
 _FILES = ("taskpass.toml", "keycard.toml")
 _DENIED = 3

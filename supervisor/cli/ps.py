@@ -10,7 +10,7 @@ from supervisor.cli.session import find_task, print_json, with_client
 from supervisor.client import AsyncClient
 from supervisor.errors import TaskpassError, TimedOut
 from supervisor.model import LeaseState, TaskState
-from supervisor.wire import Snapshot, TaskChanged, TaskView
+from supervisor.protocol.wire import Snapshot, TaskChanged, TaskView
 
 # "waiting for approval" is one word for a shell
 _STATES = {state.value.replace(" for ", "-").replace(" ", "-"): state for state in TaskState}

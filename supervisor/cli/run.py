@@ -198,7 +198,7 @@ def _run_in_terminal(request: dict[str, object]) -> int:
     from supervisor.cli.headless import to_review
     from supervisor.cli.session import with_client
     from supervisor.errors import VaultLocked
-    from supervisor.wire import StartTask
+    from supervisor.protocol.wire import StartTask
 
     size = os.get_terminal_size()
     # The last line is ours: who runs, where, and what waits.

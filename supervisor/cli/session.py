@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from supervisor.client import AsyncClient
 from supervisor.errors import NotFound, UsageError
-from supervisor.wire import TaskView
+from supervisor.protocol.wire import TaskView
 
 _T = TypeVar("_T")
 

@@ -11,7 +11,7 @@ from supervisor.cli.session import with_client
 from supervisor.client import AsyncClient
 from supervisor.oauth.provider import discover
 from supervisor.oauth.signing_in import Wanted
-from supervisor.wire_person import PersonView, SignInPerson
+from supervisor.protocol.person import PersonView, SignInPerson
 
 
 def parser(command: str) -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ import time
 
 from supervisor.cli.setup_session import with_setup
 from supervisor.errors import UsageError
-from supervisor.wire_setup import UndoView
+from supervisor.protocol.setup import UndoView
 
 
 def parser(command: str) -> argparse.ArgumentParser:

@@ -14,8 +14,8 @@ from supervisor.cli.setup_session import with_setup
 from supervisor.client_setup import SetupClient
 from supervisor.errors import Denied, IssuerFailed, TaskpassError, UsageError
 from supervisor.paths import Paths, made_directories, user_paths
-from supervisor.wire import OwedView, Snapshot
-from supervisor.wire_setup import Left
+from supervisor.protocol.setup import Left
+from supervisor.protocol.wire import OwedView, Snapshot
 
 _PATIENCE = 15.0  # seconds for those who made credentials to confirm their end
 

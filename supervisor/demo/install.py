@@ -25,7 +25,7 @@ from supervisor.client import AsyncClient
 from supervisor.demo.server import DeskApi
 from supervisor.errors import TaskpassError, UsageError
 from supervisor.paths import user_paths
-from supervisor.wire import AddCredential
+from supervisor.protocol.wire import AddCredential
 
 _PATIENCE = 20.0  # seconds for the supervisor to end
 # Fixed, since a long TMPDIR would not leave room for a socket's path below it.

@@ -14,9 +14,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from supervisor import wire
 from supervisor.client import AsyncClient
 from supervisor.model import ApprovalRequest
+from supervisor.protocol import wire
 
 # What is asked begins so → the answer.
 SCRIPT = {

@@ -17,7 +17,7 @@ from supervisor.demo.agent import SHOWN, STREAMING
 from supervisor.demo.install import DemoInstall
 from supervisor.errors import LaunchFailed, TimedOut
 from supervisor.model import Tier
-from supervisor.wire import Recorded, Snapshot, TaskView
+from supervisor.protocol.wire import Recorded, Snapshot, TaskView
 
 _PATIENCE = 60.0  # seconds for one step, on a slow machine
 _CALL_AGE = 3.0  # seconds after which the second task's call has nothing left

@@ -9,16 +9,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from supervisor import places, proof
+from supervisor import places
 from supervisor.cli import exchange
 from supervisor.config import load_user_config
 from supervisor.doctor.report import Finding, State
 from supervisor.errors import TaskpassError
+from supervisor.protocol import proof
+from supervisor.protocol.wire import PROTOCOL
 from supervisor.vault import specs as spec_file
 from supervisor.vault.backend import FILE_KEY, KEYRING, PASSPHRASE
 from supervisor.vault.stores import Stores
 from supervisor.vault.system_keyring import find_keyring
-from supervisor.wire import PROTOCOL
 
 _PATIENCE = 5.0  # seconds for a supervisor to say hello
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from supervisor.errors import UsageError
 from supervisor.imports import dotenv
 from supervisor.imports.classify import Provider, classify, tokens_in
+from supervisor.protocol.imports import ImportRow
 from supervisor.vault.limits import LONGEST, SHORTEST
-from supervisor.wire_imports import ImportRow
 
 # A name as programs have them; of these, what an environment takes.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")

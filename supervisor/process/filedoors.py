@@ -1,6 +1,6 @@
 """File doors: what lies outside a running container is shown in it for one call, and no longer.
 
-Which ones may be is for `supervisor.filedoors` to say; this is how.
+Which ones may be is for `supervisor.calls.filedoors` to say; this is how.
 
 The container's root follows the skeleton in its staging namespace (`staging`). So a helper, a fork
 of the holder that joins that namespace, mounts a real file over its place in the skeleton, and the

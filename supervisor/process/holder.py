@@ -2,7 +2,7 @@
 
 It outlives the daemon and every screen, so an agent waits instead of breaking; it holds no
 secret and decides nothing. It serves one unix socket (`SpawnRequest.socket`, 0600) with the
-frames of `supervisor.wire`. The first frame says who speaks:
+frames of `supervisor.protocol.wire`. The first frame says who speaks:
 
 - `Adopt` with the task's token: the daemon. Answered by `Adopted`, with the listeners' and the
   sock_diag descriptors; from then on this connection gets Spawned, SpawnFailed, Exited, Killed
@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from supervisor import procfs, wire
+from supervisor import procfs
 from supervisor.errors import LaunchFailed, TaskpassError
 from supervisor.model import Process, Tier
 from supervisor.ports import Attempt, SpawnRequest
@@ -47,6 +47,7 @@ from supervisor.process.filedoors import Doors
 from supervisor.process.gate import Gate
 from supervisor.process.launch import Launcher, launch
 from supervisor.process.limit_watch import LimitWatch
+from supervisor.protocol import wire
 
 if TYPE_CHECKING:
     from supervisor.process.panes import PaneServer

@@ -17,10 +17,10 @@ from socket import SO_SNDBUF, SOL_SOCKET
 
 import msgspec
 
-from supervisor import wire
 from supervisor.model import Run
 from supervisor.ports import Emulator
 from supervisor.process.emulator import make_emulator
+from supervisor.protocol import wire
 
 FRAME_RATE = 30.0  # frames a second and screen
 _HOLD = 0.15  # seconds a synchronized update may keep a frame back

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from supervisor import wire
 from supervisor.client import AsyncClient
 from supervisor.ledger.files import open_reader
 from supervisor.ledger.record import decode
+from supervisor.protocol import wire
 from tests.support.failing_daemon import Agent, FailingDaemon, deaths, stages
 from tests.support.live import ApiServer, Install, Person, pending, wait_for
 

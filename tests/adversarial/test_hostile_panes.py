@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager
 import pytest
 from textual import events
 
-from supervisor import wire
+from supervisor.protocol import wire
 from tests.support.chords import chords
 from tests.support.fake_client import approval
 from tests.support.live import TASKPASS, Install, ended, pending

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from supervisor import procfs, wire
+from supervisor import procfs
 from supervisor.client import AsyncClient, PaneConnection
+from supervisor.protocol import wire
 from tests.support.agents import RealAgent
 from tests.support.live import ApiServer, Install, Person, until, wait_for
 from tests.support.scripted_model import ScriptedModel, script

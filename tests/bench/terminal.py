@@ -31,7 +31,7 @@ from typing import Any, TypeVar
 import psutil
 
 from supervisor.client import AsyncClient
-from supervisor.wire import StartTask
+from supervisor.protocol.wire import StartTask
 from tests.bench.support import (
     SOURCE,
     installed,

@@ -20,7 +20,7 @@ from typing import Any
 
 from supervisor import daemon
 from supervisor.core import Engine
-from supervisor.handshake import _DAEMON_ENV
+from supervisor.protocol.handshake import _DAEMON_ENV
 from tests.support.live import Install
 
 _Method = Callable[..., Awaitable[Any]]

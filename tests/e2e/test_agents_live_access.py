@@ -8,9 +8,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from supervisor import wire
 from supervisor.client import AsyncClient
 from supervisor.model import Lease, LeaseState
+from supervisor.protocol import wire
 from tests.support.live import PATIENCE, ApiServer, until
 from tests.support.scripted_model import STALL, call, parallel, script
 from tests.support.supervised import MODEL_KEY, PERSONS_TOKEN, Supervised

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import pytest
 
-from supervisor import handshake, proof, wire
 from supervisor.ledger.files import open_reader
+from supervisor.protocol import handshake, proof, wire
 from tests.support.live import ApiServer, Install, wait_for
 
 HEADLESS = ("run", "--headless")

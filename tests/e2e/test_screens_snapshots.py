@@ -14,7 +14,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from supervisor import wire
+from supervisor.protocol import wire
 from tests.support.fake_app import fake_app
 from tests.support.fake_client import NOW, FakeClient, change_set, story
 from tui.app import TaskpassApp

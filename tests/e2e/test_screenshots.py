@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 import resvg_py
 
-from supervisor import wire
 from supervisor.cli import first_run
 from supervisor.client import AsyncClient
+from supervisor.protocol import wire
 from tests.support.agents import RealAgent
 from tests.support.live import ApiServer, Install, until
 from tests.support.photographer import Photographer

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from supervisor.approvals.queue import ApprovalQueue
+from supervisor.calls.owed import Owed, OwedStore
+from supervisor.calls.recorder import Recorder
 from supervisor.core import Engine
 from supervisor.desk import Desk, TaskRuntime
 from supervisor.errors import LaunchFailed, LedgerFailed, VaultLocked
 from supervisor.grants.book import Book, TaskEntry
-from supervisor.lifecycle import Lifecycle
 from supervisor.model import (
     Agent,
     Call,
@@ -38,7 +39,6 @@ from supervisor.model import (
     Verb,
     new_id,
 )
-from supervisor.owed import Owed, OwedStore
 from supervisor.ports import (
     Channel,
     ConnectionOwner,
@@ -55,7 +55,7 @@ from supervisor.ports import (
     TaskControl,
     Vault,
 )
-from supervisor.recorder import Recorder
+from supervisor.tasks.lifecycle import Lifecycle
 
 ROOT = Process(100, 1)
 CHILD = Process(200, 1 << 40)  # started after everything the test does

@@ -24,9 +24,9 @@ import pytest
 
 import supervisor
 from supervisor import daemon
-from supervisor.handshake import _DAEMON_ENV
 from supervisor.ledger.store import SqliteLedger
 from supervisor.ports import Entry
+from supervisor.protocol.handshake import _DAEMON_ENV
 from tests.support.live import TASKPASS, Install, wait_for
 
 # Deaths that were seen to happen at the stage they were meant for.

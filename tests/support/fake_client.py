@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from supervisor import wire
 from supervisor.errors import DaemonUnavailable, NotFound
 from supervisor.model import (
     ApprovalRequest,
@@ -20,6 +19,7 @@ from supervisor.model import (
     Risk,
     Verb,
 )
+from supervisor.protocol import wire
 
 NOW = 1_790_000_531.0  # 2026-09-21 13:42:11 UTC
 

@@ -26,12 +26,12 @@ from typing import Any, TypeVar
 import pytest
 import trustme
 
-from supervisor import wire
 from supervisor.cli import exchange
 from supervisor.client import AsyncClient
 from supervisor.errors import TaskpassError
 from supervisor.model import ApprovalRequest
 from supervisor.paths import Paths, user_paths
+from supervisor.protocol import wire
 from tests.support.bwrap import find_bwrap
 
 TASKPASS = [sys.executable, "-m", "supervisor.cli.main"]

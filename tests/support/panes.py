@@ -15,8 +15,8 @@ from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
-from supervisor import wire
 from supervisor.process.panes import PaneServer
+from supervisor.protocol import wire
 
 DEADLINE = 10.0  # seconds; a generous one, because tests share their machine
 

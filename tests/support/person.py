@@ -8,8 +8,8 @@ import sys
 import threading
 from typing import Any
 
-from supervisor import wire
 from supervisor.client import AsyncClient
+from supervisor.protocol import wire
 
 
 async def main() -> None:

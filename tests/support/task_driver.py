@@ -25,7 +25,7 @@ from typing import Any
 
 import msgspec
 
-from supervisor import procfs, wire
+from supervisor import procfs
 from supervisor.errors import TaskpassError
 from supervisor.identity.attest_linux import SockDiagOwner, peer_process, tree_of
 from supervisor.model import FileDoor, Process
@@ -33,6 +33,7 @@ from supervisor.ports import Containment, Mount, SpawnRequest
 from supervisor.process.holder import screen_token
 from supervisor.process.placeholders import write_notice
 from supervisor.process.zygote import Zygote
+from supervisor.protocol import wire
 
 _DECODER = msgspec.msgpack.Decoder(wire.FromHolder)
 _PATIENCE = 30.0

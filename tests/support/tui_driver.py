@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from textual.pilot import Pilot
 
-from supervisor import wire
+from supervisor.protocol import wire
 from tests.support.fake_app import fake_app
 from tests.support.fake_client import FakeClient, story
 from tui.app import TaskpassApp

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.announced import announced, as_announced, by_https
+from supervisor.calls.announced import announced, as_announced, by_https
+from supervisor.calls.egress import approved_with
 from supervisor.effects import effects_of
 from supervisor.effects.programs.shapes import push_effect
-from supervisor.egress import approved_with
 from supervisor.model import (
     Call,
     CallIdentity,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.canaries import POLICY
+from supervisor.calls.canaries import POLICY
 from supervisor.errors import Denied, Revoked
 from supervisor.model import Answer, ApprovalRequest, Effect, Risk, Scope, Verb
 from tests.support.core_fakes import CHILD, ROOT, STAND_IN, World

@@ -13,10 +13,10 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from supervisor import handshake, wire
 from supervisor.client import AsyncClient
 from supervisor.errors import DaemonUnavailable
 from supervisor.paths import Paths, user_paths
+from supervisor.protocol import handshake, wire
 
 
 @dataclass

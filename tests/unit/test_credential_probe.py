@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from supervisor.credential_probe import Probe
 from supervisor.errors import IssuerFailed, UsageError, VaultLocked
 from supervisor.model import CredentialSpec, KillMode
-from supervisor.wire_credentials import TestCredential as Asked
+from supervisor.protocol.credentials import TestCredential as Asked
+from supervisor.routes.probe import Probe
 from tests.support.core_fakes import REAL, CountingIssuer, OneCredential, World
 from tests.support.live import ApiServer
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from supervisor.credential_routes import CredentialRoutes
 from supervisor.errors import IssuerFailed
 from supervisor.model import CredentialSpec
+from supervisor.routes.credentials import CredentialRoutes
 from tests.support.core_fakes import CountingIssuer, OneCredential, World
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.filedoors import FileDoors
+from supervisor.calls.filedoors import FileDoors
 from supervisor.model import (
     Answer,
     Decision,

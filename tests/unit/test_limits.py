@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from supervisor import limits, wire
 from supervisor.config import load_user_config
 from supervisor.errors import ConfigError, LaunchFailed, PolicyError, UsageError
 from supervisor.model import Limits
 from supervisor.policy.project import read_project
 from supervisor.process.cgroup import Delegation
+from supervisor.protocol import wire
 from supervisor.sizes import bytes_of, size_words
+from supervisor.tasks import limits
 
 GIB, MIB = 1 << 30, 1 << 20
 EVERYTHING = Delegation("/cg", frozenset({"memory", "cpu", "pids"}))

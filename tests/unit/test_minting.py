@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from supervisor.calls.minting import LONGEST
+from supervisor.calls.revoking import SKEW
 from supervisor.errors import (
     ConfigError,
     IssuerFailed,
@@ -16,11 +18,9 @@ from supervisor.errors import (
     TaskpassError,
 )
 from supervisor.grants.recovery import recover
-from supervisor.minting import LONGEST
 from supervisor.model import CredentialSpec, Decision, KillMode, LeaseState, Outcome, Verb
 from supervisor.ports import Issuer, Kind, MintContext, Minted, Secret
-from supervisor.revoking import SKEW
-from supervisor.wire import LeaseChanged
+from supervisor.protocol.wire import LeaseChanged
 from tests.support.core_fakes import CHILD, HOST, REAL, OneCredential, World
 from tests.support.live import until
 

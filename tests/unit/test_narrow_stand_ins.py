@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from supervisor.calls.narrowing import Narrow, NarrowStandIns
 from supervisor.errors import Denied
 from supervisor.model import Effect, Verb
-from supervisor.narrowing import Narrow, NarrowStandIns
 
 LIKE = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
 APP = Narrow("github", "c-1", "github.com", "ana/app")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.calls.owed import Owed, OwedFiles
 from supervisor.errors import ConfigError, VaultLocked
 from supervisor.model import CredentialSpec
-from supervisor.owed import Owed, OwedFiles
 from supervisor.paths import Paths
 from supervisor.vault.store import FileVault, open_vault
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from supervisor import wire
+from supervisor.protocol import wire
 from tests.support.panes import DEADLINE, pane
 
 

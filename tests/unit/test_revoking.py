@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from supervisor.calls.revoking import GIVE_UP, SKEW, Revoking, pause_after
 from supervisor.errors import IssuerFailed, VaultLocked
 from supervisor.model import CredentialSpec, KillMode, Lease, LeaseState
 from supervisor.ports import Issuer, Kind, MintContext, Minted
-from supervisor.revoking import GIVE_UP, SKEW, Revoking, pause_after
-from supervisor.wire import OwedChanged, OwedView
+from supervisor.protocol.wire import OwedChanged, OwedView
 from tests.support.core_fakes import HOST, MemoryLedger, MemoryOwed
 from tests.support.live import until
 

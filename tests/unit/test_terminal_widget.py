@@ -10,7 +10,7 @@ from rich.style import Style
 from textual import events
 from textual.app import App, ComposeResult
 
-from supervisor import wire
+from supervisor.protocol import wire
 from tui.widgets.terminal import TerminalPane, row_strip, with_cursor
 
 

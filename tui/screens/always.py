@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
-from supervisor import wire
+from supervisor.protocol import wire
 from tui import palette
 from tui.screens.dialog import Dialog
 from tui.text import clip, visible

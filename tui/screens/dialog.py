@@ -13,7 +13,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 
-from supervisor import wire
+from supervisor.protocol import wire
 from tui import palette
 from tui.gate import TASK_MINUTES
 from tui.keymap import COMMANDS, LEADER_SHOWN

@@ -14,8 +14,8 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import DataTable, Input
 
-from supervisor import wire
 from supervisor.errors import TaskpassError, UsageError
+from supervisor.protocol import wire
 from tui import palette, query, records
 from tui.lines import View, key_line, spread
 from tui.text import clip, moment, plural, table, visible

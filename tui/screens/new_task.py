@@ -14,8 +14,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input, Label
 
-from supervisor import places, wire
+from supervisor import places
 from supervisor.errors import TaskpassError, UsageError
+from supervisor.protocol import wire
 from tui import palette
 from tui.lines import View
 from tui.screens.dialog import Dialog

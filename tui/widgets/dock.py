@@ -14,8 +14,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input
 
-from supervisor import wire
 from supervisor.model import ApprovalRequest, Effect, Risk, Verb
+from supervisor.protocol import wire
 from tui import palette
 from tui.gate import TASK_MINUTES, Gate, Move, Reply
 from tui.lines import RISK_COLOUR, View, identity, tier

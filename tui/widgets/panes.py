@@ -15,9 +15,9 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
-from supervisor import wire
 from supervisor.errors import TaskpassError
 from supervisor.model import TaskState
+from supervisor.protocol import wire
 from tui import palette
 from tui.text import STATE_COLOUR, STATE_SYMBOL, clip, one_line, task_state
 from tui.tiles import ONE, Grid, arrange, page

@@ -19,7 +19,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from supervisor import wire
+from supervisor.protocol import wire
 from tui.cells import apart
 from tui.keymap import LEADERS
 

@@ -9,7 +9,7 @@ from supervisor.cli.credentials import machine
 from supervisor.cli.credentials.secrets import read_secret
 from supervisor.cli.session import with_client
 from supervisor.errors import UsageError
-from supervisor.wire import AddCredential
+from supervisor.protocol.wire import AddCredential
 
 # Issuers that need no secret of ours, and those whose secret may be a key of several lines.
 _WITHOUT = frozenset({"local-jwt", "reference"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from supervisor.wire_credentials import EndedLeases
+from supervisor.protocol.credentials import EndedLeases
 
 
 def in_words(ended: EndedLeases) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from supervisor.cli.session import print_json, with_client
-from supervisor.wire_credentials import KindView
+from supervisor.protocol.credentials import KindView
 
 
 def parser() -> argparse.ArgumentParser:

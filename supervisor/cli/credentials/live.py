@@ -6,7 +6,7 @@ import argparse
 
 from supervisor.cli.session import print_json, with_client
 from supervisor.model import Grant, Lease
-from supervisor.wire import OwedView, Snapshot
+from supervisor.protocol.wire import OwedView, Snapshot
 
 
 def parser() -> argparse.ArgumentParser:

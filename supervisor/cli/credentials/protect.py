@@ -8,7 +8,7 @@ from supervisor.cli.credentials import machine
 from supervisor.cli.setup_session import with_setup
 from supervisor.cli.unlock import read_passphrase
 from supervisor.client_setup import SetupClient
-from supervisor.wire_vault import VaultView
+from supervisor.protocol.vault import VaultView
 
 
 def parser() -> argparse.ArgumentParser:

@@ -9,8 +9,8 @@ from supervisor.cli.credentials import machine
 from supervisor.cli.credentials.ended import in_words
 from supervisor.cli.session import with_client
 from supervisor.client import AsyncClient
+from supervisor.protocol.credentials import EndedLeases
 from supervisor.vault.standing import FILE
-from supervisor.wire_credentials import EndedLeases
 
 
 def parser() -> argparse.ArgumentParser:

@@ -8,7 +8,7 @@ from supervisor.cli.credentials import machine
 from supervisor.cli.credentials.ended import in_words
 from supervisor.cli.credentials.secrets import read_secret
 from supervisor.cli.session import with_client
-from supervisor.wire_credentials import RotateCredential
+from supervisor.protocol.credentials import RotateCredential
 
 
 def parser() -> argparse.ArgumentParser:

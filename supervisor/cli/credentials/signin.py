@@ -18,8 +18,8 @@ from supervisor.oauth.material import SignIn
 from supervisor.oauth.provider import Provider, discover
 from supervisor.oauth.refusal import Refused
 from supervisor.oauth.signing_in import SignedIn, Wanted
-from supervisor.wire import AddCredential, CredentialView
-from supervisor.wire_credentials import RotateCredential
+from supervisor.protocol.credentials import RotateCredential
+from supervisor.protocol.wire import AddCredential, CredentialView
 
 _FAMILIES = ("oauth", "token-exchange")
 _EXPIRING = "-expiring"

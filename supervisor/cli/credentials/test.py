@@ -6,7 +6,7 @@ import argparse
 
 from supervisor.cli.credentials import machine
 from supervisor.cli.session import with_client
-from supervisor.wire_credentials import TestCredential, TestedCredential
+from supervisor.protocol.credentials import TestCredential, TestedCredential
 
 _REFUSED = (401, 403)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from supervisor.cli.changes import collapsed
-from supervisor.wire import ChangeView
+from supervisor.protocol.wire import ChangeView
 
 
 def _added(path: str, after: str = "file", risk: str = "") -> ChangeView:

@@ -10,7 +10,7 @@ from supervisor.config import load_user_config
 from supervisor.errors import ConfigError, UsageError
 from supervisor.loopback import listed_port
 from supervisor.model import Tier
-from supervisor.network import proxy_exceptions, sockets_of
+from supervisor.tasks.network import proxy_exceptions, sockets_of
 
 
 @pytest.mark.parametrize("text", ["5432", " 5432 ", "localhost:5432", "127.0.0.1:5432"])

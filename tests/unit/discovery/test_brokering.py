@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from supervisor import wire_credentials as wcred
 from supervisor.cli import brokering
 from supervisor.client_setup import SetupClient
 from supervisor.discovery import Found, Way
 from supervisor.errors import Denied, IssuerFailed, TaskpassError, UsageError
-from supervisor.wire import AddCredential, CredentialView
-from supervisor.wire_imports import Imported, ImportPlan, ImportRow, PlanImport
-from supervisor.wire_setup import RecordUndo, UndoView
+from supervisor.protocol import credentials as wcred
+from supervisor.protocol.imports import Imported, ImportPlan, ImportRow, PlanImport
+from supervisor.protocol.setup import RecordUndo, UndoView
+from supervisor.protocol.wire import AddCredential, CredentialView
 
 GH = Found("gh", "/home/ana/.config/gh/hosts.yml", "ana", Way.REFERENCE,
            hosts=("github.com", "api.github.com"),

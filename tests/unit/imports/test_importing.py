@@ -16,9 +16,9 @@ from supervisor.imports import repository
 from supervisor.imports.repository import Tracked, tracked
 from supervisor.imports.showing import safe_to_show
 from supervisor.paths import Paths
+from supervisor.protocol.imports import CarryOutImport, Imported, PlanImport
 from supervisor.undo import Journal
 from supervisor.vault.store import FileVault, open_vault
-from supervisor.wire_imports import CarryOutImport, Imported, PlanImport
 
 STRIPE = "sk_live_4fz81kq90xvwpl27mncb"
 TEXT = f"# shop\r\nexport STRIPE_KEY='{STRIPE}'\r\nPORT=3000\r\n"

@@ -7,9 +7,9 @@ import time
 import pytest
 from textual import events
 
-from supervisor import wire
 from supervisor.errors import Denied
 from supervisor.model import Effect, Verb
+from supervisor.protocol import wire
 from tests.support.fake_client import approval
 from tests.support.tui_driver import LEADER, asking, running
 from tui.screens.always import AlwaysScreen

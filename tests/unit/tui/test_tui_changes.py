@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from supervisor import wire
 from supervisor.errors import Denied
+from supervisor.protocol import wire
 from tests.support.fake_client import FakeClient, change_set, story
 from tests.support.tui_driver import Driver, running
 from tui.screens.changes import ChangesScreen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from supervisor import wire
+from supervisor.protocol import wire
 from tests.support.fake_client import NOW, FakeClient, story
 from tests.support.tui_driver import running
 from tui.screens.history import HistoryScreen

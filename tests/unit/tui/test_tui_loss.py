@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from supervisor import wire
 from supervisor.errors import VersionMismatch
+from supervisor.protocol import wire
 from tests.support.fake_app import fake_app
 from tests.support.fake_client import NOW, FakeClient, story, task_view
 from tests.support.tui_driver import Driver, running

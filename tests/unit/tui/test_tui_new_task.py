@@ -6,8 +6,8 @@ import pytest
 from textual import events
 from textual.widgets import Input
 
-from supervisor import wire
 from supervisor.errors import AgentNotFound
+from supervisor.protocol import wire
 from tests.support.fake_client import NOW
 from tests.support.tui_driver import running
 from tui.screens.new_task import NewTaskDialog

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from supervisor import wire
 from supervisor.model import LeaseState
+from supervisor.protocol import wire
 from tests.support.fake_client import NOW
 from tests.support.tui_driver import running
 from tui.records import line as short

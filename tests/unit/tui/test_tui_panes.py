@@ -6,8 +6,8 @@ import asyncio
 
 from textual import events
 
-from supervisor import wire
 from supervisor.errors import Denied
+from supervisor.protocol import wire
 from tests.support.fake_client import NOW, approval, task_view
 from tests.support.tui_driver import running
 from tui.widgets.line import Line

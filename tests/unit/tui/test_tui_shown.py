@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor import wire
 from supervisor.model import Risk
+from supervisor.protocol import wire
 from tests.support.fake_client import NOW, approval, task_view
 from tests.support.tui_driver import asking, running
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from supervisor import wire
 from supervisor.errors import UsageError
 from supervisor.model import LeaseState
+from supervisor.protocol import wire
 from tests.support.fake_client import DEPLOY, NOW, approval, records, story, task_view
 from tui import query
 from tui.records import fields, line

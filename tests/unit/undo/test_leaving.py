@@ -20,10 +20,10 @@ from supervisor.leaving import Leaving
 from supervisor.model import CredentialSpec, LeaseState
 from supervisor.paths import Paths, user_paths
 from supervisor.ports import Secret
+from supervisor.protocol.setup import Leave, Left
+from supervisor.protocol.wire import OwedView, RevokedView, Snapshot
 from supervisor.undo import CredentialStep, Journal, file_step, put
 from supervisor.vault import FileVault, open_vault
-from supervisor.wire import OwedView, RevokedView, Snapshot
-from supervisor.wire_setup import Leave, Left
 from tests.contract.test_vaults_contract import Desktop
 from tests.support.core_fakes import World
 

@@ -1,0 +1,1 @@
+"""The way of a call in its parts; `core.py` has the order."""

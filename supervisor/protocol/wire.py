@@ -1,0 +1,520 @@
+"""The typed wire format between supervisor, screens and holders. Structs only.
+
+HTTP bodies are JSON of these structs; the event stream is one JSON object a line, tagged by
+`type`. Holder frames are msgpack, each behind a 4-byte big-endian length, tagged by `type`.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import msgspec
+
+from supervisor.model import ApprovalRequest, FileDoor, Grant, Lease
+
+PROTOCOL = 1  # raise on any incompatible change; the handshake refuses a mismatch
+
+MAX_FRAME = 16 * 1024 * 1024
+
+
+class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of all messages."""
+
+
+# ── Handshake ───────────────────────────────────────────────────────────────────────────
+
+
+class Hello(Wire, frozen=True, kw_only=True):
+    """GET /v1/hello?nonce=HEX. `proof`: see `supervisor.protocol.proof`."""
+
+    protocol: int
+    version: str
+    pid: int
+    session: str
+    proof: str
+
+
+class Problem(Wire, frozen=True, kw_only=True):
+    """Body of every answer that is not 2xx."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+# ── What screens see ────────────────────────────────────────────────────────────────────
+
+
+class TaskView(Wire, frozen=True, kw_only=True):
+    id: str
+    number: int  # 1, 2, 3 … as shown and typed
+    purpose: str
+    state: str  # model.TaskState value
+    user: str  # "ana@host"
+    person: str = ""  # who that is by an OpenID provider, "" for the account alone …
+    person_issuer: str = ""  # … the provider …
+    person_until: float = 0.0  # … and until when it says so, POSIX seconds
+    agent: str  # "claude-code 2.1.330"
+    profile: str
+    runtime: str  # "laptop"
+    tier: str  # model.Tier value
+    tier_detail: str = ""
+    containment: str = "off"  # "standard", "strict", "off"
+    exposed: tuple[str, ...] = ()  # uncontained: what stays readable by the agent
+    holes: tuple[str, ...] = ()  # ways out as good as root that are open to it
+    agent_sandbox: str = ""  # what became of the agent's own; "" where it has none
+    limits: tuple[str, ...] = ()  # of memory, processors, processes, in words
+    call_identity: str = "call"
+    preset: str = "standard"
+    cwd: str
+    repository: str = ""
+    branch: str = ""
+    parent: str = ""
+    epoch: int = 0
+    created: float
+    ended: float = 0.0
+    exit_code: int | None = None
+    failure: str = ""  # why it never ran
+    pane: bool = True  # has a terminal
+    model_access: str = "passthrough"
+    allowed: int = 0
+    asked: int = 0
+    denied: int = 0
+    overlay: bool = False  # its changes wait in an overlay
+    to_review: int = 0
+
+
+class Snapshot(Wire, frozen=True, kw_only=True, tag="snapshot"):
+    """First line of the event stream, and GET /v1/snapshot."""
+
+    session: str
+    now: float
+    tasks: tuple[TaskView, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    leases: tuple[Lease, ...] = ()
+    approvals: tuple[ApprovalRequest, ...] = ()
+    owed: tuple[OwedView, ...] = ()
+    records: tuple[dict[str, Any], ...] = ()  # the latest, oldest first
+
+
+class TaskChanged(Wire, frozen=True, kw_only=True, tag="task"):
+    task: TaskView
+
+
+class GrantChanged(Wire, frozen=True, kw_only=True, tag="grant"):
+    grant: Grant
+    live: bool = True
+
+
+class LeaseChanged(Wire, frozen=True, kw_only=True, tag="lease"):
+    lease: Lease  # its `state` tells the rest
+
+
+class ApprovalAsked(Wire, frozen=True, kw_only=True, tag="approval"):
+    approval: ApprovalRequest
+
+
+class ApprovalAnswered(Wire, frozen=True, kw_only=True, tag="answered"):
+    id: str
+    answer: str
+    by: str = ""
+
+
+class OwedView(Wire, frozen=True, kw_only=True):
+    """A credential whose lease has ended here, and which is not known to be dead elsewhere."""
+
+    id: str
+    lease: str
+    task: str
+    credential: str
+    issuer: str
+    state: str  # model.LeaseState: unconfirmed, irrevocable, possibly live, dies by itself
+    ended: float  # POSIX seconds: when its lease did
+    until: float  # when it dies by itself
+    tries: int = 0  # how often the other end was asked
+    problem: str = ""  # what came of it, "" for nothing yet
+
+
+class OwedChanged(Wire, frozen=True, kw_only=True, tag="owed"):
+    owed: OwedView
+    live: bool = True  # False: it is dead
+
+
+class Recorded(Wire, frozen=True, kw_only=True, tag="record"):
+    """A ledger record, as `LedgerStore.read` gives it."""
+
+    record: dict[str, Any]
+
+
+Event = (
+    Snapshot | TaskChanged | GrantChanged | LeaseChanged | ApprovalAsked | ApprovalAnswered
+    | OwedChanged | Recorded
+)  # fmt: skip
+
+
+# ── What clients ask ────────────────────────────────────────────────────────────────────
+
+
+class StartTask(Wire, frozen=True, kw_only=True):
+    """POST /v1/tasks"""
+
+    argv: tuple[str, ...]
+    cwd: str
+    environ: dict[str, str]
+    purpose: str = ""
+    profile: str = ""  # "" recognises it from argv
+    interactive: bool = True  # False: --headless, the client passes its stdio to the holder
+    cols: int = 120
+    rows: int = 40
+    contain: str = ""  # "off" | "standard" | "strict"; "" for the person's
+    show: tuple[str, ...] = ()  # absolute paths let be read by a contained task
+    write: tuple[str, ...] = ()  # … and written
+    max_age: float = 0.0  # seconds, 0 for the default
+    max_call_age: float = 0.0  # seconds one call may stay open, 0 for the default
+    max_calls: int = 0  # 0 for the default
+    max_changes: int = -1  # see `model.Limits`
+    memory: int = 0  # bytes
+    cpus: float = 0.0
+    processes: int = 0
+    overlay: bool = False  # work on an overlay of the workspace, to be reviewed at the end
+    preset: str = ""  # "" for the person's
+    loopback: tuple[int, ...] = ()  # ports of the machine's loopback that it may reach
+    umask: int = 0o077  # of the files it makes: that of whoever starts it
+
+
+class Started(Wire, frozen=True, kw_only=True):
+    task: TaskView
+    socket: str  # the holder's
+    token: str  # opens the holder's socket for this pane
+    needs_waiting: int = 0  # needs of the project that the person has not answered
+
+
+class Attached(Wire, frozen=True, kw_only=True):
+    """POST /v1/tasks/{id}/attach"""
+
+    socket: str
+    token: str
+
+
+class AnswerApproval(Wire, frozen=True, kw_only=True):
+    """POST /v1/approvals/{id}, with the header `Taskpass-Screen: <pairing token>`."""
+
+    approve: bool
+    scope: str = "once"  # "once" | "task" | "always": kept in the person's own rules
+    minutes: int = 15  # for "task"
+    code: str = ""  # required when the request carries one
+    note: str = ""  # goes to the agent with a denial
+    freeze: bool = False  # deny and freeze the task
+
+
+class AlwaysView(Wire, frozen=True, kw_only=True):
+    """GET /v1/approvals/{id}/always: what an answer for good would write."""
+
+    rule: str  # Cedar
+    judged: int  # past calls and uses
+    unreadable: int  # of them, those that could not be read again
+    changed: tuple[str, ...]  # what would have been decided otherwise: "ask → allow  git push …"
+
+
+class PolicyChange(Wire, frozen=True, kw_only=True):
+    """GET /v1/policy: how the person's policy files differ from what they accepted."""
+
+    digest: str  # of the files as they are
+    diff: str  # unified; "" for no difference
+    waits: tuple[str, ...]  # what they loosen, one line each: in force after it is accepted
+
+
+class AcceptPolicy(Wire, frozen=True, kw_only=True):
+    """POST /v1/policy/accept, with the header `Taskpass-Screen: <pairing token>`."""
+
+    digest: str  # of the files that the person was shown
+
+
+class Paired(Wire, frozen=True, kw_only=True):
+    """POST /v1/pair"""
+
+    token: str
+
+
+class RevokedView(Wire, frozen=True, kw_only=True):
+    """Answer of every revoke: what is dead, and what is not confirmed yet."""
+
+    tasks: tuple[str, ...]
+    leases_dead: int = 0
+    leases_unconfirmed: int = 0
+    connections_cut: int = 0
+    took_ms: float = 0.0  # from the request to refusal, cut and durable tombstone
+
+
+class ChangeView(Wire, frozen=True, kw_only=True):
+    """One path that a task changed in its overlay."""
+
+    path: str  # below the workspace; nothing in it acts on a screen
+    kind: str  # "added" | "modified" | "deleted"
+    before: str = ""  # "file" | "link" | "directory" | "special" | "" for nothing
+    after: str = ""
+    mode: int = 0
+    mode_before: int = 0
+    size: int = 0
+    risk: str = ""  # why to look twice
+    conflict: str = ""  # why it cannot be applied as it is
+
+
+class ChangeSetView(Wire, frozen=True, kw_only=True):
+    """GET /v1/changes (a list, without `changes`) and GET /v1/changes/{task}?diff=1."""
+
+    task: str
+    number: int
+    purpose: str
+    workspace: str
+    running: bool = False
+    added: int = 0
+    modified: int = 0
+    deleted: int = 0
+    size: int = 0  # bytes of its files
+    digest: str = ""
+    changes: tuple[ChangeView, ...] = ()
+    diff: str = ""  # as the files have it: make control characters visible
+
+
+class ApplyChanges(Wire, frozen=True, kw_only=True):
+    """POST /v1/changes/{task}/apply"""
+
+    paths: tuple[str, ...] = ()  # those at and below; () for all
+    risky: bool = False  # also those with a `risk`
+
+
+class AppliedView(Wire, frozen=True, kw_only=True):
+    applied: int
+    left: int = 0
+
+
+class VerifyView(Wire, frozen=True, kw_only=True):
+    ok: bool
+    records: int
+    checkpoints: int
+    message: str
+    head: str = ""
+
+
+class AddCredential(Wire, frozen=True, kw_only=True):
+    """POST /v1/credentials. The only message that carries a secret towards the daemon."""
+
+    name: str
+    issuer: str
+    hosts: tuple[str, ...]
+    env: str = ""
+    header: str = "authorization"
+    scheme: str = "Bearer"
+    ttl: float = 60.0
+    options: dict[str, str] = {}
+    secret: str = ""  # "" for issuers that mint
+
+    def __repr__(self) -> str:
+        return f"AddCredential(name={self.name!r}, …)"
+
+
+class CredentialView(Wire, frozen=True, kw_only=True):
+    name: str
+    issuer: str
+    hosts: tuple[str, ...]
+    env: str = ""
+    header: str = ""
+    scheme: str = ""
+    kill_mode: str = ""
+    kill_bound: float = 0.0
+    created: float = 0.0
+    protection: str = ""  # "system keyring" | "passphrase" | "file key" | "" (nothing stored)
+    options: dict[str, str] = {}  # of its issuer, never secret
+
+
+# ── Holder frames: screen → holder ──────────────────────────────────────────────────────
+
+# (text, fg, bg, attrs): model.Run as a tuple, to keep frames small
+RunTuple = tuple[str, int, int, int]
+
+
+class Attach(Wire, frozen=True, kw_only=True, tag="attach"):
+    """First frame of a screen; the token comes from `Started` or `Attached`."""
+
+    token: str
+    cols: int
+    rows: int
+
+
+class Key(Wire, frozen=True, kw_only=True, tag="key"):
+    key: str  # Textual's name
+    text: str = ""  # what it types, "" for none
+
+
+class Paste(Wire, frozen=True, kw_only=True, tag="paste"):
+    text: str
+
+
+class Resize(Wire, frozen=True, kw_only=True, tag="resize"):
+    cols: int
+    rows: int
+
+
+class Mouse(Wire, frozen=True, kw_only=True, tag="mouse"):
+    action: str
+    button: int
+    x: int
+    y: int
+    mods: int = 0
+
+
+class Focus(Wire, frozen=True, kw_only=True, tag="focus"):
+    gained: bool
+
+
+class Scroll(Wire, frozen=True, kw_only=True, tag="scroll"):
+    """Ask for `rows` rows ending `offset` above the bottom; 0 returns to live."""
+
+    offset: int
+    rows: int
+
+
+class Stdio(Wire, frozen=True, kw_only=True, tag="stdio"):
+    """Headless: three file descriptors ride on this frame by SCM_RIGHTS."""
+
+    token: str
+
+
+# ── Holder frames: daemon → holder ──────────────────────────────────────────────────────
+
+
+class Adopt(Wire, frozen=True, kw_only=True, tag="adopt"):
+    """First frame of a daemon; the holder answers `Adopted` with its descriptors."""
+
+    token: str
+
+
+class Freeze(Wire, frozen=True, kw_only=True, tag="freeze"):
+    """Stop a process tree; pid 0: the whole task."""
+
+    pid: int = 0
+
+
+class Thaw(Wire, frozen=True, kw_only=True, tag="thaw"):
+    pid: int = 0
+
+
+class OpenDoors(Wire, frozen=True, kw_only=True, tag="open_doors"):
+    """Answered by `DoorsAnswered`. Either all of them are open then, or none."""
+
+    call: str
+    doors: tuple[FileDoor, ...]
+
+
+class CloseDoors(Wire, frozen=True, kw_only=True, tag="close_doors"):
+    """Answered by `DoorsAnswered`. `publish`: put what the call made where it belongs."""
+
+    call: str
+    publish: bool = False
+
+
+class Kill(Wire, frozen=True, kw_only=True, tag="kill"):
+    """End the whole tree."""
+
+
+# ── Holder frames: holder → screen or daemon ────────────────────────────────────────────
+
+
+class Screen(Wire, frozen=True, kw_only=True, tag="screen"):
+    """Changed rows, always the latest state. `full`: every row is here."""
+
+    rows: dict[int, tuple[RunTuple, ...]]
+    x: int = 0
+    y: int = 0
+    cursor: bool = True
+    cols: int = 0
+    height: int = 0
+    title: str = ""
+    full: bool = False
+    mouse: bool = False  # the agent wants mouse events
+
+
+class Scrolled(Wire, frozen=True, kw_only=True, tag="scrolled"):
+    offset: int
+    rows: tuple[tuple[RunTuple, ...], ...]
+
+
+class Adopted(Wire, frozen=True, kw_only=True, tag="adopted"):
+    """Rides with the listeners' descriptors, then one sock_diag netlink descriptor."""
+
+    listeners: tuple[str, ...]
+    ports: tuple[int, ...]
+    root_pid: int = 0  # 0: not started yet
+    root_start: int = 0
+    exit_code: int | None = None
+
+
+class Spawned(Wire, frozen=True, kw_only=True, tag="spawned"):
+    root_pid: int
+    root_start: int
+
+
+class SpawnFailed(Wire, frozen=True, kw_only=True, tag="spawn_failed"):
+    code: str  # errors.TaskpassError.code
+    message: str
+
+
+class Exited(Wire, frozen=True, kw_only=True, tag="exited"):
+    code: int  # exit code, or 128 + signal
+
+
+class Refused(Wire, frozen=True, kw_only=True, tag="refused"):
+    """Tier B: the gate refused a connection. As `ports.Attempt`."""
+
+    protocol: str
+    address: str
+    port: int
+
+
+class DoorsAnswered(Wire, frozen=True, kw_only=True, tag="doors_answered"):
+    call: str
+    problem: str = ""  # in words; "" when it went well
+    published: tuple[str, ...] = ()  # paths of what was put in place
+
+
+class LimitMet(Wire, frozen=True, kw_only=True, tag="limit_met"):
+    """A limit of the task's cgroup was met since the last such notice."""
+
+    limit: str  # "memory": a process was killed for it; "processes": one could not be made
+    times: int
+
+
+class Killed(Wire, frozen=True, kw_only=True, tag="killed"):
+    """The tree is gone; `left` counts processes that could not be ended."""
+
+    left: int = 0
+    took_ms: float = 0.0
+
+
+ToHolder = (
+    Attach | Key | Paste | Resize | Mouse | Focus | Scroll | Stdio | Adopt | Freeze | Thaw | Kill
+    | OpenDoors | CloseDoors
+)  # fmt: skip
+FromHolder = (
+    Screen | Scrolled | Adopted | Spawned | SpawnFailed | Exited | Refused | Killed
+    | DoorsAnswered | LimitMet
+)  # fmt: skip
+
+_LENGTH = struct.Struct(">I")
+_encoder = msgspec.msgpack.Encoder()
+
+
+def frame(message: ToHolder | FromHolder) -> bytes:
+    """One message with its length in front."""
+    body = _encoder.encode(message)
+    return _LENGTH.pack(len(body)) + body
+
+
+def frame_length(header: bytes) -> int:
+    """Length of the body behind a 4-byte header; ValueError when beyond MAX_FRAME."""
+    (length,) = _LENGTH.unpack(header)
+    if length > MAX_FRAME:
+        raise ValueError(f"frame of {length} bytes")
+    return int(length)

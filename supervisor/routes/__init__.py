@@ -1,0 +1,1 @@
+"""The API by subject; `api.py` has what all of it shares."""
