@@ -114,12 +114,13 @@ def repository_of(cwd: str) -> tuple[str, str]:
     """(top level of the git work tree, branch) around `cwd`; ("", "") outside one.
 
     Read from the files, as git itself lays them out (gitrepository-layout(5)): no repository's
-    configuration is run to find out where we are.
+    configuration is run to find out where we are. A folder `.git` without HEAD is no repository,
+    as for git: programs that mount over such places leave empty ones behind when they are killed.
     """
     place = Path(cwd)
     for folder in (place, *place.parents):
         marker = folder / ".git"
-        if marker.is_dir():
+        if os.path.lexists(marker / "HEAD"):
             return str(folder), _branch(marker)
         if marker.is_file():  # a linked work tree: "gitdir: PATH"
             word, _, target = marker.read_text(errors="replace").strip().partition(": ")
