@@ -233,7 +233,7 @@ async def test_the_budget_counts_calls_in_flight(world: World) -> None:
 
 
 async def test_calls_end_at_their_maximum_age(world: World) -> None:
-    world.entry.task = replace(world.entry.task, limits=Limits(max_call_age=0.5))
+    world.entry.task = replace(world.entry.task, limits=Limits(max_call_age=2))
     handle = await world.handle()
     release = await world.use(handle)
     await until(lambda: not world.engine.live(world.task, release.lease), "the end")
