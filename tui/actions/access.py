@@ -1,0 +1,84 @@
+"""Freezing, thawing and revoking."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from textual import work
+
+from supervisor.errors import TaskpassError
+from supervisor.model import TaskState
+from supervisor.protocol import wire
+from tui.screens.grants import GrantsDialog
+from tui.text import plural, task_state
+from tui.trunk import Trunk
+from tui.world import is_gone
+
+
+class Access(Trunk):
+    """What takes access away, or holds it where it is."""
+
+    def action_grants(self) -> None:
+        self.push_screen(GrantsDialog(self.view()))
+
+    def action_freeze(self) -> None:
+        task = self.view().task
+        if task is None:
+            self.say("There is no task to freeze.")
+        elif is_gone(task):
+            self.say(f"Task {task.number} is {task.state}: there is nothing to freeze.")
+        else:
+            self._freeze(task)
+
+    def action_revoke(self) -> None:
+        task = self.view().task
+        if task is None:
+            self.say("There is no task to revoke.")
+        else:
+            self._revoke(task)
+
+    @work(group="freeze")
+    async def _freeze(self, task: wire.TaskView) -> None:
+        thaw = task_state(task.state) is TaskState.FROZEN
+        try:
+            if thaw:
+                await self.client.thaw_task(task.id)
+            else:
+                await self.client.freeze_task(task.id)
+        except TaskpassError as error:
+            self.say(str(error), bad=True)
+        else:
+            self.say(f"Task {task.number} " + ("goes on." if thaw else "is frozen."))
+
+    @work(group="revoke")
+    async def _revoke(self, task: wire.TaskView) -> None:
+        await self._revoking(f"task {task.number}", self.client.revoke_task(task.id))
+
+    @work(group="revoke")
+    async def revoke_all(self) -> None:
+        await self._revoking("every task", self.client.revoke_all())
+
+    @work(group="revoke")
+    async def on_grants_dialog_revoke(self, message: GrantsDialog.Revoke) -> None:
+        await self._revoking(message.credential, self.client.revoke_grant(message.grant))
+
+    async def _revoking(self, what: str, asked: Awaitable[wire.RevokedView]) -> None:
+        """Say that it goes on, and then in its place what it came to."""
+        self.say(f"revoking {what}…")
+        try:
+            outcome = _revoked(await asked)
+        except TaskpassError as error:
+            self.clear_notifications()
+            self.say(str(error), bad=True)
+        else:
+            self.clear_notifications()
+            self.say(outcome)
+
+
+def _revoked(view: wire.RevokedView) -> str:
+    sentence = f"revoked: {plural(view.leases_dead, 'lease')} dead in {view.took_ms:.0f} ms"
+    if view.leases_unconfirmed:
+        sentence += f", {view.leases_unconfirmed} unconfirmed"
+    if view.connections_cut:
+        sentence += f", {plural(view.connections_cut, 'connection')} cut"
+    return sentence

@@ -1,0 +1,88 @@
+"""The leader: keys that are taken before any widget sees them, and what they start."""
+
+from __future__ import annotations
+
+import time
+
+from textual import events, work
+
+from supervisor.errors import TaskpassError
+from tui import lines
+from tui.actions.access import Access
+from tui.keymap import BY_KEY, LEADERS, PANIC_SECONDS
+from tui.trunk import Trunk
+
+
+class Leading(Access, Trunk):
+    """Decides before any widget sees a key, so that a chord typed in one burst never ends half
+    in a pane.
+    """
+
+    _leading = False
+    _panic_until = 0.0
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            if not self.app_focus:
+                # The terminal had lost the focus and did not say that it is back.
+                self.main.dock.rearm()
+            if await self._lead(event.key):
+                return
+        await super().on_event(event)
+
+    async def _lead(self, key: str) -> bool:
+        """Whether a key is the leader, or follows it, and has been dealt with here."""
+        if not self._leading:
+            if key not in LEADERS:
+                return False
+            self._leading = True
+            self._show_leader_keys()
+            return True
+        panicking = time.monotonic() < self._panic_until
+        self._stop_leading()
+        if panicking and key == "X":
+            self.revoke_all()
+        elif key in LEADERS:
+            self.main.panes.press("ctrl+backslash")
+        elif key.isdecimal():
+            self._show_number(int(key))
+        elif key in BY_KEY:
+            await self.run_action(BY_KEY[key].name)
+        return True
+
+    def _show_leader_keys(self) -> None:
+        self.to_main()
+        self.main.show_keys(lines.which_key(self.size.width))
+
+    def _stop_leading(self) -> None:
+        self._leading = False
+        self._panic_until = 0.0
+        self.main.show_keys(None)
+
+    def _show_number(self, number: int) -> None:
+        task = self.world.numbered(number)
+        if task is None:
+            self.say(f"There is no task {number}.")
+        elif self.shape == "workspace":
+            self.show_task(task.id)
+
+    def action_panic(self) -> None:
+        """Freeze everything, and listen for a second X."""
+        self._leading = True
+        self._panic_until = time.monotonic() + PANIC_SECONDS
+        self.main.show_keys(lines.panic_keys(self.size.width))
+        self.set_timer(PANIC_SECONDS, self._calm)
+        self._freeze_all()
+
+    def _calm(self) -> None:
+        if self._panic_until and time.monotonic() >= self._panic_until:
+            self._stop_leading()
+
+    @work(group="freeze")
+    async def _freeze_all(self) -> None:
+        try:
+            await self.client.freeze_all()
+        except TaskpassError as error:
+            self.say(str(error), bad=True)
+        else:
+            self.say("Every task is frozen.")
