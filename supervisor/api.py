@@ -47,6 +47,7 @@ from supervisor.routes.vault import VaultRoutes
 from supervisor.tasks.launch import Launcher
 from supervisor.tasks.lifecycle import Lifecycle
 from supervisor.tasks.reviewing import Reviews
+from supervisor.tasks.saved import place
 
 log = logging.getLogger("supervisor")
 
@@ -178,7 +179,7 @@ class Api:
 
     def _task_above(self, peer: Process) -> str:
         """The task that `peer` belongs to, "" for none. One walk, however many tasks there are."""
-        owners = {holder: task for task, holder in self.launcher.holders.items()}
+        owners = {holder: task for task, holder in self.launcher.adopting.holders.items()}
         owners |= {e.root: e.task.id for e in self.engine.book.tasks() if e.root is not None}
         root = tree_of(peer, owners)
         return owners[root] if root else ""
@@ -276,7 +277,7 @@ class Api:
         )
 
     async def _attach(self, request: web.Request) -> web.Response:
-        return _json(self.launcher.place(self.engine.book.task(_id(request)).task.id))
+        return _json(place(self.paths.task(self.engine.book.task(_id(request)).task.id)))
 
     async def _exit(self, request: web.Request) -> web.Response:
         """Answered when the task has ended."""

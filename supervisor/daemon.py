@@ -69,10 +69,12 @@ from supervisor.routes.person import PersonRoutes
 from supervisor.routes.probe import Probe
 from supervisor.routes.setup import setup_routes
 from supervisor.routes.vault import VaultRoutes
+from supervisor.tasks.adopting import Adopting
 from supervisor.tasks.containing import Containing
 from supervisor.tasks.launch import Launcher
 from supervisor.tasks.lifecycle import Lifecycle
 from supervisor.tasks.reviewing import Reviews
+from supervisor.tasks.taking_over import take_over
 from supervisor.tokens.keys import load_keys
 from supervisor.vault import FileVault, open_vault
 from supervisor.views import task_viewer
@@ -187,7 +189,7 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         setup = setup_routes(engine, vault, paths.state / "undo", credentials.remove)
         api = Api(
             paths, engine, lifecycle, launcher, events, session, keys.jwks(), stopped.set, keeper,
-            launcher.reviews, watch, credentials,
+            launcher.adopting.reviews, watch, credentials,
             setup, ImportRoutes(vault, setup.journal, ledger),
             VaultRoutes(vault, ledger),
             PersonRoutes(person, ledger, lambda: _http(config, way)),
@@ -202,7 +204,7 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
                 "possibly_live": list(recovered.possibly_live),
             },
         )
-        await launcher.take_over(recovered)
+        await take_over(launcher, recovered)
         await engine.revoking.resume(recovered.possibly_live)
         runner = web.AppRunner(api.application(), access_log=None, shutdown_timeout=1.0)
         await runner.setup()
@@ -305,19 +307,12 @@ def _launcher(
         specs = engine.vault.specs()
         return frozenset(config.allow_private).union(*(spec.hosts for spec in specs))
 
-    return Launcher(
-        paths=paths,
+    placeholders = Placeholders(paths.state / "placeholders")
+    adopting = Adopting(
         engine=engine,
         lifecycle=lifecycle,
-        spawner=zygote,
-        probe=found,
         authority=authority,
         ways=WaysOut(config, system_roots(), bundle(system_roots(), authority), way.learn),
-        find_profile=profiles.find,
-        session=session,
-        user=person.user,
-        limits=Limits(memory=config.memory, cpus=config.cpus, processes=config.processes),
-        delegation=cgroup.delegation(),
         hold=config.approval_hold,
         make_channel=partial(
             HttpProxyChannel,
@@ -325,26 +320,33 @@ def _launcher(
             http2=frozenset(config.http2),
             allow_private=allow_private,
         ),
-        loopback=config.loopback,
         allow_private=allow_private,
-        digests=Digests(),
-        containing=Containing(
-            probe=found,
-            mode=config.contain,
-            wishes=Wishes(
-                config.show, config.write, config.deny_read, config.x11, config.wayland, config.dbus
-            ),
-            absent=tuple(str(path) for path in paths.all()),
-            placeholders=Placeholders(paths.state / "placeholders"),
-        ),
-        overlay=config.overlay,
+        placeholders=placeholders,
+        delegation=cgroup.delegation(),
         reviews=Reviews(Shelf(paths.state / "changes"), engine),
+    )
+    absent = tuple(str(path) for path in paths.all())
+    wishes = Wishes(
+        config.show, config.write, config.deny_read, config.x11, config.wayland, config.dbus
+    )
+    return Launcher(
+        paths=paths,
+        engine=engine,
+        lifecycle=lifecycle,
+        adopting=adopting,
+        spawner=zygote,
+        probe=found,
+        find_profile=profiles.find,
+        session=session,
+        user=person.user,
+        limits=Limits(memory=config.memory, cpus=config.cpus, processes=config.processes),
+        loopback=config.loopback,
+        digests=Digests(),
+        containing=Containing(found, config.contain, wishes, absent, placeholders),
+        overlay=config.overlay,
         needs=Needs(paths.state / "needs.json"),
         policies=Policies(
-            config.preset,
-            paths.config / "policy",
-            [str(path) for path in paths.all()],
-            paths.state / "policy.json",
+            config.preset, paths.config / "policy", list(absent), paths.state / "policy.json"
         ),
     )
 
