@@ -73,6 +73,7 @@ from supervisor.tasks.adopting import Adopting
 from supervisor.tasks.containing import Containing
 from supervisor.tasks.launch import Launcher
 from supervisor.tasks.lifecycle import Lifecycle
+from supervisor.tasks.metering import meter
 from supervisor.tasks.reviewing import Reviews
 from supervisor.tasks.taking_over import take_over
 from supervisor.tokens.keys import load_keys
@@ -221,6 +222,7 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
                 group.create_task(watch.run()),
                 group.create_task(stop_when_idle(busy, stopped)),
                 group.create_task(_warm_up()),
+                group.create_task(meter(engine, launcher.holders, lambda: events.subscribers > 0)),
             ]
             await stopped.wait()
             # First of all: whoever comes now finds nobody, and starts another.

@@ -131,6 +131,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What a task's processes use now: all that its holder has below it."""
+
+    cpu_pct: float = 0.0  # of one core, over the last seconds
+    rss_bytes: int = 0  # what several have in common counts once for each
+    processes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Need:
     """What a project said its tasks need, where the person accepted it (`policy.needs`)."""
 

@@ -33,8 +33,33 @@ class Stat:
         return self.state not in "ZX"
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a process has used. `cpu`: seconds of its own; `waited`: of children that have ended,
+    and of theirs; `rss`: bytes that it has in memory now, those that it shares with others too."""
+
+    cpu: float
+    waited: float
+    rss: int
+
+
 def stat(pid: int) -> Stat | None:
     """The process with this pid now, None when there is none."""
+    if (fields := _fields(pid)) is None:
+        return None
+    return Stat(pid, int(fields[1]), int(fields[19]), chr(fields[0][0]))
+
+
+def use(pid: int) -> Use | None:
+    """What the process with this pid has used, None when there is none."""
+    if (fields := _fields(pid)) is None:
+        return None
+    own, waited = int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
+    return Use(own / _TICKS, waited / _TICKS, int(fields[21]) * _PAGE)
+
+
+def _fields(pid: int) -> list[bytes] | None:
+    """Fields 3 to 24 of /proc/PID/stat, and the rest in one."""
     try:
         fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -46,8 +71,7 @@ def stat(pid: int) -> Stat | None:
     finally:
         os.close(fd)
     # The name (field 2) may hold spaces and brackets: fields start behind the last bracket.
-    fields = line[line.rindex(b")") + 2 :].split(None, 20)
-    return Stat(pid, int(fields[1]), int(fields[19]), chr(fields[0][0]))
+    return line[line.rindex(b")") + 2 :].split(None, 22)
 
 
 def ticks() -> int:
@@ -56,6 +80,7 @@ def ticks() -> int:
 
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def lives(process: Process) -> bool:
@@ -79,7 +104,7 @@ def children_of(top: int) -> list[Stat]:
     not the machine.
 
     A child that ends while a list is read may hide another (proc(5), `children`), and a kernel may
-    keep no lists: that nothing is found says nothing.
+    keep no lists (`LISTS_CHILDREN`): that nothing is found says nothing.
     """
     found: list[Stat] = []
     waiting = [top]
@@ -99,6 +124,10 @@ def _listed(pid: int) -> list[int]:
     except OSError:
         pass  # it ended, or the kernel keeps no lists
     return found
+
+
+# Whether the kernel keeps lists of children (CONFIG_PROC_CHILDREN).
+LISTS_CHILDREN = os.path.exists("/proc/thread-self/children")
 
 
 class Tree:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from supervisor.grants.book import TaskEntry
-from supervisor.model import Agent, CredentialSpec
+from supervisor.model import Agent, CredentialSpec, Usage
 from supervisor.ports import Issuer
 from supervisor.protocol import wire
 from supervisor.tasks import limits
@@ -18,6 +18,7 @@ def task_viewer(exposed: Callable[[], tuple[str, ...]]) -> Callable[[TaskEntry],
     def view(entry: TaskEntry) -> wire.TaskView:
         task = entry.task
         contained = task.runtime.tier.contained
+        usage = Usage() if entry.ended else entry.usage
         return wire.TaskView(
             id=task.id,
             number=entry.number,
@@ -54,6 +55,9 @@ def task_viewer(exposed: Callable[[], tuple[str, ...]]) -> Callable[[TaskEntry],
             denied=entry.denied,
             overlay=task.overlay,
             to_review=entry.to_review,
+            cpu_pct=usage.cpu_pct,
+            rss_bytes=usage.rss_bytes,
+            processes=usage.processes,
         )
 
     return view

@@ -22,6 +22,7 @@ from supervisor.model import (
     Process,
     Task,
     TaskState,
+    Usage,
     new_id,
 )
 
@@ -52,6 +53,7 @@ class TaskEntry:
     pane: bool = True  # has a terminal
     policy: str = ""  # digest of the policies it is under
     to_review: int = 0  # changes in its overlay that nobody has decided about
+    usage: Usage = field(default_factory=Usage)  # as last looked at, for who watches
     asked_targets: set[str] = field(default_factory=set)  # of refused connections asked about
     asides: dict[str, list[str]] = field(default_factory=dict)  # agent's call id → what it hears
     revoked_grants: set[tuple[str, str]] = field(default_factory=set)  # (credential, resource)

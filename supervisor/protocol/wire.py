@@ -83,6 +83,9 @@ class TaskView(Wire, frozen=True, kw_only=True):
     denied: int = 0
     overlay: bool = False  # its changes wait in an overlay
     to_review: int = 0
+    cpu_pct: float = 0.0  # of one core; this and the next two while somebody watches the events
+    rss_bytes: int = 0
+    processes: int = 0  # of its tree; 0: not looked at yet, or none is left
 
 
 class Snapshot(Wire, frozen=True, kw_only=True, tag="snapshot"):
