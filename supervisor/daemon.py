@@ -222,7 +222,9 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
                 group.create_task(watch.run()),
                 group.create_task(stop_when_idle(busy, stopped)),
                 group.create_task(_warm_up()),
-                group.create_task(meter(engine, launcher.holders, lambda: events.subscribers > 0)),
+                group.create_task(
+                    meter(engine, launcher.adopting.holders, lambda: events.subscribers > 0)
+                ),
             ]
             await stopped.wait()
             # First of all: whoever comes now finds nobody, and starts another.
