@@ -4,7 +4,8 @@ The rules (reference: the nine approval rules in SECURITY.md): nothing is presel
 Space, `y` and digits never answer; a key counts only if it was pressed after the gate armed;
 the gate arms `ARM_SECONDS` after its content was shown, and again whenever the content changes
 or the terminal regains focus; an approval needs the end of the content to have been shown, and
-for high risk the code typed; refusals are lower case, approvals capitals.
+for high risk the code typed, of which a wrong one disarms; refusals are lower case, approvals
+capitals; an approval for the task lasts the shortest time unless the person lengthens it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from typing import Final
 from supervisor.model import Scope
 
 ARM_SECONDS: Final = 0.5
-TASK_MINUTES: Final = 15
+# How long an approval for the task may be made to last; the shortest is where it starts.
+TASK_STEPS: Final = (15, 30, 60, 120, 240, 480)
+TASK_MINUTES: Final = TASK_STEPS[0]
 
 
 class Move(Enum):
@@ -35,6 +38,7 @@ class Reply:
     approve: bool
     scope: Scope = Scope.ONCE
     freeze: bool = False
+    minutes: int = TASK_MINUTES  # for `Scope.TASK`
 
 
 class Gate:
@@ -46,6 +50,7 @@ class Gate:
         self._code = ""
         self._typed = ""
         self._end_seen = False
+        self._step = 0  # in TASK_STEPS
         self.code_refused = False  # the last code typed was a wrong one
 
     def show(self, content: Hashable, code: str, now: float) -> bool:
@@ -56,6 +61,7 @@ class Gate:
         self._code = code.upper()
         self._typed = ""
         self._end_seen = False
+        self._step = 0
         self.code_refused = False
         self.rearm(now)
         return True
@@ -76,6 +82,11 @@ class Gate:
     @property
     def end_seen(self) -> bool:
         return self._end_seen
+
+    @property
+    def minutes(self) -> int:
+        """How long an approval for the task would last."""
+        return TASK_STEPS[self._step]
 
     @property
     def code_typed(self) -> str:
@@ -104,23 +115,31 @@ class Gate:
                 return Move.NOTE
             case "f":
                 return Reply(approve=False, freeze=True)
+            case "+" | "=":  # the same key, with shift and without
+                self._step = min(self._step + 1, len(TASK_STEPS) - 1)
+                return None
+            case "-" | "_":
+                self._step = max(self._step - 1, 0)
+                return None
         if self.code_needed:
-            self._type(character)
+            self._type(character, at)
             return None
         if self.may_approve(at):
             match character:
                 case "O":
                     return Reply(approve=True)
                 case "T":
-                    return Reply(approve=True, scope=Scope.TASK)
+                    return Reply(approve=True, scope=Scope.TASK, minutes=self.minutes)
                 case "A":
                     return Move.ALWAYS
         return None
 
-    def _type(self, character: str | None) -> None:
+    def _type(self, character: str | None, at: float) -> None:
         if character is None or not (character.isascii() and character.isalnum()):
             return
         # A lower-case `d`, `n` or `f` has already been taken as a refusal.
         typed = self._typed + character.upper()
         self.code_refused = not self._code.startswith(typed)
-        self._typed = "" if self.code_refused else typed
+        self._typed = typed
+        if self.code_refused:
+            self.rearm(at)  # who types at random does not come upon it

@@ -50,9 +50,22 @@ class Driver:
         await self.until(lambda: self.dock.has_focus)
         await self.until(lambda: not self.dock.gate.arms_in(time.monotonic()))
 
+    def stop_the_clock(self) -> None:
+        """Time stands still for the gate of approvals from here on."""
+        now = self.dock.ticks()
+        self.dock.ticks = lambda: now
+
     async def approvable(self) -> None:
         await self.open_dock()
         await self.until(lambda: self.dock.gate.may_approve(time.monotonic()))
+
+    async def click(self, name: str, words: str) -> None:
+        """Click on `words` in a line of chrome."""
+        for row, line in enumerate(self.said(name).split("\n")):
+            if words in line:
+                await self.pilot.click(f"#{name}", offset=(line.index(words), row))
+                return
+        raise AssertionError(f"{words!r} is not in {self.said(name)!r}")
 
     def said(self, name: str) -> str:
         return self.app.main.query_one(f"#{name}", Line).said

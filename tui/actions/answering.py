@@ -33,7 +33,7 @@ class Answering(Trunk):
         answer = wire.AnswerApproval(
             approve=reply.approve,
             scope=reply.scope,
-            minutes=TASK_MINUTES,
+            minutes=reply.minutes,
             # The gate lets an approval through only after the code was typed.
             code=request.code if reply.approve else "",
             note=message.note,

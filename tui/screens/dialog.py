@@ -15,7 +15,7 @@ from textual.screen import ModalScreen
 
 from supervisor.protocol import wire
 from tui import palette
-from tui.gate import TASK_MINUTES
+from tui.gate import TASK_MINUTES, TASK_STEPS
 from tui.keymap import COMMANDS, LEADER_SHOWN
 from tui.lines import View, identity, tier
 from tui.text import STATE_COLOUR, STATE_SYMBOL, hang, one_line, table, task_state, visible
@@ -99,6 +99,7 @@ class HelpPage(Page):
 _DOCK_KEYS = (
     ("O", "Approve once", ""),
     ("T", "Approve for this task", f"The same again passes for {TASK_MINUTES} minutes."),
+    ("+ -", "Longer, shorter", f"Up to {TASK_STEPS[-1] // 60} hours; each request starts anew."),
     ("A", "Approve for good", "Shows the rule first, and what it would have decided."),
     ("d", "Deny", ""),
     ("n", "Deny with a note", "The agent reads it."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from rich.text import Text
@@ -14,22 +14,20 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input
 
-from supervisor.model import ApprovalRequest, Effect, Risk, Verb
+from supervisor.model import ApprovalRequest, Risk
 from supervisor.protocol import wire
 from tui import palette
 from tui.gate import TASK_MINUTES, Gate, Move, Reply
-from tui.lines import RISK_COLOUR, View, identity, tier
-from tui.text import clip, one_line, time_of_day, visible, watch
+from tui.lines import View
+from tui.text import clip, watch
+from tui.widgets import dock_text
 from tui.widgets.line import Line
 from tui.widgets.paper import Paper
 from tui.world import Batch
 
 _LABEL: Final = 12
-_RISK_WORDS: Final = {
-    Risk.LOW: "low",
-    Risk.MEDIUM: "medium",
-    Risk.HIGH: "HIGH",
-}
+_PRESS: Final = "press"  # in a hint's style: the key that it stands for
+_WHEEL: Final = 3  # lines
 _SCROLL: Final = {"up": -1, "k": -1, "down": 1, "j": 1, "pageup": -8, "pagedown": 8,
                   "home": -10_000, "end": 10_000}  # fmt: skip
 
@@ -59,6 +57,7 @@ class ApprovalDock(Vertical, can_focus=True):
     def __init__(self, clock: Callable[[], float], *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._clock = clock
+        self.ticks: Callable[[], float] = time.monotonic  # what the gate goes by
         self.gate = Gate()
         self._batches: list[Batch] = []
         self._index = 0
@@ -79,13 +78,15 @@ class ApprovalDock(Vertical, can_focus=True):
 
     # ── Opening and closing ─────────────────────────────────────────────────────────────
 
-    def open(self, view: View) -> bool:
-        """Show the head of the queue and take the focus; False when nothing waits."""
-        if not view.pending:
+    def open(self, view: View, approval: str = "") -> bool:
+        """Show one request ("": the oldest) and take the focus; False when it waits no more."""
+        found = [n for n, one in enumerate(view.pending) if not approval or approval in one.ids]
+        if not found:
             return False
         self.display = True
-        self._index = 0
-        self.gate.rearm(time.monotonic())
+        self._index = found[0]
+        self._current = None
+        self.gate.rearm(self.ticks())
         self.show(view)
         self.focus()
         return True
@@ -118,19 +119,19 @@ class ApprovalDock(Vertical, can_focus=True):
         self._current = batch
         request = batch.first
         # Any change of what the person reads or of what the answer covers arms anew.
-        if self.gate.show(batch.requests, request.code, time.monotonic()):
+        if self.gate.show(batch.requests, request.code, self.ticks()):
             self._sending = False
             if self._note_open:
                 self._close_note()
                 self.focus()
-            self.query_one(Paper).read(self._content(batch), _LABEL)
+            self.query_one(Paper).read(dock_text.rows(batch, self._asker(request)), _LABEL)
         self.set_class(request.risk is Risk.HIGH, "-high")
-        self._titles(request)
+        self._titles(batch)
         self._foot()
 
     def rearm(self) -> None:
         """The terminal, or the dock in it, has regained focus."""
-        self.gate.rearm(time.monotonic())
+        self.gate.rearm(self.ticks())
         self._foot()
 
     def on_focus(self) -> None:
@@ -139,13 +140,15 @@ class ApprovalDock(Vertical, can_focus=True):
     def failed(self) -> None:
         """The answer did not get through: it can be given again."""
         self._sending = False
-        self.gate.rearm(time.monotonic())
+        self.gate.rearm(self.ticks())
 
     # ── What is shown ───────────────────────────────────────────────────────────────────
 
-    def _titles(self, request: ApprovalRequest) -> None:
-        task = self._asker(request)
+    def _titles(self, batch: Batch) -> None:
+        task = self._asker(batch.first)
         place = f"APPROVAL {self._index + 1} of {len(self._batches)}"
+        if len(batch.requests) > 1:
+            place += f" · ×{len(batch.requests)}"
         if task is not None:
             place += f" · task {task.number} {clip(task.purpose, 28)}"
         self.border_title = Content(place)
@@ -153,68 +156,29 @@ class ApprovalDock(Vertical, can_focus=True):
     def _asker(self, request: ApprovalRequest) -> wire.TaskView | None:
         return self._view.world.tasks.get(request.task) if self._view else None
 
-    def _content(self, batch: Batch) -> list[tuple[str, Text]]:
-        """All that the person must be able to see before answering, as labelled rows."""
-        request = batch.first
-        rows = [("", visible(request.title, f"bold {palette.TEXT}")), ("", Text())]
-        task = self._asker(request)
-        if task is not None:
-            rows.append(("task", identity(task, 96)))
-            bound = tier(task).append(f"  uses bound by {task.call_identity}", palette.MUTED)
-            rows.append(("runtime", bound))
-        rows += [("effect" if not n else " ", _effect(e)) for n, e in enumerate(request.effects)]
-        resources = list(dict.fromkeys(effect.resource for effect in request.effects))
-        rows.append(("resource", visible(", ".join(resources) or "none named")))
-        risk = Text(_RISK_WORDS[request.risk], f"bold {RISK_COLOUR[request.risk]}")
-        if request.code:
-            risk.append(": type the code to approve")
-        rows.append(("risk", risk))
-        if request.credential:
-            released = visible(request.credential)
-            released.append("  released for what you approve, to nothing else", palette.MUTED)
-        else:
-            released = Text("none is released", palette.MUTED)
-        rows.append(("credential", released))
-        for number, change in enumerate(request.change or ("nothing beyond its grants",)):
-            style = palette.AMBER if request.change else palette.MUTED
-            sign = "+ " if request.change and not change.startswith("+") else ""
-            rows.append((" " if number else "change", visible(sign + change, style)))
-        asking = visible(", ".join(request.asking) or "no rule named")
-        asking.append("  ").append_text(visible(request.reason, palette.MUTED))
-        rows.append(("why asked", asking))
-        if len(batch.requests) > 1:
-            count = f"{len(batch.requests)} identical requests, one answer for all of them"
-            rows.append(("batch", Text(count, f"bold {palette.AMBER}")))
-            for one in batch.requests:
-                asked = f"{time_of_day(one.created)}  call {one_line(one.call)}  {one_line(one.id)}"
-                rows.append((" ", Text(asked, palette.MUTED)))
-        for one in batch.requests:
-            if one.agent_note:
-                words = Text("(untrusted) ", f"italic {palette.AMBER}")
-                words.append_text(visible(one.agent_note, f"italic {palette.MUTED}"))
-                rows.append(("agent says", words))
-        return rows
-
     def _foot(self) -> None:
         batch = self._current
         if not self.display or batch is None or self._view is None:
             return
-        now = time.monotonic()
+        now = self.ticks()
         text = Text(no_wrap=True)
         code = batch.first.code
         allowed = self.gate.may_approve(now) and not self._sending
         if code:
             self._code(text, code)
-        approvals = [("O", "once"), ("T", f"this task {TASK_MINUTES} min")]
+            text.append("\n")
+        approvals = [("O", "once"), ("T", f"this task {self.gate.minutes} min"), ("+", "longer")]
+        if self.gate.minutes > TASK_MINUTES:
+            approvals.append(("-", "shorter"))
         if batch.first.risk is not Risk.HIGH:  # high risk is never kept for good
             approvals.append(("A", "always…"))
-        self._keys(text, approvals, palette.GREEN, allowed)
+        _keys(text, approvals, palette.GREEN, live=allowed)
         text.append("\n")
         refusals = [("d", "deny"), ("n", "deny with a note"), ("f", "deny and freeze"),
                     ("esc", "back")]  # fmt: skip
         if len(self._batches) > 1:
             refusals.append(("←→", "others"))
-        self._keys(text, refusals, palette.AMBER, True)
+        _keys(text, refusals, palette.AMBER, live=True)
         text.append("\n")
         text.append_text(self._state(now))
         self.query_one("#dock-foot", Line).say(text)
@@ -226,19 +190,15 @@ class ApprovalDock(Vertical, can_focus=True):
         text.append("type the code ", palette.TEXT)
         text.append(f" {code.upper()} ", f"bold {palette.INK} on {palette.AMBER}")
         text.append(f" {typed}{'_' * (len(code) - len(typed))}  ", f"bold {palette.AMBER}")
-        text.append("then  " if self.gate.code_needed else "✓     ", palette.MUTED)
-
-    def _keys(self, text: Text, keys: list[tuple[str, str]], colour: str, live: bool) -> None:
-        for key, meaning in keys:
-            style = f"bold {colour}" if live else f"{palette.MUTED} strike"
-            text.append(key, style)
-            text.append(f" {meaning}    ", palette.TEXT if live else palette.MUTED)
+        text.append("then" if self.gate.code_needed else "✓", palette.MUTED)
 
     def _state(self, now: float) -> Text:
         if self._sending:
             return Text("sending the answer…", palette.TEAL)
         if self.gate.arms_in(now):
-            return Text(f"arms in {self.gate.arms_in(now):.1f} s, keys wait", palette.MUTED)
+            wrong = "that was not the code · " if self.gate.code_refused else ""
+            text = Text(wrong, f"bold {palette.RED}")
+            return text.append(f"arms in {self.gate.arms_in(now):.1f} s, keys wait", palette.MUTED)
         if not self.gate.end_seen:
             more = self.query_one(Paper).below
             return Text(f"↓ {more} more lines: read to the end to approve", f"bold {palette.AMBER}")
@@ -258,15 +218,19 @@ class ApprovalDock(Vertical, can_focus=True):
         event.stop()
         event.prevent_default()
         if event.key in _SCROLL:
-            self.query_one(Paper).scroll_lines(_SCROLL[event.key])
-            self._foot()
+            self._scroll(_SCROLL[event.key])
             return
         if event.key in ("left", "right"):
             self._turn(1 if event.key == "right" else -1)
             return
-        if self._sending:
+        self._press(event.key, event.character, event.time)
+
+    def _press(self, key: str, character: str | None, time_of_event: float) -> None:
+        """A key, or its hint clicked: by the gate's clock when it happened, not when it arrives."""
+        if self._sending or self._current is None:
             return
-        match self.gate.press(event.key, event.character, event.time):
+        at = self.ticks() - (time.monotonic() - time_of_event)
+        match self.gate.press(key, character, at):
             case Reply() as reply:
                 self._send(reply)
             case Move.NOTE:
@@ -276,6 +240,26 @@ class ApprovalDock(Vertical, can_focus=True):
             case Move.LEAVE:
                 self.close()
                 self.post_message(self.Left())
+        self._foot()
+
+    def on_click(self, event: events.Click) -> None:
+        """The hints are buttons."""
+        match event.style.meta.get(_PRESS):
+            case "←→":
+                self._turn(1)
+            case "esc":
+                self._press("escape", None, event.time)
+            case str(key):
+                self._press(key, key, event.time)
+
+    def on_mouse_scroll_down(self) -> None:
+        self._scroll(_WHEEL)
+
+    def on_mouse_scroll_up(self) -> None:
+        self._scroll(-_WHEEL)
+
+    def _scroll(self, by: int) -> None:
+        self.query_one(Paper).scroll_lines(by)
         self._foot()
 
     def on_paste(self, event: events.Paste) -> None:
@@ -322,50 +306,11 @@ class ApprovalDock(Vertical, can_focus=True):
             self._foot()
 
 
-# What attributes say that a person decides by; (name, value) → words.
-_NOTES: dict[tuple[str, object], str] = {
-    ("uninspectable", True): "cannot be read: what it does is not known",
-    ("known", False): "a program that taskpass does not know",
-    ("inside", True): "in the workspace",
-    ("inside", False): "outside the workspace",
-    ("root", True): "the workspace itself, or above it",
-    ("home", True): "the home directory",
-    ("ours", True): "taskpass's own files",
-    ("clear", True): "with all that is below it",
-    ("force", True): "by force",
-    ("delete", True): "removes it there",
-    ("protected", True): "a protected branch",
-    ("several", True): "more than one ref",
-    ("foreign", True): "a remote that is not the project's",
-    ("remote", True): "on another machine",
-    ("everywhere", True): "for more than this workspace",
-    ("unlisted", True): "a service of your machine, outside the task",
-}
-# Said by the effect itself, or of use to policy only.
-_SILENT = frozenset(
-    {"method", "path", "program", "argv0", "arguments", "subcommand", "text", "name", "folded"}
-    | {"graphql", "fields", "websocket"}
-    | {name for name, _ in _NOTES}
-)
-
-
-def _effect(effect: Effect) -> Text:
-    """An effect in words; an attribute that has none is shown by its name, if it tells more."""
-    attributes = effect.attributes
-    command = attributes.get("text") if effect.verb is Verb.RUN else ""
-    text = visible(f"run {command}" if command else effect.label)
-    notes = [words for (name, value), words in _NOTES.items() if attributes.get(name) is value]
-    notes += [
-        _note(name, value)
-        for name, value in attributes.items()
-        if value and name not in _SILENT and str(value) not in text.plain
-    ]
-    for note in notes:
-        text.append("  ").append_text(visible(note, palette.MUTED))
-    return text
-
-
-def _note(name: str, value: object) -> str:
-    if value is True:
-        return name
-    return str(value) if name == "why" else f"{name} {value}"  # a reason speaks for itself
+def _keys(text: Text, keys: Sequence[tuple[str, str]], colour: str, *, live: bool) -> None:
+    """Keys and what they do. A click on one is the key: the gate judges both alike."""
+    for key, meaning in keys:
+        begins = len(text)
+        text.append(key, f"bold {colour}" if live else f"{palette.MUTED} strike")
+        text.append(f" {meaning}", palette.TEXT if live else palette.MUTED)
+        text.apply_meta({_PRESS: key}, begins)
+        text.append("    ")

@@ -50,6 +50,34 @@ async def test_for_this_task_is_a_quarter_of_an_hour() -> None:
         assert d.answers[0][1] == wire.AnswerApproval(approve=True, scope="task", minutes=15)
 
 
+async def test_how_long_for_this_task_is_chosen() -> None:
+    async with running(asking(approval(1))) as d:
+        await d.approvable()
+        assert "this task 15 min" in d.said("dock-foot")
+        await d.press("+", "+", "+", "-")
+        assert "this task 60 min" in d.said("dock-foot")
+        await d.press("T")
+        await d.until(lambda: d.answers)
+        assert d.answers[0][1] == wire.AnswerApproval(approve=True, scope="task", minutes=60)
+
+
+async def test_the_hints_are_buttons_behind_the_same_gate() -> None:
+    async with running(asking(approval(1), approval(2, title="other"))) as d:
+        await d.approvable()
+        d.stop_the_clock()
+        d.dock.rearm()
+        await d.click("dock-foot", "once")
+        assert d.answers == []
+        d.dock.ticks = time.monotonic
+        await d.until(lambda: d.dock.gate.may_approve(time.monotonic()))
+        await d.click("dock-foot", "others")
+        await d.until(lambda: "other" in d.paper)
+        await d.until(lambda: d.dock.gate.may_approve(time.monotonic()))
+        await d.click("dock-foot", "once")
+        await d.until(lambda: d.answers)
+        assert d.answers == [("a-2", wire.AnswerApproval(approve=True, scope="once"))]
+
+
 async def test_an_effect_is_told_in_words_that_a_person_decides_by() -> None:
     told = {"remote": "origin", "url": "", "ref": "main", "force": True, "delete": False,
             "protected": True, "several": False, "foreign": False}  # fmt: skip
@@ -115,8 +143,11 @@ async def test_a_long_request_is_read_to_its_end_before_it_is_approved() -> None
 async def test_a_request_that_changes_under_the_eyes_arms_anew() -> None:
     async with running(asking(approval(1), approval(2, task="t-2", title="cargo publish"))) as d:
         await d.approvable()
+        d.stop_the_clock()
         d.client.send(wire.ApprovalAnswered(id="a-1", answer="denied", by="another screen"))
         await d.until(lambda: "cargo publish" in d.paper)
+        await d.until(lambda: d.dock.gate.end_seen)
+        assert d.dock.gate.arms_in(d.dock.ticks())
         await d.press("O")
         assert d.answers == []
 
@@ -124,9 +155,10 @@ async def test_a_request_that_changes_under_the_eyes_arms_anew() -> None:
 async def test_regained_terminal_focus_arms_anew() -> None:
     async with running(asking(approval(1))) as d:
         await d.approvable()
+        d.stop_the_clock()
         d.app.post_message(events.AppBlur())
         d.app.post_message(events.AppFocus())
-        await d.until(lambda: d.dock.gate.arms_in(time.monotonic()))
+        await d.until(lambda: d.dock.gate.arms_in(d.dock.ticks()))
         await d.press("O")
         assert d.answers == []
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.model import Scope
-from tui.gate import ARM_SECONDS, Gate, Move, Reply
+from tui.gate import ARM_SECONDS, TASK_STEPS, Gate, Move, Reply
 
 KEYS = st.sampled_from([*string.printable, "enter", "space", "tab", "backspace", "f12", "up"])
 
@@ -89,9 +89,31 @@ def test_the_code_opens_the_approval_and_a_wrong_one_starts_over() -> None:
     assert gate.code_refused
     assert press(gate, "7", 1.2) is None
     assert press(gate, "O", 1.3) is None
-    for at, key in ((1.4, "k"), (1.5, "7")):
+    for at, key in ((1.7, "k"), (1.8, "7")):
         press(gate, key, at)
-    assert press(gate, "O", 1.6) == Reply(approve=True)
+    assert press(gate, "O", 1.9) == Reply(approve=True)
+
+
+def test_a_wrong_code_disarms() -> None:
+    gate = armed("K7")
+    press(gate, "X", 1.0)
+    assert gate.arms_in(1.0) == ARM_SECONDS
+    for at, key in ((1.1, "K"), (1.2, "7"), (1.3, "O")):
+        assert press(gate, key, at) is None
+    assert gate.code_typed == ""
+
+
+def test_how_long_for_the_task_is_chosen_and_starts_at_the_shortest() -> None:
+    gate = armed()
+    assert gate.minutes == min(TASK_STEPS)
+    for key in "-+=+-":
+        press(gate, key, 1.0)
+    assert press(gate, "T", 1.0) == Reply(approve=True, scope=Scope.TASK, minutes=60)
+    for _ in range(20):
+        press(gate, "+", 1.0)
+    assert gate.minutes == max(TASK_STEPS)
+    gate.show("another request", "", 2.0)
+    assert gate.minutes == min(TASK_STEPS)
 
 
 def test_denying_needs_no_code_and_no_reading() -> None:
