@@ -31,6 +31,7 @@ class Command:
 COMMANDS: Final = (
     Command("answer", "a", "a", "answer", "Answer an approval", "Open the approval dock."),
     Command("deny_first", "d", "d", "deny", "Deny the first approval", "Refusing is always safe."),
+    Command("inbox", "i", "i", "inbox", "Inbox", "All that waits for an answer, oldest first."),
     Command("next_task", "tab", "tab", "next", "Next task", "Show the next task's pane."),
     Command("zoom", "z", "z", "zoom", "Zoom", "Give the pane the whole screen, or back."),
     Command("grants", "g", "g", "grants", "Grants", "Live grants; x there revokes one."),
@@ -52,7 +53,7 @@ COMMANDS: Final = (
         "panic", "X", "X", "freeze all", "Freeze everything",
         "Every task stops; X again within 5 s revokes every task.",
     ),
-    Command("identity", "i", "i", "identity", "Identity", "The four parts and their evidence.",
+    Command("identity", "I", "I", "identity", "Identity", "The four parts and their evidence.",
             reminded=False),
     Command("palette", "colon", ":", "palette", "Command palette", "Find a command by name.",
             reminded=False),

@@ -8,6 +8,7 @@ from supervisor.errors import TaskpassError
 from supervisor.protocol import wire
 from tui.gate import TASK_MINUTES
 from tui.screens.always import AlwaysScreen
+from tui.screens.inbox import InboxScreen
 from tui.trunk import Trunk
 from tui.widgets.dock import ApprovalDock
 
@@ -20,6 +21,14 @@ class Answering(Trunk):
             self.say(f"This screen may not answer: {self.pairing_error}", bad=True)
         if not self.main.dock.open(self.view()):
             self.say("No approval waits.")
+
+    def action_inbox(self) -> None:
+        self.push_screen(InboxScreen(self.view()), self._open)
+
+    def _open(self, approval: str | None) -> None:
+        # Meanwhile another screen may have answered it.
+        if approval is not None and not self.main.dock.open(self.view(), approval):
+            self.say("It waits no more.")
 
     def action_deny_first(self) -> None:
         pending = self.view().pending
