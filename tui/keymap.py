@@ -31,7 +31,8 @@ class Command:
 COMMANDS: Final = (
     Command("answer", "a", "a", "answer", "Answer an approval", "Open the approval dock."),
     Command("deny_first", "d", "d", "deny", "Deny the first approval", "Refusing is always safe."),
-    Command("inbox", "i", "i", "inbox", "Inbox", "All that waits for an answer, oldest first."),
+    Command("inbox", "i", "i", "inbox", "Inbox", "All that waits for an answer, oldest first.",
+            reminded=False),
     Command("next_task", "tab", "tab", "next", "Next task", "Show the next task's pane."),
     Command("zoom", "z", "z", "zoom", "Zoom", "Give the pane the whole screen, or back."),
     Command("grants", "g", "g", "grants", "Grants", "Live grants; x there revokes one."),

@@ -70,7 +70,8 @@ SCREENS = {
     "history": [LEADER, "h"],
     "help": [LEADER, "question_mark"],
     "new": [LEADER, "n"],
-    "identity": [LEADER, "4", LEADER, "i"],
+    "identity": [LEADER, "4", LEADER, "I"],
+    "inbox": [LEADER, "i"],
 }
 
 
