@@ -16,8 +16,9 @@ def all_profiles() -> tuple[Profile, ...]:
     from profiles.codex.adapter import Codex
     from profiles.demo.adapter import Demo
     from profiles.generic.adapter import Generic
+    from profiles.mcp_gateway.adapter import McpGateway
 
-    return (ClaudeCode(), Codex(), Demo(), Generic())
+    return (ClaudeCode(), Codex(), Demo(), McpGateway(), Generic())
 
 
 def find(argv: Sequence[str], name: str = "") -> Profile:

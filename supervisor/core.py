@@ -99,6 +99,7 @@ class Engine(Authorize):
     bind_grace: float = 10.0  # seconds a background command's shell has to bind
     clock: Callable[[], float] = time.time
     step: Callable[[str], None] = lambda name: None
+    admit: Callable[[ToolCall], None] = lambda call: None  # raises Denied: its tool has changed
     attestation: Attestation = field(init=False)
     judge: Judge = field(init=False)
     questions: Questions = field(init=False)
@@ -166,6 +167,7 @@ class Engine(Authorize):
         entry = self.book.require_live(task)
         runtime = self.desk.runtimes[task]
         await self.attestation.sender(entry, runtime.owner, sender, tool_call)
+        self.admit(tool_call)
         self.book.reserve_call(task)
         self.desk.set_activity(entry, TaskState.WORKING)
 

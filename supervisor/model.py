@@ -216,9 +216,12 @@ class ToolCall:
     cwd: str
     command: str = ""  # shell text, for ToolKind.SHELL
     paths: tuple[str, ...] = ()  # files named by a file tool, absolute
-    url: str = ""
+    url: str = ""  # of a fetch, or of the MCP server that is asked
     subagent: str = ""  # claim, from the agent: never authority
     note: str = ""  # the agent's own words about the call: untrusted
+    definition: str = ""  # digest of the tool's definition, "" where nobody pins it
+    # All that runs in its task while it is open is for it (the gateway's calls, one at a time).
+    alone: bool = False
 
     @property
     def name(self) -> str:

@@ -586,6 +586,7 @@ class LaunchPlan:
     agent_sandbox: str = ""  # what became of a sandbox of its own, in words; "": it has none
     guarded: tuple[str, ...] = ()  # missing settings, which a contained task may not make
     folders: tuple[str, ...] = ()  # to be written, and made where missing, whatever is guarded
+    alone: bool = False  # it runs one call at a time, and is led to the proxy as a tool is
     tools_online: bool = True  # False: its own sandbox keeps its shell from reaching our proxy
 
 
@@ -626,7 +627,8 @@ class Profile(ABC):
 class HookEvent:
     """A hook input, normalised."""
 
-    phase: str  # "pre" | "post" | "failed" | "prompt" | "turn_end" | "session_end" | "notice"
+    # "pre" | "post" | "failed" | "prompt" | "turn_end" | "session_end" | "notice" | "definitions"
+    phase: str
     call: ToolCall | None = None
     session_id: str = ""
     subagent: str = ""  # whose turn has ended; "" for the agent itself

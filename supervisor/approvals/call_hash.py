@@ -82,7 +82,7 @@ def call_hash(
         "executable": executable,
         "files": dict(files if files is not None else named_files(call)),
         "snapshot": snapshot,
-        "definition": definition,
+        "definition": definition or call.definition,
     }
     try:
         canonical = rfc8785.dumps(cast(Any, table))

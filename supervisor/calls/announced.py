@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from supervisor.effects.http import http_effect
 from supervisor.effects.remotes import place
-from supervisor.model import Call, CredentialSpec, Effect, Verb
+from supervisor.model import Call, CredentialSpec, Effect, ToolKind, Verb
 
 
 def by_https(effects: Iterable[Effect], specs: Iterable[CredentialSpec]) -> list[Effect]:
@@ -32,8 +32,22 @@ def _led(effect: Effect, hosts: Container[str]) -> Effect:
 
 
 def as_announced(call: Call, effects: Sequence[Effect]) -> tuple[Effect, ...]:
-    """The effects, each push by the names under which the call announced it."""
+    """The effects, each push by the names under which the call announced it.
+
+    A request that only carries an MCP call to its server is that call.
+    """
+    if len(effects) == 1 and _carries(call, effects[0]):
+        return call.effects[:1]
     return tuple(_named(call, effect) for effect in effects)
+
+
+def _carries(call: Call, effect: Effect) -> bool:
+    tool_call = call.tool_call
+    if tool_call.kind is not ToolKind.MCP or not tool_call.url or effect.verb is not Verb.HTTP:
+        return False
+    server = http_effect(tool_call.url)
+    same = effect.attributes.get("path") == server.attributes["path"]
+    return same and effect.resource == server.resource
 
 
 def announced(call: Call, effect: Effect) -> Effect | None:

@@ -56,8 +56,11 @@ class Attestation:
             NotAttested: the handle is not of an open call, or comes from another tree.
             Revoked: the call is of an earlier epoch.
         """
-        if handle == agent_handle(entry.task.id) and list(ancestry) == [entry.root]:
-            return self._own_fetch(entry, effect)
+        if handle == agent_handle(entry.task.id) and ancestry and ancestry[-1] == entry.root:
+            if (alone := self._alone(entry)) is not None:
+                return alone
+            if list(ancestry) == [entry.root]:
+                return self._own_fetch(entry, effect)
         call = self.book.call_by_handle(entry.task.id, handle)
         self.book.require_live(entry.task.id, call.call.epoch)
         root = call.call.root
@@ -67,6 +70,14 @@ class Attestation:
                 hint="Run it inside one tool call.",
             )
         return call
+
+    def _alone(self, entry: TaskEntry) -> CallEntry | None:
+        """The one open call of a task that runs nothing beside it; None of several, or of none."""
+        running = self.book.open_calls(entry.task.id)
+        if len(running) != 1 or not running[0].call.tool_call.alone:
+            return None
+        self.book.require_live(entry.task.id, running[0].call.epoch)
+        return running[0]
 
     def _own_fetch(self, entry: TaskEntry, effect: Effect) -> CallEntry:
         """The open call that announced this request of the agent's own process.

@@ -32,6 +32,7 @@ _GROUPS = (
         "signin": ("…", "say who you are, by your company's OpenID provider", "signin"),
         "signout": ("", "be the account of this machine again", "signin"),
         "policy": ("…", "check, explain, try, back-test and import rules", "policy"),
+        "mcp": ("…", "MCP servers behind a gateway: list, serve, pinned tools", "mcp"),
         "needs": ("", "what this project says its tasks need; accept it once", "needs"),
     },
     {

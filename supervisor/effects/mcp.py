@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -69,12 +70,19 @@ def mcp_effects(
     statement = next(
         (arguments[key] for key in ("sql", "statement") if isinstance(arguments.get(key), str)), ""
     )
+    told = _told(arguments)
     reads = _selects(statement) if statement else _reads_by_name(server, name)
     effects = [
         Effect(
             Verb.MCP,
             f"{server}.{name}",
-            {"server": server, "tool": name, "reads": reads, "browser": _browses(server, name)},
+            {
+                "server": server,
+                "tool": name,
+                "reads": reads and told != _TOO_MUCH,
+                "browser": _browses(server, name),
+                "arguments": told,
+            },
         )
     ]
     url = arguments.get("url")
@@ -126,3 +134,43 @@ def _selects(statement: str) -> bool:
     return (
         _SQL.match(plain) is not None and "--" not in plain and _SQL_CHANGES.search(plain) is None
     )
+
+
+_MOST_TOLD = 4000  # characters of arguments that policies can look at
+_TOO_MUCH = "\n…\n"
+_DEEPEST = 8
+
+
+def _told(arguments: Mapping[str, Any]) -> str:
+    """The arguments as policies read them: "\\nNAME=VALUE\\n…\\n", inner ones as NAME.NAME.
+
+    A line break in a value is a space there, so that no value can pass as another argument. What
+    is too long, or too deep, is cut to "…".
+    """
+    lines = ["", *(f"{name}={value}" for name, value in _leaves("", arguments, 0)), ""]
+    text = "\n".join(lines)
+    return text if len(text) <= _MOST_TOLD else _TOO_MUCH
+
+
+def _leaves(name: str, value: Any, depth: int) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping) and depth < _DEEPEST:
+        for key, inner in value.items():
+            yield from _leaves(_below(name, _key(str(key))), inner, depth + 1)
+    elif isinstance(value, list | tuple) and depth < _DEEPEST:
+        for index, inner in enumerate(value):
+            yield from _leaves(_below(name, str(index)), inner, depth + 1)
+    else:
+        yield name, _line(value if isinstance(value, str) else json.dumps(value))
+
+
+def _below(name: str, key: str) -> str:
+    return f"{name}.{key}" if name else key
+
+
+def _key(text: str) -> str:
+    """No key passes as two, or as a key with its value."""
+    return _line(text).replace("\\", "\\\\").replace("=", "\\=").replace(".", "\\.")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.splitlines())

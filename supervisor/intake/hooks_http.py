@@ -22,6 +22,8 @@ from typing import Any, cast
 import h11
 import msgspec
 
+from supervisor.errors import TaskpassError
+from supervisor.intake.definitions import Definitions, offered
 from supervisor.model import Process
 from supervisor.ports import Authorize, ConnectionOwner, HookAnswer, HookEvent, Profile
 
@@ -56,6 +58,7 @@ class HookIntake:
         owner: finds the process behind a connection, and its ancestors up to the agent's root.
         hold: seconds a call is held while a person is asked; the agent's own timeout, which
             the launch sets, must be longer.
+        definitions: pins what tools of MCP servers are; None where nobody shows any.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class HookIntake:
         owner: ConnectionOwner,
         *,
         hold: float,
+        definitions: Definitions | None = None,
     ) -> None:
         self.task = task
         self.profile = profile
@@ -76,6 +80,7 @@ class HookIntake:
         self._listener = listener
         self._token = token.encode()
         self._hold = hold
+        self._definitions = definitions
         self._server: asyncio.Server | None = None
         self.connections: set[_Connection] = set()
 
@@ -114,6 +119,8 @@ class HookIntake:
                 return await self._open(event, sender)
             finally:
                 connection.holding = False
+        if event.phase == "definitions":
+            return 200, await self._offered(event), None
         aside = self._aside(event)
         await self._report(event)
         return 200, self._render(event, HookAnswer(allow=True, reason=aside)), None
@@ -188,6 +195,15 @@ class HookIntake:
         except Exception:
             # The agent need not know: the call also ends with its turn and by its age.
             log.exception("task %s: settle_call failed", self.task)
+
+    async def _offered(self, event: HookEvent) -> bytes:
+        try:
+            assert self._definitions is not None
+            return await offered(self._definitions, self.task, event.raw, self._hold)
+        except Exception as error:
+            if not isinstance(error, ValueError | TaskpassError):
+                log.exception("task %s: definitions failed", self.task)
+            return b"{}"  # nothing may be shown
 
     async def undelivered(self, event: HookEvent) -> None:
         """The agent left before its allowance reached it: the call will not happen."""

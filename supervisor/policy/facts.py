@@ -89,7 +89,7 @@ _TOLD: Mapping[Verb, Mapping[str, str | int | bool]] = {
     Verb.SQL: {"statement": "other", "tables": "", "remote": True},
     Verb.INSTALL: {"manager": "", "package": "", "everywhere": True},
     Verb.OPERATE: {"system": "", "operation": "", "degree": "destroy", "target": ""},
-    Verb.MCP: {"server": "", "tool": "", "reads": False, "browser": False},
+    Verb.MCP: {"server": "", "tool": "", "reads": False, "browser": False, "arguments": "\n"},
     Verb.SPAWN: {},
     Verb.OTHER: {"kind": "other"},
 }

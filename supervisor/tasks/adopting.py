@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from supervisor import procfs
+from supervisor.calls.definitions import ToolDefinitions
 from supervisor.channels.http.ca import CertificateAuthority
 from supervisor.channels.http.proxy import HttpProxyChannel
 from supervisor.channels.network.reports import Reports
@@ -44,6 +45,7 @@ class Adopting:
     placeholders: Placeholders
     delegation: cgroup.Delegation
     reviews: Reviews
+    definitions: ToolDefinitions  # of MCP servers, as they are pinned
     holders: dict[str, Process] = field(default_factory=dict)  # task → its holder
 
     async def adopt(
@@ -79,6 +81,7 @@ class Adopting:
             authorize=self.engine,
             owner=owner,
             hold=self.hold,
+            definitions=self.definitions,
         )
         self.engine.desk.runtimes[task] = TaskRuntime(
             profile=profile,

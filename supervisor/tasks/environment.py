@@ -31,6 +31,8 @@ async def variables(
     roots: bytes,
     handle: str,
     private_hosts: Iterable[str],
+    *,
+    alone: bool = False,
 ) -> dict[str, str]:
     """All variables of the agent but those that hold stand-ins; files go to `task_dir`.
 
@@ -39,13 +41,14 @@ async def variables(
         roots: certificates that the task's tools shall believe, PEM.
         handle: of agents that announce no calls, that of their one; else "".
         private_hosts: that may be private addresses.
+        alone: of `LaunchPlan`.
     """
     bundle = task_dir / "ca.pem"
     bundle.write_bytes(roots)
     env = dict(plain) | environment(
         str(bundle),
         proxy_url(handle or agent_handle(task.id), ports["proxy"]),
-        no_proxy=_exceptions(task, private_hosts) if handle else _AGENTS_OWN,
+        no_proxy=_exceptions(task, private_hosts) if handle or alone else _AGENTS_OWN,
     )
     env["TASKPASS_TASK"] = task.id
     return env | await outfit.variables(engine, task, task_dir, ports, env)

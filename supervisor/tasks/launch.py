@@ -317,6 +317,7 @@ class Launcher:
             self.adopting.ways.believed(planned.way_out),
             handle,
             self.adopting.allow_private(),
+            alone=planned.plan.alone,
         )
         env |= await standing_in.variables(self.engine.vault, task, request.environ)
         limited = cgroup.limited(task.limits)

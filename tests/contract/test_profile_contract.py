@@ -20,7 +20,9 @@ from profiles.claude_code.adapter import ClaudeCode
 from profiles.codex.adapter import Codex
 from profiles.demo.adapter import Demo
 from profiles.generic.adapter import Generic
+from profiles.mcp_gateway.adapter import McpGateway
 from supervisor.errors import TaskpassError, UsageError
+from supervisor.gateway import servers
 from supervisor.model import CallIdentity, ToolCall, ToolKind
 from supervisor.ports import HookAnswer, HookEvent, LaunchRequest, Profile
 
@@ -44,7 +46,7 @@ shared = settings(suppress_health_check=[HealthCheck.differing_executors])
 def request(tmp_path: Path, argv: tuple[str, ...], **changes: Any) -> LaunchRequest:
     """A launch in a fresh private directory."""
     task_dir = tmp_path / "task"
-    task_dir.mkdir(mode=0o700)
+    task_dir.mkdir(mode=0o700, parents=True)
     home, cwd = tmp_path / "home", tmp_path / "work"
     home.mkdir()
     cwd.mkdir()
@@ -247,6 +249,41 @@ class TestDemo(HookedContract):
         return event | changes
 
 
+class TestMcpGateway(ProfileContract):
+    profile = McpGateway()
+    executable = "/opt/bin/taskpass-mcp"
+
+    @pytest.fixture(autouse=True)
+    def listed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(servers, "find", lambda path, name: servers.Server(name, "server"))
+
+    def pre(self, **changes: Any) -> dict[str, Any]:
+        event = {
+            "hook_event_name": "call", "id": "1", "tool": "mcp__notes__get", "cwd": "/work",
+            "arguments": {"name": "x"}, "definition": "sha256:1", "url": "",
+        }  # fmt: skip
+        return event | changes
+
+    def test_the_arguments_arrive(self, tmp_path: Path) -> None:
+        plan = self.profile.prepare(request(tmp_path, (self.executable, "notes")))
+        told = json.loads(Path(plan.argv[-1]).read_text())
+        assert told["server"]["name"] == "notes"
+        with pytest.raises(UsageError, match="one MCP server"):
+            self.profile.prepare(request(tmp_path / "again", (self.executable, "a", "b")))
+
+    def test_a_call_is_of_a_tool_with_a_definition(self) -> None:
+        call = self.profile.parse_hook(self.pre()).call
+        assert call is not None
+        assert (call.tool, call.kind, call.definition, call.alone) == (
+            "mcp__notes__get", ToolKind.MCP, "sha256:1", True,
+        )  # fmt: skip
+        without = self.profile.parse_hook(self.pre(definition="")).call
+        assert without is not None
+        assert without.definition  # so that it is compared, and found to be none
+        with pytest.raises(ValueError, match="MCP"):
+            self.profile.parse_hook(self.pre(tool="Bash"))
+
+
 class TestGeneric(ProfileContract):
     profile = Generic()
     executable = "/opt/bin/any-program"
@@ -259,11 +296,11 @@ class TestGeneric(ProfileContract):
 
 
 def test_an_unknown_profile_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="claude-code, codex, demo, generic"):
+    with pytest.raises(UsageError, match="claude-code, codex, demo, mcp, generic"):
         find(["x"], "nonsense")
 
 
 def test_generic_comes_last() -> None:
     assert [profile.name for profile in all_profiles()] == [
-        "claude-code", "codex", "demo", "generic",
+        "claude-code", "codex", "demo", "mcp", "generic",
     ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Our own MCP gateway as the agent of a task: the client behind it has no other way in."""

@@ -1,0 +1,133 @@
+"""`taskpass mcp …`: the MCP servers behind the gateway, and the gateway itself."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable
+
+from supervisor import places
+from supervisor.errors import NotFound, UsageError
+from supervisor.gateway import servers
+from supervisor.gateway.servers import Server
+
+
+def parser(command: str) -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="taskpass mcp",
+        description="MCP servers behind a gateway: each call is judged, recorded, and gets its "
+        "credential for that call; what a tool says of itself is pinned.",
+    )
+    verbs = made.add_subparsers(dest="verb", required=True, metavar="VERB")
+    add = verbs.add_parser("add", help="list a server: NAME -- COMMAND …, or NAME --url URL")
+    add.add_argument("name", metavar="NAME")
+    add.add_argument("--url", default="", help="address of a streamable HTTP server")
+    add.add_argument(
+        "--bearer-token-env-var",
+        default="",
+        metavar="VARIABLE",
+        help="with --url: the variable of the credential that it takes",
+    )
+    add.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="not secret")
+    add.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- COMMAND …")
+    verbs.add_parser("list", help="the servers that are listed")
+    remove = verbs.add_parser("remove", help="take a server off the list")
+    remove.add_argument("name", metavar="NAME")
+    serve = verbs.add_parser("serve", help="what an MCP client starts: NAME on standard input")
+    serve.add_argument("name", metavar="NAME")
+    serve.add_argument("--workspace", default="", metavar="DIR", help="where it works (here)")
+    serve.add_argument("--purpose", default="", help="what the task is for, in your words")
+    return made
+
+
+def main(command: str, words: list[str]) -> int:
+    options = parser(command).parse_args(words)
+    path = servers.place(places.config())
+    match options.verb:
+        case "add":
+            return _add(options)
+        case "remove":
+            known = servers.read(path)
+            if options.name not in known:
+                raise NotFound(f"There is no MCP server {options.name!r}.", hint=_LIST)
+            del known[options.name]
+            servers.write(path, known)
+            print(f"removed {options.name}")
+            return 0
+        case "list":
+            return _list(servers.read(path).values())
+        case _:
+            return _serve(options)
+
+
+_LIST = "See `taskpass mcp list`."
+
+
+def _add(options: argparse.Namespace) -> int:
+    path = servers.place(places.config())
+    argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
+    entry: dict[str, object] = {"env": dict(_variable(each) for each in options.env)}
+    if argv:
+        entry |= {"command": argv[0], "args": argv[1:]}
+    if options.url:
+        entry |= {"url": options.url}
+    if options.bearer_token_env_var:
+        entry |= {"bearer_token_env_var": options.bearer_token_env_var}
+    known = servers.read(path)
+    if options.name in known:
+        raise UsageError(
+            f"There is an MCP server {options.name!r} already.",
+            hint=f"Remove it first: taskpass mcp remove {options.name}.",
+        )
+    servers.write(path, known | {options.name: servers.checked(options.name, entry)})
+    print(f"added {options.name}; MCP clients start it as: taskpass mcp serve {options.name}")
+    return 0
+
+
+def _variable(text: str) -> tuple[str, str]:
+    from profiles.environment import sensitive
+
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise UsageError(f"{text!r} is not NAME=VALUE.")
+    if sensitive(name, value):
+        raise UsageError(
+            f"{name} looks like a secret, and the list of servers is a file in clear.",
+            hint=f"Keep it in the vault: taskpass credential add … --env {name}.",
+        )
+    return name, value
+
+
+def _list(found: Iterable[Server]) -> int:
+    listed = list(found)
+    if not listed:
+        print("No MCP servers. Add one: taskpass mcp add NAME -- COMMAND …")
+    for server in listed:
+        print(f"{server.name:<16} {server.url or ' '.join((server.command, *server.args))}")
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    servers.find(servers.place(places.config()), options.name)
+    if os.environ.get("TASKPASS_TASK"):
+        raise UsageError(
+            "This is inside a task already; a task does not start another one.",
+            hint="Servers that the agent is configured with are wrapped by themselves.",
+        )
+    from supervisor.cli.headless import run_headless
+
+    return run_headless(start(options.name, options.workspace, options.purpose))
+
+
+def start(name: str, workspace: str = "", purpose: str = "") -> dict[str, object]:
+    """A task for the gateway before one server, as fields of `wire.StartTask`."""
+    return {
+        "argv": [sys.executable, name],
+        "profile": "mcp",
+        "cwd": os.path.abspath(workspace or os.getcwd()),
+        "environ": dict(os.environ),
+        "purpose": purpose or f"MCP server {name}",
+        "interactive": False,
+        "umask": places.umask(),
+    }
