@@ -317,9 +317,7 @@ class Api:
         return _json({})
 
     async def _freeze_all(self, request: web.Request) -> web.Response:
-        for entry in list(self.engine.book.tasks()):
-            if not (entry.ended or entry.revoked or entry.frozen):
-                await self.lifecycle.freeze(entry.task.id, self._by())
+        await self.lifecycle.freeze_all(self._by())
         return _json({})
 
     async def _answer(self, request: web.Request) -> web.Response:

@@ -12,7 +12,7 @@ from rich.text import Text
 from supervisor.model import Risk, TaskState
 from supervisor.protocol import wire
 from tui import palette
-from tui.keymap import COMMANDS, LEADER_SHOWN, PANIC_SECONDS
+from tui.keymap import COMMANDS, LEADER_SHOWN
 from tui.text import (
     STATE_COLOUR,
     STATE_SYMBOL,
@@ -237,11 +237,13 @@ def which_key(width: int) -> Text:
     return key_line(f"{LEADER_SHOWN} then", every, width)
 
 
-def panic_keys(width: int) -> Text:
-    """What may follow freezing everything."""
+def panic_keys(world: World, left: float, width: int) -> Text:
+    """How far freezing everything is, and what may follow it for `left` seconds."""
+    live = [task for task in world.tasks.values() if not is_gone(task)]
+    frozen = sum(task_state(task.state) is TaskState.FROZEN for task in live)
     return key_line(
-        "❄ freezing every task",
-        [("X", f"again within {PANIC_SECONDS:.0f} s revokes every task"), ("esc", "leave it so")],
+        f"❄ {frozen} of {plural(len(live), 'task')} frozen",
+        [("X", f"again within {span(left)} revokes every task"), ("other keys", "leave it so")],
         width,
     )
 

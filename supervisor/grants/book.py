@@ -42,6 +42,7 @@ class TaskEntry:
     exit_code: int | None = None
     lost: bool = False  # its holder is gone, without the agent's exit code
     failure: str = ""  # why it never ran
+    tree_left: int | None = None  # revoked: processes that could not be ended
     activity: TaskState = TaskState.STARTING
     root: Process | None = None
     allowed: int = 0

@@ -76,6 +76,7 @@ class TaskView(Wire, frozen=True, kw_only=True):
     ended: float = 0.0
     exit_code: int | None = None
     failure: str = ""  # why it never ran
+    tree_left: int | None = None  # revoked: processes left of it; None: that is not known yet
     pane: bool = True  # has a terminal
     model_access: str = "passthrough"
     allowed: int = 0

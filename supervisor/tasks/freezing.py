@@ -1,6 +1,9 @@
-"""Stopping a task where it stands, until a person thaws it."""
+"""Stopping tasks where they stand, until a person thaws them."""
 
 from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
 
 from supervisor.calls.recorder import Recorder
 from supervisor.desk import Desk
@@ -14,7 +17,30 @@ async def freeze(entry: TaskEntry, desk: Desk, records: Recorder, by: str) -> No
         LaunchFailed: its holder is gone. It is refused all the same.
         LedgerFailed: it is frozen, and that is not on record.
     """
+    _refuse(entry, desk)
+    await _stop(entry, desk, records, by)
+
+
+async def freeze_all(entries: Sequence[TaskEntry], desk: Desk, records: Recorder, by: str) -> None:
+    """All of them are refused before the first is stopped, and none waits for another.
+
+    Raises:
+        TaskpassError: as `freeze`, of the first that failed, once all have been tried.
+    """
+    for entry in entries:
+        _refuse(entry, desk)
+    stopping = (_stop(entry, desk, records, by) for entry in entries)
+    for result in await asyncio.gather(*stopping, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
+
+
+def _refuse(entry: TaskEntry, desk: Desk) -> None:
     entry.frozen = True
     desk.changed(entry)
-    await desk.runtimes[entry.task.id].control.freeze()
+
+
+async def _stop(entry: TaskEntry, desk: Desk, records: Recorder, by: str) -> None:
+    if runtime := desk.runtimes.get(entry.task.id):  # else nothing of it runs yet
+        await runtime.control.freeze()
     await records.write("task.frozen", entry, by=by)

@@ -27,7 +27,7 @@ from supervisor.model import (
     ToolKind,
 )
 from supervisor.protocol.wire import GrantChanged, LeaseChanged, RevokedView
-from supervisor.tasks.freezing import freeze
+from supervisor.tasks.freezing import freeze, freeze_all
 
 
 @dataclass(slots=True)
@@ -148,6 +148,12 @@ class Lifecycle:
         """Refuse everything and stop the task's processes until it is thawed."""
         await freeze(self.engine.book.require_live(task), self.engine.desk, self.engine.records, by)
 
+    async def freeze_all(self, by: str) -> None:
+        """As `freeze`, every task that runs, at once."""
+        book, desk = self.engine.book, self.engine.desk
+        running = [e for e in book.tasks() if not (e.ended or e.revoked or e.frozen)]
+        await freeze_all(running, desk, self.engine.records, by)
+
     async def thaw(self, task: str, by: str) -> None:
         entry = self.engine.book.task(task)
         if entry.revoked or not entry.frozen:
@@ -233,7 +239,8 @@ class Lifecycle:
         left = 0
         if runtime is not None:
             with contextlib.suppress(LaunchFailed):
-                left = await runtime.control.kill()
+                left = entry.tree_left = await runtime.control.kill()
+                self.engine.desk.changed(entry)
         unconfirmed = await self.engine.revoking.end(dead)
         self.engine.vault.forget(entry.task.id)
         with contextlib.suppress(LedgerFailed):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Sequence
 
 from textual import work
 
 from supervisor.errors import TaskpassError
 from supervisor.model import TaskState
 from supervisor.protocol import wire
+from tui.reckoning import Reckoning
 from tui.screens.grants import GrantsDialog
+from tui.screens.revoked import RevokedScreen
 from tui.text import plural, task_state
 from tui.trunk import Trunk
 from tui.world import is_gone
@@ -50,23 +52,35 @@ class Access(Trunk):
         else:
             self.say(f"Task {task.number} " + ("goes on." if thaw else "is frozen."))
 
-    @work(group="revoke")
-    async def _revoke(self, task: wire.TaskView) -> None:
-        await self._revoking(f"task {task.number}", self.client.revoke_task(task.id))
+    def _revoke(self, task: wire.TaskView) -> None:
+        self._revoke_tasks(f"task {task.number}", [task], lambda: self.client.revoke_task(task.id))
+
+    def revoke_all(self) -> None:
+        live = [task for task in self.world.in_order() if not is_gone(task)]
+        self._revoke_tasks("every task", live, self.client.revoke_all)
 
     @work(group="revoke")
-    async def revoke_all(self) -> None:
-        await self._revoking("every task", self.client.revoke_all())
+    async def _revoke_tasks(
+        self,
+        what: str,
+        tasks: Sequence[wire.TaskView],
+        ask: Callable[[], Awaitable[wire.RevokedView]],
+    ) -> None:
+        """Take it away, and show what is confirmed dead and what is not yet."""
+        reckoning = Reckoning(self.world, tasks)
+        self.push_screen(RevokedScreen(what, reckoning, self.view()))
+        try:
+            reckoning.answer = await ask()
+        except TaskpassError as error:
+            reckoning.problem = str(error)
+        self.draw()
 
     @work(group="revoke")
     async def on_grants_dialog_revoke(self, message: GrantsDialog.Revoke) -> None:
-        await self._revoking(message.credential, self.client.revoke_grant(message.grant))
-
-    async def _revoking(self, what: str, asked: Awaitable[wire.RevokedView]) -> None:
         """Say that it goes on, and then in its place what it came to."""
-        self.say(f"revoking {what}…")
+        self.say(f"revoking {message.credential}…")
         try:
-            outcome = _revoked(await asked)
+            outcome = _revoked(await self.client.revoke_grant(message.grant))
         except TaskpassError as error:
             self.clear_notifications()
             self.say(str(error), bad=True)

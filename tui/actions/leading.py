@@ -40,8 +40,13 @@ class Leading(Access, Trunk):
             return True
         panicking = time.monotonic() < self._panic_until
         self._stop_leading()
-        if panicking and key == "X":
-            self.revoke_all()
+        if panicking:
+            # Whatever else is pressed now was not meant for a pane, nor as a command.
+            if key == "X":
+                self.revoke_all()
+            elif key in LEADERS:
+                self._leading = True
+                self._show_leader_keys()
         elif key in LEADERS:
             self.main.panes.press("ctrl+backslash")
         elif key.isdecimal():
@@ -70,9 +75,20 @@ class Leading(Access, Trunk):
         """Freeze everything, and listen for a second X."""
         self._leading = True
         self._panic_until = time.monotonic() + PANIC_SECONDS
-        self.main.show_keys(lines.panic_keys(self.size.width))
+        self.to_main()
+        self._show_panic()
         self.set_timer(PANIC_SECONDS, self._calm)
         self._freeze_all()
+
+    def draw(self) -> None:
+        super().draw()
+        if self._panic_until:
+            self._show_panic()
+
+    def _show_panic(self) -> None:
+        """Which tasks stand still by now, and how long a second X counts."""
+        left = max(0.0, self._panic_until - time.monotonic())
+        self.main.show_keys(lines.panic_keys(self.world, left, self.size.width))
 
     def _calm(self) -> None:
         if self._panic_until and time.monotonic() >= self._panic_until:
