@@ -11,7 +11,8 @@ from textual import events
 from textual.app import App, ComposeResult
 
 from supervisor.protocol import wire
-from tui.widgets.terminal import TerminalPane, row_strip, with_cursor
+from tui.widgets.rows import row_strip, with_cursor
+from tui.widgets.terminal import TerminalPane
 
 
 class FakeConnection:

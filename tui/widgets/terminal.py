@@ -6,11 +6,8 @@ The leader is the one key that a focused pane lets through.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from textual import events, work
@@ -20,8 +17,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from supervisor.protocol import wire
-from tui.cells import apart
 from tui.keymap import LEADERS
+from tui.widgets.painting import Painter
+from tui.widgets.rows import PLAIN, row_strip, with_cursor
 
 if TYPE_CHECKING:
     from supervisor.client import PaneConnection
@@ -30,51 +28,9 @@ _WHEEL_LINES = 3
 _WHEEL_UP, _WHEEL_DOWN = 4, 5  # buttons, as wire.Mouse numbers them
 _SHIFT, _CTRL, _ALT = 1, 2, 4  # modifiers of wire.Mouse
 
-# Padding has a style of its own: under NO_COLOR Textual's filter takes no segment without one.
-_PLAIN = Style()
 _CURSOR = Style(reverse=True)
 _CURSOR_ELSEWHERE = Style(underline=True)
 _LOOKING_BACK = Style(reverse=True, bold=True)
-
-
-def _colour(value: int) -> Color | None:
-    if value < 0:
-        return None
-    if value < 256:
-        return Color.from_ansi(value)
-    return Color.from_rgb(value >> 16 & 0xFF, value >> 8 & 0xFF, value & 0xFF)
-
-
-@lru_cache(maxsize=4096)
-def _style(fg: int, bg: int, attrs: int) -> Style:
-    return Style(
-        color=_colour(fg),
-        bgcolor=_colour(bg),
-        bold=bool(attrs & 1) or None,
-        dim=bool(attrs & 2) or None,
-        italic=bool(attrs & 4) or None,
-        underline=bool(attrs & 8) or None,
-        reverse=bool(attrs & 16) or None,
-        strike=bool(attrs & 32) or None,
-    )
-
-
-def row_strip(row: Iterable[wire.RunTuple]) -> Strip:
-    """A row of cells as drawn; shorter than the pane where blanks were left out."""
-    return Strip([Segment(apart(text), _style(fg, bg, attrs)) for text, fg, bg, attrs in row])
-
-
-def with_cursor(strip: Strip, x: int, style: Style) -> Strip:
-    """`strip` with the character at cell `x` (both cells of a wide one) in `style`."""
-    for width in (1, 2):
-        cell = strip.crop(x, x + width)
-        if cell.text.strip():
-            break
-    else:
-        width, cell = 1, strip.crop(x, x + 1)
-    # `Strip.apply_style` would put the style below what is there; a cursor lies above.
-    marked = Strip([Segment(s.text, (s.style or Style()) + style) for s in cell], width)
-    return Strip.join([strip.crop(0, x), marked, strip.crop(x + width)])
 
 
 class TerminalPane(Widget, can_focus=True):
@@ -114,7 +70,7 @@ class TerminalPane(Widget, can_focus=True):
         self,
         connection: PaneConnection,
         *,
-        ground: Style = _PLAIN,
+        ground: Style = PLAIN,
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
@@ -132,6 +88,8 @@ class TerminalPane(Widget, can_focus=True):
         self._back: tuple[Strip, ...] = ()  # rows looked back at; live when empty
         self._back_offset = 0  # rows above the bottom, as the holder last said
         self._told_size = (0, 0)
+        self._drawn_size = (0, 0)  # columns and rows that are drawn; see `_measure`
+        self._painter = Painter(self)
 
     # ── What the agent shows ────────────────────────────────────────────────────────────
 
@@ -163,11 +121,12 @@ class TerminalPane(Widget, can_focus=True):
         return self._agent_title
 
     def _take_screen(self, frame: wire.Screen) -> None:
+        width, _ = self._measure()
         top, cursor = self._top(), self._cursor_cell
         if frame.full:
             self._strips.clear()
         for y, row in frame.rows.items():
-            self._strips[y] = row_strip(row)
+            self._strips[y] = row_strip(row, width, self._ground)
         self._cells = (frame.cols, frame.height)
         self._cursor_cell, self._cursor_shown = (frame.x, frame.y), frame.cursor
         self._mouse_wanted = frame.mouse
@@ -179,37 +138,54 @@ class TerminalPane(Widget, can_focus=True):
         if frame.full or self._top() != top:
             self.refresh()
             return
-        width = self.content_size.width
-        rows = {*frame.rows, cursor[1], frame.y}
-        self.refresh(*(Region(0, y - top, width, 1) for y in rows))
+        lines = [y - top for y in {*frame.rows, cursor[1], frame.y}]
+        if not self._painter.paint(lines):
+            self.refresh(*(Region(0, y, width, 1) for y in lines))
 
     def _take_scrolled(self, frame: wire.Scrolled) -> None:
         self._back_offset = frame.offset
-        self._back = tuple(row_strip(row) for row in frame.rows) if frame.offset else ()
+        width, _ = self._measure()
+        rows = frame.rows if frame.offset else ()
+        self._back = tuple(row_strip(row, width, self._ground) for row in rows)
         self.refresh()
 
     def _top(self) -> int:
         """First row shown. Not 0 only where the terminal is higher than this widget: then the
         cursor's part of it is shown."""
-        height, missing = self.content_size.height, self._cells[1] - self.content_size.height
-        return min(max(self._cursor_cell[1] - height + 1, 0), max(missing, 0))
+        _, height = self._drawn_size
+        return min(max(self._cursor_cell[1] - height + 1, 0), max(self._cells[1] - height, 0))
+
+    def _measure(self) -> tuple[int, int]:
+        """Columns and rows there are now, for `render_line`. Textual finds them out by looking
+        for the widget in its map: once a frame, not for every line."""
+        self._drawn_size = self.content_size.width, self.content_size.height
+        return self._drawn_size
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        # Rows are kept as they are drawn, and there is no border or padding to put around them:
+        # Textual's own way would keep them a second time, and not know what was painted since.
+        self._measure()
+        strips = [self.render_line(y) for y in crop.line_range]
+        background = self.background_colors[1]
+        for line_filter in self.get_line_filters():
+            strips = [strip.apply_filter(line_filter, background) for strip in strips]
+        x1, x2 = crop.column_span
+        return [strip.crop(x1, x2) for strip in strips]
 
     def render_line(self, y: int) -> Strip:
-        strip = self._line(y)
-        return strip.apply_style(self._ground) if self._ground else strip
-
-    def _line(self, y: int) -> Strip:
-        width = self.content_size.width
+        width, _ = self._drawn_size
         if self._back:
-            strip = self._back[y] if y < len(self._back) else Strip.blank(0, _PLAIN)
-            strip = strip.crop_extend(0, width, _PLAIN)
+            strip = self._back[y] if y < len(self._back) else Strip.blank(0, self._ground)
+            strip = strip.crop_extend(0, width, self._ground)
             if y == 0:
                 label = f" ↑ {self._back_offset} "
-                mark = Strip([Segment(label, _LOOKING_BACK)], len(label))
+                mark = Strip([Segment(label, self._ground + _LOOKING_BACK)], len(label))
                 strip = Strip.join([strip.crop(0, max(width - len(label), 0)), mark])
-            return strip.crop_extend(0, width, _PLAIN)
+            return strip.crop_extend(0, width, self._ground)
         row = y + self._top()
-        strip = self._strips.get(row, Strip.blank(0, _PLAIN)).crop_extend(0, width, _PLAIN)
+        strip = self._strips.get(row) or Strip.blank(width, self._ground)
+        if strip.cell_length != width:
+            strip = strip.crop_extend(0, width, self._ground)
         x, cursor_row = self._cursor_cell
         if self._cursor_shown and row == cursor_row and x < width:
             strip = with_cursor(strip, x, _CURSOR if self.has_focus else _CURSOR_ELSEWHERE)
@@ -240,7 +216,7 @@ class TerminalPane(Widget, can_focus=True):
         self._refresh_cursor()
 
     def on_resize(self) -> None:
-        size = (self.content_size.width, self.content_size.height)
+        size = self._measure()
         if size != self._told_size:
             self._told_size = size
             if all(size):
