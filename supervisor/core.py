@@ -119,7 +119,7 @@ class Engine(Authorize):
         self.judge = Judge(self.book, self.clock)
         self.questions = Questions(
             self.book, self.approvals, self.records, self.desk,
-            self.approval_timeout, self.clock, self.step,
+            self.approval_timeout, self.clock, self.step, self.vault.specs,
         )  # fmt: skip
         self.doors = FileDoors(self.book, self.records, self.desk)
         self.revoking = Revoking(

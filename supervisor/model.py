@@ -333,6 +333,9 @@ class ApprovalRequest:
     agent_note: str = ""  # untrusted
     change: tuple[str, ...] = ()  # what it adds to the task's current grants
     credential: str = ""  # name of the credential it would release, "" for none
+    cwd: str = ""  # where the call would run
+    arguments: str = ""  # what a tool without a command is given, in full
+    diff: str = ""  # what it would change in a file; the agent's text
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,7 +181,9 @@ def _sameness(request: ApprovalRequest) -> object:
         (effect.verb, effect.resource, tuple(sorted(effect.attributes.items())))
         for effect in request.effects
     )
-    return (request.task, request.epoch, effects, request.credential, request.title, request.risk)
+    # Whatever is shown of a call and may differ: what one person reads is what they all are.
+    told = (request.title, request.cwd, request.arguments, request.diff)
+    return (request.task, request.epoch, effects, request.credential, request.risk, told)
 
 
 def _keep(table: dict[str, _V], key: str, value: _V, live: bool) -> None:

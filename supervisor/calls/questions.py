@@ -7,8 +7,10 @@ import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from supervisor.approvals.differences import differences
+from supervisor.approvals.edits import arguments_of, diff_of
 from supervisor.approvals.queue import ApprovalQueue
 from supervisor.calls.recorder import Recorder, title_of
 from supervisor.desk import Desk, TaskRuntime
@@ -41,6 +43,7 @@ class Questions:
     timeout: float  # seconds a question stays open
     clock: Callable[[], float] = time.time
     step: Callable[[str], None] = lambda name: None
+    specs: Callable[[], Sequence[CredentialSpec]] = tuple  # what could be lent
 
     def __post_init__(self) -> None:
         self.approvals.on_answer = self.answered
@@ -51,6 +54,11 @@ class Questions:
         """The answer, or None with a ticket when the hook cannot be held any longer."""
         title = title_of(call.tool_call, call.effects)
         request = self._request(entry, call, call.call_hash, title, call.effects, call.decision)
+        request = replace(
+            request,
+            diff=self.records.redact(await asyncio.to_thread(diff_of, call.tool_call)),
+            arguments=self.records.redact(arguments_of(call.tool_call)),
+        )
         return await self._ask(entry, request, call.decision.about or call.effects, deadline)
 
     async def about_use(
@@ -202,7 +210,8 @@ class Questions:
         credential: str = "",
     ) -> ApprovalRequest:
         now = self.clock()
-        change = (f"+ {credential} at {effects[0].resource}",) if credential else ()
+        held = [grant for grant in self.book.grants() if grant.task == entry.task.id]
+        change = differences(decision.about or effects, credential, held, self.specs(), now)
         return ApprovalRequest(
             id=new_id("a"),
             task=entry.task.id,
@@ -219,6 +228,7 @@ class Questions:
             agent_note=call.tool_call.note,
             change=change,
             credential=credential,
+            cwd=call.tool_call.cwd,
         )
 
 

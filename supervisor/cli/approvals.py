@@ -86,13 +86,14 @@ def _show(approval: ApprovalRequest) -> None:
     print(
         f"{approval.id}  task {approval.task}  risk {approval.risk}\n\n{visible(approval.title)}\n"
     )
-    for effect in approval.effects:
-        print(f"  effect  {effect.label}")
-    print(f"  why     {approval.reason} [{', '.join(approval.asking)}]")
-    if approval.credential:
-        print(f"  lends   {approval.credential}")
-    if approval.agent_note:
-        print(f"  agent says (untrusted)  {approval.agent_note!r}")
+    rows = [("in", approval.cwd), *(("effect", effect.label) for effect in approval.effects)]
+    rows.append(("why", f"{approval.reason} [{', '.join(approval.asking)}]"))
+    rows += [("lends", approval.credential), *(("change", one) for one in approval.change)]
+    rows.append(("agent says (untrusted)", approval.agent_note))
+    rows += [("given", approval.arguments), ("diff", f"\n{approval.diff}".rstrip())]
+    for label, value in rows:
+        if value:
+            print(f"  {label:<7} {visible(value)}")
 
 
 def visible(text: str) -> str:

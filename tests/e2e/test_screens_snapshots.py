@@ -10,13 +10,15 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from supervisor.model import Effect, Verb
 from supervisor.protocol import wire
 from tests.support.fake_app import fake_app
-from tests.support.fake_client import NOW, FakeClient, change_set, story
+from tests.support.fake_client import NOW, FakeClient, approval, change_set, story
 from tui.app import TaskpassApp
 from tui.screens.changes import ChangesScreen
 from tui.screens.history import HistoryScreen
@@ -25,6 +27,18 @@ from tui.widgets.terminal import TerminalPane
 
 LEADER = "ctrl+backslash"
 WIDE, NARROW = (120, 40), (80, 24)
+EDIT = approval(
+    1, title="Edit write /home/ana/shop/.github/workflows/deploy.yml",
+    effects=(Effect(Verb.WRITE, "/home/ana/shop/.github/workflows/deploy.yml",
+                    {"inside": True, "label": "ci", "content": "sensitive"}),),
+    asking=("standard/ask.ci",), reason="It runs elsewhere, with the repository's secrets.",
+    cwd="/home/ana/shop", change=("+ write …/deploy.yml", "has github at api.github.com ×7"),
+    agent_note="let the deploy run on main as well",
+    diff="--- a/.github/workflows/deploy.yml\n+++ b/.github/workflows/deploy.yml\n"
+         "@@ -1,4 +1,5 @@\n on:\n   push:\n"
+         "-    branches: [release]\n+    branches: [release, main]\n"
+         "+  workflow_dispatch:\n jobs:\n   deploy:\n",
+)  # fmt: skip
 EMPTY = wire.Snapshot(session="s-fake", now=NOW)
 
 
@@ -84,6 +98,21 @@ def test_workspace(screen: str, size: tuple[int, int], snap_compare: Any) -> Non
         await shown(pilot)
 
     assert snap_compare(fake_app(FakeClient(story())), terminal_size=size, run_before=go)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["120x40", "80x24"])
+def test_edit(size: tuple[int, int], snap_compare: Any) -> None:
+    """A change of a file that a person is asked about, read to its end."""
+
+    async def go(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        await pilot.press(LEADER, "a")
+        await until(pilot, lambda: pilot.app.focused is not None and pilot.app.focused.id is None)
+        await pilot.press("end")
+        await shown(pilot)
+
+    state = msgspec.structs.replace(story(), approvals=(EDIT,))
+    assert snap_compare(fake_app(FakeClient(state)), terminal_size=size, run_before=go)
 
 
 @pytest.mark.parametrize("keys", [[], [LEADER, "a"]], ids=["calm", "dock"])

@@ -276,7 +276,7 @@ DEPLOY = approval(
     risk=Risk.HIGH,
     code="K7",
     agent_note="deploying so that I can verify the fix",
-    change=("actions:write (has contents:write on agent/*, metadata:read)",),
+    change=("+ actions:write (has contents:write on agent/*, metadata:read)",),
     credential="github",
 )
 

@@ -6,6 +6,7 @@ the task's authority, the rule that asked, and, marked as such, the agent's own 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from rich.text import Text
@@ -14,7 +15,7 @@ from supervisor.model import ApprovalRequest, Effect, Risk, Verb
 from supervisor.protocol import wire
 from tui import palette
 from tui.lines import RISK_COLOUR, identity, tier
-from tui.text import one_line, time_of_day, visible
+from tui.text import one_line, plural, time_of_day, visible
 from tui.world import Batch
 
 Rows = list[tuple[str, Text]]
@@ -24,6 +25,7 @@ _RISK_WORDS: Final = {
     Risk.MEDIUM: "medium",
     Risk.HIGH: "HIGH",
 }
+_DIFF: Final = {"+": palette.GREEN, "-": palette.RED, "@": palette.TEAL}
 _HASH_SHOWN: Final = 12  # hex digits of a call's hash
 
 
@@ -39,6 +41,8 @@ def rows(batch: Batch, task: wire.TaskView | None) -> Rows:
         found.append(("task", identity(task, 96)))
         bound = tier(task).append(f"  uses bound by {task.call_identity}", palette.MUTED)
         found.append(("runtime", bound))
+    if request.cwd:
+        found.append(("in", visible(request.cwd)))
     found += [("effect" if not n else " ", _effect(e)) for n, e in enumerate(request.effects)]
     resources = list(dict.fromkeys(effect.resource for effect in request.effects))
     found.append(("resource", visible(", ".join(resources) or "none named")))
@@ -53,9 +57,8 @@ def rows(batch: Batch, task: wire.TaskView | None) -> Rows:
         released = Text("none is released", palette.MUTED)
     found.append(("credential", released))
     for number, change in enumerate(request.change or ("nothing beyond its grants",)):
-        style = palette.AMBER if request.change else palette.MUTED
-        sign = "+ " if request.change and not change.startswith(("+", "has")) else ""
-        found.append((" " if number else "change", visible(sign + change, style)))
+        style = palette.AMBER if change.startswith("+") else palette.MUTED
+        found.append((" " if number else "change", visible(change, style)))
     asking = visible(", ".join(request.asking) or "no rule named")
     asking.append("  ").append_text(visible(request.reason, palette.MUTED))
     found.append(("why asked", asking))
@@ -69,7 +72,18 @@ def rows(batch: Batch, task: wire.TaskView | None) -> Rows:
             words = Text("(untrusted) ", f"italic {palette.AMBER}")
             words.append_text(visible(one.agent_note, f"italic {palette.MUTED}"))
             found.append(("agent says", words))
-    return found
+    found += _lines("given", request.arguments, {})
+    return found + _lines("diff", request.diff, _DIFF)
+
+
+def _lines(title: str, text: str, colours: Mapping[str, str]) -> Rows:
+    """A long text over the whole width, below its title; the signs stay when colours go."""
+    if not text:
+        return []
+    lines = text.rstrip("\n").split("\n")
+    count = Text(plural(len(lines), "line"), palette.MUTED)
+    shown = [visible(line, colours.get(line[:1], palette.TEXT)) for line in lines]
+    return [(title, count), *(("", line) for line in shown)]
 
 
 def _which(one: ApprovalRequest) -> str:

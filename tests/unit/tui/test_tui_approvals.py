@@ -14,6 +14,7 @@ from tests.support.fake_client import approval
 from tests.support.tui_driver import LEADER, asking, running
 from tui.screens.always import AlwaysScreen
 from tui.widgets.line import Line
+from tui.widgets.paper import Paper
 
 
 async def test_an_arriving_request_moves_no_focus_and_takes_no_key() -> None:
@@ -171,6 +172,34 @@ async def test_identical_requests_get_one_answer_listed_in_full() -> None:
         await d.press("O")
         await d.until(lambda: len(d.answers) == 2)
         assert [name for name, _ in d.answers] == ["a-1", "a-2"]
+
+
+async def test_what_differs_in_anything_shown_is_not_one_batch() -> None:
+    edit = approval(1, title="Edit write /w/a", diff="-a\n+b\n")
+    others = (
+        approval(2, title=edit.title, diff="-a\n+rm -rf /\n"),
+        approval(3, title=edit.title, diff=edit.diff, arguments='{"x": 1}'),
+        approval(4, title=edit.title, diff=edit.diff, cwd="/elsewhere"),
+    )
+    async with running(asking(edit, *others, approval(5, title=edit.title, diff=edit.diff))) as d:
+        await d.open_dock()
+        assert "1 of 4 · ×2" in str(d.dock.border_title)
+
+
+async def test_a_change_of_a_file_is_shown_as_a_diff_to_its_end() -> None:
+    diff = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new \x1b[2J\u202e\n" + " same\n" * 60
+    async with running(asking(approval(1, diff=diff, arguments='{\n "a": 1\n}', cwd="/w"))) as d:
+        await d.open_dock()
+        await d.press("O")
+        assert d.answers == []
+        shown = "\n".join(line.plain for line in d.dock.query_one(Paper)._lines)
+        assert "in          /w" in shown
+        assert "\n-old\n+new ⟨U+001B⟩[2J⟨U+202E⟩\n" in shown
+        assert '\n "a": 1\n' in shown
+        await d.press("end")
+        await d.until(lambda: d.dock.gate.end_seen)
+        await d.press("O")
+        await d.until(lambda: d.answers)
 
 
 async def test_the_dock_spells_out_what_is_hidden_and_marks_the_agents_words() -> None:
