@@ -39,7 +39,7 @@ def differences(
                     wanted[spec.name, host] = words
     added = [words for key, words in wanted.items() if key not in held]
     added += [f"+ {effect.label}" for effect in effects if not credential]
-    has = [f"{grant.credential} at {grant.resource} ×{grant.uses}" for grant in live[:_MOST]]
+    has = [f"{grant.credential} at {grant.resource} ({grant.uses} used)" for grant in live[:_MOST]]
     if len(live) > _MOST:
         has.append(f"{len(live) - _MOST} more")
     return (*dict.fromkeys(added), "has " + (", ".join(has) or "no grant"))

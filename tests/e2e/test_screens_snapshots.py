@@ -32,7 +32,7 @@ EDIT = approval(
     effects=(Effect(Verb.WRITE, "/home/ana/shop/.github/workflows/deploy.yml",
                     {"inside": True, "label": "ci", "content": "sensitive"}),),
     asking=("standard/ask.ci",), reason="It runs elsewhere, with the repository's secrets.",
-    cwd="/home/ana/shop", change=("+ write …/deploy.yml", "has github at api.github.com ×7"),
+    cwd="/home/ana/shop", change=("+ write …/deploy.yml", "has github at api.github.com (7 used)"),
     agent_note="let the deploy run on main as well",
     diff="--- a/.github/workflows/deploy.yml\n+++ b/.github/workflows/deploy.yml\n"
          "@@ -1,4 +1,5 @@\n on:\n   push:\n"
