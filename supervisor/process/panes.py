@@ -23,6 +23,9 @@ from supervisor.process.emulator import make_emulator
 from supervisor.protocol import wire
 
 FRAME_RATE = 30.0  # frames a second and screen
+# While the person types, what they see of it must not wait for its turn.
+_TYPING_RATE = 120.0
+_TYPING = 0.1  # seconds after a key
 _HOLD = 0.15  # seconds a synchronized update may keep a frame back
 
 _READ_SIZE = 65536
@@ -55,6 +58,8 @@ class _Display:
         self.full = True
         self.status: tuple[int, int, bool, str, bool] | None = None
         self.sent = float("-inf")  # loop time of the last frame
+        self.typed = float("-inf")  # … and of the last key from here
+        self.hurried = asyncio.Event()  # a key has come
         self.scroll: tuple[int, int] | None = None  # (offset, rows) asked for
         self.scrolled_at = -1  # history when it last looked back; -1 while live
 
@@ -213,6 +218,8 @@ class PaneServer:
             self._lead(display)
         match message:
             case wire.Key():
+                display.typed = self._loop.time()
+                display.hurried.set()
                 self._from_person(emulator.key(message.key, message.text))
             case wire.Paste():
                 self._from_person(emulator.paste(message.text))
@@ -266,9 +273,11 @@ class PaneServer:
 
         A frame in the middle of a synchronized update would show a half-drawn screen.
         """
-        wait = display.sent + 1 / FRAME_RATE - self._loop.time()
-        if wait > 0:
-            await asyncio.sleep(wait)
+        while (wait := self._wait(display)) > 0:
+            display.hurried.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await display.hurried.wait()
         deadline = self._loop.time() + _HOLD
         while self._emulator.held and self._reading:
             display.wake.clear()
@@ -277,6 +286,12 @@ class PaneServer:
                     await display.wake.wait()
             except TimeoutError:
                 return
+
+    def _wait(self, display: _Display) -> float:
+        """Seconds until this screen's next frame."""
+        now = self._loop.time()
+        rate = _TYPING_RATE if now - display.typed < _TYPING else FRAME_RATE
+        return display.sent + 1 / rate - now
 
     def _frames(self, display: _Display) -> list[bytes]:
         """What this screen lacks, encoded; nothing when it has it all."""

@@ -43,6 +43,28 @@ async def test_only_changed_rows_are_sent() -> None:
         assert (screen.last.x, screen.last.y) == (3, 1)
 
 
+async def test_what_is_typed_does_not_wait_for_the_next_frame() -> None:
+    async with pane() as served:
+        screen = await served.attach()
+        loop = asyncio.get_running_loop()
+
+        async def second_after_first(number: int, *, typed: bool) -> float:
+            served.agent_writes(b"first-%d " % number)
+            await screen.shows(f"first-{number}")
+            began = loop.time()
+            if typed:
+                screen.send(wire.Key(key="a", text="a"))
+                await served.agent_reads(1)
+            served.agent_writes(b"second-%d\r\n" % number)
+            await screen.shows(f"second-{number}")
+            return loop.time() - began
+
+        slow = [await second_after_first(n, typed=False) for n in range(5)]
+        fast = [await second_after_first(n, typed=True) for n in range(5, 15)]
+        assert min(slow) > 0.025, "thirty frames a second"
+        assert min(fast) < 0.02
+
+
 async def test_colours_arrive_as_documented() -> None:
     async with pane() as served:
         screen = await served.attach()
