@@ -42,6 +42,7 @@ from supervisor.routes.credentials import CredentialRoutes
 from supervisor.routes.imports import ImportRoutes
 from supervisor.routes.needs import NeedRoutes
 from supervisor.routes.person import PersonRoutes
+from supervisor.routes.review import ReviewRoutes
 from supervisor.routes.setup import SetupRoutes
 from supervisor.routes.vault import VaultRoutes
 from supervisor.tasks.launch import Launcher
@@ -78,6 +79,7 @@ class Api:
     imports: ImportRoutes
     vault: VaultRoutes
     person: PersonRoutes
+    review: ReviewRoutes
     # Attested peers, kept for as long as their connection.
     _peers: WeakKeyDictionary[asyncio.BaseTransport, Process] = field(
         default_factory=WeakKeyDictionary
@@ -126,6 +128,7 @@ class Api:
         self.imports.add_to(app)
         self.vault.add_to(app)
         self.person.add_to(app)
+        self.review.add_to(app)
         return app
 
     # ── who asks ────────────────────────────────────────────────────────────────────────
@@ -410,6 +413,7 @@ class Api:
                 checkpoints=result.checkpoints,
                 message=result.message,
                 head=result.head,
+                key=result.key,
             )
         )
 

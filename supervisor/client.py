@@ -16,6 +16,7 @@ import h11
 import msgspec
 
 from supervisor import errors
+from supervisor.client_review import ReviewCalls
 from supervisor.paths import Paths, user_paths
 from supervisor.protocol import handshake, wire
 
@@ -123,21 +124,36 @@ class _Connection:
             raise _problem(answer)
         return answer
 
+    async def parts(self, target: str) -> AsyncIterator[bytes]:
+        """A streamed answer as it comes, to its end.
+
+        Raises:
+            TaskpassError: the one the supervisor answered with, or DaemonUnavailable: it went away.
+        """
+        await self._send("GET", target, b"", {})
+        problem: bytes | None = None
+        try:
+            while not isinstance(event := await self._next(), h11.EndOfMessage):
+                if isinstance(event, h11.Response) and event.status_code >= 300:
+                    problem = b""
+                elif isinstance(event, h11.Data) and problem is None:
+                    yield bytes(event.data)
+                elif isinstance(event, h11.Data):
+                    problem = (problem or b"") + event.data
+                elif isinstance(event, h11.ConnectionClosed):
+                    raise ConnectionError("closed in mid-answer")
+        except (OSError, h11.ProtocolError) as error:
+            raise errors.DaemonUnavailable("The supervisor closed the event stream.") from error
+        if problem is not None:
+            raise _problem(problem)
+
     async def lines(self, target: str) -> AsyncIterator[bytes]:
         """The lines of a streamed answer, until the other end closes."""
-        await self._send("GET", target, b"", {})
         rest = b""
-        try:
-            while True:
-                event = await self._next()
-                if isinstance(event, h11.Data):
-                    *whole, rest = (rest + event.data).split(b"\n")
-                    for line in whole:
-                        yield line
-                elif isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
-                    break
-        except (OSError, h11.ProtocolError):
-            pass
+        async for part in self.parts(target):
+            *whole, rest = (rest + part).split(b"\n")
+            for line in whole:
+                yield line
         raise errors.DaemonUnavailable("The supervisor closed the event stream.")
 
     @property
@@ -157,7 +173,7 @@ def _problem(body: bytes) -> errors.TaskpassError:
     return errors.of_code(problem.code)(problem.message, hint=problem.hint)
 
 
-class AsyncClient:
+class AsyncClient(ReviewCalls):
     """A screen's view of the supervisor. Every method raises TaskpassError on failure.
 
     Requests never wait for each other: each has a connection to itself, so that a revocation is
@@ -208,6 +224,14 @@ class AsyncClient:
             raise
         self._give_back(connection)
         return msgspec.json.decode(raw, type=answer)
+
+    async def _parts(self, target: str) -> AsyncIterator[bytes]:
+        connection = await _Connection.open(self._paths)
+        try:
+            async for part in connection.parts(target):
+                yield part
+        finally:
+            connection.close()
 
     async def snapshot(self) -> wire.Snapshot:
         return await self._call("GET", "/v1/snapshot", answer=wire.Snapshot)

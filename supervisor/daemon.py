@@ -44,7 +44,7 @@ from supervisor.errors import LaunchFailed, TaskpassError
 from supervisor.events import Events
 from supervisor.grants.book import Book
 from supervisor.grants.recovery import recover
-from supervisor.identity.evidence import Digests
+from supervisor.identity.evidence import Digests, current_user
 from supervisor.identity.person import KnownPerson
 from supervisor.issuers import Issuers, build_issuers
 from supervisor.keeping import Keeper
@@ -64,10 +64,12 @@ from supervisor.process.secret_places import exposed
 from supervisor.process.zygote import Zygote
 from supervisor.protocol import handshake
 from supervisor.protocol.wire import Recorded
+from supervisor.review.replaying import Today
 from supervisor.routes.credentials import CredentialRoutes
 from supervisor.routes.imports import ImportRoutes
 from supervisor.routes.person import PersonRoutes
 from supervisor.routes.probe import Probe
+from supervisor.routes.review import ReviewRoutes
 from supervisor.routes.setup import setup_routes
 from supervisor.routes.vault import VaultRoutes
 from supervisor.tasks.adopting import Adopting
@@ -195,6 +197,9 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
             setup, ImportRoutes(vault, setup.journal, ledger),
             VaultRoutes(vault, ledger),
             PersonRoutes(person, ledger, lambda: _http(config, way)),
+            ReviewRoutes(paths.ledger, ledger, engine.book,
+                         Today(launcher.policies, launcher.needs),
+                         lambda: current_user().label, engine.clock),
         )  # fmt: skip
         ledger.subscribe(lambda records: _publish(events, records))
         recovered = recover(ledger, engine.clock())

@@ -24,8 +24,12 @@ _GROUPS = (
         "changes": ("[TASK]", "what a task changed in its overlay; apply it or drop it", "changes"),
     },
     {
-        "history": ("[TASK]", "what was asked, allowed, denied, used, revoked", "history"),
-        "verify": ("", "check that the history has not been altered", "history"),
+        "history": ("[FILTER]", "what was asked, allowed, denied, used, revoked", "history"),
+        "verify": (
+            "[FILE]",
+            "check that the history (or an export) was not altered",
+            "history",
+        ),
         "credential": ("…", "add, list, test, rotate, remove what tasks may be lent", "credential"),
         "import": ("FILE", "move a .env's secrets to the vault; it keeps stand-ins", "importing"),
         "unlock": ("", "give the passphrase that secrets are locked by", "unlock"),

@@ -6,8 +6,9 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from supervisor.ledger.record import VERSION
+from supervisor.ledger.record import VERSION, decode
 
 GENESIS = bytes(32)  # what comes before the first record
 
@@ -26,6 +27,10 @@ class Row:
     task: str
     kind: str
     canonical: bytes
+
+    def record(self) -> dict[str, Any]:
+        """As readers get it: its fields, and its `hash` in hex."""
+        return decode(self.canonical, self.hash)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class Verification:
     message: str
     head: str = ""
     bad_seq: int = 0  # first bad record, 0 when none
+    key: str = ""  # fingerprint of the key that signs
 
 
 def check(
@@ -76,14 +82,14 @@ def check(
         return Verification(False, good, signed, message, head.hex() if good else "", seq)
 
     for row in rows:
-        fault = _fault(row, good, head)
-        if fault:
-            return broken(fault, min(row.seq, good + 1) if row.seq > 0 else good + 1)
+        problem = fault(row, good, head)
+        if problem:
+            return broken(problem, min(row.seq, good + 1) if row.seq > 0 else good + 1)
         good, head = row.seq, row.hash
         while checkpoint is not None and checkpoint.seq <= good:
-            fault = _signature_fault(checkpoint, signed, good, head, valid_signature)
-            if fault:
-                return broken(fault, good)
+            problem = _signature_fault(checkpoint, signed, good, head, valid_signature)
+            if problem:
+                return broken(problem, good)
             signed += 1
             checkpoint = next(due, None)
 
@@ -102,7 +108,7 @@ def check(
     )
 
 
-def _fault(row: Row, before: int, head: bytes) -> str:
+def fault(row: Row, before: int, head: bytes) -> str:
     """What is wrong with `row` after record `before`, "" when it is good."""
     seq = row.seq
     if seq != before + 1:

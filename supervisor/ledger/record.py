@@ -18,7 +18,6 @@ kept beside the record, not in it, and shown as `hash` when the record is read.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +28,7 @@ VERSION = 1
 
 _SAFE = 2**53 - 1  # the largest integer that every reader of JSON takes for what it is
 _writer = msgspec.json.Encoder(order="sorted")
+_reader = msgspec.json.Decoder(dict[str, Any])
 
 # Ours in every record: a body that brought one of these could pass for something it is not.
 RESERVED = frozenset({"v", "seq", "time", "kind", "prev", "hash"})
@@ -79,6 +79,6 @@ def _plain(record: dict[str, Any]) -> bool:
 
 def decode(canonical: bytes, digest: bytes) -> dict[str, Any]:
     """A record as readers get it: its fields, and its `hash` in hex."""
-    record: dict[str, Any] = json.loads(canonical)
+    record = _reader.decode(canonical)
     record["hash"] = digest.hex()
     return record

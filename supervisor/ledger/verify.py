@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from supervisor.errors import LedgerBroken, NotFound
 from supervisor.ledger.chain import Verification, check
 from supervisor.ledger.database import read_checkpoints, read_rows
 from supervisor.ledger.files import key_path, open_reader
-from supervisor.ledger.signing import CheckpointKey
+from supervisor.ledger.signing import CheckpointKey, fingerprint
 
 
 def verify(ledger: Path, *, sign_key: CheckpointKey | None = None) -> Verification:
@@ -36,7 +37,8 @@ def verify(ledger: Path, *, sign_key: CheckpointKey | None = None) -> Verificati
     try:
         with closing(open_reader(ledger)) as connection:
             connection.execute("BEGIN")  # records and checkpoints of the same moment
-            return check(read_rows(connection), read_checkpoints(connection), sign_key.valid)
+            found = check(read_rows(connection), read_checkpoints(connection), sign_key.valid)
+            return replace(found, key=fingerprint(sign_key.public))
     except sqlite3.Error as error:
         raise LedgerBroken(
             f"{ledger} cannot be read as a history: {error}.",

@@ -15,9 +15,19 @@ from supervisor.effects import effects_of
 from supervisor.effects.files import Place, file_effects
 from supervisor.effects.http import http_effect
 from supervisor.effects.mcp import mcp_effects
-from supervisor.model import AS_WEBSOCKET, Effect, Outcome, Tier, ToolCall, ToolKind, Verb
+from supervisor.model import (
+    AS_WEBSOCKET,
+    Decision,
+    Effect,
+    Outcome,
+    Tier,
+    ToolCall,
+    ToolKind,
+    Verb,
+)
 from supervisor.policy.engine import CedarEngine
 from supervisor.policy.evaluate import Evaluator
+from supervisor.ports import Situation
 from supervisor.vault.redact import MASK
 
 _CALLS = ("call.opened", "call.denied", "approval.asked")
@@ -75,17 +85,21 @@ def backtest(
             unreadable += 1
             continue
         judged += 1
-        old, new = (_decide(engine, past) for engine in (before, after))
+        old, new = (decide(engine, past) for engine in (before, after))
         if old.outcome is not new.outcome:
             changes.append(Change(past, old.outcome, new.outcome, new.policies))
     return Report(judged, unreadable, tuple(changes))
 
 
-def _decide(engine: CedarEngine, past: Past) -> Any:
+def situation_of(engine: CedarEngine, past: Past) -> Situation:
+    """The situation that a call or use of the past is judged in again."""
     situation = Evaluator(engine, past.contained, past.workspace).situation
-    return engine.decide(
-        past.effects, replace(situation, credential=past.credential, tool=past.tool)
-    )
+    return replace(situation, credential=past.credential, tool=past.tool)
+
+
+def decide(engine: CedarEngine, past: Past) -> Decision:
+    """What an engine says to a call or use of the past."""
+    return engine.decide(past.effects, situation_of(engine, past))
 
 
 def _past(records: Iterable[Mapping[str, Any]], home: str) -> Iterator[Past | None]:
@@ -100,10 +114,11 @@ def _past(records: Iterable[Mapping[str, Any]], home: str) -> Iterator[Past | No
         elif kind == "approval.asked" and record.get("call") in opened:
             continue  # it was allowed, and is on record as a call of its own
         elif kind in KINDS:
-            yield _read(record, workspaces.get(task, ""), home)
+            yield read_again(record, workspaces.get(task, ""), home)
 
 
-def _read(record: Mapping[str, Any], workspace: str, home: str) -> Past | None:
+def read_again(record: Mapping[str, Any], workspace: str, home: str = "") -> Past | None:
+    """What a record of a call or use tells, read as it would be today; None where it cannot be."""
     if not workspace or record.get("code"):
         return None  # a call that never came before policy
     is_call = record["kind"] in _CALLS

@@ -300,6 +300,7 @@ class VerifyView(Wire, frozen=True, kw_only=True):
     checkpoints: int
     message: str
     head: str = ""
+    key: str = ""  # fingerprint of the key that signs the checkpoints
 
 
 class AddCredential(Wire, frozen=True, kw_only=True):

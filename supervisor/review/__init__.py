@@ -1,0 +1,1 @@
+"""What happened, looked at afterwards: found, proved, judged again, counted, taken elsewhere."""

@@ -1,0 +1,122 @@
+"""Records that match a query: a page of them, or a picture of when they were.
+
+A page is found from the newest record back, until it is full or some time has gone by: the answer
+then says where to go on, so that a rare word among a million records makes nobody wait in silence.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from supervisor.ledger.chain import Row
+from supervisor.ledger.reading import Reading
+from supervisor.review import words
+from supervisor.review.query import Query
+
+_PATIENCE = 0.25  # seconds that one page is looked for
+_LOOK = 64  # records between two looks at the clock
+BUCKETS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Records that match, newest first. `next`: read those before this number; 0: no more."""
+
+    records: tuple[dict[str, Any], ...]
+    next: int
+    head: int  # number of the newest record there is
+    seen: int  # records that were looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """How many matching records there were when, in `BUCKETS` equal spans from start to end."""
+
+    start: float  # POSIX seconds
+    end: float
+    records: tuple[int, ...]
+    asked: tuple[int, ...]
+    refused: tuple[int, ...]
+    incidents: tuple[int, ...]
+
+
+def page(
+    source: Reading,
+    query: Query,
+    *,
+    before: int = 0,
+    after: int = 0,
+    limit: int = 500,
+    patience: float = _PATIENCE,
+) -> Page:
+    """The newest records that match, with numbers between the two (0: no bound)."""
+    deadline = time.monotonic() + patience
+    found: list[dict[str, Any]] = []
+    head, seen = source.head, 0
+    rows = source.rows(
+        after=after,
+        before=before,
+        tasks=query.exactly("task"),
+        kinds=query.exactly("kind"),
+        newest_first=True,
+    )
+    for row in rows:
+        seen += 1
+        record = _match(row, query)
+        if record is not None:
+            found.append(record)
+        full = len(found) >= limit
+        if full or (seen % _LOOK == 0 and time.monotonic() > deadline):
+            return Page(tuple(found), row.seq if row.seq > after + 1 else 0, head, seen)
+    return Page(tuple(found), 0, head, seen)
+
+
+def matching(
+    source: Reading, query: Query, kinds: Sequence[str] = ()
+) -> Iterator[tuple[Row, dict[str, Any]]]:
+    """Every record that matches, oldest first; of `kinds` only, where any are given."""
+    for row in source.rows(tasks=query.exactly("task"), kinds=kinds or query.exactly("kind")):
+        record = _match(row, query)
+        if record is not None:
+            yield row, record
+
+
+def timeline(source: Reading, query: Query) -> Timeline:
+    """When the records that match were written."""
+    times: list[tuple[float, str]] = [
+        (record["time"], words.decision(record)) for _, record in matching(source, query)
+    ]
+    if not times:
+        return Timeline(0.0, 0.0, (), (), (), ())
+    start, end = min(times)[0], max(times)[0]
+    counts = {what: [0] * BUCKETS for what in ("all", "ask", "refused", "incident")}
+    width = max((end - start) / BUCKETS, 1e-6)
+    for at, decision in times:
+        bucket = min(int((at - start) / width), BUCKETS - 1)
+        counts["all"][bucket] += 1
+        what = "refused" if decision in ("deny", "denied") else decision
+        if what in counts:
+            counts[what][bucket] += 1
+    return Timeline(start, end, *(tuple(each) for each in counts.values()))
+
+
+def _match(row: Row, query: Query) -> dict[str, Any] | None:
+    if query.words and not _may_hold(row.canonical, query.words):
+        return None
+    record = row.record()
+    return record if query.matches(record) else None
+
+
+def _may_hold(canonical: bytes, wanted: tuple[str, ...]) -> bool:
+    """Whether words may stand in a record: most are not worth reading. Errs on the side of yes."""
+    if not canonical.isascii():  # letters may fold to others
+        return True
+    folded = canonical.lower()
+    return all(
+        word.encode() in folded
+        for word in wanted
+        if word.isascii() and '"' not in word and "\\" not in word
+    )
