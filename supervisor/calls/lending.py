@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +12,7 @@ from supervisor.calls.canaries import Canaries
 from supervisor.calls.narrowing import NarrowStandIns
 from supervisor.calls.recorder import Recorder
 from supervisor.desk import Desk
-from supervisor.errors import Denied
+from supervisor.errors import Denied, NotFound
 from supervisor.grants.book import Book, CallEntry, TaskEntry
 from supervisor.model import CredentialSpec, Effect, Grant, Lease, new_id
 from supervisor.policy import needs
@@ -18,6 +20,7 @@ from supervisor.ports import Issuer, Vault
 from supervisor.protocol.wire import GrantChanged, LeaseChanged
 from supervisor.vault.standing import FILE, lent_in
 
+_TELL_AFTER = 0.1  # seconds
 _GRANT_LIFETIME = 30 * 60.0  # seconds; a grant in use is made anew by the next decision
 
 
@@ -33,6 +36,7 @@ class Lending:
     canaries: Canaries
     clock: Callable[[], float] = time.time
     narrow: NarrowStandIns = field(init=False)
+    _untold: set[str] = field(default_factory=set)  # leases whose uses screens do not know yet
 
     def __post_init__(self) -> None:
         narrow = NarrowStandIns(lambda call: self.book.call(call) is not None)
@@ -130,8 +134,17 @@ class Lending:
         return grant
 
     def count_use(self, lease: str) -> None:
-        """The credential goes out once more."""
-        held, grant = self.book.count_use(lease, self.clock())
+        """The credential goes out once more. Screens hear of it a little later, once for many."""
+        self.book.count_use(lease, self.clock())
+        if lease not in self._untold:
+            self._untold.add(lease)
+            asyncio.get_running_loop().call_later(_TELL_AFTER, self._tell_uses, lease)
+
+    def _tell_uses(self, lease: str) -> None:
+        self._untold.discard(lease)
+        held = self.book.lease(lease)
+        if held is None:  # closed: its end was told, with its uses
+            return
         self.desk.publish(LeaseChanged(lease=held))
-        if grant is not None:
-            self.desk.publish(GrantChanged(grant=grant))
+        with contextlib.suppress(NotFound):
+            self.desk.publish(GrantChanged(grant=self.book.grant(held.grant)))

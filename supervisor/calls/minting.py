@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from supervisor.calls.patience import within
 from supervisor.calls.recorder import Recorder
 from supervisor.calls.revoking import SKEW, Revoking, without_text
 from supervisor.desk import Desk
@@ -97,8 +98,7 @@ class Minting:
     ) -> Minted:
         if issuer.kill_mode is KillMode.WIRE:  # nothing is made anywhere: it can be broken off
             try:
-                async with asyncio.timeout(issuer.patience):
-                    return await issuer.mint(spec, context)
+                return await within(issuer.patience, issuer.mint(spec, context))
             except TimeoutError:
                 raise _hangs(issuer) from None
             except TaskpassError:

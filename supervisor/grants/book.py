@@ -101,6 +101,7 @@ class Book:
         self._roots: dict[tuple[str, Process], str] = {}  # a process tree belongs to one call
         self._grants: dict[str, Grant] = {}
         self._leases: dict[str, Lease] = {}
+        self._uses: dict[str, tuple[int, float]] = {}  # by lease, not in it yet: how many, the last
 
     # Tasks
 
@@ -253,12 +254,14 @@ class Book:
 
     def grant(self, grant: str) -> Grant:
         """Raises NotFound."""
+        self._add_uses()
         try:
             return self._grants[grant]
         except KeyError:
             raise NotFound(f"There is no live grant {grant}.") from None
 
     def grants(self) -> Iterator[Grant]:
+        self._add_uses()
         return iter(self._grants.values())
 
     def find_grant(self, task: str, credential: str, resource: str, now: float) -> Grant | None:
@@ -300,6 +303,7 @@ class Book:
         entry.leases[lease.grant] = lease.id
 
     def leases(self) -> Iterator[Lease]:
+        self._add_uses()
         return iter(self._leases.values())
 
     def lease_live(self, task: str, lease: str, now: float) -> bool:
@@ -310,21 +314,36 @@ class Book:
         entry = self._tasks[task]
         return not entry.revoked and held.epoch == entry.epoch and held.expires > now
 
-    def count_use(self, lease: str, now: float) -> tuple[Lease, Grant | None]:
-        held = self._leases[lease] = replace(self._leases[lease], uses=self._leases[lease].uses + 1)
-        grant = self._grants.get(held.grant)
-        if grant is not None:
-            grant = self._grants[grant.id] = replace(grant, uses=grant.uses + 1, last_used=now)
-        return held, grant
+    def count_use(self, lease: str, now: float) -> None:
+        """Once more. Each request does this: leases and grants are changed when they are read."""
+        self._uses[lease] = self._uses.get(lease, (0, now))[0] + 1, now
+
+    def _add_uses(self) -> None:
+        if not self._uses:
+            return
+        counted, self._uses = self._uses, {}
+        for lease, (more, last) in counted.items():
+            if (held := self._leases.get(lease)) is None:
+                continue
+            self._leases[lease] = replace(held, uses=held.uses + more)
+            if (grant := self._grants.get(held.grant)) is not None:
+                self._grants[grant.id] = replace(grant, uses=grant.uses + more, last_used=last)
 
     def close_lease(self, lease: str, state: LeaseState, now: float) -> Lease | None:
         """End one lease; None when it was not open. Closed leases are forgotten."""
+        self._add_uses()
         held = self._leases.pop(lease, None)
         if held is None or held.state is not LeaseState.OPEN:
             return None
         return replace(held, state=state, expires=min(held.expires, now))
 
+    def lease(self, lease: str) -> Lease | None:
+        """None: it is closed."""
+        self._add_uses()
+        return self._leases.get(lease)
+
     def leases_of(self, *, task: str = "", grant: str = "") -> list[Lease]:
+        self._add_uses()
         return [
             lease
             for lease in self._leases.values()

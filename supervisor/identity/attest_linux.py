@@ -15,6 +15,7 @@ from collections.abc import Callable, Container
 
 from supervisor import procfs
 from supervisor.errors import NotAttested
+from supervisor.identity.standing import StandingChains
 from supervisor.model import Process
 from supervisor.ports import ConnectionOwner
 from supervisor.procfs import Stat
@@ -48,8 +49,10 @@ class SockDiagOwner(ConnectionOwner):
         self._root = root
         self._sequence = 0
         self._tree: procfs.Tree | None = None
+        self._standing = StandingChains()
 
     def close(self) -> None:
+        self._standing.close()
         self._netlink.close()
 
     def owners(self, sockname: tuple[str, int], peername: tuple[str, int]) -> list[Process]:
@@ -69,15 +72,14 @@ class SockDiagOwner(ConnectionOwner):
         root = self._root()
         if root is None:
             return []
-        # Not beyond the root: every read of /proc counts, four times in each request.
-        walked = procfs.ancestors(process.pid, top=root.pid)
-        chain = [entry.process for entry in walked]
+        known = self._standing.of(process)
+        if known and known[-1] == root:
+            return known
+        chain = [entry.process for entry in procfs.ancestors(process.pid, top=root.pid)]
         if not chain or chain[0] != process or chain[-1] != root:
             return []
-        if len(walked) == 1:
-            return chain if walked[0].alive else []
         # The walk took time: what it passed through must still be what it was.
-        return chain if all(procfs.lives(member) for member in chain) else []
+        return chain if self._standing.keep(chain, procfs.lives) else []
 
     def _client_socket(
         self, sockname: tuple[str, int], peername: tuple[str, int]

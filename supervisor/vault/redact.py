@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import overload
 
 MASK = "‹secret›"
+_SHORT, _REMEMBERED = 256, 1024  # characters of a text, and how many that hold no secret
 
 _BASE64 = frozenset(
     bytes([each]) for each in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
@@ -71,6 +72,7 @@ class Redactor:
         # are tried only on text that has percent signs or pluses at all.
         self._forms = list(dict.fromkeys(form for each in named for form in _forms(*each)))
         self._texts = [form.text for form in self._forms if form.pattern is None]
+        self._innocent: set[str] = set()  # short texts known to hold none: the same come again
 
     def find(self, data: str | bytes) -> list[Finding]:
         """Every place where a secret stands, in order; of overlapping ones the longest."""
@@ -98,12 +100,15 @@ class Redactor:
     def mask(self, data: bytes) -> bytes: ...
     def mask(self, data: str | bytes) -> str | bytes:
         """`data` with every secret replaced by a mask."""
+        if isinstance(data, str) and data in self._innocent:
+            return data
         raw = data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")
         # Nearly every text is innocent, and each request has several.
-        if b"%" not in raw and b"+" not in raw and not any(map(raw.__contains__, self._texts)):
-            return data
-        findings = self.find(raw)
+        escaped = b"%" in raw or b"+" in raw
+        suspect = escaped or any(map(raw.__contains__, self._texts))
+        findings = self.find(raw) if suspect else []
         if not findings:
+            self._remember(data)
             return data
         pieces, at = [], 0
         for finding in findings:
@@ -111,6 +116,12 @@ class Redactor:
             at = finding.end
         masked = b"".join([*pieces, raw[at:]])
         return masked if isinstance(data, bytes) else masked.decode("utf-8", "surrogatepass")
+
+    def _remember(self, data: str | bytes) -> None:
+        if isinstance(data, str) and len(data) <= _SHORT:
+            if len(self._innocent) >= _REMEMBERED:
+                self._innocent.clear()
+            self._innocent.add(data)
 
 
 def _forms(name: str, secret: str) -> Iterator[_Form]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import ClassVar
 
@@ -82,28 +82,28 @@ class BadGateway(TaskpassError):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a request goes."""
+    """Where a request goes.
+
+    Attributes:
+        resource: `host` or `host:port`, as policy and credentials name it.
+        host_field: the value of Host.
+    """
 
     host: str  # lower case, no trailing dot; an IPv6 address without brackets
     port: int
     tls: bool
+    authority: str = field(init=False, compare=False)  # `host:port`
+    resource: str = field(init=False, compare=False)
+    host_field: bytes = field(init=False, compare=False)
 
-    @property
-    def resource(self) -> str:
-        """`host` or `host:port`, as policy and credentials name it."""
-        return self.host if self.port == (443 if self.tls else 80) else self.authority
-
-    @property
-    def authority(self) -> str:
+    def __post_init__(self) -> None:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-    @property
-    def host_field(self) -> bytes:
-        """The value of Host (RFC 9110, 7.2): the port only when it is not the default."""
-        if self.port != (443 if self.tls else 80):
-            return self.authority.encode()
-        return (f"[{self.host}]" if ":" in self.host else self.host).encode()
+        usual = self.port == (443 if self.tls else 80)
+        put = object.__setattr__
+        put(self, "authority", f"{host}:{self.port}")
+        put(self, "resource", self.host if usual else self.authority)
+        # Host has the port only when it is not the default (RFC 9110, 7.2).
+        put(self, "host_field", (host if usual else self.authority).encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +311,7 @@ def write_response(
     return b"".join(parts)
 
 
+@lru_cache(1024)  # each request names the host of its connection once more
 def parse_authority(text: str, *, tls: bool, default: int | None) -> Origin:
     """`host`, `host:port` or `[v6]:port`; `default` is the port without one, None to insist.
 
