@@ -202,6 +202,7 @@ class Engine(Authorize):
                         f"This needs a person's approval: ticket {ticket}. End your turn now; once "
                         "it is approved, the identical call passes once."
                     ),
+                    ticket=ticket,
                 )
             if approval.answer is not Answer.APPROVED:
                 self._count_denial(entry)

@@ -29,7 +29,7 @@ from aiohttp import web
 import profiles
 from supervisor.api import Api
 from supervisor.approvals.queue import ApprovalQueue
-from supervisor.calls.definitions import ToolDefinitions
+from supervisor.calls.mcp import gateway_reports
 from supervisor.calls.owed import OwedFiles
 from supervisor.calls.recorder import Recorder
 from supervisor.changes.shelf import Shelf
@@ -334,7 +334,7 @@ def _launcher(
         placeholders=placeholders,
         delegation=cgroup.delegation(),
         reviews=Reviews(Shelf(paths.state / "changes"), engine),
-        definitions=ToolDefinitions.of(engine, paths.state / "mcp-pins.json"),
+        reports=gateway_reports(engine, paths.state / "mcp-pins.json"),
     )
     absent = tuple(str(path) for path in paths.all())
     wishes = Wishes(

@@ -352,6 +352,7 @@ class HookAnswer:
     allow: bool
     reason: str = ""  # for an allowance at a call's end: what the agent should know
     rewritten: Mapping[str, Any] | None = None  # the tool's arguments, where rewriting is possible
+    ticket: str = ""  # of a refusal: what a person is asked, whose yes lets the retry pass
 
 
 class Authorize(Protocol):
@@ -627,12 +628,14 @@ class Profile(ABC):
 class HookEvent:
     """A hook input, normalised."""
 
-    # "pre" | "post" | "failed" | "prompt" | "turn_end" | "session_end" | "notice" | "definitions"
+    # "pre" | "post" | "failed" | "prompt" | "turn_end" | "session_end" | "notice",
+    # or a report of `intake.reports`
     phase: str
     call: ToolCall | None = None
     session_id: str = ""
     subagent: str = ""  # whose turn has ended; "" for the agent itself
     raw: Mapping[str, Any] = field(default_factory=dict)
+    hold: float = 0.0  # seconds it can wait for a person at most; 0: as long as it was told
 
 
 # ── Emulators ───────────────────────────────────────────────────────────────────────────

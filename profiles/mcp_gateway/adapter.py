@@ -24,7 +24,16 @@ from supervisor.gateway import servers
 from supervisor.model import CallIdentity, ToolCall, ToolKind
 from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount, Profile
 
-_PHASES = {"call": "pre", "end": "post", "failed": "failed", "definitions": "definitions"}
+_PHASES = {
+    "call": "pre",
+    "end": "post",
+    "failed": "failed",
+    "definitions": "definitions",
+    "visitor": "visitor",
+}
+
+# Remote clients give up on a call after a minute.
+_REMOTE_HOLD = 25.0
 
 
 class McpGateway(Profile):
@@ -43,11 +52,13 @@ class McpGateway(Profile):
         return ""
 
     def prepare(self, request: LaunchRequest) -> LaunchPlan:
-        if len(request.argv) != 2:
+        if len(request.argv) not in (2, 3):
             raise UsageError("The gateway serves one MCP server.", hint="Give its name.")
         server = servers.find(servers.place(_config(request)), request.argv[1])
         file = Path(request.task_dir) / "gateway.json"
-        told = {"server": asdict(server), "hook_url": request.hook_url}
+        told: dict[str, Any] = {"server": asdict(server), "hook_url": request.hook_url}
+        if len(request.argv) == 3:  # for a remote client, which a person has to let in first
+            told["visitor"] = json.loads(request.argv[2])
         write_private(file, json.dumps(told))
         env = keep(request.environ, HARMLESS) | {"HOME": request.home}
         return LaunchPlan(
@@ -61,7 +72,7 @@ class McpGateway(Profile):
         phase = _PHASES.get(text(event, "hook_event_name"))
         if phase is None:
             raise ValueError("unknown event")
-        if phase == "definitions":
+        if phase in ("definitions", "visitor"):
             return HookEvent(phase, raw=event)
         call = text(event, "id")
         if phase != "pre":
@@ -82,10 +93,13 @@ class McpGateway(Profile):
                 alone=True,
             ),
             raw=event,
+            hold=_REMOTE_HOLD if event.get("remote") else 0.0,
         )
 
     def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
-        return json.dumps({"granted": answer.allow, "reason": answer.reason}).encode()
+        return json.dumps(
+            {"granted": answer.allow, "reason": answer.reason, "ticket": answer.ticket}
+        ).encode()
 
     def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
         return {**call.arguments, "command": prefix + call.command}

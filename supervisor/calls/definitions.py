@@ -8,7 +8,6 @@ hides the tool for as long as it stays like that.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,25 +16,22 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from supervisor.calls.mcp import question
 from supervisor.calls.questions import Questions
 from supervisor.calls.recorder import Recorder
 from supervisor.desk import Desk
 from supervisor.errors import Denied, LedgerFailed, TaskpassError
 from supervisor.gateway.definitions import change, digest
 from supervisor.grants.book import Book, TaskEntry
-from supervisor.intake.definitions import Verdict
+from supervisor.intake.reports import Verdict
 from supervisor.model import (
     Answer,
-    Call,
-    CallState,
     Decision,
     Effect,
     Outcome,
     Risk,
     ToolCall,
-    ToolKind,
     Verb,
-    new_id,
 )
 
 if TYPE_CHECKING:
@@ -110,7 +106,7 @@ class ToolDefinitions:
     async def offered(
         self, task: str, server: str, definitions: Sequence[Mapping[str, Any]]
     ) -> Verdict:
-        """See `intake.definitions.Definitions`."""
+        """See `intake.reports.Definitions`."""
         entry = self.book.require_live(task)
         offered = {str(each["name"]): dict(each) for each in definitions}
         pins = self._saved.servers.get(server)
@@ -132,7 +128,7 @@ class ToolDefinitions:
         return Verdict(tuple(shown), tuple(asking))
 
     async def answered(self, server: str) -> None:
-        """See `intake.definitions.Definitions`."""
+        """See `intake.reports.Definitions`."""
         for event in list(self._asking.get(server, {}).values()):
             await event.wait()
 
@@ -171,7 +167,7 @@ class ToolDefinitions:
         if old is None:
             reason = "An MCP server offers a tool that it did not have when you accepted it."
         decision = Decision(Outcome.ASK, reason, (_POLICY,), risk=Risk.MEDIUM, about=(effect,))
-        call = self._call(entry, f"mcp__{server}__{name}", difference, decision)
+        call = question(entry, f"mcp__{server}__{name}", difference, decision, self.clock())
         approval, _ = await self.questions.about_call(entry, call, 0.0)
         if approval is None or approval.answer not in (Answer.APPROVED, Answer.DENIED):
             return
@@ -181,22 +177,6 @@ class ToolDefinitions:
         await self._write(entry, kind, server, {name: now}, approval=approval.id)
         self._saved.servers.setdefault(server, {})[name] = accepted
         await self._save()
-
-    def _call(self, entry: TaskEntry, tool: str, words: str, decision: Decision) -> Call:
-        """What a question is about: no call is open for it, and none will be."""
-        bound = hashlib.sha256(f"{tool}\0{decision.about[0].resource}".encode()).hexdigest()
-        return Call(
-            id=new_id("c"),
-            task=entry.task.id,
-            epoch=entry.epoch,
-            tool_call=ToolCall("", tool, ToolKind.MCP, {}, entry.task.cwd, command=words),
-            call_hash=f"sha256:{bound}",
-            effects=decision.about,
-            decision=decision,
-            opened=self.clock(),
-            state=CallState.PENDING,
-            identity=entry.task.agent.call_identity,
-        )
 
     async def _write(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Iterable
@@ -38,6 +39,12 @@ def parser(command: str) -> argparse.ArgumentParser:
     serve.add_argument("name", metavar="NAME")
     serve.add_argument("--workspace", default="", metavar="DIR", help="where it works (here)")
     serve.add_argument("--purpose", default="", help="what the task is for, in your words")
+    serve.add_argument("--visitor", default="", help=argparse.SUPPRESS)  # from our own front
+    gateway = verbs.add_parser("gateway", help="serve NAME to remote clients, ChatGPT for one")
+    gateway.add_argument("name", metavar="NAME")
+    gateway.add_argument("--listen", default="127.0.0.1:8787", metavar="ADDRESS:PORT")
+    gateway.add_argument("--url", default="", help="the https address that clients use")
+    gateway.add_argument("--workspace", default="", metavar="DIR", help="where their tasks work")
     return made
 
 
@@ -57,8 +64,10 @@ def main(command: str, words: list[str]) -> int:
             return 0
         case "list":
             return _list(servers.read(path).values())
-        case _:
+        case "serve":
             return _serve(options)
+        case _:
+            return _gateway(options)
 
 
 _LIST = "See `taskpass mcp list`."
@@ -117,17 +126,31 @@ def _serve(options: argparse.Namespace) -> int:
         )
     from supervisor.cli.headless import run_headless
 
-    return run_headless(start(options.name, options.workspace, options.purpose))
+    return run_headless(_start(options))
 
 
-def start(name: str, workspace: str = "", purpose: str = "") -> dict[str, object]:
+def _gateway(options: argparse.Namespace) -> int:
+    servers.find(servers.place(places.config()), options.name)
+    from pathlib import Path
+
+    from supervisor.config import load_user_config
+    from supervisor.gateway.front.run import run
+
+    config = load_user_config(Path(places.config()) / "config.toml")
+    workspace = os.path.abspath(options.workspace or os.getcwd())
+    return run(options.name, options.listen, options.url, workspace, config)
+
+
+def _start(options: argparse.Namespace) -> dict[str, object]:
     """A task for the gateway before one server, as fields of `wire.StartTask`."""
+    visitor = [options.visitor] if options.visitor else []
+    whom = f", for {json.loads(options.visitor)['client']}" if visitor else ""
     return {
-        "argv": [sys.executable, name],
+        "argv": [sys.executable, options.name, *visitor],
         "profile": "mcp",
-        "cwd": os.path.abspath(workspace or os.getcwd()),
+        "cwd": os.path.abspath(options.workspace or os.getcwd()),
         "environ": dict(os.environ),
-        "purpose": purpose or f"MCP server {name}",
+        "purpose": options.purpose or f"MCP server {options.name}{whom}",
         "interactive": False,
         "umask": places.umask(),
     }

@@ -71,7 +71,7 @@ def mcp_effects(
         (arguments[key] for key in ("sql", "statement") if isinstance(arguments.get(key), str)), ""
     )
     told = _told(arguments)
-    reads = _selects(statement) if statement else _reads_by_name(server, name)
+    looks = _selects(statement) if statement else reads(server, name)
     effects = [
         Effect(
             Verb.MCP,
@@ -79,7 +79,7 @@ def mcp_effects(
             {
                 "server": server,
                 "tool": name,
-                "reads": reads and told != _TOO_MUCH,
+                "reads": looks and told != _TOO_MUCH,
                 "browser": _browses(server, name),
                 "arguments": told,
             },
@@ -90,7 +90,7 @@ def mcp_effects(
         effects.append(http_effect(url))
     for path in _paths(arguments, place.home):
         here = path.startswith("/")
-        for verb in (Verb.READ,) if reads or not here else (Verb.READ, Verb.WRITE):
+        for verb in (Verb.READ,) if looks or not here else (Verb.READ, Verb.WRITE):
             effects += file_effects(verb, path, cwd, place)
     return tuple(effects)
 
@@ -107,8 +107,11 @@ def _paths(arguments: Mapping[str, Any], home: str) -> Iterator[str]:
                 yield home + each[1:] if each == "~" or each.startswith("~/") else each
 
 
-def _reads_by_name(server: str, name: str) -> bool:
-    """`list_issues`, `issue_read`, `slack_get_thread` of the server `slack`."""
+def reads(server: str, name: str) -> bool:
+    """Whether a tool only looks, by its name.
+
+    `list_issues`, `issue_read`, `slack_get_thread` of the server `slack`.
+    """
     words = [word.lower() for word in _WORD.findall(name)]
     if len(words) > 1 and (words[0] == "api" or words[0] in _tokens(server) | _CLIENTS):
         del words[0]

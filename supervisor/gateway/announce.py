@@ -26,6 +26,14 @@ class Pins:
     asking: frozenset[str] = frozenset()
 
 
+class Refused(Denied):
+    """A call that was refused; with a `ticket` it passes once as soon as a person has said yes."""
+
+    def __init__(self, message: str, ticket: str) -> None:
+        super().__init__(message)
+        self.ticket = ticket
+
+
 @dataclass(slots=True)
 class Announcer:
     """One task's way to the supervisor.
@@ -34,11 +42,13 @@ class Announcer:
         url: of the intake, with its token.
         server: the name of the MCP server that all calls are for.
         address: the server's, "" for a program.
+        remote: the client is one that does not wait for long.
     """
 
     url: str
     server: str
     address: str
+    remote: bool = False
     _session: aiohttp.ClientSession | None = field(default=None, init=False)
 
     async def __aenter__(self) -> Announcer:
@@ -75,10 +85,14 @@ class Announcer:
                 "definition": definition,
                 "url": self.address,
                 "cwd": os.getcwd(),
+                "remote": self.remote,
             },
         )
         if told.get("granted") is not True:
-            raise Denied(str(told.get("reason") or "taskpass refused this call."))
+            raise Refused(
+                str(told.get("reason") or "taskpass refused this call."),
+                str(told.get("ticket") or ""),
+            )
         outcome = "failed"
         try:
             yield
@@ -99,6 +113,11 @@ class Announcer:
             {"server": self.server, "definitions": list(definitions), "wait": wait},
         )
         return Pins(frozenset(told.get("shown", ())), frozenset(told.get("asking", ())))
+
+    async def admits(self, visitor: Mapping[str, Any]) -> bool:
+        """Whether a person lets this remote client in. Raises Denied: nobody can be asked."""
+        told = await self._post("visitor", {"visitor": dict(visitor)})
+        return told.get("granted") is True
 
     async def _post(self, event: str, body: dict[str, Any]) -> dict[str, Any]:
         assert self._session is not None

@@ -24,10 +24,11 @@ from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
 
 from supervisor.errors import Denied, TaskpassError
-from supervisor.gateway.announce import Announcer
+from supervisor.gateway.announce import Announcer, Refused
 from supervisor.gateway.relay import Relay
 from supervisor.gateway.servers import Server
 
+TICKET = "taskpass/ticket"  # in `_meta` of a refusal
 Context = ServerRequestContext[Any, Any]
 
 
@@ -67,13 +68,13 @@ class Face:
         self, context: Context, params: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
         async with self._asked("@resources/list", {}) as session:
-            return await session.list_resources(params=_page(params))
+            return await session.list_resources(params=page(params))
 
     async def list_templates(
         self, context: Context, params: types.PaginatedRequestParams | None
     ) -> types.ListResourceTemplatesResult:
         async with self._asked("@resources/templates/list", {}) as session:
-            return await session.list_resource_templates(params=_page(params))
+            return await session.list_resource_templates(params=page(params))
 
     async def read_resource(
         self, context: Context, params: types.ReadResourceRequestParams
@@ -86,7 +87,7 @@ class Face:
         self, context: Context, params: types.PaginatedRequestParams | None
     ) -> types.ListPromptsResult:
         async with self._asked("@prompts/list", {}) as session:
-            return await session.list_prompts(params=_page(params))
+            return await session.list_prompts(params=page(params))
 
     async def get_prompt(
         self, context: Context, params: types.GetPromptRequestParams
@@ -102,8 +103,8 @@ class Face:
                 yield session
 
 
-def _page(params: types.PaginatedRequestParams | None) -> types.PaginatedRequestParams | None:
-    """Without what is between the client and us: the versions of the two sides may differ."""
+def page(params: types.PaginatedRequestParams | None) -> types.PaginatedRequestParams | None:
+    """Which page of a listing is wanted, and nothing else: versions of the two sides may differ."""
     return types.PaginatedRequestParams(cursor=params.cursor) if params is not None else None
 
 
@@ -119,9 +120,12 @@ class _told:
 
 
 def refused(error: Denied) -> types.CallToolResult:
-    """A refusal as a tool's answer."""
+    """A refusal as a tool's answer; with the ticket, for a gateway in front of this one."""
+    ticket = error.ticket if isinstance(error, Refused) else ""
     return types.CallToolResult(
-        content=[types.TextContent(type="text", text=str(error))], is_error=True
+        content=[types.TextContent(type="text", text=str(error))],
+        is_error=True,
+        _meta={TICKET: ticket} if ticket else None,
     )
 
 
@@ -132,6 +136,7 @@ async def serve(told: dict[str, Any]) -> None:
         TaskpassError: the server may not be started.
     """
     entry = told["server"]
+    visitor = told.get("visitor")
     server = Server(**(entry | {"args": tuple(entry["args"])}))
     faces: list[Face] = []
 
@@ -140,7 +145,8 @@ async def serve(told: dict[str, Any]) -> None:
             await face.tools_changed()
 
     async with (
-        Announcer(told["hook_url"], server.name, server.url) as announcer,
+        Announcer(told["hook_url"], server.name, server.url, remote=bool(visitor)) as announcer,
+        _let_in(announcer, visitor),
         Relay(server, announcer, changed).running() as relay,
     ):
         face = Face(relay)
@@ -151,6 +157,14 @@ async def serve(told: dict[str, Any]) -> None:
         )
         async with stdio_server() as (read, write):
             await app.run(read, write, options)
+
+
+@asynccontextmanager
+async def _let_in(announcer: Announcer, visitor: dict[str, Any] | None) -> AsyncIterator[None]:
+    """Nothing of the server is started before a person has let the client in. Raises Denied."""
+    if visitor is not None and not await announcer.admits(visitor):
+        raise Denied("The client was not let in.")
+    yield
 
 
 def _app(face: Face, relay: Relay) -> McpServer[Any]:

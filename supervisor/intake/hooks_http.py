@@ -17,13 +17,15 @@ import hmac
 import logging
 import socket
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 import h11
 import msgspec
 
 from supervisor.errors import TaskpassError
-from supervisor.intake.definitions import Definitions, offered
+from supervisor.intake.reports import Report
 from supervisor.model import Process
 from supervisor.ports import Authorize, ConnectionOwner, HookAnswer, HookEvent, Profile
 
@@ -58,7 +60,7 @@ class HookIntake:
         owner: finds the process behind a connection, and its ancestors up to the agent's root.
         hold: seconds a call is held while a person is asked; the agent's own timeout, which
             the launch sets, must be longer.
-        definitions: pins what tools of MCP servers are; None where nobody shows any.
+        reports: what answers events that are no calls, by their phase (`intake.reports`).
     """
 
     def __init__(
@@ -71,7 +73,7 @@ class HookIntake:
         owner: ConnectionOwner,
         *,
         hold: float,
-        definitions: Definitions | None = None,
+        reports: Mapping[str, Report] = MappingProxyType({}),
     ) -> None:
         self.task = task
         self.profile = profile
@@ -80,7 +82,7 @@ class HookIntake:
         self._listener = listener
         self._token = token.encode()
         self._hold = hold
-        self._definitions = definitions
+        self._reports = reports
         self._server: asyncio.Server | None = None
         self.connections: set[_Connection] = set()
 
@@ -119,8 +121,8 @@ class HookIntake:
                 return await self._open(event, sender)
             finally:
                 connection.holding = False
-        if event.phase == "definitions":
-            return 200, await self._offered(event), None
+        if event.phase in self._reports:
+            return 200, await self._reported(event), None
         aside = self._aside(event)
         await self._report(event)
         return 200, self._render(event, HookAnswer(allow=True, reason=aside)), None
@@ -163,7 +165,7 @@ class HookIntake:
 
     async def _open(self, event: HookEvent, sender: Process) -> tuple[int, bytes, HookEvent | None]:
         assert event.call is not None  # _parse saw to it
-        deadline = time.time() + self._hold
+        deadline = time.time() + min(self._hold, event.hold or self._hold)
         try:
             answer = await self.authorize.open_call(
                 self.task, event.call, sender, deadline=deadline
@@ -196,14 +198,13 @@ class HookIntake:
             # The agent need not know: the call also ends with its turn and by its age.
             log.exception("task %s: settle_call failed", self.task)
 
-    async def _offered(self, event: HookEvent) -> bytes:
+    async def _reported(self, event: HookEvent) -> bytes:
         try:
-            assert self._definitions is not None
-            return await offered(self._definitions, self.task, event.raw, self._hold)
+            return await self._reports[event.phase](self.task, event.raw, self._hold)
         except Exception as error:
             if not isinstance(error, ValueError | TaskpassError):
-                log.exception("task %s: definitions failed", self.task)
-            return b"{}"  # nothing may be shown
+                log.exception("task %s: the report of %s failed", self.task, event.phase)
+            return b"{}"  # nothing is granted by it
 
     async def undelivered(self, event: HookEvent) -> None:
         """The agent left before its allowance reached it: the call will not happen."""

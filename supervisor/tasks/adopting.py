@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from supervisor import procfs
-from supervisor.calls.definitions import ToolDefinitions
 from supervisor.channels.http.ca import CertificateAuthority
 from supervisor.channels.http.proxy import HttpProxyChannel
 from supervisor.channels.network.reports import Reports
@@ -17,6 +16,7 @@ from supervisor.desk import TaskRuntime
 from supervisor.grants.book import TaskEntry
 from supervisor.identity.attest_linux import SockDiagOwner
 from supervisor.intake.hooks_http import HookIntake
+from supervisor.intake.reports import Report
 from supervisor.model import Process
 from supervisor.ports import Channel, PolicyEngine, Profile
 from supervisor.process import cgroup
@@ -45,7 +45,7 @@ class Adopting:
     placeholders: Placeholders
     delegation: cgroup.Delegation
     reviews: Reviews
-    definitions: ToolDefinitions  # of MCP servers, as they are pinned
+    reports: Mapping[str, Report]  # what the MCP gateway tells besides calls
     holders: dict[str, Process] = field(default_factory=dict)  # task → its holder
 
     async def adopt(
@@ -81,7 +81,7 @@ class Adopting:
             authorize=self.engine,
             owner=owner,
             hold=self.hold,
-            definitions=self.definitions,
+            reports=self.reports,
         )
         self.engine.desk.runtimes[task] = TaskRuntime(
             profile=profile,

@@ -269,7 +269,7 @@ class TestMcpGateway(ProfileContract):
         told = json.loads(Path(plan.argv[-1]).read_text())
         assert told["server"]["name"] == "notes"
         with pytest.raises(UsageError, match="one MCP server"):
-            self.profile.prepare(request(tmp_path / "again", (self.executable, "a", "b")))
+            self.profile.prepare(request(tmp_path / "again", (self.executable, "a", "{}", "c")))
 
     def test_a_call_is_of_a_tool_with_a_definition(self) -> None:
         call = self.profile.parse_hook(self.pre()).call
