@@ -50,6 +50,18 @@ def umask() -> int:
     return mask
 
 
+def environment() -> dict[str, str]:
+    """This process's, without what is no text and so cannot be told to the supervisor."""
+    kept = {}
+    for name, value in os.environ.items():
+        try:
+            f"{name}={value}".encode()
+        except UnicodeEncodeError:
+            continue
+        kept[name] = value
+    return kept
+
+
 def _base(variable: str, default: str) -> str:
     """The specification: a relative path in the variable is ignored."""
     named = os.environ.get(variable, "")

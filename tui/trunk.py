@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -20,6 +20,7 @@ from supervisor.model import Answer, TaskState
 from supervisor.protocol import wire
 from tui import bell, keys, palette
 from tui.keymap import LEADER_SHOWN
+from tui.launching import FoundAgent
 from tui.lines import View
 from tui.screens.dialog import Dialog
 from tui.screens.history import HistoryScreen
@@ -28,7 +29,7 @@ from tui.text import clip, one_line, task_state
 from tui.world import World, is_gone
 
 if TYPE_CHECKING:
-    from supervisor.client import AsyncClient
+    from supervisor.client_setup import SetupClient
 
 _DRAW_SECONDS = 0.05  # events are drawn together at this pace at most
 _TICK_SECONDS = 0.5
@@ -47,11 +48,12 @@ class Trunk(App[int], inherit_bindings=False):
 
     def __init__(
         self,
-        client: AsyncClient,
+        client: SetupClient,
         *,
         shape: Literal["run", "workspace"] = "workspace",
         task: str = "",
         clock: Callable[[], float] = time.time,
+        agents: Callable[[], Sequence[FoundAgent]] = tuple,
     ) -> None:
         # With signals on, the leader would be the terminal's SIGQUIT.
         os.environ.pop("TEXTUAL_ALLOW_SIGNALS", None)
@@ -60,6 +62,7 @@ class Trunk(App[int], inherit_bindings=False):
         self.client = client
         self.shape = shape
         self.clock = clock
+        self.agents = agents  # looks for those on this machine
         self.world = World()
         self.farewell = ""  # a sentence for the terminal after the screen is gone
         self.focused_task = task

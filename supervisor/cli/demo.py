@@ -65,7 +65,7 @@ def _tell(install: DemoInstall) -> None:
 
 def _show(install: DemoInstall) -> int:
     from supervisor.cli.session import with_client
-    from supervisor.client import AsyncClient
+    from supervisor.client_setup import SetupClient
     from supervisor.protocol.wire import StartTask
     from tui.app import TaskpassApp
 
@@ -90,7 +90,7 @@ def _show(install: DemoInstall) -> int:
             )
 
     with_client(start)
-    TaskpassApp(AsyncClient(), shape="workspace").run()
+    TaskpassApp(SetupClient(), shape="workspace").run()
     print(with_client(_recap))
     return 0
 

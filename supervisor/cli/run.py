@@ -141,7 +141,7 @@ def main(command: str, words: list[str]) -> int:
     request = wanted | {
         "argv": argv,
         "cwd": _working_directory(),
-        "environ": _environ(),
+        "environ": places.environment(),
         "umask": places.umask(),
     }
     if not wanted["interactive"]:
@@ -163,18 +163,6 @@ def main(command: str, words: list[str]) -> int:
 
     ask_before_run(str(request["cwd"]))
     return _run_in_terminal(request)
-
-
-def _environ() -> dict[str, str]:
-    """Our environment, without what is no text and so cannot be told to the supervisor."""
-    kept = {}
-    for name, value in os.environ.items():
-        try:
-            f"{name}={value}".encode()
-        except UnicodeEncodeError:
-            continue
-        kept[name] = value
-    return kept
 
 
 def _usage(message: str, *, hint: str) -> UsageError:
@@ -220,10 +208,10 @@ def _run_in_terminal(request: dict[str, object]) -> int:
 
 def show(task: str) -> int:
     """Show a task in this terminal until it ends or is left; its exit code, 0 when left."""
-    from supervisor.client import AsyncClient
+    from supervisor.client_setup import SetupClient
     from tui.app import TaskpassApp
 
-    app = TaskpassApp(AsyncClient(), shape="run", task=task)
+    app = TaskpassApp(SetupClient(), shape="run", task=task)
     code = app.run()
     for row in _last_words(app.last_screen):
         print(row)

@@ -19,10 +19,11 @@ def main(command: str, words: list[str]) -> int:
 
         if not offer_first(os.getcwd()):
             return 130
-    from supervisor.client import AsyncClient
+    from supervisor.cli.found_agents import found_agents
+    from supervisor.client_setup import SetupClient
     from tui.app import TaskpassApp
 
-    app = TaskpassApp(AsyncClient(), shape="workspace")
+    app = TaskpassApp(SetupClient(), shape="workspace", agents=found_agents)
     code = app.run()
     if app.farewell:
         print(f"taskpass: {app.farewell}", file=sys.stderr)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from supervisor.errors import DaemonUnavailable, NotFound
+from supervisor.errors import DaemonUnavailable, NotFound, VaultLocked
 from supervisor.model import (
     ApprovalRequest,
     Effect,
@@ -20,6 +20,8 @@ from supervisor.model import (
     Verb,
 )
 from supervisor.protocol import wire
+from supervisor.protocol.setup import NeedsView
+from supervisor.protocol.vault import VaultView
 
 NOW = 1_790_000_531.0  # 2026-09-21 13:42:11 UTC
 
@@ -72,6 +74,9 @@ class FakeClient:
         self.panes: dict[str, FakePane] = {}
         self.verdict = wire.VerifyView(ok=True, records=4118, checkpoints=4, message="ok")
         self.change_sets: list[wire.ChangeSetView] = []
+        self.start_problem: Exception | None = None
+        self.locked = False  # the secrets wait for a passphrase
+        self.project = NeedsView(workspace="/home/ana/shop")
         self.refuse: Exception | None = None  # raised by every request while set
         self.attachable = asyncio.Event()  # cleared: an attachment is not answered yet
         self.attachable.set()
@@ -128,11 +133,34 @@ class FakeClient:
 
     async def start_task(self, request: wire.StartTask) -> wire.Started:
         self._ask("start_task", request)
+        if self.start_problem is not None:
+            raise self.start_problem
+        if self.locked:
+            raise VaultLocked("The secrets are locked.")
         number = len(self.state.tasks) + 1
         task = task_view(number, request.purpose, cwd=request.cwd)
         self.state = msgspec.structs.replace(self.state, tasks=(*self.state.tasks, task))
         self.send(wire.TaskChanged(task=task))
         return wire.Started(task=task, socket="", token="")
+
+    async def vault(self) -> VaultView:
+        self._ask("vault")
+        return VaultView(protection="passphrase", locked=self.locked)
+
+    async def unlock(self, passphrase: str) -> VaultView:
+        self._ask("unlock", passphrase)
+        if passphrase != "open sesame":
+            raise VaultLocked("That is not the passphrase.")
+        self.locked = False
+        return await self.vault()
+
+    async def needs(self, cwd: str) -> NeedsView:
+        self._ask("needs", cwd)
+        return self.project
+
+    async def answer_needs(self, shown: NeedsView, *, accept: bool) -> None:
+        self._ask("answer_needs", accept)
+        self.project = msgspec.structs.replace(shown, state="accepted" if accept else "refused")
 
     async def attach(self, task: str, cols: int, rows: int) -> FakePane:
         self._ask("attach", task)

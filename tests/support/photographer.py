@@ -85,11 +85,11 @@ class Photographer:
 async def _serve(options: dict[str, Any], tell: int) -> None:
     from textual.widgets import Input
 
-    from supervisor.client import AsyncClient
+    from supervisor.client_setup import SetupClient
     from tui.app import TaskpassApp
 
     Input.cursor_blink = False
-    app = TaskpassApp(AsyncClient(), shape=options["shape"], task=options["task"])
+    app = TaskpassApp(SetupClient(), shape=options["shape"], task=options["task"])
     loop = asyncio.get_running_loop()
     async with app.run_test(size=tuple(options["size"]), notifications=True) as pilot:
         while line := await loop.run_in_executor(None, sys.stdin.readline):

@@ -42,7 +42,8 @@ class Tasks(Trunk):
         view = self.view()
         cwd = view.task.cwd if view.task else str(Path.cwd())
         size = self.main.panes.content_size
-        dialog = NewTaskDialog(self.client, cwd, max(20, size.width), max(5, size.height))
+        cols, rows = max(20, size.width), max(5, size.height)
+        dialog = NewTaskDialog(self.client, self.agents, cwd, cols, rows)
         self.push_screen(dialog, self._started)
 
     def _started(self, started: wire.Started | None) -> None:
