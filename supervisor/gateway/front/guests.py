@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import mcp_types as types
+from anyio import BrokenResourceError, ClosedResourceError
 from mcp import ClientSession
 from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.shared.exceptions import MCPError
 
 from supervisor.intake.reports import Visitor
 
@@ -43,8 +45,22 @@ class Guest:
 
     @property
     def live(self) -> bool:
-        """Whether its task still runs: asked at each request."""
+        """Whether its task runs, as far as we have heard."""
         return self.session is not None and not self._leaving.is_set()
+
+    async def answers(self) -> bool:
+        """Whether its task runs now, which it shows itself: asked at each request.
+
+        One that was revoked or frozen does not answer, long before its pipes are closed.
+        """
+        session = self.session
+        if session is None or self._leaving.is_set():
+            return False
+        try:
+            await asyncio.wait_for(session.send_ping(), _ANSWER)
+        except (MCPError, TimeoutError, BrokenResourceError, ClosedResourceError):
+            return False
+        return self.live
 
     async def admitted(self, patience: float) -> bool | None:
         """Whether a person let it in; None while there is no answer after `patience` seconds."""
@@ -103,6 +119,7 @@ class Guest:
         )
 
 
+_ANSWER = 2.0  # seconds
 _PULSE = 1.0  # seconds after which a task that has ended is noticed without a request
 
 

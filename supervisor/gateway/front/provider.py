@@ -210,7 +210,7 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
 
     async def load_access_token(self, token: str) -> GuestToken | None:
         issued = self.tokens.find("access", token)
-        if issued is None:
+        if issued is None or not await issued.guest.answers():
             return None
         return GuestToken(
             token=token,
