@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from supervisor.cli import exchange
 from supervisor.config import load_user_config
 from supervisor.doctor.report import Finding, State
 from supervisor.errors import TaskpassError
+from supervisor.process.emulator import engine
 from supervisor.protocol import proof
 from supervisor.protocol.wire import PROTOCOL
 from supervisor.vault import specs as spec_file
@@ -127,7 +127,11 @@ def _stranger(what: str) -> Finding:
 def terminal(environ: Mapping[str, str], size: tuple[int, int] | None) -> list[Finding]:
     """Whether screens can be shown here. `size`: columns and rows, None without a terminal."""
     findings = []
-    if importlib.util.find_spec("pyghostty") is None:
+    try:
+        if engine().__module__.endswith("bittty"):
+            what = "pyghostty does not load here: panes use bittty, a hundred times slower"
+            findings.append(Finding("terminal", State.NOTE, what))
+    except ImportError:
         what = "the terminal emulator is not installed: only --headless works"
         findings.append(Finding("terminal", State.PROBLEM, what, "install taskpass again"))
     if size is None:

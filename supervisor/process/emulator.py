@@ -7,6 +7,7 @@ untrusted program prints, and must not take another task down with it.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 
 from supervisor.ports import Emulator
 
@@ -34,9 +35,22 @@ def clean_title(title: str) -> str:
     return " ".join("".join(kept).split())[:TITLE_LENGTH]
 
 
+def engine() -> Callable[[int, int], Emulator]:
+    """The engine for this machine: libghostty-vt, or where it has no build the slow one in Python.
+
+    Raises:
+        ImportError: neither is installed.
+    """
+    # The native library takes a quarter of a second to load: only panes pay for it.
+    try:
+        from supervisor.process.emulator_ghostty import GhosttyEmulator
+    except (ImportError, OSError):
+        from supervisor.process.emulator_bittty import BitttyEmulator
+
+        return BitttyEmulator
+    return GhosttyEmulator
+
+
 def make_emulator(cols: int, rows: int) -> Emulator:
     """A fresh terminal of about this size (see `clamp`)."""
-    # The native library takes a quarter of a second to load: only panes pay for it.
-    from supervisor.process.emulator_ghostty import GhosttyEmulator
-
-    return GhosttyEmulator(cols, rows)
+    return engine()(cols, rows)

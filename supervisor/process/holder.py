@@ -43,6 +43,7 @@ from supervisor.ports import Attempt, SpawnRequest
 from supervisor.process import linux, tree
 from supervisor.process.apart import Apart
 from supervisor.process.cgroup import Group
+from supervisor.process.emulator import engine
 from supervisor.process.filedoors import Doors
 from supervisor.process.gate import Gate
 from supervisor.process.launch import Launcher, launch
@@ -475,7 +476,7 @@ def _load_panes() -> None:
     """Headless tasks never load an emulator; where there is none, a pane is refused here."""
     try:
         importlib.import_module("supervisor.process.panes")
-        importlib.import_module("supervisor.process.emulator_ghostty")
+        engine()
     except ImportError as error:
         raise LaunchFailed(
             f"The terminal emulator cannot be loaded: {error}.",

@@ -32,6 +32,7 @@ from supervisor.model import Tier
 from supervisor.ports import SpawnRequest
 from supervisor.process import holder, linux
 from supervisor.process.apart import Apart
+from supervisor.process.emulator import engine
 from supervisor.process.launch import go_on
 from supervisor.process.probe import Outcome, attempted
 from supervisor.process.seccomp import filter_bytes
@@ -160,7 +161,7 @@ def main(headless: int, panes: int) -> None:
         # Without an emulator panes are refused one by one, with the reason.
         with contextlib.suppress(ImportError):
             importlib.import_module("supervisor.process.panes")
-            importlib.import_module("supervisor.process.emulator_ghostty")
+            engine()
     with contextlib.suppress(LaunchFailed):
         filter_bytes()  # kept; where there is none, tasks are told
     gc.collect()

@@ -6,6 +6,7 @@ import random
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from rich.cells import cell_len
 from supervisor.model import Run
 from supervisor.ports import Emulator
 from supervisor.process.emulator import clean_title, make_emulator
+from supervisor.process.emulator_bittty import BitttyEmulator
+from supervisor.process.emulator_ghostty import GhosttyEmulator
 from tests.contract.emulator_battery import CASES, COLS, ROWS, Case
 from tests.support.panes import pane
 
@@ -25,6 +28,8 @@ def text(row: tuple[Run, ...]) -> str:
 
 
 class EmulatorContract:
+    fuzzed = 150  # rounds of each seed
+
     def make(self, cols: int = 40, rows: int = 10) -> Emulator:
         raise NotImplementedError
 
@@ -131,48 +136,114 @@ class EmulatorContract:
         assert [text(row) for row in top] == [f"line {n}" for n in range(10)]
         assert text(emulator.snapshot()[0]) == "line 4991"
 
-    @settings(max_examples=80, deadline=None)
-    @given(st.lists(st.text(max_size=30) | st.sampled_from(["\x1b[7m", "\x1b[?2027l", "\r\n"])))
-    def test_rows_fit_and_hold_no_control_character(self, parts: list[str]) -> None:
-        emulator = self.make(20, 5)
-        emulator.feed("".join(parts).encode("utf-8", "replace"))
-        for row in emulator.snapshot().values():
-            assert sum(cell_len(run.text) for run in row) <= 20
-            assert not [c for c in text(row) if ord(c) < 32 or 127 <= ord(c) < 160]
+    def test_a_program_cannot_type(self) -> None:
+        """Nothing a program says comes back as what the person typed, whatever it loads where."""
+        emulator = self.make()
+        said = b""
+        for hostile in (
+            "\x1bP$q{0}\x1b\\", "\x1b]2;{0}\x07\x1b[21t\x1b[20t", "\x1b]1;{0}\x07\x1b[20t",
+            "\x1b]52;c;{0}\x07\x1b]52;c;?\x07", "\x1bP1;1|17/{1}\x1b\\",
+            "\x1bP0;0;1!z{1}\x1b\\\x1b[0*z", "\x1bP+q{1}\x1b\\",
+            "\x1b]50;{0}\x07\x1b]50;?\x07", "\x1bP1v{0}\x1b\\\x05",
+            "\x1b]4;1;{0}\x07\x1b]4;1;?\x07", "{0}\x1b[1;1;1;1;1;9*y", "{0}\x1b[5i\x1b[i\x1b[?1i",
+            "\x1b]99;i={0}:p=?;\x1b\\", "\x1b_Gi=1,a=q;{0}\x1b\\",
+            "\x1b]7;{0}\x07\x1b[?26n\x1b[?63;1n",
+        ):  # fmt: skip
+            said += emulator.feed(hostile.format("reboot", b"reboot".hex()).encode())
+        said += b"".join(emulator.key(key, "") for key in ("enter", "f6", "f11", "insert"))
+        assert b"reboot" not in said
+        assert b"reboot".hex().encode() not in said.lower()
 
-    @settings(max_examples=60, deadline=None)
-    @given(st.text(max_size=40), st.text(max_size=5))
-    def test_any_key_name_is_survived(self, key: str, typed: str) -> None:
-        assert isinstance(self.make().key(key, typed), bytes)
+    def test_a_program_cannot_change_the_size(self) -> None:
+        emulator = self.make()
+        emulator.feed(
+            b"\x1b[?40h\x1b[?3h\x1b[8;50;200t\x1b[100t\x1b[132$|\x1b[60*|\x1b[?95h\x1b[2;60r"
+        )
+        assert emulator.size == (40, 10)
+        assert len(emulator.snapshot()) == 10
+
+    def test_a_paste_cannot_end_its_bracket(self) -> None:
+        emulator = self.make()
+        emulator.feed(b"\x1b[?2004h")
+        pasted = emulator.paste("a\x1b[201~rm\x9b201~")
+        assert pasted.startswith(b"\x1b[200~a")
+        assert pasted.endswith(b"\x1b[201~")
+        assert pasted.count(b"\x1b") == 2
+
+    def test_hostile_output_with_resizes_is_survived(self) -> None:
+        """In a process of its own: what goes wrong in native code ends the process."""
+        for seed in range(3):
+            self.survives(seed, self.fuzzed)
+
+    @pytest.mark.full
+    @pytest.mark.timeout(3600)
+    def test_hostile_output_with_resizes_is_survived_for_long(self) -> None:
+        for seed in random.SystemRandom().sample(range(10**6), 30):
+            self.survives(seed, 2000)
+
+    def survives(self, seed: int, rounds: int) -> None:
+        done = subprocess.run(
+            [sys.executable, "-c", _FUZZ, str(seed), str(rounds), type(self.make()).__module__,
+             type(self.make()).__name__],
+            capture_output=True, timeout=600, cwd=Path(__file__).parents[2], check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, (seed, done.stderr[-500:])
 
 
 class TestGhostty(EmulatorContract):
     def make(self, cols: int = 40, rows: int = 10) -> Emulator:
         return make_emulator(cols, rows)
 
-    def test_hostile_output_with_resizes_is_survived(self) -> None:
-        """In a process of its own: what goes wrong in native code ends the process."""
-        for seed in range(3):
-            done = subprocess.run(
-                [sys.executable, "-c", _FUZZ, str(seed), "150"],
-                capture_output=True, timeout=60, cwd=Path(__file__).parents[2], check=False,
-            )  # fmt: skip
-            assert done.returncode == 0, (seed, done.stderr[-500:])
+    def test_it_is_the_one_that_is_used(self) -> None:
+        assert isinstance(make_emulator(40, 10), GhosttyEmulator)
 
-    @pytest.mark.full
-    @pytest.mark.timeout(3600)
-    def test_hostile_output_with_resizes_is_survived_for_long(self) -> None:
-        for seed in random.SystemRandom().sample(range(10**6), 30):
-            done = subprocess.run(
-                [sys.executable, "-c", _FUZZ, str(seed), "2000"],
-                capture_output=True, timeout=120, cwd=Path(__file__).parents[2], check=False,
-            )  # fmt: skip
-            assert done.returncode == 0, (seed, done.stderr[-500:])
+
+class TestBittty(EmulatorContract):
+    fuzzed = 40
+
+    def make(self, cols: int = 40, rows: int = 10) -> Emulator:
+        return BitttyEmulator(cols, rows)
+
+    def test_it_is_used_where_the_other_cannot_be_loaded(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delitem(sys.modules, "supervisor.process.emulator_ghostty", raising=False)
+        monkeypatch.setitem(sys.modules, "pyghostty", None)
+        assert isinstance(make_emulator(40, 10), BitttyEmulator)
+
+    def test_a_sequence_that_never_ends_is_given_up(self) -> None:
+        emulator = self.make()
+        emulator.feed(b"\x1b]2;")
+        for _ in range(20):
+            emulator.feed(b"x" * 8192)
+        emulator.feed(b"\x1b[2J\x1b[Hshown")
+        assert text(emulator.snapshot()[0]) == "shown"
+
+
+@pytest.mark.parametrize("make", [make_emulator, BitttyEmulator])
+@settings(max_examples=80, deadline=None)
+@given(parts=st.lists(st.text(max_size=30) | st.sampled_from(["\x1b[7m", "\x1b[?2027l", "\r\n"])))
+def test_rows_fit_and_hold_no_control_character(
+    make: Callable[[int, int], Emulator], parts: list[str]
+) -> None:
+    emulator = make(20, 5)
+    emulator.feed("".join(parts).encode("utf-8", "replace"))
+    for row in emulator.snapshot().values():
+        assert sum(cell_len(run.text) for run in row) <= 20
+        assert not [c for c in text(row) if ord(c) < 32 or 127 <= ord(c) < 160]
+
+
+@pytest.mark.parametrize("make", [make_emulator, BitttyEmulator])
+@settings(max_examples=60, deadline=None)
+@given(key=st.text(max_size=40), typed=st.text(max_size=5))
+def test_any_key_name_is_survived(
+    make: Callable[[int, int], Emulator], key: str, typed: str
+) -> None:
+    assert isinstance(make(40, 10).key(key, typed), bytes)
 
 
 _FUZZ = """
-import random, sys
-from supervisor.process.emulator import make_emulator
+import importlib, random, sys
 random.seed(int(sys.argv[1]))
 finals = b"@ABCDEFGHIJKLMPSTXZ`abcdefghilmnpqrstu"
 def sequence():
@@ -190,7 +261,7 @@ def sequence():
         return "".join(chr(random.choice((0x65e5, 0x301, 0x1f468, 0x200d, 0xfe0f, 0x1f1eb)))
                        for _ in range(8)).encode()
     return random.randbytes(20)
-emulator = make_emulator(80, 24)
+emulator = getattr(importlib.import_module(sys.argv[3]), sys.argv[4])(80, 24)
 for _ in range(int(sys.argv[2])):
     emulator.feed(b"".join(sequence() for _ in range(50)))
     emulator.dirty()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,14 @@ def test_history_that_does_not_exist_yet_has_room(tmp_path: Path) -> None:
 )
 def test_terminal(environ: dict[str, str], size: tuple[int, int] | None, said: str) -> None:
     assert said in " ".join(finding.what for finding in install.terminal(environ, size))
+
+
+def test_the_slow_emulator_is_said_to_be_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "supervisor.process.emulator_ghostty", raising=False)
+    monkeypatch.setitem(sys.modules, "pyghostty", None)
+    finding, *_ = install.terminal({"TERM": "xterm", "LANG": "C.UTF-8"}, (120, 40))
+    assert "a hundred times slower" in finding.what
+    monkeypatch.setitem(sys.modules, "supervisor.process.emulator_bittty", None)
+    finding, *_ = install.terminal({"TERM": "xterm", "LANG": "C.UTF-8"}, (120, 40))
+    assert finding.state is State.PROBLEM
+    assert "only --headless works" in finding.what
