@@ -22,6 +22,7 @@ from supervisor.protocol import handshake, wire
 
 if TYPE_CHECKING:
     from supervisor.protocol import credentials as wcred
+    from supervisor.protocol import reading
     from supervisor.protocol.person import PersonView, SignInPerson
 
 _LIMIT = wire.MAX_FRAME
@@ -29,7 +30,6 @@ _LOOKS, _PAUSE = 1500, 0.01  # whether the supervisor has ended; seconds between
 _KEPT = 2  # idle connections: the usual one, and one more for what cannot wait
 _T = TypeVar("_T")
 _events = msgspec.json.Decoder(wire.Event)
-_frames = msgspec.msgpack.Decoder(wire.FromHolder)
 
 
 def _locked(lock: Path) -> bool:
@@ -439,18 +439,24 @@ class PaneConnection:
         pane._send(wire.Attach(token=token, cols=cols, rows=rows))
         return pane
 
-    async def frames(self) -> AsyncIterator[wire.Screen | wire.Scrolled | wire.Exited]:
-        """What the holder shows, until it closes."""
+    async def frames(self) -> AsyncIterator[reading.FromPane]:
+        """What the holder shows and answers, until it closes."""
+        from supervisor.protocol import reading
+
         with contextlib.suppress(asyncio.IncompleteReadError, OSError):
             while True:
                 length = wire.frame_length(await self._reader.readexactly(4))
-                message = _frames.decode(await self._reader.readexactly(length))
-                if isinstance(message, wire.Screen | wire.Scrolled | wire.Exited):
+                message = reading.pane_frames().decode(await self._reader.readexactly(length))
+                if isinstance(message, reading.FromPane):
                     yield message
 
-    def _send(self, message: wire.ToHolder) -> None:
+    def _send(self, message: wire.ToHolder | reading.Request) -> None:
         if not self._writer.is_closing():
-            self._writer.write(wire.frame(message))
+            self._writer.write(wire.pack(message))
+
+    def read(self, request: reading.Request) -> None:
+        """Ask for something of what the pane shows and has shown."""
+        self._send(request)
 
     def key(self, key: str, text: str = "") -> None:
         self._send(wire.Key(key=key, text=text))

@@ -641,6 +641,32 @@ class HookEvent:
 # ── Emulators ───────────────────────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of a terminal that is kept still."""
+
+    runs: tuple[Run, ...]
+    # Cells after which the agent's line goes on in the next row, one less than there are where a
+    # wide character did not fit; 0 where the line ends.
+    wraps_at: int = 0
+
+    @property
+    def text(self) -> str:
+        return "".join(run.text for run in self.runs)
+
+
+class Still(ABC):
+    """All rows of a terminal as they were at one moment, the oldest first."""
+
+    @property
+    @abstractmethod
+    def count(self) -> int: ...
+
+    @abstractmethod
+    def lines(self, first: int, count: int) -> list[Line]:
+        """Those of the rows [first, first + count) that there are."""
+
+
 class Emulator(ABC):
     """Terminal state behind a PTY. Sizes are clamped to 20×5 … 1000×500 by implementations."""
 
@@ -686,6 +712,10 @@ class Emulator(ABC):
     def scrollback(self, offset: int, rows: int) -> list[tuple[Run, ...]]:
         """`rows` rows ending `offset` rows above the live bottom, top first."""
 
+    @abstractmethod
+    def still(self) -> Still:
+        """What it shows and has shown, which nothing that is fed changes any more."""
+
     @property
     @abstractmethod
     def size(self) -> tuple[int, int]:
@@ -700,6 +730,16 @@ class Emulator(ABC):
     @abstractmethod
     def wants_mouse(self) -> bool:
         """Whether `mouse` would encode anything now."""
+
+    @property
+    @abstractmethod
+    def wants_buttons(self) -> bool:
+        """Whether it would encode more of the mouse than the wheel."""
+
+    @property
+    @abstractmethod
+    def brackets_pastes(self) -> bool:
+        """Whether the agent is told where a paste begins and ends (DEC mode 2004)."""
 
     @property
     @abstractmethod

@@ -21,7 +21,7 @@ from pyghostty.core import init_sized
 from rich.cells import cell_len
 
 from supervisor.model import Cursor, Run
-from supervisor.ports import Emulator
+from supervisor.ports import Emulator, Still
 from supervisor.process import emulator_keys
 from supervisor.process.emulator import BIDI_CONTROLS, clamp, clean_title
 
@@ -236,7 +236,15 @@ class GhosttyEmulator(Emulator):
 
     @property
     def wants_mouse(self) -> bool:
-        return bool(self._terminal.get("mouse_tracking", "bool")) or self._wheel_is_arrows()
+        return self.wants_buttons or self._wheel_is_arrows()
+
+    @property
+    def wants_buttons(self) -> bool:
+        return bool(self._terminal.get("mouse_tracking", "bool"))
+
+    @property
+    def brackets_pastes(self) -> bool:
+        return bool(self._terminal.mode(2004))
 
     @property
     def held(self) -> bool:
@@ -294,6 +302,11 @@ class GhosttyEmulator(Emulator):
         finally:
             self._show(lib.GHOSTTY_SCROLL_VIEWPORT_BOTTOM, 0)
         return found
+
+    def still(self) -> Still:
+        from supervisor.process.still_ghostty import GhosttyStill
+
+        return GhosttyStill(self)
 
     def _show(self, tag: int, row: int) -> None:
         behaviour = ffi.new("TaskpassScrollViewport*")
@@ -446,17 +459,16 @@ class GhosttyEmulator(Emulator):
         data = text.encode("utf-8", "replace")
         source = ffi.new("char[]", data)  # the encoder blanks control characters in place
         out = ffi.new("char[]", len(data) + 32)
-        bracketed = self._terminal.mode(2004)
         check(
             lib.ghostty_paste_encode(
-                source, len(data), bracketed, out, len(out), self._written
+                source, len(data), self.brackets_pastes, out, len(out), self._written
             ),
             "paste",
         )  # fmt: skip
         return bytes(ffi.buffer(out, self._written[0])[:])
 
     def mouse(self, action: str, button: int, x: int, y: int, mods: int) -> bytes:
-        if not self._terminal.get("mouse_tracking", "bool"):
+        if not self.wants_buttons:
             if action == "press" and button in _WHEEL and self._wheel_is_arrows():
                 return self.key(_WHEEL[button], "") * _WHEEL_LINES
             return b""

@@ -20,7 +20,8 @@ import msgspec
 from supervisor.model import Run
 from supervisor.ports import Emulator
 from supervisor.process.emulator import make_emulator
-from supervisor.protocol import wire
+from supervisor.process.still import Reader
+from supervisor.protocol import reading, wire
 
 FRAME_RATE = 30.0  # frames a second and screen
 # While the person types, what they see of it must not wait for its turn.
@@ -38,9 +39,10 @@ _READS_PER_TURN = 16  # then other screens and tasks of the loop have their turn
 _INPUT_LIMIT = 64 * 1024
 _REPLY_LIMIT = 16 * 1024
 
-_screen_frames: msgspec.msgpack.Decoder[wire.ToHolder] = msgspec.msgpack.Decoder(wire.ToHolder)
-
 Row = tuple[wire.RunTuple, ...]
+# The cursor's column and row, whether it is shown, the title, and what the agent asked for:
+# wheel, mouse, brackets around pastes.
+_Status = tuple[int, int, bool, str, tuple[bool, bool, bool]]
 
 
 def _row(runs: tuple[Run, ...]) -> Row:
@@ -50,13 +52,16 @@ def _row(runs: tuple[Run, ...]) -> Row:
 class _Display:
     """One attached screen: what it has been sent and what it still needs."""
 
-    def __init__(self, writer: asyncio.StreamWriter, size: tuple[int, int]) -> None:
+    def __init__(
+        self, writer: asyncio.StreamWriter, size: tuple[int, int], emulator: Emulator
+    ) -> None:
         self.writer = writer
+        self.reader = Reader(emulator, lambda answer: writer.write(wire.pack(answer)))
         self.size = size  # columns and rows it has room for; 0 of each: it only looks on
         self.wake = asyncio.Event()
         self.changed: set[int] = set()
         self.full = True
-        self.status: tuple[int, int, bool, str, bool] | None = None
+        self.status: _Status | None = None
         self.sent = float("-inf")  # loop time of the last frame
         self.typed = float("-inf")  # … and of the last key from here
         self.hurried = asyncio.Event()  # a key has come
@@ -184,7 +189,7 @@ class PaneServer:
         # `drain` then waits for the last byte, and the kernel holds a frame or two at most.
         writer.transport.set_write_buffer_limits(high=0)
         writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, _SEND_BUFFER)
-        display = _Display(writer, (attach.cols, attach.rows))
+        display = _Display(writer, (attach.cols, attach.rows), self._emulator)
         self._displays.insert(0, display)
         self._fit()
         display.wake.set()
@@ -194,6 +199,7 @@ class PaneServer:
             await asyncio.wait((sender, receiver), return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._displays.remove(display)
+            display.reader.stop()
             self._fit()
             for task in (sender, receiver):
                 task.cancel()
@@ -207,8 +213,11 @@ class PaneServer:
         ):
             while True:
                 length = wire.frame_length(await reader.readexactly(4))
-                message = _screen_frames.decode(await reader.readexactly(length))
-                if not self._handle(display, message):
+                message = reading.screen_frames().decode(await reader.readexactly(length))
+                if isinstance(message, reading.Request):
+                    display.reader.take(message)
+                    await display.writer.drain()  # who does not read is not read from
+                elif not self._handle(display, message):
                     return
 
     def _handle(self, display: _Display, message: wire.ToHolder) -> bool:
@@ -307,12 +316,13 @@ class PaneServer:
         self._refresh()
         emulator = self._emulator
         cursor = emulator.cursor()
-        status = (cursor.x, cursor.y, cursor.visible, emulator.title, emulator.wants_mouse)
+        modes = (emulator.wants_mouse, emulator.wants_buttons, emulator.brackets_pastes)
+        status = (cursor.x, cursor.y, cursor.visible, emulator.title, modes)
         if not (display.full or display.changed or status != display.status):
             return frames
         wanted = self._rows if display.full else dict.fromkeys(display.changed)
         cols, height = emulator.size
-        x, y, visible, title, mouse = status
+        x, y, visible, title, (mouse, buttons, bracketed) = status
         frames.append(
             wire.frame(
                 wire.Screen(
@@ -325,6 +335,8 @@ class PaneServer:
                     title=title,
                     full=display.full,
                     mouse=mouse,
+                    mouse_buttons=buttons,
+                    bracketed=bracketed,
                 )
             )
         )

@@ -438,7 +438,9 @@ class Screen(Wire, frozen=True, kw_only=True, tag="screen"):
     height: int = 0
     title: str = ""
     full: bool = False
-    mouse: bool = False  # the agent wants mouse events
+    mouse: bool = False  # the agent wants the wheel, if only as arrow keys
+    mouse_buttons: bool = False  # and the rest of the mouse
+    bracketed: bool = False  # it is told where a paste begins and ends (DEC mode 2004)
 
 
 class Scrolled(Wire, frozen=True, kw_only=True, tag="scrolled"):
@@ -513,6 +515,11 @@ _encoder = msgspec.msgpack.Encoder()
 
 def frame(message: ToHolder | FromHolder) -> bytes:
     """One message with its length in front."""
+    return pack(message)
+
+
+def pack(message: Wire) -> bytes:
+    """As `frame`, for the messages of other modules."""
     body = _encoder.encode(message)
     return _LENGTH.pack(len(body)) + body
 

@@ -19,7 +19,8 @@ from supervisor.model import (
     Risk,
     Verb,
 )
-from supervisor.protocol import wire
+from supervisor.process.still import places
+from supervisor.protocol import reading, wire
 from supervisor.protocol.setup import NeedsView
 from supervisor.protocol.vault import VaultView
 
@@ -33,7 +34,8 @@ class FakePane:
         self.keys: list[tuple[str, str]] = []
         self.pasted: list[str] = []
         self.sizes: list[tuple[int, int]] = [(cols, height)]
-        self._frames: asyncio.Queue[wire.Screen | wire.Exited] = asyncio.Queue()
+        self._rows, self._height = rows, height
+        self._frames: asyncio.Queue[reading.FromPane] = asyncio.Queue()
         self._frames.put_nowait(
             wire.Screen(rows=rows, x=2, y=len(rows) - 1, cols=cols, height=height, full=True)
         )
@@ -41,7 +43,7 @@ class FakePane:
     def end(self, code: int) -> None:
         self._frames.put_nowait(wire.Exited(code=code))
 
-    async def frames(self) -> AsyncIterator[wire.Screen | wire.Exited]:
+    async def frames(self) -> AsyncIterator[reading.FromPane]:
         while True:
             yield await self._frames.get()
 
@@ -59,6 +61,22 @@ class FakePane:
     def focus(self, gained: bool) -> None: ...
 
     def scroll(self, offset: int, rows: int) -> None: ...
+
+    def read(self, request: reading.Request) -> None:
+        """Answers for the one still there is: what the pane shows."""
+        last = tuple(self._rows.get(y, ()) for y in range(self._height))
+        match request:
+            case reading.StartReading():
+                answer: reading.Answer = reading.Reading(
+                    count=self._height, height=self._height, x=2, y=len(self._rows) - 1, last=last
+                )
+            case reading.Find(text=text):
+                lines = [("".join(run[0] for run in row), 0) for row in last]
+                found = tuple(places(lines, text))
+                answer = reading.Found(text=text, count=len(found), places=found)
+            case _:
+                return
+        self._frames.put_nowait(answer)
 
     async def close(self) -> None: ...
 

@@ -13,14 +13,10 @@ import termios
 import tty
 from collections.abc import AsyncIterator, Callable
 
-import msgspec
-
 from supervisor.process.panes import PaneServer
-from supervisor.protocol import wire
+from supervisor.protocol import reading, wire
 
 DEADLINE = 10.0  # seconds; a generous one, because tests share their machine
-
-_decoder = msgspec.msgpack.Decoder(wire.FromHolder)
 
 
 class FakeScreen:
@@ -32,19 +28,27 @@ class FakeScreen:
         self.last: wire.Screen | None = None
         self.screens: list[wire.Screen] = []
         self.scrolled: list[wire.Scrolled] = []
+        self.answers: list[reading.Answer] = []
         self.exited: int | None = None
 
-    def send(self, message: wire.ToHolder) -> None:
-        self.writer.write(wire.frame(message))
+    def send(self, message: wire.ToHolder | reading.Request) -> None:
+        self.writer.write(wire.pack(message))
+
+    async def ask(self, message: reading.Request) -> reading.Answer:
+        """Send a question of a reading; its answer."""
+        before = len(self.answers)
+        self.send(message)
+        await self.until(lambda: len(self.answers) > before)
+        return self.answers[-1]
 
     def type(self, text: str) -> None:
         for character in text:
             key = {"\n": "enter", " ": "space"}.get(character, character)
             self.send(wire.Key(key=key, text="\r" if character == "\n" else character))
 
-    async def frame(self) -> wire.FromHolder:
+    async def frame(self) -> wire.FromHolder | reading.Answer:
         length = wire.frame_length(await self.reader.readexactly(4))
-        message = _decoder.decode(await self.reader.readexactly(length))
+        message = reading.pane_frames().decode(await self.reader.readexactly(length))
         match message:
             case wire.Screen():
                 if message.full:
@@ -56,6 +60,8 @@ class FakeScreen:
                 self.scrolled.append(message)
             case wire.Exited():
                 self.exited = message.code
+            case reading.Reading() | reading.Lines() | reading.Found() | reading.Taken():
+                self.answers.append(message)
         return message
 
     def text(self) -> str:

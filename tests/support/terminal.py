@@ -106,6 +106,10 @@ class Terminal:
         """What the keyboard's terminal sends, byte for byte."""
         self._write(data)
 
+    def mouse(self, action: str, x: int, y: int, *, button: int = 1, mods: int = 0) -> None:
+        """Press, move or release a button at a cell, in the form that the program asked for."""
+        self._write(self._emulator.mouse(action, button, x, y, mods))
+
     def type(self, text: str) -> None:
         self.press(*text)
 

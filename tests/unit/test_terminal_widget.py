@@ -10,7 +10,7 @@ from rich.style import Style
 from textual import events
 from textual.app import App, ComposeResult
 
-from supervisor.protocol import wire
+from supervisor.protocol import reading, wire
 from tui.widgets.rows import row_strip, with_cursor
 from tui.widgets.terminal import TerminalPane
 
@@ -20,7 +20,7 @@ class FakeConnection:
 
     def __init__(self) -> None:
         self.sent: list[tuple[Any, ...]] = []
-        self.queue: asyncio.Queue[wire.FromHolder | None] = asyncio.Queue()
+        self.queue: asyncio.Queue[reading.FromPane | None] = asyncio.Queue()
 
     async def frames(self) -> AsyncIterator[Any]:
         while (frame := await self.queue.get()) is not None:
@@ -41,8 +41,8 @@ class FakeConnection:
     def focus(self, gained: bool) -> None:
         self.sent.append(("focus", gained))
 
-    def scroll(self, offset: int, rows: int) -> None:
-        self.sent.append(("scroll", offset, rows))
+    def read(self, request: reading.Request) -> None:
+        self.sent.append(("read", request))
 
     async def close(self) -> None:
         self.queue.put_nowait(None)
@@ -74,7 +74,7 @@ class PaneApp(App[None]):
         return self.pane.render_line(y).text.rstrip()
 
 
-async def shows(app: PaneApp, pilot: Any, frame: wire.FromHolder) -> None:
+async def shows(app: PaneApp, pilot: Any, frame: reading.FromPane) -> None:
     app.connection.queue.put_nowait(frame)
     for _ in range(3):
         await pilot.pause()
@@ -82,6 +82,12 @@ async def shows(app: PaneApp, pilot: Any, frame: wire.FromHolder) -> None:
 
 def screen(rows: dict[int, tuple[wire.RunTuple, ...]], **more: Any) -> wire.Screen:
     return wire.Screen(rows=rows, cols=80, height=24, **more)
+
+
+def still(above: str, live: str) -> reading.Reading:
+    """Of a terminal of 24 rows of `live` below 24 rows of `above`."""
+    last = tuple((((text, -1, -1, 0),)) for text in [above] * 24 + [live] * 24)
+    return reading.Reading(count=48, height=24, x=0, y=30, number=1, last=last)
 
 
 async def test_only_the_leader_is_not_the_agents() -> None:
@@ -136,14 +142,26 @@ async def test_the_wheel_looks_back_and_a_key_returns() -> None:
         await shows(app, pilot, screen({0: (("live", -1, -1, 0),)}, full=True))
         app.pane.focus()
         app.pane.look_back(3)
-        assert app.connection.sent[-1][:2] == ("scroll", 3)
-        old: Any = tuple((("old", -1, -1, 0),) for _ in range(24))
-        await shows(app, pilot, wire.Scrolled(offset=3, rows=old))
+        assert app.connection.sent[-1] == ("read", reading.StartReading(count=72, number=1))
+        await shows(app, pilot, still("old", "now"))
         assert app.line(1) == "old"
         assert "↑ 3" in app.line(0)
+        await shows(app, pilot, screen({0: (("newer", -1, -1, 0),)}))
+        assert app.line(1) == "old", "what is read does not move"
         await pilot.press("x")
+        assert app.line(0) == "newer"
+        assert app.connection.sent[-2:] == [("read", reading.StopReading()), ("key", "x", "x")]
+
+
+async def test_looking_back_ends_at_the_bottom() -> None:
+    app = PaneApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(app, pilot, screen({0: (("live", -1, -1, 0),)}, full=True))
+        app.pane.look_back(3)
+        await shows(app, pilot, still("old", "now"))
+        app.pane.look_back(-3)
         assert app.line(0) == "live"
-        assert ("scroll", 0, 24) in app.connection.sent
+        assert app.connection.sent[-1] == ("read", reading.StopReading())
 
 
 async def test_the_mouse_is_the_agents_when_it_asked() -> None:
@@ -151,7 +169,7 @@ async def test_the_mouse_is_the_agents_when_it_asked() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.click("#pane", offset=(4, 5))
         assert not [s for s in app.connection.sent if s[0] == "mouse"]
-        await shows(app, pilot, screen({}, full=True, mouse=True))
+        await shows(app, pilot, screen({}, full=True, mouse=True, mouse_buttons=True))
         await pilot.click("#pane", offset=(4, 5))
         mouse = [s for s in app.connection.sent if s[0] == "mouse" and s[1] != "move"]
         assert mouse == [("mouse", "press", 1, 4, 5, 0), ("mouse", "release", 1, 4, 5, 0)]

@@ -18,9 +18,6 @@ class Reviewing(Trunk):
     def action_history(self) -> None:
         self.push_screen(HistoryScreen(self.client, self.view()))
 
-    def action_search(self) -> None:
-        self.push_screen(HistoryScreen(self.client, self.view(), searching=True))
-
     @work(group="changes", exclusive=True)
     async def action_changes(self) -> None:
         """Show what a task left in its overlay: the focused one's, else the oldest."""

@@ -60,13 +60,12 @@ class HistoryScreen(Screen[None]):
         Binding("o", "older", show=False),
     ]
 
-    def __init__(self, client: AsyncClient, view: View, *, searching: bool = False) -> None:
+    def __init__(self, client: AsyncClient, view: View) -> None:
         super().__init__()
         # Classes by width in columns.
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (_WIDE, "-wide")]
         self._client = client
         self._last = view
-        self._searching = searching
         self._records: dict[int, dict[str, Any]] = {}
         self._shown: list[int] = []
         self._query = query.Query()
@@ -97,7 +96,7 @@ class HistoryScreen(Screen[None]):
         table.add_column("decision", width=9)
         table.add_column("lease", width=12)
         self.query_one("#history-detail").can_focus = False
-        (self.query_one("#history-filter") if self._searching else table).focus()
+        table.focus()
         self._draw()
         self._load()
         self._check()

@@ -107,6 +107,14 @@ class Panes(Container):
         if connection is not None:
             connection.key(key)
 
+    def copy_mode(self, *, find: bool) -> None:
+        """Let the person read back in the focused pane."""
+        from tui.widgets.terminal import TerminalPane
+
+        pane = self.terminal()
+        if isinstance(pane, TerminalPane):
+            pane.copy_mode(find=find)
+
     def welcome(self, known: bool) -> None:
         """What stands where no task is; before the supervisor has spoken nothing is known."""
         words = _welcome() if known else Text("connecting…", palette.MUTED)

@@ -6,9 +6,9 @@ The leader is the one key that a focused pane lets through.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.segment import Segment
 from rich.style import Style
 from textual import events, work
 from textual.geometry import Region
@@ -16,27 +16,30 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from supervisor.protocol import wire
+from supervisor.protocol import reading, wire
+from tui.copymode import CopyMode
 from tui.keymap import LEADERS
+from tui.text import plural
 from tui.widgets.painting import Painter
+from tui.widgets.reading import Reader
 from tui.widgets.rows import PLAIN, row_strip, with_cursor
+from tui.widgets.selecting import MouseSelection
 
 if TYPE_CHECKING:
     from supervisor.client import PaneConnection
 
 _WHEEL_LINES = 3
-_WHEEL_UP, _WHEEL_DOWN = 4, 5  # buttons, as wire.Mouse numbers them
+_LEFT, _WHEEL_UP, _WHEEL_DOWN = 1, 4, 5  # buttons, as wire.Mouse numbers them
 _SHIFT, _CTRL, _ALT = 1, 2, 4  # modifiers of wire.Mouse
 
 _CURSOR = Style(reverse=True)
 _CURSOR_ELSEWHERE = Style(underline=True)
-_LOOKING_BACK = Style(reverse=True, bold=True)
 
 
 class TerminalPane(Widget, can_focus=True):
     """Shows one agent's terminal and forwards keys, pastes, mouse, focus and size to it."""
 
-    ALLOW_SELECT: ClassVar[bool] = False  # the mouse is the agent's, or scrolls
+    ALLOW_SELECT: ClassVar[bool] = False  # the mouse is the agent's, or selects here
 
     DEFAULT_CSS = """
     TerminalPane { width: 1fr; height: 1fr; }
@@ -83,10 +86,11 @@ class TerminalPane(Widget, can_focus=True):
         self._cursor_cell = (0, 0)
         self._cursor_shown = False
         self._agent_title = ""
-        self._mouse_wanted = False
+        self._wheel_wanted = False
+        self._mouse_wanted = False  # its buttons too
         self._mouse_cell = (-1, -1, -1)  # last x, y, button reported as a move
-        self._back: tuple[Strip, ...] = ()  # rows looked back at; live when empty
-        self._back_offset = 0  # rows above the bottom, as the holder last said
+        self._reader = Reader(connection, self._draw, ground, self.refresh, self._copied)
+        self._selecting = MouseSelection(self._reader, self._read)
         self._told_size = (0, 0)
         self._drawn_size = (0, 0)  # columns and rows that are drawn; see `_measure`
         self._painter = Painter(self)
@@ -103,8 +107,8 @@ class TerminalPane(Widget, can_focus=True):
             match frame:
                 case wire.Screen():
                     self._take_screen(frame)
-                case wire.Scrolled():
-                    self._take_scrolled(frame)
+                case reading.Reading() | reading.Lines() | reading.Found() | reading.Taken():
+                    self._reader.take(frame)
                 case wire.Exited():
                     code = frame.code
                     break
@@ -129,11 +133,11 @@ class TerminalPane(Widget, can_focus=True):
             self._strips[y] = row_strip(row, width, self._ground)
         self._cells = (frame.cols, frame.height)
         self._cursor_cell, self._cursor_shown = (frame.x, frame.y), frame.cursor
-        self._mouse_wanted = frame.mouse
+        self._wheel_wanted, self._mouse_wanted = frame.mouse, frame.mouse_buttons
         if frame.title != self._agent_title:
             self._agent_title = frame.title
             self.post_message(self.Titled(self, frame.title))
-        if self._back:
+        if self._reader.mode is not None:
             return  # what the person reads does not move
         if frame.full or self._top() != top:
             self.refresh()
@@ -141,13 +145,6 @@ class TerminalPane(Widget, can_focus=True):
         lines = [y - top for y in {*frame.rows, cursor[1], frame.y}]
         if not self._painter.paint(lines):
             self.refresh(*(Region(0, y, width, 1) for y in lines))
-
-    def _take_scrolled(self, frame: wire.Scrolled) -> None:
-        self._back_offset = frame.offset
-        width, _ = self._measure()
-        rows = frame.rows if frame.offset else ()
-        self._back = tuple(row_strip(row, width, self._ground) for row in rows)
-        self.refresh()
 
     def _top(self) -> int:
         """First row shown. Not 0 only where the terminal is higher than this widget: then the
@@ -174,14 +171,8 @@ class TerminalPane(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width, _ = self._drawn_size
-        if self._back:
-            strip = self._back[y] if y < len(self._back) else Strip.blank(0, self._ground)
-            strip = strip.crop_extend(0, width, self._ground)
-            if y == 0:
-                label = f" ↑ {self._back_offset} "
-                mark = Strip([Segment(label, self._ground + _LOOKING_BACK)], len(label))
-                strip = Strip.join([strip.crop(0, max(width - len(label), 0)), mark])
-            return strip.crop_extend(0, width, self._ground)
+        if self._reader.mode is not None:
+            return self._reader.line(y, width)
         row = y + self._top()
         strip = self._strips.get(row) or Strip.blank(width, self._ground)
         if strip.cell_length != width:
@@ -198,13 +189,19 @@ class TerminalPane(Widget, can_focus=True):
             return  # bubbles to the app, which alone knows what comes after it
         event.stop()
         event.prevent_default()
-        self._to_live()
+        if self._reader.keyed:
+            self._reader.press(event.key, event.character)
+            return
+        self._reader.close()
         self._connection.key(event.key, event.character or "")
 
     def on_paste(self, event: events.Paste) -> None:
         event.stop()
         event.prevent_default()
-        self._to_live()
+        if self._reader.keyed:
+            self._reader.type(event.text.partition("\n")[0])
+            return
+        self._reader.close()
         self._connection.paste(event.text)
 
     def on_focus(self) -> None:
@@ -220,25 +217,45 @@ class TerminalPane(Widget, can_focus=True):
         if size != self._told_size:
             self._told_size = size
             if all(size):
-                self._to_live()
                 self._connection.resize(*size)
+                self._reader.resize(size[1])
 
     def _refresh_cursor(self) -> None:
         y = self._cursor_cell[1] - self._top()
         self.refresh(Region(0, y, self.content_size.width, 1))
 
+    # ── Reading back ────────────────────────────────────────────────────────────────────
+
+    def copy_mode(self, *, find: bool = False) -> None:
+        """Let the person read back, search and copy with keys; with `find` by a search."""
+        self._read(lambda mode: mode.prompt() if find else None)
+        self._reader.take_keys()
+
     def look_back(self, rows: int) -> None:
         """Scroll `rows` up into what has scrolled off, or down again when negative."""
-        if rows < 0 and not self._back:
-            return
-        offset = max(self._back_offset + rows, 0)
-        self._connection.scroll(offset, self.content_size.height)
+        if rows > 0 or self._reader.active:
+            self._read(lambda mode: self._scroll(mode, -rows))
 
-    def _to_live(self) -> None:
-        if self._back:
-            self._back, self._back_offset = (), 0
-            self._connection.scroll(0, self.content_size.height)
-            self.refresh()
+    def _scroll(self, mode: CopyMode, rows: int) -> None:
+        mode.scroll(rows)
+        if rows > 0 and not (mode.offset or self._reader.keyed or mode.anchor):
+            self._reader.close()
+
+    def _draw(self, row: reading.Row) -> Strip:
+        return row_strip(row, self._cells[0], self._ground)
+
+    def _read(self, then: Callable[[CopyMode], None]) -> None:
+        self._reader.open((self._cells[0], self.content_size.height), self._top(), then)
+
+    def _copied(self, text: str, cut: bool) -> None:
+        """Give it to the clipboard of the terminal that the person sits at (OSC 52)."""
+        if not text:
+            self.notify("There is no text there to copy.")
+            return
+        self.app.copy_to_clipboard(text)
+        lines = text.count("\n") + 1
+        rest = ". The rest was too much." if cut else ""
+        self.notify(f"Copied {plural(len(text), 'character')} in {plural(lines, 'line')}{rest}")
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         self._wheel(event, _WHEEL_UP, _WHEEL_LINES)
@@ -249,31 +266,53 @@ class TerminalPane(Widget, can_focus=True):
     def _wheel(self, event: events.MouseEvent, button: int, rows: int) -> None:
         event.stop()
         event.prevent_default()
-        if self._mouse_wanted and not self._back:
+        if self._wheel_wanted and not self._reader.active:
             self._mouse("press", button, event)
         else:
             self.look_back(rows)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        if self._mouse_wanted:
+        if self._agents(event):
             event.stop()
             self.capture_mouse()  # a drag goes on being the agent's outside the pane
             self._mouse("press", event.button, event)
+        elif event.button == _LEFT:
+            event.stop()
+            self.capture_mouse()
+            self._selecting.press(*self._cell(event))
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
         self.release_mouse()
-        if self._mouse_wanted:
+        if self._selecting.pressed:
+            event.stop()
+            self._selecting.release()
+        elif self._mouse_wanted:
             event.stop()
             self._mouse("release", event.button, event)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         cell = (event.x, event.y, event.button)
-        if self._mouse_wanted and cell != self._mouse_cell:
-            self._mouse_cell = cell
+        if cell == self._mouse_cell:
+            return
+        self._mouse_cell = cell
+        if self._selecting.pressed:
+            self._selecting.move(*self._cell(event))
+        elif self._mouse_wanted and not self._reader.active:
             self._mouse("move", event.button, event)
 
-    def _mouse(self, action: str, button: int, event: events.MouseEvent) -> None:
+    def on_click(self, event: events.Click) -> None:
+        if event.button == _LEFT and not self._agents(event):
+            self._selecting.click(*self._cell(event), event.chain)
+
+    def _agents(self, event: events.MouseEvent) -> bool:
+        """Whether the mouse is the agent's now; with Shift it is the person's, as in xterm."""
+        return self._mouse_wanted and not event.shift and not self._reader.active
+
+    def _cell(self, event: events.MouseEvent) -> tuple[int, int]:
         gutter = self.gutter
-        x, y = event.x - gutter.left, event.y - gutter.top + self._top()
+        return max(event.x - gutter.left, 0), event.y - gutter.top
+
+    def _mouse(self, action: str, button: int, event: events.MouseEvent) -> None:
+        x, y = self._cell(event)
         mods = _SHIFT * event.shift | _CTRL * event.ctrl | _ALT * event.meta
-        self._connection.mouse(action, button, max(x, 0), max(y, 0), mods)
+        self._connection.mouse(action, button, x, max(y + self._top(), 0), mods)

@@ -13,12 +13,12 @@ async def test_history_filters_follows_and_tells_a_broken_chain() -> None:
     client = FakeClient(story())
     client.verdict = wire.VerifyView(ok=False, records=9, checkpoints=1, message="record 7 differs")
     async with running(client=client) as d:
-        await d.lead("slash")
+        await d.lead("h")
         screen = d.app.screen
         assert isinstance(screen, HistoryScreen)
         await d.until(lambda: "11 records" in screen.query_one("#history-title", Line).said)
         await d.until(lambda: "record 7 differs" in screen.query_one("#history-title", Line).said)
-        await d.press(*"decision:deny")
+        await d.press("slash", *"decision:deny")
         await d.until(lambda: "1 record of" in screen.query_one("#history-title", Line).said)
         assert "cat .env" in screen.query_one("#history-record", Line).said
         record = {"seq": 5000, "time": NOW, "kind": "call.denied", "hash": "", "outcome": "deny"}

@@ -1,0 +1,66 @@
+"""What the person does inside a pane, at a real terminal: read back, search, select and copy."""
+
+from __future__ import annotations
+
+import base64
+import re
+
+from tests.e2e.test_workspace_live import LEADER, enter, run
+from tests.support.live import Install, until
+from tests.support.terminal import Terminal
+
+_CLIPBOARD = re.compile(rb"\x1b\]52;c;([A-Za-z0-9+/=]*)\x07")
+
+
+def copied(terminal: Terminal) -> list[str]:
+    """What was given to the clipboard of the person's terminal."""
+    return [base64.b64decode(data).decode() for data in _CLIPBOARD.findall(terminal.printed)]
+
+
+def drag(terminal: Terminal, start: tuple[int, int], end: tuple[int, int], mods: int = 0) -> None:
+    terminal.mouse("press", *start, mods=mods)
+    terminal.mouse("move", *end, mods=mods)
+    terminal.mouse("release", *end, mods=mods)
+
+
+async def test_far_back_is_found_selected_and_copied(install: Install) -> None:
+    async with run(install, "long output") as terminal:
+        await terminal.shows(r"(?m)^[#$]")
+        enter(terminal, "seq -f 'row %g of many' 1 9000; echo needle-$((40 + 2)); echo end")
+        await terminal.shows("\nend")
+        terminal.press(LEADER, "[")
+        await terminal.shows("COPY .* v select")
+        terminal.press("g")
+        await terminal.shows(r"row 1 of many")
+        terminal.press("/")
+        terminal.type("ow 77")
+        await terminal.shows(r"/ ow 77▏  1 of 111")
+        await terminal.shows("row 7799 of many")
+        terminal.press("enter", "n")
+        await terminal.shows("2 of 111")
+        terminal.press("0", "v", "$", "y")
+        await until(lambda: copied(terminal), "the copy")
+        assert copied(terminal) == ["row 7798 of many"]
+        await terminal.shows("Copied 16 characters in 1 line")
+        await terminal.shows("needle-42")  # it is live again
+        enter(terminal, "echo typed-$((1 + 1))")
+        await terminal.shows("typed-2")
+        terminal.press(LEADER, "x")
+
+
+async def test_the_mouse_selects_where_the_agent_does_not_take_it(install: Install) -> None:
+    async with run(install, "mouse") as terminal:
+        await terminal.shows(r"(?m)^[#$]")
+        enter(terminal, "clear; echo alpha beta; echo gamma; printf 'x%.0s' $(seq 150); echo")
+        await terminal.shows("xxx\n")
+        row = terminal.text().split("\n").index("alpha beta")
+        drag(terminal, (6, row), (2, row + 1))
+        await until(lambda: copied(terminal) == ["beta\ngam"], "the drag")
+        for _ in range(2):
+            terminal.mouse("press", 2, row)
+            terminal.mouse("release", 2, row)
+        await until(lambda: copied(terminal)[1:] == ["alpha"], "the double click")
+        # What the terminal wrapped is one line again.
+        drag(terminal, (0, row + 2), (99, row + 3))
+        await until(lambda: copied(terminal)[2:] == ["x" * 150], "the long line")
+        terminal.press(LEADER, "x")
