@@ -35,6 +35,10 @@ def parser(command: str) -> argparse.ArgumentParser:
     verbs.add_parser("list", help="the servers that are listed")
     remove = verbs.add_parser("remove", help="take a server off the list")
     remove.add_argument("name", metavar="NAME")
+    signin = verbs.add_parser("signin", help="sign in at a server with an address")
+    signin.add_argument("name", metavar="NAME")
+    signin.add_argument("--client-id", default="", help="as registered there, or a document's URL")
+    signin.add_argument("--client-secret", action="store_true", help="asked for, or from stdin")
     serve = verbs.add_parser("serve", help="what an MCP client starts: NAME on standard input")
     serve.add_argument("name", metavar="NAME")
     serve.add_argument("--workspace", default="", metavar="DIR", help="where it works (here)")
@@ -64,6 +68,16 @@ def main(command: str, words: list[str]) -> int:
             return 0
         case "list":
             return _list(servers.read(path).values())
+        case "signin":
+            from supervisor.cli.mcp_signin import run
+
+            return run(
+                options.name,
+                options.client_id,
+                with_secret=options.client_secret,
+                file=path,
+                config=path.parent / "config.toml",
+            )
         case "serve":
             return _serve(options)
         case _:
