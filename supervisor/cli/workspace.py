@@ -19,6 +19,10 @@ def main(command: str, words: list[str]) -> int:
 
         if not offer_first(os.getcwd()):
             return 130
+    from supervisor.paths import user_paths
+    from supervisor.protocol import handshake
+
+    handshake.start_ahead(user_paths())  # to load the screen takes about as long
     from supervisor.cli.found_agents import found_agents
     from supervisor.client_setup import SetupClient
     from tui.app import TaskpassApp

@@ -16,6 +16,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -24,9 +25,11 @@ from supervisor.paths import Paths
 from supervisor.protocol.proof import new_nonce, proof, shown
 
 __all__ = ["check_peer", "check_proof", "check_protocol", "ensure_daemon", "fake_daemon",
-           "inside_task", "install_key", "new_nonce", "proof", "report_fake"]  # fmt: skip
+           "inside_task", "install_key", "new_nonce", "proof", "report_fake",
+           "start_ahead"]  # fmt: skip
 
 _KEY_BYTES = 32
+_starting = threading.Lock()
 _POLL = 0.02  # seconds
 _START_TIMEOUT = 20.0  # seconds; a cold start imports everything once
 
@@ -151,12 +154,29 @@ def inside_task(paths: Paths) -> bool:
 def ensure_daemon(paths: Paths) -> None:
     """Return when a supervisor accepts connections, starting one if none does.
 
+    Threads wait for each other: they start one together.
+
     Raises:
         LaunchFailed: it cannot be started here.
         DaemonUnavailable: it did not come up; the message carries its last words.
     """
-    if _accepts(paths):
-        return
+    with _starting:
+        if not _accepts(paths):
+            _start(paths)
+
+
+def start_ahead(paths: Paths) -> None:
+    """Let the supervisor come up while the caller does something else. What goes wrong is told to
+    who needs it, by `ensure_daemon`."""
+
+    def ensure() -> None:
+        with contextlib.suppress(LaunchFailed, DaemonUnavailable):
+            ensure_daemon(paths)
+
+    threading.Thread(target=ensure, name="supervisor start", daemon=True).start()
+
+
+def _start(paths: Paths) -> None:
     if inside_task(paths):
         raise LaunchFailed(
             "taskpass was called from inside a task, where there is no supervisor to reach.",

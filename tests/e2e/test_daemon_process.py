@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from supervisor.daemon import stop_when_idle
+from supervisor.paths import Paths
+from supervisor.protocol import handshake
 from tests.support.live import Install, wait_for
 
 
@@ -99,3 +101,20 @@ def test_stop_returns_when_it_is_gone(install: Install) -> None:
         assert install.cli("run", "--headless", "--", "true").returncode == 0
         assert install.cli("stop").returncode == 0
         assert install.daemon_pid() == 0
+
+
+def test_a_supervisor_that_is_started_ahead_is_the_one_that_is_used(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts: list[Paths] = []
+    start = handshake._start
+
+    def counted(paths: Paths) -> None:
+        starts.append(paths)
+        start(paths)
+
+    monkeypatch.setattr(handshake, "_start", counted)
+    handshake.start_ahead(install.paths)
+    handshake.ensure_daemon(install.paths)
+    assert install.daemon_pid()
+    assert len(starts) == 1

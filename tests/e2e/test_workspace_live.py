@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import time
 
 from tests.support.live import TASKPASS, ApiServer, Install, until
 from tests.support.terminal import Terminal
@@ -143,8 +144,10 @@ async def test_nothing_on_the_screen_is_lost_with_screen_and_supervisor(install:
         await terminal.shows("kept-42")
         terminal.kill()
     os.kill(await asyncio.to_thread(install.daemon_pid), signal.SIGKILL)
+    began = time.monotonic()
     async with workspace(install) as screen:
         await screen.shows(r"9999\W+10000\W+kept-42")
+        print(f"attached again after {time.monotonic() - began:.2f} s, supervisor and all")
         await screen.shows("● working · long job")
     printed = (await asyncio.to_thread(install.cli, "logs", "1")).stdout.splitlines()
     assert printed[1:10_001] == [str(number) for number in range(1, 10_001)]
