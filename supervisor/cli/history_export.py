@@ -2,52 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
 from pathlib import Path
-from typing import BinaryIO
 
 from supervisor.cli.history import query_of
 from supervisor.cli.session import print_json, with_client
 from supervisor.client import AsyncClient
-from supervisor.errors import NotFound, UsageError
+from supervisor.client_export import save
+from supervisor.errors import NotFound
 from supervisor.review.checking import Checked, check_file
-from supervisor.review.exporting import FORMATS
-
-_SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".md": "md"}
 
 
 def export(words: list[str], target: str, form: str | None) -> int:
-    """Write the records that match to a file (0600), whole or not at all."""
-    form = form or _SUFFIXES.get(Path(target).suffix.lower(), "jsonl" if target == "-" else "")
-    if not form:
-        raise UsageError(
-            f"The name {target} tells no format.", hint=f"Add --format: {', '.join(FORMATS)}."
-        )
-    if target == "-":
-        with_client(lambda client: _write(client, words, form, sys.stdout.buffer))
-        return 0
-    path = Path(target)
-    if path.exists():
-        raise UsageError(f"{path} is there already.", hint="Take another name, or remove it.")
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            with_client(lambda client: _write(client, words, form, file))
-        os.replace(scratch, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            scratch.unlink()
-        raise
-    print(f"{path}: check it anywhere with `taskpass verify {path}`.")
+    """Write the records that match to a file, or to standard output."""
+
+    async def write(client: AsyncClient) -> Path | None:
+        query = await query_of(client, words)
+        if target != "-":
+            return await save(client, query, target, form or "")
+        async for part in client.export(query, form or "jsonl"):
+            sys.stdout.buffer.write(part)
+        sys.stdout.flush()
+        return None
+
+    path = with_client(write)
+    if path is not None:
+        print(f"{path}: check it anywhere with `taskpass verify {path}`.")
     return 0
-
-
-async def _write(client: AsyncClient, words: list[str], form: str, file: BinaryIO) -> None:
-    async for part in client.export(await query_of(client, words), form):
-        file.write(part)
-    file.flush()
 
 
 def verify_file(name: str, key: str, as_json: bool) -> int:

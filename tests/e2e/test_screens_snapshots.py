@@ -156,6 +156,10 @@ async def shown(pilot: Pilot[Any]) -> None:
     if isinstance(top, HistoryScreen):
         title = top.query_one("#history-title", Line)
         await until(pilot, lambda: "11 records" in title.said and "chain ok" in title.said)
+        record = top.query_one("#history-record", Line)
+        await until(pilot, lambda: "verified" in record.said)
+        drawn = top.query_one("#history-timeline", Line)
+        await until(pilot, lambda: app.size.height < 30 or "refused" in drawn.said)
     # Their rows, too: every pane on show is attached and has its first frame.
     await until(pilot, lambda: all(_has_frame(app, task) for task in app.main.panes.shown))
 

@@ -23,6 +23,7 @@ from supervisor.process.still import places
 from supervisor.protocol import reading, wire
 from supervisor.protocol.setup import NeedsView
 from supervisor.protocol.vault import VaultView
+from tests.support.fake_past import FakePast
 
 NOW = 1_790_000_531.0  # 2026-09-21 13:42:11 UTC
 
@@ -81,13 +82,14 @@ class FakePane:
     async def close(self) -> None: ...
 
 
-class FakeClient:
+class FakeClient(FakePast):
     """Holds a snapshot, sends the events a test hands it, and writes down every request."""
 
     def __init__(self, snapshot: wire.Snapshot | None = None, *, down: bool = False) -> None:
         self.state = snapshot or wire.Snapshot(session="s-fake", now=NOW)
         self.down = down
         self.older: list[dict[str, Any]] = []  # records before those of the snapshot
+        self.newer: list[dict[str, Any]] = []  # … and after them
         self.asked: list[tuple[str, Any]] = []
         self.panes: dict[str, FakePane] = {}
         self.verdict = wire.VerifyView(ok=True, records=4118, checkpoints=4, message="ok")
@@ -103,6 +105,8 @@ class FakeClient:
     # ── For tests ───────────────────────────────────────────────────────────────────────
 
     def send(self, event: wire.Event) -> None:
+        if isinstance(event, wire.Recorded):
+            self.newer.append(event.record)
         self._events.put_nowait(event)
 
     def lose(self) -> None:
@@ -243,6 +247,15 @@ class FakeClient:
         self._ask("history", before)
         every = [*self.older, *self.state.records]
         return [record for record in every if not before or record["seq"] < before][-limit:]
+
+    def past(self) -> list[dict[str, Any]]:
+        return [*self.older, *self.state.records, *self.newer]
+
+    def numbers(self) -> dict[str, str]:
+        return {str(task.number): task.id for task in self.state.tasks}
+
+    def now(self) -> float:
+        return NOW
 
     async def changes(self) -> list[wire.ChangeSetView]:
         self._ask("changes")

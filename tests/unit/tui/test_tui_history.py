@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import pytest
+
 from supervisor.protocol import wire
+from supervisor.protocol.review import ReplayView
 from tests.support.fake_client import NOW, FakeClient, story
-from tests.support.tui_driver import running
+from tests.support.tui_driver import Driver, running
 from tui.screens.history import HistoryScreen
 from tui.widgets.line import Line
+from tui.widgets.records import RecordList
+
+
+def screen_of(d: Driver) -> HistoryScreen:
+    screen = d.app.screen
+    assert isinstance(screen, HistoryScreen)
+    return screen
+
+
+def said(d: Driver, name: str) -> str:
+    return d.app.screen.query_one(f"#{name}", Line).said
+
+
+def old(first: int, last: int, **more: Any) -> list[dict[str, Any]]:
+    return [
+        {"seq": n, "time": NOW - 9000, "kind": "call.denied", "hash": "", "preview": f"old {n}"}
+        | more
+        for n in range(first, last)
+    ]
 
 
 async def test_history_filters_follows_and_tells_a_broken_chain() -> None:
@@ -14,34 +39,149 @@ async def test_history_filters_follows_and_tells_a_broken_chain() -> None:
     client.verdict = wire.VerifyView(ok=False, records=9, checkpoints=1, message="record 7 differs")
     async with running(client=client) as d:
         await d.lead("h")
-        screen = d.app.screen
-        assert isinstance(screen, HistoryScreen)
-        await d.until(lambda: "11 records" in screen.query_one("#history-title", Line).said)
-        await d.until(lambda: "record 7 differs" in screen.query_one("#history-title", Line).said)
+        screen_of(d)
+        await d.until(lambda: "11 records" in said(d, "history-title"))
+        await d.until(lambda: "record 7 differs" in said(d, "history-title"))
         await d.press("slash", *"decision:deny")
-        await d.until(lambda: "1 record of" in screen.query_one("#history-title", Line).said)
-        assert "cat .env" in screen.query_one("#history-record", Line).said
+        await d.until(lambda: "1 record of" in said(d, "history-title"))
+        assert "cat .env" in said(d, "history-record")
         record = {"seq": 5000, "time": NOW, "kind": "call.denied", "hash": "", "outcome": "deny"}
         d.client.send(wire.Recorded(record=record))
-        await d.until(lambda: "2 records of" in screen.query_one("#history-title", Line).said)
+        await d.until(lambda: "2 records of" in said(d, "history-title"))
         await d.press("escape", "escape")
         await d.until(lambda: d.app.screen is d.app.main)
 
 
 async def test_history_reads_older_records_when_its_end_is_reached() -> None:
     client = FakeClient(story())
-    client.older = [
-        {"seq": n, "time": NOW - 9000, "kind": "call.denied", "hash": "", "preview": f"old {n}"}
-        for n in range(3600, 4100)
-    ]
+    client.older = old(3600, 4100)
     async with running(client=client) as d:
         await d.lead("h")
-        screen = d.app.screen
-        assert isinstance(screen, HistoryScreen)
-        title = screen.query_one("#history-title", Line)
-        await d.until(lambda: "500 records, back to number 3611" in title.said)
+        screen = screen_of(d)
+        await d.until(
+            lambda: "500 records of 4110, back to number 3611" in said(d, "history-title")
+        )
         await d.press("end")
-        await d.until(lambda: "511 records, back to number 3600" in title.said)
-        assert "old 3611" in screen.query_one("#history-record", Line).said, "the cursor stays"
-        await d.press("slash", *"old_3601", "enter")
-        await d.until(lambda: "No record matches" in screen.query_one("#history-empty", Line).said)
+        await d.until(lambda: "511 records of 4110 " in said(d, "history-title"))
+        assert screen.query_one(RecordList).current == 3611, "the cursor stays"
+        assert "old 3611" in said(d, "history-record")
+        await d.press("slash", *"nothing_such", "enter")
+        await d.until(lambda: "No record matches" in said(d, "history-empty"))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_hundred_thousand_records_are_read_as_they_are_reached(
+    size: tuple[int, int],
+) -> None:
+    client = FakeClient(story())
+    client.older = old(1, 4100)
+    client.newer = old(4200, 100_200)
+    async with running(client=client, size=size) as d:
+        await d.lead("h")
+        await d.until(lambda: "500 records of 100199" in said(d, "history-title"))
+        for pages in range(2, 5):
+            await d.press("end")
+            await d.until(lambda n=pages: f"{n * 500} records of" in said(d, "history-title"))
+        await d.press("slash", *"seq:7", "enter")
+        await d.until(lambda: "1 record of" in said(d, "history-title"))
+        assert "old 7" in said(d, "history-record")
+
+
+async def test_a_record_shows_its_proof() -> None:
+    async with running() as d:
+        await d.lead("h")
+        await d.until(lambda: "✓ verified" in said(d, "history-record"))
+        assert "Checkpoint 17" in said(d, "history-record").replace("\n", " ")
+        assert "SHA256:q7dX" in said(d, "history-record")
+
+
+async def test_a_broken_place_in_the_chain_is_told_in_words() -> None:
+    client = FakeClient(story())
+    client.broken_at = 4109
+    async with running(client=client) as d:
+        await d.lead("h")
+        await d.until(lambda: "✕ BROKEN" in said(d, "history-record"))
+        assert "Record 4109 was" in said(d, "history-record")
+
+
+async def test_a_decision_is_judged_again_beside_what_was_decided() -> None:
+    client = FakeClient(story())
+    client.today = ReplayView(
+        seq=0, title="", then="allow", then_rules=("standard/git.push",), now="deny",
+        now_rules=("mine/no-push",), now_reason="not on Fridays", now_hint="wait until Monday",
+    )  # fmt: skip
+    async with running(client=client) as d:
+        await d.lead("h")
+        await d.until(lambda: "✓ verified" in said(d, "history-record"))
+        await d.press("down", "r")
+        await d.until(lambda: "ANOTHER ANSWER" in said(d, "history-record"))
+        shown = said(d, "history-record")
+        for told in ("allow  standard/git.push", "DENY  mine/no-push", "not on Fridays", "Monday"):
+            assert told in shown
+        assert client.requests("replay") == [[4109]]
+        client.today = ReplayView(seq=0, title="", then="", problem="it is no call")
+        await d.press("down", "r")
+        await d.until(lambda: "cannot be judged again" in said(d, "history-record"))
+
+
+async def test_narrow_details_replace_the_list_and_escape_brings_it_back() -> None:
+    async with running(size=(80, 24)) as d:
+        await d.lead("h")
+        screen = screen_of(d)
+        await d.until(lambda: "11 records" in said(d, "history-title"))
+        detail = screen.query_one("#history-detail")
+        assert not detail.display
+        await d.press("r")
+        await d.until(lambda: detail.display and "the same answer" in said(d, "history-record"))
+        await d.press("escape")
+        await d.until(lambda: not detail.display)
+        await d.press("t")
+        await d.until(lambda: "refused" in said(d, "history-timeline"))
+
+
+async def test_the_timeline_counts_what_the_filter_lets_through() -> None:
+    async with running() as d:
+        await d.lead("h")
+        await d.until(lambda: "records" in said(d, "history-timeline"))
+        assert said(d, "history-timeline").splitlines()[0].rstrip().endswith("11")
+        await d.press("t")
+        await d.until(lambda: not screen_of(d).query_one("#history-timeline").display)
+
+
+async def test_figures_and_export_are_a_key_away(tmp_path: Path) -> None:
+    async with running() as d:
+        await d.lead("h")
+        await d.until(lambda: "11 records" in said(d, "history-title"))
+        await d.press("f")
+        await d.until(lambda: "per 100 calls" in said(d, "page"))
+        await d.press("escape", "e")
+        await d.until(lambda: d.app.screen.query("#export-file"))
+        field = d.app.screen.query_one("#export-file")
+        field.value = str(tmp_path / "past.xyz")  # type: ignore[attr-defined]
+        await d.press("enter")
+        await d.until(lambda: "tells no format" in said(d, "export-said"))
+        field.value = str(tmp_path / "past.jsonl")  # type: ignore[attr-defined]
+        await d.press("enter")
+        await d.until(lambda: (tmp_path / "past.jsonl").exists())
+        assert (tmp_path / "past.jsonl").read_text().count("\n") == 11
+        await d.until(lambda: isinstance(d.app.screen, HistoryScreen))
+        assert any("Written" in toast for toast in d.toasts)
+
+
+async def test_an_empty_history_says_what_to_do() -> None:
+    async with running(wire.Snapshot(session="s-fake", now=NOW), task="") as d:
+        await d.lead("h")
+        await d.until(lambda: "taskpass run -- claude" in said(d, "history-empty"))
+
+
+async def test_rows_are_moved_through_by_keys_and_mouse() -> None:
+    async with running() as d:
+        await d.lead("h")
+        await d.until(lambda: "11 records" in said(d, "history-title"))
+        rows = screen_of(d).query_one(RecordList)
+        for key, seq in (("j", 4109), ("G", 4100), ("k", 4101), ("g", 4110), ("pagedown", 4100)):
+            await d.press(key)
+            await d.until(lambda seq=seq: rows.current == seq)
+        await d.pilot.click(RecordList, offset=(5, 3))
+        await d.until(lambda: rows.current == 4107)
+        assert rows.render_line(3).text.startswith("▸"), "not told by colour alone"
