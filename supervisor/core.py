@@ -62,7 +62,6 @@ from supervisor.model import (
     LeaseState,
     Outcome,
     Process,
-    TaskState,
     ToolCall,
     ToolKind,
     Verb,
@@ -169,7 +168,7 @@ class Engine(Authorize):
         await self.attestation.sender(entry, runtime.owner, sender, tool_call)
         self.admit(tool_call)
         self.book.reserve_call(task)
-        self.desk.set_activity(entry, TaskState.WORKING)
+        self.desk.set_activity(entry, entry.turns.called(tool_call, self.clock()))
 
         digest = call_hash(tool_call, profile=entry.task.agent.profile)
         effects = by_https(effects_of(tool_call, entry.task.workspace), self.vault.specs())
@@ -453,8 +452,10 @@ class Engine(Authorize):
                 for call in self.book.open_calls(task)
                 if subagent is None or call.call.tool_call.subagent == subagent
             ]
-            if not subagent:
-                self.desk.set_activity(entry, TaskState.WAITING_YOU)
+            self.desk.set_activity(entry, entry.turns.ended(subagent or "", self.clock()))
+            if subagent:
+                self.desk.changed(entry)
+            else:
                 await self.doors.end_turn(task)
         for call in ending:
             if call.call.root is not None:
@@ -463,6 +464,13 @@ class Engine(Authorize):
                 self.settlement.expect_bind(call, outcome)
             else:
                 await self.settlement.settle(task, call.call.id, outcome, LeaseState.CLOSED)
+
+    def activity(self, task: str, notice: str) -> None:
+        with contextlib.suppress(NotFound):
+            entry = self.book.task(task)
+            turns = entry.turns
+            state = turns.noticed(notice, entry.activity) if notice else turns.prompted()
+            self.desk.set_activity(entry, state)
 
     async def incident(self, task: str, kind: str, detail: Mapping[str, Any]) -> None:
         """Record what must not happen; never fails the caller, who refuses anyway."""

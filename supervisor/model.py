@@ -229,6 +229,7 @@ class ToolCall:
     paths: tuple[str, ...] = ()  # files named by a file tool, absolute
     url: str = ""  # of a fetch, or of the MCP server that is asked
     subagent: str = ""  # claim, from the agent: never authority
+    subagent_kind: str = ""  # … what it is called
     note: str = ""  # the agent's own words about the call: untrusted
     definition: str = ""  # digest of the tool's definition, "" where nobody pins it
     # All that runs in its task while it is open is for it (the gateway's calls, one at a time).
@@ -415,6 +416,7 @@ class Lease:
     expires: float
     state: LeaseState = LeaseState.OPEN
     uses: int = 0
+    subagent: str = ""  # whose call it is, as the agent claims; "" for the agent itself
 
 
 @dataclass(frozen=True, slots=True)

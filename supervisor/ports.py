@@ -377,6 +377,10 @@ class Authorize(Protocol):
         whose subagents may go on), or with None everything.
         """
 
+    def activity(self, task: str, notice: str) -> None:
+        """What the agent tells of itself besides calls: "" a person gave it work, else a
+        `HookEvent.notice`. A claim, for the task list alone."""
+
     def aside(self, task: str, agent_call_id: str) -> str:
         """What the agent should hear at the end of this call, "" for nothing: what it was refused
         on the way, where the refusal itself had no words. Told once."""
@@ -634,6 +638,7 @@ class HookEvent:
     call: ToolCall | None = None
     session_id: str = ""
     subagent: str = ""  # whose turn has ended; "" for the agent itself
+    notice: str = ""  # of a notice: it "waits" for an answer in its pane, has been "idle"; "" else
     raw: Mapping[str, Any] = field(default_factory=dict)
     hold: float = 0.0  # seconds it can wait for a person at most; 0: as long as it was told
 

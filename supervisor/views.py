@@ -50,6 +50,17 @@ def task_viewer(exposed: Callable[[], tuple[str, ...]]) -> Callable[[TaskEntry],
             exit_code=entry.exit_code,
             failure=entry.failure,
             tree_left=entry.tree_left,
+            subagents=tuple(
+                wire.SubagentView(
+                    id=one.id,
+                    kind=one.kind,
+                    since=one.since,
+                    last=one.last,
+                    calls=one.calls,
+                    ended=one.ended,
+                )
+                for one in entry.turns.subagents.values()
+            ),
             pane=entry.pane,
             allowed=entry.allowed,
             asked=entry.asked,

@@ -16,12 +16,17 @@ from tui.text import (
     kill_words,
     one_line,
     pad,
+    plural,
     program,
     span,
     task_state,
     time_of_day,
     urgency,
+    watch,
 )
+from tui.world import is_gone
+
+_ENDED_SECONDS = 30.0  # for which a subagent that has ended is shown
 
 _SHORT_STATE = {
     TaskState.WORKING: "working",
@@ -44,8 +49,39 @@ def heading(title: str, aside: str, width: int) -> Text:
 
 
 def tasks(view: View, width: int) -> list[tuple[str, Text]]:
-    """One line a task, with the task's id to find it by when it is clicked."""
-    return [(task.id, _task(task, view, width)) for task in view.world.in_order()]
+    """One line a task and one below it for each of its subagents, with the task's id to find it
+    by when it is clicked.
+    """
+    rows = []
+    for task in view.world.in_order():
+        rows.append((task.id, _task(task, view, width)))
+        rows += [(task.id, _subagent(one, task, view, width)) for one in subagents(task, view.now)]
+    return rows
+
+
+def subagents(task: wire.TaskView, now: float) -> list[wire.SubagentView]:
+    """Those that work, and those that have just ended, the oldest first."""
+    if is_gone(task):
+        return []
+    shown = [one for one in task.subagents if not one.ended or now - one.last < _ENDED_SECONDS]
+    return sorted(shown, key=lambda one: (one.since, one.id))
+
+
+def _subagent(one: wire.SubagentView, task: wire.TaskView, view: View, width: int) -> Text:
+    """`└ ● explore a01d  2 grants  0:12`: it is one by its agent's word alone."""
+    state = TaskState.ENDED if one.ended else TaskState.WORKING
+    if not one.ended and task_state(task.state) is TaskState.FROZEN:
+        state = TaskState.FROZEN
+    text = Text("   └ ", palette.TEAL, no_wrap=True)
+    text.append(f"{STATE_SYMBOL[state]} ", STATE_COLOUR[state])
+    held = len({lease.grant for lease in view.world.leases.values()
+                if lease.task == task.id and lease.subagent == one.id})  # fmt: skip
+    end = one.last if one.ended else view.now
+    about = plural(held, "grant") if held else plural(one.calls, "call")
+    words = f" {about}  {watch(end - one.since)} {_SHORT_STATE[state]}"
+    name = f"{one.kind or 'subagent'} {one.id}"
+    text.append(pad(name, max(4, width - text.cell_len - len(words))), palette.MUTED)
+    return text.append(words, palette.MUTED)
 
 
 def _task(task: wire.TaskView, view: View, width: int) -> Text:
@@ -91,7 +127,8 @@ def grant(one: Grant, leases: list[Lease], now: float, width: int) -> Text:
 
 def _lease(lease: Lease, now: float, width: int) -> Text:
     left = lease.expires - now
-    text = Text(f"  └ {clip(lease.call, 14)} ", palette.MUTED, no_wrap=True)
+    whose = f"{clip(lease.call, 10)} of {clip(lease.subagent, 8)}" if lease.subagent else lease.call
+    text = Text(f"  └ {clip(whose, 22)} ", palette.MUTED, no_wrap=True)
     if lease.state is LeaseState.POSSIBLY_LIVE:
         until = f"possibly live {span(left)}" if left > 0 else "over"
         return text.append(clip(until, max(4, width - text.cell_len)), f"bold {palette.RED}")

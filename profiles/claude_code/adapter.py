@@ -38,6 +38,8 @@ _PHASES = {
     "SessionEnd": "session_end",
 }
 
+_NOTICES = {"permission_prompt": "waits", "elicitation_dialog": "waits", "idle_prompt": "idle"}
+
 # Tool → kind and the argument that names its file ("" for none).
 _TOOLS: Mapping[str, tuple[ToolKind, str]] = {
     "Bash": (ToolKind.SHELL, ""),
@@ -172,7 +174,10 @@ class ClaudeCode(Profile):
         subagent = text(event, "agent_id", required=False)
         if name == "SubagentStop" and not subagent:
             phase = "notice"  # not to be taken for the end of the agent's own turn
-        return HookEvent(phase, call, text(event, "session_id", required=False), subagent, event)
+        session, notice = text(event, "session_id", required=False), ""
+        if name == "Notification":
+            notice = _NOTICES.get(text(event, "notification_type", required=False), "")
+        return HookEvent(phase, call, session, subagent, notice, event)
 
     def _call(self, event: Mapping[str, Any]) -> ToolCall:
         tool = text(event, "tool_name")
@@ -202,6 +207,7 @@ class ClaudeCode(Profile):
             paths=paths,
             url=text(arguments, "url") if kind is ToolKind.FETCH else "",
             subagent=text(event, "agent_id", required=False),
+            subagent_kind=text(event, "agent_type", required=False),
             note=str(arguments.get("description", "")),
         )
 

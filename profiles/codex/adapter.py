@@ -161,7 +161,8 @@ class Codex(Profile):
             raise ValueError("unknown hook event")
         call = self._call(event) if phase in {"pre", "post"} else None
         subagent = text(event, "agent_id", required=False)
-        return HookEvent(phase, call, text(event, "session_id", required=False), subagent, event)
+        session = text(event, "session_id", required=False)
+        return HookEvent(phase, call, session, subagent, raw=event)
 
     def _call(self, event: Mapping[str, Any]) -> ToolCall:
         tool = text(event, "tool_name")
@@ -190,6 +191,7 @@ class Codex(Profile):
             command=command if kind is ToolKind.SHELL else "",
             paths=paths,
             subagent=text(event, "agent_id", required=False),
+            subagent_kind=text(event, "agent_type", required=False),
             note=str(arguments.get("justification", "")),
         )
 

@@ -104,6 +104,7 @@ class Lending:
                 epoch=call.call.epoch,
                 opened=self.clock(),
                 expires=min(call.deadline, grant.expires),
+                subagent=call.call.tool_call.subagent,
             )
             self.book.open_lease(call, lease)
             self.desk.publish(LeaseChanged(lease=lease))

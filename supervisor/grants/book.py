@@ -13,6 +13,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field, replace
 
 from supervisor.errors import Denied, NotAttested, NotFound, Revoked
+from supervisor.grants.turns import Turns
 from supervisor.model import (
     Call,
     CallState,
@@ -42,6 +43,7 @@ class TaskEntry:
     exit_code: int | None = None
     lost: bool = False  # its holder is gone, without the agent's exit code
     failure: str = ""  # why it never ran
+    turns: Turns = field(default_factory=Turns)  # as its hooks tell them
     tree_left: int | None = None  # revoked: processes that could not be ended
     activity: TaskState = TaskState.STARTING
     root: Process | None = None

@@ -189,6 +189,8 @@ class HookIntake:
                 await self.authorize.settle_call(
                     self.task, "", "turn ended", subagent=event.subagent
                 )
+            elif event.phase == "prompt" or event.notice:
+                self.authorize.activity(self.task, event.notice)
             elif event.phase == "session_end":
                 await self.authorize.settle_call(self.task, "", "session ended")
             elif event.call is not None:

@@ -76,6 +76,7 @@ class TaskView(Wire, frozen=True, kw_only=True):
     ended: float = 0.0
     exit_code: int | None = None
     failure: str = ""  # why it never ran
+    subagents: tuple[SubagentView, ...] = ()
     tree_left: int | None = None  # revoked: processes left of it; None: that is not known yet
     pane: bool = True  # has a terminal
     model_access: str = "passthrough"
@@ -87,6 +88,17 @@ class TaskView(Wire, frozen=True, kw_only=True):
     cpu_pct: float = 0.0  # of one core; this and the next two while somebody watches the events
     rss_bytes: int = 0
     processes: int = 0  # of its tree; 0: not looked at yet, or none is left
+
+
+class SubagentView(Wire, frozen=True, kw_only=True):
+    """A subagent as its agent claims it: it has its task's authority, and no other."""
+
+    id: str
+    kind: str = ""
+    since: float
+    last: float  # its latest call, or its end
+    calls: int = 0
+    ended: bool = False
 
 
 class Snapshot(Wire, frozen=True, kw_only=True, tag="snapshot"):

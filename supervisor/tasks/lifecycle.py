@@ -15,6 +15,7 @@ from supervisor.errors import Denied, LaunchFailed, LedgerFailed
 from supervisor.grants.book import TaskEntry
 from supervisor.model import (
     Call,
+    CallIdentity,
     CallState,
     Decision,
     KillMode,
@@ -101,7 +102,10 @@ class Lifecycle:
         entry.root = root
         if opened := self.engine.book.call_by_agent_id(task, "process"):
             self.engine.book.bind(opened, root)
-        self.engine.desk.set_activity(entry, TaskState.WORKING)
+        # One that tells of its turns has none yet: it shows its prompt, or a question of its own.
+        tells = entry.pane and entry.task.agent.call_identity is CallIdentity.CALL
+        state = TaskState.WAITING_YOU if tells else TaskState.WORKING
+        self.engine.desk.set_activity(entry, state)
 
     async def ended(self, task: str, exit_code: int, *, lost: bool = False) -> None:
         """The agent's root process has exited: settle everything, forget its surrogates.

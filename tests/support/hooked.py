@@ -55,6 +55,7 @@ class RecordingAuthorize:
     deadlines: list[float] = field(default_factory=list)
     settled: list[tuple[str, str]] = field(default_factory=list)
     turns: list[str | None] = field(default_factory=list)  # whose turn, for each of `settled`
+    told: list[str] = field(default_factory=list)  # what it does, besides calls
     incidents: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
 
     async def open_call(
@@ -64,6 +65,9 @@ class RecordingAuthorize:
         self.senders.append(sender)
         self.deadlines.append(deadline)
         return await self.judge(call)
+
+    def activity(self, task: str, notice: str) -> None:
+        self.told.append(notice)
 
     async def settle_call(
         self, task: str, agent_call_id: str, outcome: str, *, subagent: str | None = None

@@ -75,6 +75,9 @@ class FakeAuthorize:
     ) -> HookAnswer:
         raise NotImplementedError
 
+    def activity(self, task: str, notice: str) -> None:
+        raise NotImplementedError
+
     async def settle_call(
         self, task: str, agent_call_id: str, outcome: str, *, subagent: str | None = None
     ) -> None:

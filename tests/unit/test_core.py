@@ -27,6 +27,7 @@ from supervisor.model import (
     Outcome,
     Process,
     Scope,
+    TaskState,
     ToolKind,
     Verb,
 )
@@ -206,6 +207,28 @@ async def test_a_turn_takes_only_its_own_calls_with_it(world: World) -> None:
     await until(lambda: "call.settled" in world.ledger.kinds, "the end of the turn")
     assert not await world.engine.bind_call(world.task, own, [CHILD, ROOT])
     assert await world.engine.bind_call(world.task, theirs, [CHILD, ROOT])
+
+
+async def test_the_task_list_tells_turns_apart(world: World) -> None:
+    engine, entry = world.engine, world.entry
+    await _opened(world, "call-1")
+    await _opened(world, "call-2", "a1")
+    assert entry.state is TaskState.WORKING
+    await engine.settle_call(world.task, "", "turn ended", subagent="")
+    assert entry.state is TaskState.WAITING_YOU
+    engine.activity(world.task, "idle")
+    assert entry.state is TaskState.IDLE
+    engine.activity(world.task, "")
+    assert entry.state is TaskState.WORKING
+    assert [one.id for one in entry.turns.subagents.values()] == ["a1"]
+    engine.activity("t-gone", "idle")  # its hooks may come late
+
+
+async def test_a_lease_tells_whose_call_it_serves(world: World) -> None:
+    handle = await _opened(world, "call-1", "a1")
+    assert await world.engine.bind_call(world.task, handle, [CHILD, ROOT])
+    await world.use(handle)
+    assert [lease.subagent for lease in world.engine.book.leases()] == ["a1"]
 
 
 async def test_a_stand_in_at_another_host_is_an_incident(world: World) -> None:

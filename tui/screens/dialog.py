@@ -156,6 +156,7 @@ class IdentityPage(Page):
             ("policy", Text(one_line(task.preset))),
             ("model access", Text(_model_access(task.model_access))),
             ("own sandbox", visible(task.agent_sandbox)),
+            ("subagents", _subagents(task)),
             ("limits", visible(", ".join(task.limits))),
             ("ways out", visible(", ".join(task.holes), palette.AMBER)),
             ("can read", visible(", ".join(task.exposed), palette.AMBER)),
@@ -170,6 +171,16 @@ class IdentityPage(Page):
                 palette.AMBER,
             )
         return text
+
+
+def _subagents(task: wire.TaskView) -> Text:
+    """Who works for it, and what that is worth."""
+    names = ", ".join(f"{one.kind or 'subagent'} {one.id}" for one in task.subagents)
+    if not names:
+        return Text()
+    return visible(names).append(
+        "  by the agent's own word: each has this task's authority, and no other", palette.MUTED
+    )
 
 
 def _signed_in(task: wire.TaskView) -> str:

@@ -97,6 +97,15 @@ async def test_whose_turn_has_ended_is_told(at: Hooked) -> None:
     assert at.authorize.turns == ["", "a1", None]
 
 
+async def test_what_the_agent_waits_for_is_told(at: Hooked) -> None:
+    agent = await connect(at)
+    await agent.post(at, {"hook_event_name": "UserPromptSubmit", "prompt": "go"})
+    for notice in ("permission_prompt", "idle_prompt", "elicitation_dialog", "auth_success"):
+        await agent.post(at, {"hook_event_name": "Notification", "notification_type": notice})
+    await agent.post(at, {"hook_event_name": "Notification", "message": "of an older version"})
+    assert at.authorize.told == ["", "waits", "idle", "waits"]
+
+
 async def test_a_wrong_token_is_refused_and_recorded(at: Hooked) -> None:
     agent = await connect(at)
     for path in ("/wrong/PreToolUse", "/", "//", f"{at.url}/PreToolUse/more"):
