@@ -1,0 +1,1 @@
+"""Telling a person that something waits for them. It informs: no notification is ever an answer."""
