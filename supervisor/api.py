@@ -41,6 +41,7 @@ from supervisor.protocol import handshake, wire
 from supervisor.routes.credentials import CredentialRoutes
 from supervisor.routes.imports import ImportRoutes
 from supervisor.routes.needs import NeedRoutes
+from supervisor.routes.notices import Notices
 from supervisor.routes.person import PersonRoutes
 from supervisor.routes.review import ReviewRoutes
 from supervisor.routes.setup import SetupRoutes
@@ -79,6 +80,7 @@ class Api:
     imports: ImportRoutes
     vault: VaultRoutes
     person: PersonRoutes
+    notices: Notices
     review: ReviewRoutes
     # Attested peers, kept for as long as their connection.
     _peers: WeakKeyDictionary[asyncio.BaseTransport, Process] = field(
@@ -128,6 +130,7 @@ class Api:
         self.imports.add_to(app)
         self.vault.add_to(app)
         self.person.add_to(app)
+        self.notices.add_to(app, self._require_screen)
         self.review.add_to(app)
         return app
 

@@ -19,6 +19,7 @@ from supervisor import errors
 from supervisor.client_review import ReviewCalls
 from supervisor.paths import Paths, user_paths
 from supervisor.protocol import handshake, wire
+from supervisor.protocol.notices import Noticed
 
 if TYPE_CHECKING:
     from supervisor.protocol import credentials as wcred
@@ -266,6 +267,11 @@ class AsyncClient(ReviewCalls):
 
     async def always(self, approval: str) -> wire.AlwaysView:
         return await self._call("GET", f"/v1/approvals/{approval}/always", answer=wire.AlwaysView)
+
+    async def noticed(self, ids: Sequence[str], *, looked_at: bool) -> None:
+        """The person knows that these wait: nothing else need tell them."""
+        body = Noticed(ids=tuple(ids), looked_at=looked_at)
+        await self._call("POST", "/v1/noticed", body, answer=dict, screen=True)
 
     async def policy(self) -> wire.PolicyChange:
         return await self._call("GET", "/v1/policy", answer=wire.PolicyChange)

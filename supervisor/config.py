@@ -6,6 +6,11 @@
     timeout = 300            # seconds until no answer means no
     hold = 300               # seconds a hook waits for the answer before it hands out a ticket
 
+    [notify]
+    desktop = true           # by notify-send, where there is one
+    webhook = "https://hooks.example/taskpass"   # is told of what waits, never asked
+    webhook_key = "cmd://pass show webhook-key"  # what signs it; cmd://, op:// or vault://
+
     [network]
     extra_roots = "~/corp-ca.pem"             # PEM, beside the system's roots
     allow_private = ["gitlab.corp:443"]       # loopback and private services tasks may reach
@@ -43,6 +48,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from supervisor.errors import ConfigError, UsageError
 from supervisor.loopback import listed_port
@@ -75,6 +81,9 @@ class Config:
     dbus: bool = False
     overlay: bool = False  # every task works on an overlay, to be reviewed
     tier: str = ""  # "" for the best to be had
+    notify_desktop: bool = True
+    webhook: str = ""  # its key is looked up at `webhook_key`
+    webhook_key: str = ""
 
 
 # (table, key) → (attribute of Config, kind)
@@ -82,6 +91,9 @@ _KEYS: dict[tuple[str, str], tuple[str, str]] = {
     ("", "preset"): ("preset", "text"),
     ("approvals", "timeout"): ("approval_timeout", "seconds"),
     ("approvals", "hold"): ("approval_hold", "seconds"),
+    ("notify", "desktop"): ("notify_desktop", "switch"),
+    ("notify", "webhook"): ("webhook", "webhook"),
+    ("notify", "webhook_key"): ("webhook_key", "reference"),
     ("network", "extra_roots"): ("extra_roots", "path"),
     ("network", "allow_private"): ("allow_private", "texts"),
     ("network", "splice"): ("splice", "targets"),
@@ -140,6 +152,11 @@ def load_user_config(path: Path) -> Config:
             raise ConfigError(
                 f"{path}:{_place(text, table, key)}: {name} {error}.", hint="Correct the value."
             ) from None
+    if bool(found.get("webhook")) != bool(found.get("webhook_key")):
+        raise ConfigError(
+            f"{path}: notify.webhook and notify.webhook_key go together: each message is signed.",
+            hint='Name where the key is looked up: webhook_key = "cmd://pass show webhook-key".',
+        )
     return Config(**found)
 
 
@@ -195,12 +212,38 @@ def _checked(kind: str, value: object) -> object:
             from_url("this", value)
         except UsageError as error:
             raise ValueError(f"is not usable: {error.message}") from None
+    if kind == "webhook" and not _private_way(value):
+        raise ValueError("must be an https:// address without a password in it")
+    if kind == "reference":
+        _reference(value)
     if kind == "path":
         path = os.path.expanduser(value)
         if not os.path.isfile(path):
             raise ValueError(f"names {path}, which is not a file")
         return path
     return value
+
+
+def _private_way(url: str) -> bool:
+    """Whether nobody on the way reads along: TLS, or this very machine."""
+    try:
+        parts = urlsplit(url)
+        known = bool(parts.hostname) and parts.username is None and (parts.port or 1) > 0
+    except ValueError:
+        return False
+    here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return known and (parts.scheme == "https" or (parts.scheme == "http" and here))
+
+
+def _reference(value: str) -> None:
+    from supervisor.vault.references import parse  # rarely needed
+
+    try:
+        argv = parse(value).argv
+    except UsageError:
+        argv = ()
+    if not argv:  # it may be the key itself: that is not repeated
+        raise ValueError("must say where it is looked up: cmd://, op:// or vault://")
 
 
 def _targets(value: object) -> tuple[str, ...]:

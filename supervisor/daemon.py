@@ -67,6 +67,7 @@ from supervisor.protocol.wire import Recorded
 from supervisor.review.replaying import Today
 from supervisor.routes.credentials import CredentialRoutes
 from supervisor.routes.imports import ImportRoutes
+from supervisor.routes.notices import Notices
 from supervisor.routes.person import PersonRoutes
 from supervisor.routes.probe import Probe
 from supervisor.routes.review import ReviewRoutes
@@ -197,6 +198,7 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
             setup, ImportRoutes(vault, setup.journal, ledger),
             VaultRoutes(vault, ledger),
             PersonRoutes(person, ledger, lambda: _http(config, way)),
+            Notices(engine, config, lambda: _http(config, way)),
             ReviewRoutes(paths.ledger, ledger, engine.book,
                          Today(launcher.policies, launcher.needs),
                          lambda: current_user().label, engine.clock),
@@ -235,6 +237,7 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
             await stopped.wait()
             # First of all: whoever comes now finds nobody, and starts another.
             await runner.cleanup()
+            api.notices.close()
             for chore in chores:
                 chore.cancel()
         await engine.revoking.close()

@@ -18,7 +18,7 @@ from textual.css.query import NoMatches
 from supervisor.errors import DaemonUnavailable, TaskpassError, VersionMismatch
 from supervisor.model import Answer, TaskState
 from supervisor.protocol import wire
-from tui import bell, keys, palette
+from tui import bell, keys, outer, palette
 from tui.keymap import LEADER_SHOWN
 from tui.launching import FoundAgent
 from tui.lines import View
@@ -71,7 +71,7 @@ class Trunk(App[int], inherit_bindings=False):
         self._known = False  # the supervisor has said something
         self._connected = True
         self._drawing = False
-        self._bell = bell.Bell(lambda: bool(self.view().pending), self._sound, self.set_timer)
+        self._bell = bell.Bell(self._waiting, self.looked_at, self._sound, self.set_timer)
         self.main: MainScreen = (RunScreen if shape == "run" else WorkspaceScreen)(client, clock)
         self.register_theme(palette.THEME)
         self.theme = palette.THEME.name
@@ -142,10 +142,28 @@ class Trunk(App[int], inherit_bindings=False):
             return
         self._changed()
 
+    def _waiting(self) -> list[str]:
+        return [one for batch in self.view().pending for one in batch.ids]
+
+    def looked_at(self) -> tuple[str, ...]:
+        """The requests that are before the person's eyes now."""
+        with suppress(NoMatches):  # not composed yet
+            return self.main.dock.shown_ids if self.app_focus else ()
+        return ()
+
     def _sound(self) -> None:
         self.bell()
-        if self._driver is not None and os.environ.get("TERM") != "linux":
-            self._driver.write(bell.notification(self.view().pending, self.world.tasks))
+        if self._driver is not None:
+            words = bell.words(self.view().pending, self.world.tasks)
+            self._driver.write(outer.sequence("taskpass", words, os.environ))
+        if outer.surely_shown(os.environ):
+            self.tell_noticed(self._waiting(), looked_at=False)
+
+    @work(group="noticed")
+    async def tell_noticed(self, ids: Sequence[str], *, looked_at: bool) -> None:
+        """Have the supervisor tell nobody else of these; if it cannot be told, they hear twice."""
+        with suppress(TaskpassError):
+            await self.client.noticed(ids, looked_at=looked_at)
 
     def leave(self, code: int | None, farewell: str = "") -> None:
         self.farewell = farewell

@@ -44,6 +44,7 @@ class Questions:
     clock: Callable[[], float] = time.time
     step: Callable[[str], None] = lambda name: None
     specs: Callable[[], Sequence[CredentialSpec]] = tuple  # what could be lent
+    asked: Callable[[], None] = lambda: None  # called with each new question
 
     def __post_init__(self) -> None:
         self.approvals.on_answer = self.answered
@@ -162,6 +163,7 @@ class Questions:
             # The question itself is on record before anybody sees it.
             await self.records.asked(entry, pending.request)
             self.desk.publish(ApprovalAsked(approval=pending.request))
+            self.asked()
         if ahead:
             self.approvals.ticket(pending.request.id)
         elif not pending.answer.done():

@@ -82,6 +82,10 @@ class Http:
         headers["content-type"] = "application/json"
         return await self._request("POST", url, headers, body)
 
+    async def post_signed(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """POST exactly these bytes; the answer's status. Raises IssuerFailed: there is none."""
+        return (await self._request("POST", url, dict(headers), body)).status
+
     async def delete(self, url: str, *, bearer: str) -> Answer:
         """DELETE `url`, with a token. Raises IssuerFailed: no usable answer."""
         return await self._request("DELETE", url, {"authorization": f"Bearer {bearer}"}, None)

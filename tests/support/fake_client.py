@@ -199,6 +199,9 @@ class FakeClient(FakePast):
         word = "approved" if answer.approve else "denied"
         self.send(wire.ApprovalAnswered(id=approval, answer=word, by="ana"))
 
+    async def noticed(self, ids: Sequence[str], *, looked_at: bool) -> None:
+        self._ask("noticed", (tuple(ids), looked_at))
+
     async def always(self, approval: str) -> wire.AlwaysView:
         self._ask("always", approval)
         return wire.AlwaysView(

@@ -70,8 +70,14 @@ class Answering(Trunk):
         if self.screen is self.main:
             self.main.back_to_pane()
 
+    def on_approval_dock_shown(self, message: ApprovalDock.Shown) -> None:
+        if seen := self.looked_at():
+            self.tell_noticed(seen, looked_at=True)
+
     def on_app_focus(self) -> None:
         self.main.dock.rearm()
+        if seen := self.looked_at():
+            self.tell_noticed(seen, looked_at=True)
 
     @work(group="answer")
     async def _answer(self, ids: tuple[str, ...], answer: wire.AnswerApproval, done: str) -> None:

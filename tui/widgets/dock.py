@@ -51,6 +51,9 @@ class ApprovalDock(Vertical, can_focus=True):
             super().__init__()
             self.batch = batch
 
+    class Shown(Message):
+        """Another request is on show, or the same ones are not all of it any more."""
+
     class Left(Message):
         """Back to the pane; nothing was decided."""
 
@@ -112,6 +115,11 @@ class ApprovalDock(Vertical, can_focus=True):
         self._index = min(self._index, len(self._batches) - 1) if kept is None else kept
         self._put(self._batches[self._index])
 
+    @property
+    def shown_ids(self) -> tuple[str, ...]:
+        """Ids of the requests that are shown."""
+        return self._current.ids if self.display and self._current is not None else ()
+
     def _is_current(self, batch: Batch) -> bool:
         return self._current is not None and bool(set(batch.ids) & set(self._current.ids))
 
@@ -121,6 +129,7 @@ class ApprovalDock(Vertical, can_focus=True):
         # Any change of what the person reads or of what the answer covers arms anew.
         if self.gate.show(batch.requests, request.code, self.ticks()):
             self._sending = False
+            self.post_message(self.Shown())
             if self._note_open:
                 self._close_note()
                 self.focus()

@@ -49,9 +49,42 @@ def test_containment_can_be_said(tmp_path: Path) -> None:
     assert (config.x11, config.wayland, config.dbus) == (True, True, True)
 
 
+def test_notifications_can_be_said(tmp_path: Path) -> None:
+    config = load_user_config(
+        write(
+            tmp_path,
+            '[notify]\ndesktop = false\nwebhook = "https://hooks.example/a"\n'
+            'webhook_key = "op://vault/hook/key"\n',
+        )
+    )
+    assert not config.notify_desktop
+    assert (config.webhook, config.webhook_key) == (
+        "https://hooks.example/a",
+        "op://vault/hook/key",
+    )
+
+
+def test_a_key_written_into_it_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load_user_config(write(tmp_path, '[notify]\nwebhook_key = "hunter2hunter2"'))
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("given", ['webhook = "https://a.example"', 'webhook_key = "cmd://a"'])
+def test_a_webhook_is_signed_or_there_is_none(given: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="go together: each message is signed"):
+        load_user_config(write(tmp_path, f"[notify]\n{given}\n"))
+
+
 @pytest.mark.parametrize(
     ("text", "place", "what"),
     [
+        ('[notify]\ndesktop = "yes"', "2:1", "must be true or false"),
+        ('[notify]\nwebhook = "http://a.example"', "2:1", "must be an https:// address"),
+        ('[notify]\nwebhook = "https://u:p@a.example"', "2:1", "without a password in it"),
+        ('[notify]\nwebhook = "https://[::1"', "2:1", "must be an https:// address"),
+        ('[notify]\nwebhook_key = "hunter2hunter2"', "2:1", "must say where it is looked up"),
+        ('[notify]\nwebhook_key = "env://KEY"', "2:1", "must say where it is looked up"),
         ('[containment]\nmode = "lax"', "2:1", "must be one of off, standard, strict"),
         ('[containment]\ntier = "Z"', "2:1", "must be one of A, B, uncontained"),
         ("[containment]\nx11 = 1", "2:1", "must be true or false"),

@@ -252,7 +252,7 @@ async def test_an_answer_that_fails_says_so_and_can_be_given_again() -> None:
 async def test_a_request_is_told_to_the_terminal_once_a_burst(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tui.bell._BELL_SECONDS", 0.5)
+    monkeypatch.setattr("supervisor.notify.pace.GAP", 0.5)
     async with running(asking()) as d:
         written: list[str] = []
         assert d.app._driver is not None
