@@ -139,8 +139,8 @@ class Gate:
             return
         # A lower-case `d`, `n` or `f` has already been taken as a refusal.
         typed = self._typed + character.upper()
-        if character == "O" and not self._code.startswith(typed):
-            return  # whoever approves too early has not tried a code: no code has an O
+        if character in ("O", "T", "A") and not self._code.startswith(typed):
+            return  # whoever approves too early has not tried a code
         self.code_refused = not self._code.startswith(typed)
         self._typed = typed
         if self.code_refused:

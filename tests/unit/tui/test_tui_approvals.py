@@ -123,6 +123,8 @@ async def test_a_high_risk_request_wants_its_code() -> None:
         await d.open_dock()
         await d.press("O", "T", "enter", "space", "y", "1")
         assert d.answers == []
+        assert d.dock.gate.code_refused
+        await d.until(lambda: not d.dock.gate.arms_in(d.dock.ticks()))
         await d.press("K", "7", "O")
         await d.until(lambda: d.answers)
         assert d.answers[0][1].code == "K7"

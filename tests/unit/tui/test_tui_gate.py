@@ -96,7 +96,7 @@ def test_the_code_opens_the_approval_and_a_wrong_one_starts_over() -> None:
 
 def test_approving_before_the_code_is_no_wrong_code() -> None:
     gate = armed("K7")
-    for key in ("O", "K", "O", "7"):
+    for key in ("O", "T", "K", "A", "O", "7"):
         assert press(gate, key, 1.0) is None
     assert not gate.code_refused
     assert press(gate, "O", 1.0) == Reply(approve=True)
