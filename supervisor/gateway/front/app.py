@@ -7,12 +7,15 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 from mcp.server.auth.handlers.authorize import AuthorizationHandler
+from mcp.server.auth.handlers.token import TokenHandler
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend
+from mcp.server.auth.middleware.client_auth import ClientAuthenticator
 from mcp.server.auth.provider import AccessToken, TokenVerifier, construct_redirect_uri
 from mcp.server.auth.routes import (
     build_metadata,
     build_resource_metadata_url,
+    cors_middleware,
     create_auth_routes,
     create_protected_resource_routes,
 )
@@ -21,14 +24,18 @@ from mcp.server.streamable_http_manager import (
     StreamableHTTPASGIApp,
     StreamableHTTPSessionManager,
 )
-from mcp.server.transport_security import TransportSecuritySettings
+from mcp.server.transport_security import (
+    DEFAULT_MAX_REQUEST_BODY_SIZE,
+    RequestBodyLimitMiddleware,
+    TransportSecuritySettings,
+)
 from mcp.shared.auth import OAuthMetadata
 from pydantic import AnyHttpUrl, ConfigDict, TypeAdapter
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from supervisor.gateway.front import pages
@@ -109,7 +116,7 @@ def _oauth(provider: Provider, resource: AnyHttpUrl) -> list[Route]:
             "authorization_response_iss_parameter_supported": True,
         }
     )
-    ours = {"/authorize", "/.well-known/oauth-authorization-server"}
+    ours = {"/authorize", "/token", "/.well-known/oauth-authorization-server"}
     theirs = create_auth_routes(
         provider,
         issuer,
@@ -120,6 +127,7 @@ def _oauth(provider: Provider, resource: AnyHttpUrl) -> list[Route]:
         *(route for route in theirs if route.path not in ours),
         *create_protected_resource_routes(resource, [issuer], list(SCOPES), provider.server),
         *_metadata(metadata),
+        _token(provider),
         *_pages(provider),
     ]
 
@@ -134,6 +142,23 @@ def _metadata(metadata: OAuthMetadata) -> list[Route]:
 
     names = ("oauth-authorization-server", "openid-configuration")
     return [Route(f"/.well-known/{name}", tell, methods=["GET"]) for name in names]
+
+
+def _token(provider: Provider) -> Route:
+    handler = TokenHandler(provider, ClientAuthenticator(provider))
+
+    async def exchange(request: Request) -> Response:
+        asked = (await request.form()).get("resource")
+        if asked is not None and str(asked).rstrip("/") != provider.resource:
+            # RFC 8707 section 2.2: the SDK's handler leaves that to us.
+            told = {"error": "invalid_target", "error_description": "Tokens are for us only."}
+            return JSONResponse(told, 400, {"cache-control": "no-store"})
+        response: Response = await handler.handle(request)
+        return response
+
+    answer = cors_middleware(exchange, ["POST", "OPTIONS"])
+    limited = RequestBodyLimitMiddleware(answer, DEFAULT_MAX_REQUEST_BODY_SIZE)
+    return Route("/token", limited, methods=["POST", "OPTIONS"])
 
 
 def _pages(provider: Provider) -> list[Route]:
@@ -166,7 +191,7 @@ def _pages(provider: Provider) -> list[Route]:
         return HTMLResponse(page, headers=pages.HEADERS)
 
     return [
-        Route("/authorize", authorize, methods=["GET", "POST"]),
+        Route("/authorize", authorize, methods=["GET"]),
         Route("/consent/{id}", consent, methods=["GET"]),
         Route("/approval/{id}", approval, methods=["GET"]),
     ]
