@@ -19,7 +19,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -53,7 +53,6 @@ from supervisor.grants.book import Book, TaskEntry
 from supervisor.grants.budget import announced_changes, sent_changes
 from supervisor.model import (
     Answer,
-    Approval,
     Call,
     CallState,
     Decision,
@@ -217,7 +216,10 @@ class Engine(Authorize):
         # A shell command is bound to its call before anything of it runs (`bind_call`); there it
         # waits for the record, since its agent needs longer to start a shell than a commit takes.
         behind = tool_call.kind is ToolKind.SHELL and self._recording
-        if not behind:
+        if behind:
+            recording = self._record(entry, call, self.records.opening(entry, call, approval))
+            self._unrecorded[call.id] = asyncio.ensure_future(recording)
+        else:
             await self.records.call("call.opened", entry, call, approval)
             self._recording = True
             self.step("open.recorded")
@@ -227,9 +229,6 @@ class Engine(Authorize):
         opened = self.book.open_call(
             call, max_age=entry.task.limits.max_call_age, since=procfs.ticks()
         )
-        if behind:
-            self._unrecorded[call.id] = asyncio.ensure_future(self._record(entry, call, approval))
-            await asyncio.sleep(0)  # it stands before whatever is recorded next
         self.settlement.arm(opened)
         self.desk.changed(entry)
         if doors:
@@ -242,10 +241,10 @@ class Engine(Authorize):
             rewritten = runtime.profile.with_prefix(tool_call, runtime.shell_prefix(opened.handle))
         return HookAnswer(allow=True, rewritten=rewritten)
 
-    async def _record(self, entry: TaskEntry, call: Call, approval: Approval | None) -> None:
-        """Put an opened call on record; it ends here when that fails."""
+    async def _record(self, entry: TaskEntry, call: Call, recording: Awaitable[object]) -> None:
+        """See an opened call on record; it ends here when that fails."""
         try:
-            await self.records.call("call.opened", entry, call, approval)
+            await recording
             self.step("open.recorded")
         except LedgerFailed as error:
             log.error("a call ends, since it cannot be recorded: %s", error)
@@ -388,7 +387,8 @@ class Engine(Authorize):
         try:
             # The last look: nothing that awaits stands between this and the answer.
             self.book.require_live(task, call.call.epoch)
-            self.attestation.call(entry, handle, runtime.owner.ancestry(ancestry[0]), effect)
+            still = ancestry if runtime.owner.stands(ancestry) else ()
+            self.attestation.call(entry, handle, still, effect)
             if not self.book.lease_live(task, lease.id, self.clock()):
                 raise Revoked("The call ended while its credential was made.")
         except TaskpassError:

@@ -7,7 +7,7 @@ Each family has one contract test class in `tests/contract/`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -47,6 +47,14 @@ class LedgerStore(ABC):
 
         Raises:
             LedgerFailed: it could not be made durable. Nothing was acknowledged.
+        """
+
+    @abstractmethod
+    def submit(self, kind: str, body: Mapping[str, Any]) -> Awaitable[Entry]:
+        """As `append`, for who has more to do first: its place is taken before this returns.
+
+        Raises:
+            LedgerFailed: it cannot be asked for at all; otherwise what is returned raises it.
         """
 
     @abstractmethod
@@ -327,6 +335,10 @@ class ConnectionOwner(ABC):
 
         Empty when the chain does not reach the root, or a start time does not match.
         """
+
+    def stands(self, ancestry: Sequence[Process]) -> bool:
+        """Whether what `ancestry` has answered is still so: all live, each below the next."""
+        return bool(ancestry) and self.ancestry(ancestry[0]) == list(ancestry)
 
 
 # ── Channels and intake: what `core` offers them ────────────────────────────────────────

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ from supervisor.model import (
 )
 from supervisor.policy.needs import words
 from supervisor.ports import Attempt, LedgerStore
+from supervisor.ports import Entry as LedgerEntry
 
 _PREVIEW = 2000  # characters of a command that are kept
 
@@ -106,25 +107,33 @@ class Recorder:
     async def call(
         self, kind: str, entry: TaskEntry, call: Call, approval: Approval | None = None
     ) -> None:
+        await self.write(kind, entry, **self._call(entry, call, approval))
+
+    def opening(
+        self, entry: TaskEntry, call: Call, approval: Approval | None
+    ) -> Awaitable[LedgerEntry]:
+        """`call.opened`, whose place is taken now (`LedgerStore.submit`); await it for the disk."""
+        body = self.who(entry) | self._call(entry, call, approval)
+        return self.ledger.submit("call.opened", body)
+
+    def _call(self, entry: TaskEntry, call: Call, approval: Approval | None) -> dict[str, Any]:
         tool = call.tool_call
-        await self.write(
-            kind,
-            entry,
-            call=call.id,
-            agent_call_id=tool.agent_call_id,
-            subagent=tool.subagent,
-            identity=call.identity,
-            tool=tool.tool,
-            cwd=tool.cwd,
-            call_hash=call.call_hash,
-            preview=self._preview(title_of(tool, call.effects)),
-            effects=[self._preview(effect.label) for effect in call.effects],
-            outcome=call.decision.outcome,
-            reason=self._preview(call.decision.reason),
-            policies=list(call.decision.policies),
-            policy=entry.policy,
-            approval=approval.id if approval else "",
-        )
+        return {
+            "call": call.id,
+            "agent_call_id": tool.agent_call_id,
+            "subagent": tool.subagent,
+            "identity": call.identity,
+            "tool": tool.tool,
+            "cwd": tool.cwd,
+            "call_hash": call.call_hash,
+            "preview": self._preview(title_of(tool, call.effects)),
+            "effects": [self._preview(effect.label) for effect in call.effects],
+            "outcome": call.decision.outcome,
+            "reason": self._preview(call.decision.reason),
+            "policies": list(call.decision.policies),
+            "policy": entry.policy,
+            "approval": approval.id if approval else "",
+        }
 
     async def evaluation(
         self,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 
 from supervisor import procfs
 from supervisor.errors import NotAttested
@@ -80,6 +80,14 @@ class SockDiagOwner(ConnectionOwner):
             return []
         # The walk took time: what it passed through must still be what it was.
         return chain if self._standing.keep(chain, procfs.lives) else []
+
+    def stands(self, ancestry: Sequence[Process]) -> bool:
+        # Only the end of its parent gives a process another one.
+        return (
+            bool(ancestry)
+            and ancestry[-1] == self._root()
+            and all(procfs.lives(member) for member in ancestry)
+        )
 
     def _client_socket(
         self, sockname: tuple[str, int], peername: tuple[str, int]

@@ -153,6 +153,7 @@ def test_connection_is_traced_to_its_process(drive: Drive, tier: str, client: st
     assert found["owner_is_root"] is (client != "child")
     assert found["all_descend"]
     assert found["in_tree"] == [True]
+    assert found["stands"] == [True]
     _check_nothing_else_resolves(found)
 
 
@@ -181,6 +182,7 @@ def _check_nothing_else_resolves(found: dict[str, Any]) -> None:
     assert found["reused_pid"] == []
     assert found["stranger"] == []
     assert found["after_kill"] == []
+    assert not found["stands_after_kill"]
 
 
 def test_nothing_can_be_planted_outside_the_places_that_are_writable(drive: Drive) -> None:

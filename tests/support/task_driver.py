@@ -398,6 +398,7 @@ async def attest(driver: Driver) -> dict[str, Any]:
         "none_descends": not any(chains),
         "in_tree": [tree_of(process, [root]) == root for process in owners],
         "wrong_port": owner.owners(connection.getsockname(), ("127.0.0.1", peer[1] ^ 1)),
+        "stands": [owner.stands(chain) for chain in chains if chain],
         "reused_pid": owner.ancestry(Process(root.pid, root.start_time + 1)),
         "stranger": owner.ancestry(Process(os.getpid(), _start(os.getpid()))),
         "p50_us": round(statistics.median(micros)),
@@ -405,6 +406,7 @@ async def attest(driver: Driver) -> dict[str, Any]:
     }
     await driver.kill(reader)
     result["after_kill"] = owner.owners(connection.getsockname(), peer)
+    result["stands_after_kill"] = any(owner.stands(chain) for chain in chains)
     return result
 
 
