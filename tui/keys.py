@@ -57,7 +57,10 @@ class KeyParser(XTermParser):
                 continue
             # The closing bracket may have come in two pieces.
             self._paste, bracket, data = (self._paste + data).partition(BRACKETED_PASTE_END)
-            if bracket:
+            if bracket and _ends_again(data):
+                # What is pasted holds the bracket: the paste goes on to the terminal's own.
+                self._paste += bracket
+            elif bracket:
                 # NUL is dropped as Textual does: no terminal pastes it on purpose.
                 text, self._paste = self._paste.replace("\x00", ""), None
                 yield events.Paste(text)
@@ -87,6 +90,12 @@ class KeyParser(XTermParser):
 def _with_alt(event: events.Key) -> events.Key:
     key = f"shift+{event.key.lower()}" if len(event.key) == 1 and event.key.isupper() else event.key
     return events.Key(f"alt+{key}", event.character)
+
+
+def _ends_again(data: str) -> bool:
+    """Whether a paste ends in `data` that does not begin in it."""
+    end, start = data.find(BRACKETED_PASTE_END), data.find(BRACKETED_PASTE_START)
+    return end >= 0 and not 0 <= start < end
 
 
 def _split_prefix(text: str) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from supervisor.model import KillMode, TaskState
 from tui import palette
 
 # Letters that are drawn as nothing, though Unicode does not class them as format characters.
-_BLANK_LETTERS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+BLANK_LETTERS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Mn", "Me"})
 # Wrapping asks a console for its width only; the width given with each call decides.
 _MEASURE: Final = Console(width=80, no_color=True)
@@ -70,7 +70,7 @@ def is_plain(character: str) -> bool:
     return (
         category not in _UNSAFE
         and category != "Zs"
-        and character not in _BLANK_LETTERS
+        and character not in BLANK_LETTERS
         and cell_len(character) > 0
     )
 

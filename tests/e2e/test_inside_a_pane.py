@@ -64,3 +64,18 @@ async def test_the_mouse_selects_where_the_agent_does_not_take_it(install: Insta
         drag(terminal, (0, row + 2), (99, row + 3))
         await until(lambda: copied(terminal)[2:] == ["x" * 150], "the long line")
         terminal.press(LEADER, "x")
+
+
+async def test_a_paste_that_would_be_run_is_shown_first(install: Install) -> None:
+    async with run(install, "paste") as terminal:
+        await terminal.shows(r"(?m)^[#$]")
+        terminal.send(b"\x1b[200~echo one-$((1 + 1))\recho two-$((1 + 1))\r\x1b[201~")
+        await terminal.shows("Paste this")
+        await terminal.shows("takes a paste as typed keys: 2 lines")
+        assert "one-2" not in terminal.text()
+        await until(lambda: (terminal.press("P"), "Paste this" not in terminal.text())[1], "P")
+        await terminal.shows("one-2")
+        await terminal.shows("two-2")
+        terminal.send(b"\x1b[200~echo three\x1b[201~")
+        await terminal.shows("echo three")  # one plain line is never asked about
+        terminal.press("enter", LEADER, "x")

@@ -129,6 +129,7 @@ async def test_size_focus_paste_and_the_end() -> None:
         app.pane.focus()
         await pilot.pause()
         assert ("focus", True) in app.connection.sent
+        await shows(app, pilot, screen({}, bracketed=True))
         app.pane.post_message(events.Paste("some\ntext"))
         await pilot.pause()
         assert ("paste", "some\ntext") in app.connection.sent

@@ -99,3 +99,12 @@ def test_textual_reads_with_our_parser_once_installed() -> None:
 
     keys.install()
     assert linux_driver.XTermParser is keys.KeyParser
+
+
+def test_a_paste_cannot_end_itself() -> None:
+    parser = keys.KeyParser()
+    sent = "\x1b[200~safe\x1b[201~\rrm -rf /\r\x1b[201~x"
+    got = list(parser.feed(sent))
+    assert [type(event) for event in got] == [events.Paste, events.Key]
+    assert isinstance(got[0], events.Paste)
+    assert got[0].text == "safe\x1b[201~\rrm -rf /\r"

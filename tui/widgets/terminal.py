@@ -19,6 +19,8 @@ from textual.widget import Widget
 from supervisor.protocol import reading, wire
 from tui.copymode import CopyMode
 from tui.keymap import LEADERS
+from tui.paste import cleaned, plain_lines, risks, shown
+from tui.screens.question import Question
 from tui.text import plural
 from tui.widgets.painting import Painter
 from tui.widgets.reading import Reader
@@ -88,6 +90,7 @@ class TerminalPane(Widget, can_focus=True):
         self._agent_title = ""
         self._wheel_wanted = False
         self._mouse_wanted = False  # its buttons too
+        self._brackets = False  # the agent is told where a paste begins and ends
         self._mouse_cell = (-1, -1, -1)  # last x, y, button reported as a move
         self._reader = Reader(connection, self._draw, ground, self.refresh, self._copied)
         self._selecting = MouseSelection(self._reader, self._read)
@@ -134,6 +137,7 @@ class TerminalPane(Widget, can_focus=True):
         self._cells = (frame.cols, frame.height)
         self._cursor_cell, self._cursor_shown = (frame.x, frame.y), frame.cursor
         self._wheel_wanted, self._mouse_wanted = frame.mouse, frame.mouse_buttons
+        self._brackets = frame.bracketed
         if frame.title != self._agent_title:
             self._agent_title = frame.title
             self.post_message(self.Titled(self, frame.title))
@@ -202,7 +206,22 @@ class TerminalPane(Widget, can_focus=True):
             self._reader.type(event.text.partition("\n")[0])
             return
         self._reader.close()
-        self._connection.paste(event.text)
+        if why := risks(event.text, bracketed=self._brackets):
+            self._ask_first(event.text, why)
+        else:
+            self._connection.paste(event.text)
+
+    @work(group="paste", exclusive=True)
+    async def _ask_first(self, text: str, why: tuple[str, ...]) -> None:
+        answers = {"P": "paste it"}
+        if cleaned(text) != plain_lines(text):
+            answers["C"] = "paste it without what is hidden"
+        question = Question("Paste this?", shown(text, why), answers)
+        match await self.app.push_screen_wait(question):
+            case "P":
+                self._connection.paste(text)
+            case "C":
+                self._connection.paste(cleaned(text))
 
     def on_focus(self) -> None:
         self._connection.focus(True)
