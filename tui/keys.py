@@ -56,11 +56,9 @@ class KeyParser(XTermParser):
                     yield from super().feed(_F3.sub("\x1b[13;\\1~", keys))
                 continue
             # The closing bracket may have come in two pieces.
-            self._paste, bracket, data = (self._paste + data).partition(BRACKETED_PASTE_END)
-            if bracket and _ends_again(data):
-                # What is pasted holds the bracket: the paste goes on to the terminal's own.
-                self._paste += bracket
-            elif bracket:
+            pasted, bracket, data = _split_end(self._paste + data)
+            self._paste = pasted
+            if bracket:
                 # NUL is dropped as Textual does: no terminal pastes it on purpose.
                 text, self._paste = self._paste.replace("\x00", ""), None
                 yield events.Paste(text)
@@ -92,10 +90,18 @@ def _with_alt(event: events.Key) -> events.Key:
     return events.Key(f"alt+{key}", event.character)
 
 
-def _ends_again(data: str) -> bool:
-    """Whether a paste ends in `data` that does not begin in it."""
-    end, start = data.find(BRACKETED_PASTE_END), data.find(BRACKETED_PASTE_START)
-    return end >= 0 and not 0 <= start < end
+def _split_end(text: str) -> tuple[str, str, str]:
+    """`text` cut at the bracket that ends its paste.
+
+    Where another one follows without a beginning between them, the first was pasted itself.
+    """
+    pasted, bracket, rest = text.partition(BRACKETED_PASTE_END)
+    while bracket:
+        more, again, left = rest.partition(BRACKETED_PASTE_END)
+        if not again or BRACKETED_PASTE_START in more:
+            break
+        pasted, rest = pasted + bracket + more, left
+    return pasted, bracket, rest
 
 
 def _split_prefix(text: str) -> tuple[str, str]:
