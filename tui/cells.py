@@ -1,8 +1,9 @@
-"""An agent's text in characters whose width every terminal agrees about. Pure.
+"""An agent's text in characters about whose width the person's terminal agrees.
 
 A pane's rows are laid out by grapheme clusters (DEC mode 2027). A terminal without that mode, as
 xterm, tmux and most others are, draws 👨‍👩‍👧 as three wide characters: it would run over the pane's
-edge, and an agent could write into what stands beside it.
+edge, and an agent could write into what stands beside it. One that says it has the mode is given
+emoji whole, and nothing else that joins.
 """
 
 from __future__ import annotations
@@ -25,19 +26,56 @@ _SKINS: Final = range(0x1F3FB, 0x1F400)
 _SELECTORS: Final = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
 _UNKNOWN: Final = "\ufffd"
 
+# Emoji (UTS #51) that every terminal with the mode takes for one character of two cells: only
+# pictographs join each other (UAX #29, GB11), so only these may stand around a joiner.
+_PICTURE: Final = (
+    "[\U0001f300-\U0001f3fa\U0001f400-\U0001f64f\U0001f680-\U0001f6ff"
+    "\U0001f90c-\U0001f93a\U0001f93c-\U0001f945\U0001f947-\U0001faff]"
+    "[\ufe0f\U0001f3fb-\U0001f3ff]?"
+)
+_SIGN: Final = "[☀☁☎☑☝☠☮☯☹☺♀♂♠♣♥♦♻⚒⚔⚕⚖⚙⚛⚜⚠⚧⛹✂✈✉✌✍✏✒✔✖✝✡✨❄❌❤➡↔↕⬅⬆⬇⬛]"
+_WHOLE: Final = re.compile(f"(?:{_PICTURE}|{_SIGN}\ufe0f)(?:\u200d(?:{_PICTURE}|{_SIGN}\ufe0f?))*")
+
+# One process draws on one terminal. Nothing is taken for granted before it has answered.
+_terminal_joins = False
+
+
+def terminal_joins(joins: bool) -> None:
+    """Whether the person's terminal joins characters, as it says itself."""
+    global _terminal_joins
+    _terminal_joins = joins
+    apart.cache_clear()
+
 
 @lru_cache(maxsize=4096)
 def apart(text: str) -> str:
     """`text`, as wide as it was, without what joins characters or hides between them.
 
     Of a joined emoji its first part is kept, of a flag its two letters; marks stay on their
-    letters.
+    letters. Where the terminal joins them, these two stay whole.
     """
     if _ALONE.fullmatch(text):
         return text
-    return "".join(
-        _certain(text[start:end], cells) for start, end, cells in split_graphemes(text)[0]
-    )
+    clusters = [(text[start:end], cells) for start, end, cells in split_graphemes(text)[0]]
+    if _terminal_joins:
+        return _joined(clusters)
+    return "".join(_certain(cluster, cells) for cluster, cells in clusters)
+
+
+def _joined(clusters: list[tuple[str, int]]) -> str:
+    shown: list[str] = []
+    letter = ""  # the first of a flag's two
+    for cluster, cells in clusters:
+        if len(cluster) == 1 and ord(cluster) in _FLAG_LETTERS:
+            if letter:
+                shown[-1], letter = letter + cluster, ""
+                continue
+            letter = cluster
+        else:
+            letter = ""
+        whole = cells == 2 and _WHOLE.fullmatch(cluster)
+        shown.append(cluster if whole else _certain(cluster, cells))
+    return "".join(shown)
 
 
 def _certain(cluster: str, cells: int) -> str:

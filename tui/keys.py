@@ -26,6 +26,16 @@ _OTHER_KEYS: Final = re.compile(r"\x1b\[27;(\d+);(\d+)~")
 # F3 with a modifier, and the position of the cursor in the first row: the same bytes (ctlseqs,
 # "PC-Style Function Keys"). Where the cursor is, nobody asks.
 _F3: Final = re.compile(r"\x1b\[1;([2-8])R")
+# What `tui.joining` asks (DECRPM). Whole in one read, or not at all: then nothing is known.
+_JOINING: Final = re.compile(r"\x1b\[\?2027;(\d)\$y")
+
+
+class JoiningTold(Message):
+    """The terminal's answer about mode 2027; `setting` as DECRPM has it."""
+
+    def __init__(self, setting: int) -> None:
+        super().__init__()
+        self.setting = setting
 
 
 class KeyParser(XTermParser):
@@ -52,6 +62,9 @@ class KeyParser(XTermParser):
                 else:
                     keys, self._held = _split_prefix(keys)
                     self._held_until = get_time() + constants.ESCAPE_DELAY
+                if answer := _JOINING.search(keys):
+                    yield JoiningTold(int(answer[1]))
+                    keys = _JOINING.sub("", keys)
                 if keys:
                     yield from super().feed(_F3.sub("\x1b[13;\\1~", keys))
                 continue

@@ -18,7 +18,7 @@ from textual.css.query import NoMatches
 from supervisor.errors import DaemonUnavailable, TaskpassError, VersionMismatch
 from supervisor.model import Answer, TaskState
 from supervisor.protocol import wire
-from tui import bell, keys, outer, palette
+from tui import bell, joining, keys, outer, palette
 from tui.keymap import LEADER_SHOWN
 from tui.launching import FoundAgent
 from tui.lines import View
@@ -78,8 +78,12 @@ class Trunk(App[int], inherit_bindings=False):
 
     def on_mount(self) -> None:
         self.push_screen(self.main)
+        joining.ask(self)
         self.set_interval(_TICK_SECONDS, self.draw)
         self._follow()
+
+    def on_joining_told(self, message: keys.JoiningTold) -> None:
+        joining.answered(message.setting)
 
     # ── What the supervisor says ────────────────────────────────────────────────────────
 

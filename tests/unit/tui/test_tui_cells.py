@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len, get_character_cell_size
 
-from tui.cells import apart
+from supervisor.process.emulator import make_emulator
+from tui.cells import apart, terminal_joins
 
 HOSTILE = st.text(
     st.one_of(
@@ -42,3 +45,45 @@ def test_the_whole_is_as_wide_as_its_characters_one_by_one(text: str) -> None:
 )
 def test_what_is_shown(text: str, shown: str) -> None:
     assert apart(text) == shown
+
+
+@pytest.fixture
+def joining() -> Iterator[None]:
+    terminal_joins(True)
+    yield
+    terminal_joins(False)
+
+
+@pytest.mark.usefixtures("joining")
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("👨‍👩‍👧.", "👨‍👩‍👧."),
+        ("👍🏽.", "👍🏽."),
+        ("👩🏽‍❤️‍💋‍👨🏽", "👩🏽‍❤️‍💋‍👨🏽"),
+        ("⚠️.", "⚠️."),
+        ("🇫🇷🇩🇪.", "🇫🇷🇩🇪."),
+        ("🇫🇷🇩.", "🇫🇷D."),
+        ("🇫\u0301🇷.", "FR."),
+        ("👩\u200dx", "👩"),
+        ("👩\u200d", "👩"),
+        ("a\u200db", "a"),
+        ("a\u00adb", "a\ufffdb"),
+    ],
+)
+def test_a_terminal_that_joins_is_given_emoji_whole_and_nothing_else(text: str, shown: str) -> None:
+    assert apart(text).rstrip() == shown
+
+
+@settings(deadline=None)
+@given(HOSTILE)
+def test_in_a_terminal_that_joins_the_pane_is_as_wide_as_its_holder_has_it(text: str) -> None:
+    holder, terminal = make_emulator(200, 5), make_emulator(200, 5)
+    holder.feed(text[:90].encode())
+    sent = "".join(run.text for run in holder.snapshot()[0])
+    terminal_joins(True)
+    try:
+        terminal.feed(apart(sent).encode())
+    finally:
+        terminal_joins(False)
+    assert terminal.cursor().x == cell_len(sent)
