@@ -25,7 +25,7 @@ from bittty.terminals.scrollback import MemoryScrollback, ScrollbackLine
 from rich.cells import cell_len
 
 from supervisor.model import Cursor, Run
-from supervisor.ports import Emulator
+from supervisor.ports import Emulator, Still
 from supervisor.process import emulator_keys
 from supervisor.process.emulator import BIDI_CONTROLS, clamp, clean_title
 
@@ -90,6 +90,9 @@ _MOVED = 3  # xterm's button of a move with none held
 _WHEEL = {4: "up", 5: "down"}
 _WHEEL_LINES = 3
 _REPORTED = ("m", "r", "s", " q")  # settings that DECRQSS may ask for; others would be echoed
+
+
+Cells = tuple[tuple[Style, str], ...]  # "" is the right half of a wide one
 
 
 class _Line:
@@ -219,8 +222,16 @@ class BitttyEmulator(Emulator):
         return len(self._history.lines.width(self._board.width))
 
     @property
+    def wants_buttons(self) -> bool:
+        return self._board.mouse.protocol is not MouseProtocol.OFF
+
+    @property
+    def brackets_pastes(self) -> bool:
+        return bool(self._board.modes.bracketed_paste)
+
+    @property
     def wants_mouse(self) -> bool:
-        if self._board.mouse.protocol is not MouseProtocol.OFF:
+        if self.wants_buttons:
             return True
         return bool(self._board.modes.alternate_scroll_mode) and self._board.blitter.in_alt_screen
 
@@ -235,12 +246,12 @@ class BitttyEmulator(Emulator):
         told, size, clock = self._told
         same = told is page and size == self.size
         changed: Iterable[int] = page.dirty_rows(clock) if same else range(page.height)
-        rows = {y: _row(page.grid[y]) for y in changed}
+        rows = {y: runs_of(page.grid[y]) for y in changed}
         self._told = (page, self.size, page.observe())
         return rows
 
     def snapshot(self) -> dict[int, tuple[Run, ...]]:
-        return {y: _row(cells) for y, cells in enumerate(self._board.display.page.grid)}
+        return {y: runs_of(cells) for y, cells in enumerate(self._board.display.page.grid)}
 
     def scrollback(self, offset: int, rows: int) -> list[tuple[Run, ...]]:
         history, (_, height) = self.history, self.size
@@ -248,9 +259,14 @@ class BitttyEmulator(Emulator):
         end = height + history - min(max(offset, 0), history)
         grid = self._board.display.page.grid
         return [
-            _row(above[n] if n < history else grid[n - history])
+            runs_of(above[n] if n < history else grid[n - history])
             for n in range(max(0, end - max(rows, 0)), end)
         ]
+
+    def still(self) -> Still:
+        from supervisor.process.still_bittty import still
+
+        return still(self._board, self._history.lines, self.history)
 
     # ── Input of the person ─────────────────────────────────────────────────────────────
 
@@ -273,14 +289,14 @@ class BitttyEmulator(Emulator):
     def paste(self, text: str) -> bytes:
         # No control character but these gets through: one could end the bracket.
         clean = "".join(c if c in "\t\n\r" or c.isprintable() else " " for c in text)
-        if self._board.modes.bracketed_paste:
+        if self.brackets_pastes:
             return b"\x1b[200~" + clean.encode("utf-8", "replace") + b"\x1b[201~"
         return clean.replace("\r\n", "\r").replace("\n", "\r").encode("utf-8", "replace")
 
     def mouse(self, action: str, button: int, x: int, y: int, mods: int) -> bytes:
         cols, rows = self.size
         held = {name for bit, name in _MOUSE_MODIFIERS.items() if mods & bit}
-        if self._board.mouse.protocol is MouseProtocol.OFF:
+        if not self.wants_buttons:
             turned = self.wants_mouse and action == "press"
             return (
                 self.key(_WHEEL[button], "") * _WHEEL_LINES if turned and button in _WHEEL else b""
@@ -304,7 +320,7 @@ _NAMES = {
 }
 
 
-def _row(cells: Iterable[tuple[Style, str]]) -> tuple[Run, ...]:
+def runs_of(cells: Iterable[tuple[Style, str]]) -> tuple[Run, ...]:
     """A row of the board's cells. Trailing plain blanks are left out."""
     runs: list[Run] = []
     for style, text in _stretches(cells):
