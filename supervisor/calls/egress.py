@@ -142,8 +142,11 @@ def approved_with(call: Call, effect: Effect) -> bool:
     """Whether the call that does this now was decided with this very effect in sight.
 
     A connection: a person was asked, and the question showed its host, and its port where the
-    command said one. A push: the call announced it.
+    command said one. A push: the call announced it. An MCP call: it is this call itself, on its
+    way to the server, and a person said yes to it.
     """
+    if effect.verb is Verb.MCP:
+        return call.decision.outcome is Outcome.ASK and effect in call.effects
     if effect.verb is Verb.PUSH:
         return announced(call, effect) is not None
     if effect.verb is not Verb.CONNECT or effect.attributes.get("unlisted"):

@@ -21,7 +21,12 @@ def parser(command: str) -> argparse.ArgumentParser:
         "credential for that call; what a tool says of itself is pinned.",
     )
     verbs = made.add_subparsers(dest="verb", required=True, metavar="VERB")
-    add = verbs.add_parser("add", help="list a server: NAME -- COMMAND …, or NAME --url URL")
+    add = verbs.add_parser(
+        "add",
+        help="list a server: NAME -- COMMAND …, or NAME --url URL",
+        usage="taskpass mcp add NAME [--env NAME=VALUE …] -- COMMAND …\n"
+        "       taskpass mcp add NAME --url URL [--bearer-token-env-var VARIABLE]",
+    )
     add.add_argument("name", metavar="NAME")
     add.add_argument("--url", default="", help="address of a streamable HTTP server")
     add.add_argument(
@@ -31,7 +36,6 @@ def parser(command: str) -> argparse.ArgumentParser:
         help="with --url: the variable of the credential that it takes",
     )
     add.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="not secret")
-    add.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- COMMAND …")
     verbs.add_parser("list", help="the servers that are listed")
     remove = verbs.add_parser("remove", help="take a server off the list")
     remove.add_argument("name", metavar="NAME")
@@ -53,11 +57,12 @@ def parser(command: str) -> argparse.ArgumentParser:
 
 
 def main(command: str, words: list[str]) -> int:
-    options = parser(command).parse_args(words)
+    cut = words.index("--") if words[:1] == ["add"] and "--" in words else len(words)
+    options = parser(command).parse_args(words[:cut])
     path = servers.place(places.config())
     match options.verb:
         case "add":
-            return _add(options)
+            return _add(options, words[cut + 1 :])
         case "remove":
             known = servers.read(path)
             if options.name not in known:
@@ -87,9 +92,8 @@ def main(command: str, words: list[str]) -> int:
 _LIST = "See `taskpass mcp list`."
 
 
-def _add(options: argparse.Namespace) -> int:
+def _add(options: argparse.Namespace, argv: list[str]) -> int:
     path = servers.place(places.config())
-    argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
     entry: dict[str, object] = {"env": dict(_variable(each) for each in options.env)}
     if argv:
         entry |= {"command": argv[0], "args": argv[1:]}
