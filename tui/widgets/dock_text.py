@@ -16,6 +16,7 @@ from supervisor.protocol import wire
 from tui import palette
 from tui.lines import RISK_COLOUR, identity, tier
 from tui.text import one_line, plural, time_of_day, visible
+from tui.widgets.paper import GUTTER
 from tui.world import Batch
 
 Rows = list[tuple[str, Text]]
@@ -77,13 +78,13 @@ def rows(batch: Batch, task: wire.TaskView | None) -> Rows:
 
 
 def _lines(title: str, text: str, colours: Mapping[str, str]) -> Rows:
-    """A long text over the whole width, below its title; the signs stay when colours go."""
+    """A long text below its title; the signs stay when colours go."""
     if not text:
         return []
     lines = text.rstrip("\n").split("\n")
     count = Text(plural(len(lines), "line"), palette.MUTED)
     shown = [visible(line, colours.get(line[:1], palette.TEXT)) for line in lines]
-    return [(title, count), *(("", line) for line in shown)]
+    return [(title, count), *((GUTTER, line) for line in shown)]
 
 
 def _which(one: ApprovalRequest) -> str:

@@ -11,7 +11,10 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui import palette
 from tui.text import hang
+
+GUTTER = "│ "  # label of a text of somebody else's: no line of it begins where labels do
 
 
 class Paper(Widget):
@@ -39,7 +42,11 @@ class Paper(Widget):
         self.edition = 0  # counts the texts shown here
 
     def read(self, rows: Sequence[tuple[str, Text]], indent: int) -> None:
-        """Show new labelled rows from their top; a row labelled "" uses the whole width."""
+        """Show new labelled rows from their top.
+
+        One labelled "" uses the whole width; its further lines, and all of one labelled `GUTTER`,
+        begin with that.
+        """
         self._rows = rows
         self._indent = indent
         self.edition += 1
@@ -66,7 +73,7 @@ class Paper(Widget):
             self._lines = [
                 line
                 for label, value in self._rows
-                for line in hang(label, value, max(1, width), self._indent if label else 0)
+                for line in _lines(label, value, max(1, width), self._indent)
             ]
         return self._lines
 
@@ -86,3 +93,11 @@ class Paper(Widget):
         segments = Segment.apply_style(lines[index].render(self.app.console), style)
         strip = Strip([segment for segment in segments if segment.text != "\n"])
         return strip.adjust_cell_length(self.size.width, style)
+
+
+def _lines(label: str, value: Text, width: int, indent: int) -> list[Text]:
+    if label not in ("", GUTTER):
+        return hang(label, value, width, indent)
+    lines = hang("", value, max(1, width - len(GUTTER)), 0)
+    flush = lines[:1] if not label else []
+    return flush + [Text(GUTTER, palette.MUTED) + line for line in lines[len(flush) :]]

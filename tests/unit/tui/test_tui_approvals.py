@@ -196,8 +196,8 @@ async def test_a_change_of_a_file_is_shown_as_a_diff_to_its_end() -> None:
         assert d.answers == []
         shown = "\n".join(line.plain for line in d.dock.query_one(Paper)._lines)
         assert "in          /w" in shown
-        assert "\n-old\n+new ⟨U+001B⟩[2J⟨U+202E⟩\n" in shown
-        assert '\n "a": 1\n' in shown
+        assert "\n│ -old\n│ +new ⟨U+001B⟩[2J⟨U+202E⟩\n" in shown
+        assert '\n│  "a": 1\n' in shown
         await d.press("end")
         await d.until(lambda: d.dock.gate.end_seen)
         await d.press("O")
