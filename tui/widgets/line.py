@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.widgets import Static
 
@@ -15,10 +16,21 @@ class Line(Static):
 
     def say(self, text: Text) -> None:
         if text != self._said or text.spans != self._said.spans:
+            # A clock that ticks must not have the whole screen laid out anew each second.
+            width = self.content_size.width
+            height = _height(text, width)
+            same = height > 0 and height == _height(self._said, width)
             self._said = text
-            self.update(text)
+            self.update(text, layout=not same)
 
     @property
     def said(self) -> str:
         """What stands there, without its colours."""
         return self._said.plain
+
+
+def _height(text: Text, width: int) -> int:
+    """How many rows it takes; 0 where only a layout can tell: it is empty, or has to be wrapped."""
+    rows = text.plain.split("\n")
+    fits = text.plain and all(cell_len(row) <= width for row in rows)
+    return len(rows) if fits else 0
