@@ -11,6 +11,7 @@ from rich.text import Text
 
 from supervisor.model import Risk, TaskState
 from supervisor.protocol import wire
+from supervisor.sizes import size_words
 from tui import palette
 from tui.keymap import COMMANDS, LEADER_SHOWN
 from tui.text import (
@@ -212,10 +213,18 @@ def _calm(view: View, width: int) -> Text:
     right = Text(no_wrap=True)
     if view.task is not None:
         task = view.task
-        right.append(
-            f"asked {task.asked} · denied {task.denied} · allowed {task.allowed} ", palette.MUTED
-        )
+        counts = f"asked {task.asked} · denied {task.denied} · allowed {task.allowed} "
+        used = metered(task)
+        right.append(f"{used} · {counts}" if used and width >= 100 else counts, palette.MUTED)
     return spread(left, right, width)
+
+
+def metered(task: wire.TaskView) -> str:
+    """`12 % cpu · 212 MB · 14 processes`; "" while nothing has been measured."""
+    if is_gone(task) or not task.processes:
+        return ""
+    noun = "process" if task.processes == 1 else "processes"
+    return f"{task.cpu_pct:.0f} % cpu · {size_words(task.rss_bytes)} · {task.processes} {noun}"
 
 
 def strip(view: View, width: int) -> Text:

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
-MOST: Final = 4
+MOST: Final = 6
 # Cells of a tile with its border: below this an agent's screen is no use to anybody.
 _LEAST_WIDTH, _LEAST_HEIGHT = 60, 14
+# More than this many are shown only where each still has the height of a small terminal.
+_FEW: Final = 4
+_ROOMY_HEIGHT: Final = 24
 _GOOD_WIDTH: Final = 82  # eighty columns and the border: what agents are drawn for
 
 
@@ -40,7 +43,8 @@ def arrange(wanted: int, width: int, height: int) -> Grid:
             if columns * rows - count >= columns:
                 continue  # a whole row would be empty
             tile_width, tile_height = width // columns, height // rows
-            if tile_width < _LEAST_WIDTH or tile_height < _LEAST_HEIGHT:
+            least = _LEAST_HEIGHT if count <= _FEW else _ROOMY_HEIGHT
+            if tile_width < _LEAST_WIDTH or tile_height < least:
                 continue
             worth = (count, tile_width >= _GOOD_WIDTH, min(tile_width, 3 * tile_height))
             if worth > best_worth:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
-from profiles import all_profiles
-from profiles.manifest import Manifest
-from supervisor.doctor.install import which
-from tui.launching import FoundAgent
+if TYPE_CHECKING:
+    from tui.launching import FoundAgent
 
 
 def found_agents() -> tuple[FoundAgent, ...]:
     """Those that can be supervised, in the order of their profiles. Looks at files only."""
+    # When a person starts a task, not when the screen does.
+    from profiles import all_profiles
+    from profiles.manifest import Manifest
+    from supervisor.doctor.install import which
+    from tui.launching import FoundAgent
+
     found = []
     for profile in all_profiles():
         known = getattr(profile, "manifest", None)

@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from textual import work
+
 from supervisor.protocol import wire
 from tui.screens.main import WorkspaceScreen
 from tui.screens.new_task import NewTaskDialog
+from tui.screens.tasks import TasksScreen
+from tui.tabs import tabs
 from tui.trunk import OURS, Trunk
 from tui.widgets.panes import Panes
 from tui.widgets.side import Side
+from tui.widgets.tabs import TabLine
 
 if TYPE_CHECKING:
     from tui.widgets.terminal import TerminalPane
@@ -29,6 +34,30 @@ class Tasks(Trunk):
             ids = [task.id for task in ordered]
             at = ids.index(self.focused_task) if self.focused_task in ids else -1
             self.show_task(ids[(at + 1) % len(ids)])
+
+    def action_next_tab(self) -> None:
+        self._turn_tab(1)
+
+    def action_previous_tab(self) -> None:
+        self._turn_tab(-1)
+
+    def _turn_tab(self, by: int) -> None:
+        every = tabs(self.world)
+        if len(every) < 2 or self.shape == "run":
+            self.say("All tasks work on one project: there are no other tabs.")
+            return
+        at = next(n for n, tab in enumerate(every)
+                  if any(task.id == self.focused_task for task in tab.tasks))  # fmt: skip
+        self.show_task(every[(at + by) % len(every)].first.id)
+
+    @work(group="tasks", exclusive=True)
+    async def action_tasks(self) -> None:
+        chosen = await self.push_screen_wait(TasksScreen(self.view()))
+        if chosen is not None and self.shape == "workspace":
+            self.show_task(chosen)
+
+    def on_tab_line_chosen(self, message: TabLine.Chosen) -> None:
+        self.show_task(message.task)
 
     def action_zoom(self) -> None:
         if isinstance(self.main, WorkspaceScreen):

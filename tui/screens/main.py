@@ -13,10 +13,12 @@ from textual.screen import Screen
 
 from tui import lines
 from tui.lines import View
+from tui.tabs import beside
 from tui.widgets.dock import ApprovalDock
 from tui.widgets.line import Line
 from tui.widgets.panes import Panes
 from tui.widgets.side import Side
+from tui.widgets.tabs import TabLine
 
 if TYPE_CHECKING:
     from supervisor.client import AsyncClient
@@ -30,8 +32,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def __init__(self, client: AsyncClient, clock: Callable[[], float]) -> None:
         super().__init__()
-        # Classes by width in columns.
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (216, "-vast")]
+        # Classes by width in columns. From 200 on, two panes of eighty columns stand side by side.
+        self.HORIZONTAL_BREAKPOINTS = [
+            (0, "-narrow"), (120, "-wide"), (160, "-broad"), (248, "-vast"),
+        ]  # fmt: skip
         self._client = client
         self._clock = clock
 
@@ -51,7 +55,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def show(self, view: View) -> None:
         """Draw what is known now."""
         if view.task is not None or not view.world.tasks:
-            self.panes.show(view.world.in_order(), view.task, one=self.one_pane)
+            self.panes.show(beside(view.world, view.task), view.task, one=self.one_pane)
             self.panes.welcome(view.known)
         self.dock.show(view)
 
@@ -99,6 +103,7 @@ class WorkspaceScreen(MainScreen):
 
     def compose(self) -> ComposeResult:
         yield Line(id="header")
+        yield TabLine(id="tabs")
         with Container(id="stage"):
             with Horizontal(id="body"):
                 yield Panes(self._client, framed=True)
@@ -112,6 +117,7 @@ class WorkspaceScreen(MainScreen):
         super().show(view)
         width = self.size.width
         self.query_one("#header", Line).say(lines.header(view, width))
+        self.query_one(TabLine).show(view, width)
         self.query_one("#attention", Line).say(lines.attention(view, width))
         self.query_one("#strip", Line).say(
             lines.strip(view, width) if self.has_class("-narrow") else lines.hints(width)

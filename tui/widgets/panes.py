@@ -33,6 +33,7 @@ _TYPED_AHEAD = 256  # keys kept while a pane is being attached
 # Among our own colours, a pane has the ground that its agent is told when it asks; alone in a
 # terminal it keeps that terminal's.
 _GROUND = Style(color=palette.TEXT, bgcolor=palette.INK)
+_KEYS = 24  # cells of the first column of the welcome
 _BORDER = 2  # cells that a tile's border takes of its width and height
 
 
@@ -292,12 +293,26 @@ def _some(names: tuple[str, ...]) -> str:
 
 
 def _welcome() -> Text:
+    """What stands where no task is: what to press, and what will stand where."""
     text = Text()
     text.append("No task runs.\n\n", f"bold {palette.TEXT}")
-    text.append("^\\ n", f"bold {palette.AMBER}")
-    text.append("  starts an agent here\n", palette.TEXT)
-    text.append("taskpass run -- claude", f"bold {palette.TEAL}")
-    text.append("  starts one in another terminal\n\n", palette.TEXT)
-    text.append("^\\ ?", f"bold {palette.AMBER}")
-    text.append("  tells the keys", palette.TEXT)
-    return text
+    for colour, key, does in (
+        (palette.AMBER, "^\\ n", "starts an agent here"),
+        (
+            palette.TEAL,
+            "taskpass run -- claude",
+            "the same in another terminal; it shows here",
+        ),
+        (palette.TEAL, "taskpass demo", "shows all of it without an agent"),
+    ):
+        text.append(f"{key:<{_KEYS}}", f"bold {colour}").append(f"{does}\n", palette.TEXT)
+    text.append("\nThen you see\n", f"bold {palette.TEXT}")
+    for what, where in (
+        ("the agent", "here; every key but ^\\ and F12 goes to it"),
+        ("what it may use", "beside it, with the time that is left: ^\\ g"),
+        ("what it asks", "below, until you answer: ^\\ a"),
+        ("the way out", "^\\ x takes a task's access away, ^\\ X stops everything"),
+    ):
+        text.append(f"{what:<{_KEYS}}", palette.TEAL).append(f"{where}\n", palette.MUTED)
+    help_key = "^\\ ?".ljust(_KEYS)
+    return text.append(f"\n{help_key}", f"bold {palette.AMBER}").append("all keys", palette.TEXT)

@@ -14,6 +14,9 @@ from tui import palette, panels, records
 from tui.lines import View
 from tui.widgets.line import Line
 
+_GAP = 2  # cells between two columns
+_FEWEST = 6  # rows of tasks that are always shown
+
 
 class Side(Vertical):
     """What stands beside the panes. Takes no focus; a click on a task shows it."""
@@ -38,7 +41,13 @@ class Side(Vertical):
         """Draw what is known; sections that do not fit are cut at their ends."""
         width = max(20, self.content_size.width)
         height = self.content_size.height
-        tasks = panels.tasks(view, width)
+        grants = self.query_one("#side-grants", Line)
+        apart = grants.styles.dock == "right"  # in a column of its own
+        grants_width = width
+        if apart:
+            grants_width = max(20, grants.content_size.width)
+            width = max(20, width - grants_width - _GAP)
+        tasks = _part(panels.tasks(view, width), view, height if apart else height * 2 // 5)
         self._rows = [task for task, _ in tasks]
         self.query_one("#side-tasks", Line).say(
             _section(
@@ -48,9 +57,11 @@ class Side(Vertical):
                 width,
             )
         )
-        self.query_one("#side-grants", Line).say(self._grants(view, width))
-        room = max(3, height - 3 - len(tasks) - self._grant_lines)
-        self.query_one("#side-events", Line).say(self._events(view, width, room))
+        grants.say(self._grants(view, grants_width))
+        room = max(3, height - 3 - len(tasks) - (0 if apart else self._grant_lines))
+        events = self.query_one("#side-events", Line)
+        events.styles.width = width if apart else "1fr"
+        events.say(self._events(view, width, room))
 
     def _grants(self, view: View, width: int) -> Text:
         task = view.task
@@ -80,8 +91,21 @@ class Side(Vertical):
     def on_click(self, event: events.Click) -> None:
         if event.widget is not None and event.widget.id == "side-tasks":
             row = event.y - 1
-            if 0 <= row < len(self._rows):
+            if 0 <= row < len(self._rows) and self._rows[row]:
                 self.post_message(self.Chosen(self._rows[row]))
+
+
+def _part(rows: list[tuple[str, Text]], view: View, room: int) -> list[tuple[str, Text]]:
+    """As many rows as there is room for, the focused task's among them."""
+    room = max(_FEWEST, room)
+    if len(rows) <= room:
+        return rows
+    focused = view.task.id if view.task else ""
+    at = next((n for n, (task, _) in enumerate(rows) if task == focused), 0)
+    start = max(0, min(at - room // 2, len(rows) - room + 1))
+    part = rows[start : start + room - 1]
+    more = Text(f"  {len(rows) - len(part)} more: ^\\ l lists all", palette.MUTED)
+    return [*part, ("", more)]
 
 
 def _notable(record: dict[str, object]) -> bool:

@@ -20,7 +20,9 @@ from tui.tiles import MOST, ONE, Grid, arrange, page
         (3, (166, 50), Grid(3, 2, 2)),  # the last takes the rest of its row
         (3, (122, 45), Grid(3, 1, 3)),
         (4, (162, 50), Grid(4, 2, 2)),
-        (9, (400, 100), Grid(4, 2, 2)),
+        (6, (164, 56), Grid(4, 2, 2)),  # a terminal of 200×60
+        (6, (216, 76), Grid(6, 2, 3)),  # … of 300×80, with two side columns
+        (9, (400, 100), Grid(6, 3, 2)),
         (4, (100, 20), ONE),
         (4, (0, 0), ONE),
     ],
