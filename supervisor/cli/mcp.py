@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from supervisor import places
 from supervisor.errors import NotFound, UsageError
@@ -39,6 +40,10 @@ def parser(command: str) -> argparse.ArgumentParser:
     verbs.add_parser("list", help="the servers that are listed")
     remove = verbs.add_parser("remove", help="take a server off the list")
     remove.add_argument("name", metavar="NAME")
+    wrap = verbs.add_parser(
+        "wrap", help="list the servers of an MCP client's configuration; print it wrapped"
+    )
+    wrap.add_argument("file", metavar="FILE", help="it is read, and stays as it is")
     signin = verbs.add_parser("signin", help="sign in at a server with an address")
     signin.add_argument("name", metavar="NAME")
     signin.add_argument("--client-id", default="", help="as registered there, or a document's URL")
@@ -73,6 +78,8 @@ def main(command: str, words: list[str]) -> int:
             return 0
         case "list":
             return _list(servers.read(path).values())
+        case "wrap":
+            return _wrap(options.file, path)
         case "signin":
             from supervisor.cli.mcp_signin import run
 
@@ -109,6 +116,33 @@ def _add(options: argparse.Namespace, argv: list[str]) -> int:
         )
     servers.write(path, known | {options.name: servers.checked(options.name, entry)})
     print(f"added {options.name}; MCP clients start it as: taskpass mcp serve {options.name}")
+    return 0
+
+
+def _wrap(name: str, path: Path) -> int:
+    from profiles.environment import sensitive
+    from supervisor.gateway.wrapping import wrap
+
+    try:
+        with open(name, encoding="utf-8") as file:
+            config = json.load(file)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"Cannot read {name}: {error}.", hint="Give a JSON file.") from error
+    wrapped = wrap(config, sensitive)
+    known = servers.read(path)
+    for server in wrapped.servers.values():
+        if known.get(server.name, server) != server:
+            raise UsageError(
+                f"Another MCP server is listed as {server.name!r} already.",
+                hint=f"Remove it first: taskpass mcp remove {server.name}.",
+            )
+    servers.write(path, {**known, **wrapped.servers})
+    print(json.dumps(wrapped.config, indent=2))
+    for each in wrapped.left_out:
+        print(
+            f"taskpass: not taken over: {each}. Keep it in the vault: taskpass credential add …",
+            file=sys.stderr,
+        )
     return 0
 
 
@@ -149,8 +183,6 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _gateway(options: argparse.Namespace) -> int:
     servers.find(servers.place(places.config()), options.name)
-    from pathlib import Path
-
     from supervisor.config import load_user_config
     from supervisor.gateway.front.run import run
 

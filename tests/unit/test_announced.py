@@ -10,6 +10,7 @@ import pytest
 from supervisor.calls.announced import announced, as_announced, by_https
 from supervisor.calls.egress import approved_with
 from supervisor.effects import effects_of
+from supervisor.effects.http import http_effect
 from supervisor.effects.programs.shapes import push_effect
 from supervisor.model import (
     Call,
@@ -120,3 +121,28 @@ def test_a_plain_ssh_connection_stays_one(tmp_path: Path) -> None:
     tool = ToolCall("1", "Bash", ToolKind.SHELL, {}, str(tmp_path), "ssh git@github.com")
     told = effects_of(tool, str(tmp_path))
     assert by_https(told, [CredentialSpec("github", "stored", ("github.com",))]) == list(told)
+
+
+def mcp_call(url: str) -> Call:
+    tool = ToolCall("1", "mcp__tracker__close", ToolKind.MCP, {}, "/", url=url, alone=True)
+    effects = effects_of(tool, "/")
+    asked = Decision(Outcome.ASK, "may change something", about=effects)
+    return Call("c-1", "t-1", 1, tool, "sha256:0", effects, asked, 0.0, CallState.OPEN,
+                CallIdentity.CALL)  # fmt: skip
+
+
+def test_what_carries_an_mcp_call_to_its_server_is_that_call() -> None:
+    asked = mcp_call("https://mcp.example.com/mcp")
+    carried = as_announced(asked, [http_effect("https://mcp.example.com/mcp", "POST")])
+    assert carried == asked.effects[:1]
+    assert approved_with(asked, carried[0])
+    for other in (
+        "https://mcp.example.com/admin",
+        "https://evil.example.com/mcp",
+        "https://mcp.example.com:8443/mcp",
+    ):
+        request = http_effect(other, "POST")
+        assert as_announced(asked, [request]) == (request,)
+        assert not approved_with(asked, request)
+    allowed = replace(asked, decision=Decision(Outcome.ALLOW, "reads"))
+    assert not approved_with(allowed, carried[0])  # what the use itself asks is asked
