@@ -43,6 +43,7 @@ from supervisor.routes.imports import ImportRoutes
 from supervisor.routes.needs import NeedRoutes
 from supervisor.routes.notices import Notices
 from supervisor.routes.person import PersonRoutes
+from supervisor.routes.recordings import RecordingRoutes
 from supervisor.routes.review import ReviewRoutes
 from supervisor.routes.setup import SetupRoutes
 from supervisor.routes.vault import VaultRoutes
@@ -82,6 +83,7 @@ class Api:
     person: PersonRoutes
     notices: Notices
     review: ReviewRoutes
+    recordings: RecordingRoutes
     # Attested peers, kept for as long as their connection.
     _peers: WeakKeyDictionary[asyncio.BaseTransport, Process] = field(
         default_factory=WeakKeyDictionary
@@ -132,6 +134,7 @@ class Api:
         self.person.add_to(app)
         self.notices.add_to(app, self._require_screen)
         self.review.add_to(app)
+        self.recordings.add_to(app)
         return app
 
     # ── who asks ────────────────────────────────────────────────────────────────────────

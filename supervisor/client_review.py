@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
 if TYPE_CHECKING:
+    from supervisor.protocol import recording as wire_recording
     from supervisor.protocol import review as wire_review
 
 _T = TypeVar("_T")
@@ -59,6 +60,25 @@ class ReviewCalls:
 
         target = f"/v1/review/figures?{urlencode({'q': query})}"
         return await self._call("GET", target, answer=FiguresView)
+
+    async def recordings(self) -> list[wire_recording.RecordingView]:
+        """What terminals showed, where that was kept; the newest first."""
+        from supervisor.protocol.recording import RecordingView
+
+        return await self._call("GET", "/v1/recordings", answer=list[RecordingView])
+
+    async def recording(self, task: str, at: float = 0.0) -> wire_recording.ChunkView:
+        """What a task's terminal showed at a time (POSIX seconds), and for some time after it."""
+        from supervisor.protocol.recording import ChunkView
+
+        return await self._call("GET", f"/v1/recordings/{task}?at={at}", answer=ChunkView)
+
+    def cast(self, task: str) -> AsyncIterator[bytes]:
+        """A recording in asciicast v2, as it is written."""
+        return self._parts(f"/v1/recordings/{task}/cast")
+
+    async def remove_recording(self, task: str) -> None:
+        await self._call("DELETE", f"/v1/recordings/{task}", answer=dict)
 
     def export(self, query: str, form: str) -> AsyncIterator[bytes]:
         """An export (`review.exporting`) as it is written; it is whole when the iterator ends."""

@@ -36,6 +36,9 @@
     overlay = false                           # true: work on overlays, `taskpass changes`
     tier = "B"                                # use no better one
 
+    [recording]
+    always = false           # true: keep what every task's terminal shows, sealed
+
 A credential's own hosts may always be reached. What a project says can only tighten this. In mode
 "strict" nothing is let in by this file.
 """
@@ -81,6 +84,7 @@ class Config:
     dbus: bool = False
     overlay: bool = False  # every task works on an overlay, to be reviewed
     tier: str = ""  # "" for the best to be had
+    record: bool = False  # what every task's terminal shows is kept
     notify_desktop: bool = True
     webhook: str = ""  # its key is looked up at `webhook_key`
     webhook_key: str = ""
@@ -113,6 +117,7 @@ _KEYS: dict[tuple[str, str], tuple[str, str]] = {
     ("containment", "dbus"): ("dbus", "switch"),
     ("containment", "overlay"): ("overlay", "switch"),
     ("containment", "tier"): ("tier", "tier"),
+    ("recording", "always"): ("record", "switch"),
 }
 _SYNTAX = re.compile(r"^(?P<what>.*?)\s*\(at (?:line (?P<line>\d+), column (?P<column>\d+)|.*)\)$")
 _CHOICES = {"mode": ("off", "standard", "strict"), "tier": ("A", "B", "uncontained")}

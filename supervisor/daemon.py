@@ -70,6 +70,7 @@ from supervisor.routes.imports import ImportRoutes
 from supervisor.routes.notices import Notices
 from supervisor.routes.person import PersonRoutes
 from supervisor.routes.probe import Probe
+from supervisor.routes.recordings import RecordingRoutes
 from supervisor.routes.review import ReviewRoutes
 from supervisor.routes.setup import setup_routes
 from supervisor.routes.vault import VaultRoutes
@@ -78,6 +79,7 @@ from supervisor.tasks.containing import Containing
 from supervisor.tasks.launch import Launcher
 from supervisor.tasks.lifecycle import Lifecycle
 from supervisor.tasks.metering import meter
+from supervisor.tasks.recording import Recordings
 from supervisor.tasks.reviewing import Reviews
 from supervisor.tasks.taking_over import take_over
 from supervisor.tokens.keys import load_keys
@@ -185,9 +187,11 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
         engine = _engine(paths, config, events, ledger, vault, issuers, step)
         lifecycle = Lifecycle(engine)
         person = KnownPerson(paths.state / "person.jwt", keys)
+        recordings = Recordings(paths.state / "recordings", vault, engine.records)
         launcher = _launcher(
-            paths, config, engine, lifecycle, zygote, session, person, way, await probing
-        )
+            paths, config, engine, lifecycle, zygote, session, person, way, recordings,
+            await probing,
+        )  # fmt: skip
         keeper = Keeper(engine, launcher.policies, paths.config / "rules.toml")
         watch = PolicyWatch(engine, launcher.policies, paths.config)
         credentials = CredentialRoutes(engine, Probe(engine, lambda: _tls(config), way.via))
@@ -202,6 +206,7 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
             ReviewRoutes(paths.ledger, ledger, engine.book,
                          Today(launcher.policies, launcher.needs),
                          lambda: current_user().label, engine.clock),
+            RecordingRoutes(recordings, ledger, lambda: current_user().label),
         )  # fmt: skip
         ledger.subscribe(lambda records: _publish(events, records))
         recovered = recover(ledger, engine.clock())
@@ -312,6 +317,7 @@ def _launcher(
     session: str,
     person: KnownPerson,
     way: OwnWay,
+    recordings: Recordings,
     found: Containable,
 ) -> Launcher:
     authority = CertificateAuthority(load_key(paths.state))
@@ -337,6 +343,7 @@ def _launcher(
         placeholders=placeholders,
         delegation=cgroup.delegation(),
         reviews=Reviews(Shelf(paths.state / "changes"), engine),
+        recordings=recordings,
         reports=gateway_reports(engine, paths.state / "mcp-pins.json"),
     )
     absent = tuple(str(path) for path in paths.all())
@@ -358,6 +365,7 @@ def _launcher(
         digests=Digests(),
         containing=Containing(found, config.contain, wishes, absent, placeholders),
         overlay=config.overlay,
+        record=config.record,
         needs=Needs(paths.state / "needs.json"),
         policies=Policies(
             config.preset, paths.config / "policy", list(absent), paths.state / "policy.json"

@@ -180,6 +180,7 @@ class Task:
     parent: str = ""  # id of the parent task, for subagents and resumed tasks
     preset: str = "standard"
     overlay: bool = False  # works on a copy of its workspace, to be reviewed
+    record: bool = False  # what its terminal shows is kept
     needs: tuple[Need, ...] = ()  # of its project, as the person accepted them
 
     @property

@@ -97,6 +97,7 @@ class Recorder:
             call_identity=task.agent.call_identity,
             preset=task.preset,
             overlay=task.overlay,
+            recorded=task.record,
             policy=entry.policy,
             **({"needs": [words(need) for need in task.needs]} if task.needs else {}),
         )

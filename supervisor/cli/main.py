@@ -30,6 +30,11 @@ _GROUPS = (
             "check that the history (or an export) was not altered",
             "history",
         ),
+        "recording": (
+            "[TASK]",
+            "what terminals showed, where it was kept; write or remove it",
+            "recording",
+        ),
         "credential": ("…", "add, list, test, rotate, remove what tasks may be lent", "credential"),
         "import": ("FILE", "move a .env's secrets to the vault; it keeps stand-ins", "importing"),
         "unlock": ("", "give the passphrase that secrets are locked by", "unlock"),

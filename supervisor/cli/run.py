@@ -83,6 +83,11 @@ def parser(command: str) -> argparse.ArgumentParser:
         help="leave the workspace as it is: review what was changed with `taskpass changes`",
     )
     made.add_argument(
+        "--record",
+        action="store_true",
+        help="keep what its terminal shows, sealed: see `taskpass recording`",
+    )
+    made.add_argument(
         "--memory", default="", metavar="SIZE", help="let it use no more together, as 4G"
     )
     made.add_argument(
@@ -119,6 +124,7 @@ def _parsed(words: list[str]) -> tuple[dict[str, object], list[str]]:
         "processes": max(0, options.processes),
         "preset": options.preset,
         "overlay": options.overlay,
+        "record": options.record,
         "loopback": [listed_port(each) for each in options.loopback],
         "interactive": not options.headless,
     }

@@ -84,6 +84,7 @@ class TaskView(Wire, frozen=True, kw_only=True):
     asked: int = 0
     denied: int = 0
     overlay: bool = False  # its changes wait in an overlay
+    recorded: bool = False  # what its terminal shows is kept
     to_review: int = 0
     cpu_pct: float = 0.0  # of one core; this and the next two while somebody watches the events
     rss_bytes: int = 0
@@ -194,6 +195,7 @@ class StartTask(Wire, frozen=True, kw_only=True):
     cpus: float = 0.0
     processes: int = 0
     overlay: bool = False  # work on an overlay of the workspace, to be reviewed at the end
+    record: bool = False  # keep what its terminal shows
     preset: str = ""  # "" for the person's
     loopback: tuple[int, ...] = ()  # ports of the machine's loopback that it may reach
     umask: int = 0o077  # of the files it makes: that of whoever starts it

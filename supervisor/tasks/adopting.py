@@ -26,6 +26,7 @@ from supervisor.tasks import environment, network, outfit, saved
 from supervisor.tasks.following import Followed
 from supervisor.tasks.holder_link import Adoption, HolderLink
 from supervisor.tasks.lifecycle import Lifecycle
+from supervisor.tasks.recording import Recordings
 from supervisor.tasks.reviewing import Reviews
 from supervisor.tasks.saved import TaskFile
 from supervisor.ways_out import WaysOut
@@ -45,6 +46,7 @@ class Adopting:
     placeholders: Placeholders
     delegation: cgroup.Delegation
     reviews: Reviews
+    recordings: Recordings
     reports: Mapping[str, Report]  # what the MCP gateway tells besides calls
     holders: dict[str, Process] = field(default_factory=dict)  # task → its holder
 
@@ -121,6 +123,8 @@ class Adopting:
         )
         adoption.link.on_refused = refusals.add
         followed.listen()
+        if entry.task.record and adoption.exit_code is None:
+            self.engine.desk.spawn(self.recordings.follow(entry, saved.place(folder)))
         if adoption.root is not None:
             # What the agent had running belongs to calls that nobody remembers: it may neither
             # announce a call nor run one. A hook that was waiting is refused, the next one is not.

@@ -104,6 +104,7 @@ class Launcher:
     loopback: tuple[int, ...]  # ports of the machine's loopback that contained tasks may reach
     policies: Policies
     overlay: bool  # every task works on an overlay
+    record: bool  # what every terminal shows is kept
     limits: Limits  # of every task, where nothing lower is asked for
     needs: Needs  # of projects, as the person accepted them
     user: Callable[[], User] = evidence.current_user  # with who a provider says that is
@@ -126,6 +127,7 @@ class Launcher:
             self.engine.desk.runtimes.pop(task_id, None)
             self.containing.placeholders.release(task_id)
             await self.adopting.reviews.discard(task_id)
+            await self.adopting.recordings.discard(task_id)
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, OSError):
                 raise LaunchFailed(
@@ -137,6 +139,10 @@ class Launcher:
     def _recognise(self, request: wire.StartTask) -> tuple[Profile, str]:
         if not request.argv:
             raise UsageError("There is no program to run.", hint="Give one after `--`.")
+        if request.record and not request.interactive:
+            raise UsageError(
+                "Without a screen there is nothing to record.", hint="Leave --headless out."
+            )
         if not os.path.isdir(request.cwd):
             raise UsageError(f"{request.cwd} is not a directory.", hint="Choose another.")
         profile = self.find_profile(request.argv, request.profile)
@@ -262,6 +268,7 @@ class Launcher:
             branch=setting.branch,
             preset=request.preset or self.policies.preset,
             overlay=request.overlay or self.overlay,
+            record=request.interactive and (request.record or self.record),
         )
 
     # ── it runs ─────────────────────────────────────────────────────────────────────────
@@ -274,6 +281,8 @@ class Launcher:
         handle = fresh_handle() if announces_none else ""
         try:
             spawn = await self._spawn_request(request, planned, entry, handle)
+            if planned.task.record:
+                await self.adopting.recordings.prepare(planned.task.id)
             task_file = TaskFile(
                 task=planned.task,
                 number=entry.number,

@@ -72,7 +72,18 @@ class Redactor:
         # are tried only on text that has percent signs or pluses at all.
         self._forms = list(dict.fromkeys(form for each in named for form in _forms(*each)))
         self._texts = [form.text for form in self._forms if form.pattern is None]
+        self._secrets = tuple(secret for _, secret in named)
+        self._pieces: dict[int, frozenset[str]] = {}
         self._innocent: set[str] = set()  # short texts known to hold none: the same come again
+
+    def pieces(self, length: int) -> frozenset[str]:
+        """Every `length` characters in a row of the secrets, without white space."""
+        if length not in self._pieces:
+            bare = ("".join(secret.split()) for secret in self._secrets)
+            self._pieces[length] = frozenset(
+                text[at : at + length] for text in bare for at in range(len(text) - length + 1)
+            )
+        return self._pieces[length]
 
     def find(self, data: str | bytes) -> list[Finding]:
         """Every place where a secret stands, in order; of overlapping ones the longest."""
