@@ -29,8 +29,9 @@ from supervisor.approvals.queue import ApprovalQueue
 from supervisor.calls.announced import as_announced, by_https
 from supervisor.calls.attestation import Attestation, agent_handle
 from supervisor.calls.canaries import Canaries
-from supervisor.calls.egress import Egress, approved_with
+from supervisor.calls.egress import Egress
 from supervisor.calls.filedoors import FileDoors
+from supervisor.calls.forge import asked_already
 from supervisor.calls.judging import Judge
 from supervisor.calls.lending import Lending
 from supervisor.calls.minting import Minting
@@ -61,6 +62,7 @@ from supervisor.model import (
     LeaseState,
     Outcome,
     Process,
+    Scope,
     ToolCall,
     ToolKind,
     Verb,
@@ -229,6 +231,7 @@ class Engine(Authorize):
         opened = self.book.open_call(
             call, max_age=entry.task.limits.max_call_age, since=procfs.ticks()
         )
+        opened.answered = approval is not None and approval.scope is Scope.ONCE
         self.settlement.arm(opened)
         self.desk.changed(entry)
         if doors:
@@ -352,7 +355,7 @@ class Engine(Authorize):
             raise Denied(decision.reason, hint=decision.hint)
         approval = None
         asking = decision.about or effects
-        if decision.outcome is Outcome.ASK and not all(approved_with(call.call, e) for e in asking):
+        if decision.outcome is Outcome.ASK and not asked_already(call, asking):
             approval = await self.questions.about_use(entry, runtime, call, effects, spec, decision)
             call = self.attestation.call(entry, handle, ancestry, effect)
         self.step("use.decided")

@@ -82,6 +82,8 @@ class CallEntry:
     since: int = 0  # as `Process.start_time`: no process of this call is older
     leases: dict[str, str] = field(default_factory=dict)  # grant id → lease id
     recorded: set[Hashable] = field(default_factory=set)  # kinds of use that are on the disk
+    answered: bool = False  # a person answered this very call, for once
+    spent: set[int] = field(default_factory=set)  # effects whose one request was made
 
     @property
     def handle(self) -> str:

@@ -67,6 +67,26 @@ def test_in_an_agent_gh_reads_without_a_question_and_asks_before_it_writes(
     assert any(effect.startswith("POST api.github.com/graphql query") for effect in effects)
 
 
+def test_a_write_is_asked_about_once_with_its_command(
+    install: Install, server: GitHubServer, tools: str
+) -> None:
+    _add(install)
+    with Person(install) as person, running(install, "--show", tools) as agent:
+        person.answers("gh api", approve=True)
+        agent.run("gh api -X POST repos/ana/app/issues -f title=once")
+        assert len(install.records("approval.asked")) == 1
+        assert server.github.done == ["issue once"]
+        # A second request of the same form was not announced: it asks, and nobody says yes.
+        person.answers("sh -c", approve=True)
+        person.answers("POST", approve=False)
+        agent.run("sh -c 'gh api -X POST repos/ana/app/issues -f title=\"$0\"' hidden || true")
+    assert server.github.done == ["issue once"]
+    answers = [one["answer"] for one in install.records("approval.answered")]
+    assert answers == ["approved", "approved", "denied"]
+    uses = [one for one in install.records("use.intent") if one["effect"].startswith("POST")]
+    assert [one["outcome"] for one in uses] == ["ask"], "the record says that it was asked about"
+
+
 def test_uncontained_and_at_an_enterprise_server(
     install: Install, server: GitHubServer, tools: str
 ) -> None:
