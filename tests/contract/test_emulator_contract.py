@@ -128,6 +128,28 @@ class EmulatorContract:
         assert emulator.wants_mouse
         assert emulator.mouse("press", 4, 1, 1, 0) == b"\x1b[A" * 3
 
+    def test_a_still_keeps_all_rows_whatever_comes_after_it(self) -> None:
+        emulator = self.make(20, 5)
+        emulator.feed(b"".join(b"line %d\r\n" % n for n in range(50)) + b"x" * 45 + b"\r\n")
+        emulator.feed(("a" * 19 + "日本\r\n\x1b[31mred\x1b[").encode())
+        rows = emulator.scrollback(0, emulator.history + 5)
+        still = emulator.still()
+        emulator.feed(b"0m\x1b[2J\x1b[3J\x1b[Hgone")
+        lines = still.lines(0, still.count)
+        assert [line.runs for line in lines] == rows
+        assert [(line.text, line.wraps_at) for line in lines[-7:]] == [
+            ("line 49", 0), ("x" * 20, 20), ("x" * 20, 20), ("x" * 5, 0),
+            ("a" * 19, 19), ("日本", 0), ("red", 0),
+        ]  # fmt: skip
+        assert [line.text for line in still.lines(1, 2)] == ["line 1", "line 2"]
+        assert still.lines(still.count, 3) == []
+
+    def test_a_still_of_a_full_screen_program_is_its_screen_alone(self) -> None:
+        emulator = self.make(20, 5)
+        emulator.feed(b"above\r\n" * 9 + b"\x1b[?1049h\x1b[Hfull")
+        still = emulator.still()
+        assert [line.text for line in still.lines(0, 9)] == ["full", "", "", "", ""]
+
     def test_scrollback_reaches_far(self) -> None:
         emulator = self.make()
         emulator.feed(b"".join(b"line %d\r\n" % n for n in range(5000)))
