@@ -22,8 +22,8 @@ from supervisor.protocol import handshake, wire
 from supervisor.protocol.notices import Noticed
 
 if TYPE_CHECKING:
+    from supervisor.protocol import clipboard, pane, reading
     from supervisor.protocol import credentials as wcred
-    from supervisor.protocol import reading
     from supervisor.protocol.person import PersonView, SignInPerson
 
 _LIMIT = wire.MAX_FRAME
@@ -441,28 +441,31 @@ class PaneConnection:
                 error
             )
         writer.get_extra_info("socket").setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, 1 << 18)
-        pane = cls(reader, writer)
-        pane._send(wire.Attach(token=token, cols=cols, rows=rows))
-        return pane
+        opened = cls(reader, writer)
+        opened._send(wire.Attach(token=token, cols=cols, rows=rows))
+        return opened
 
-    async def frames(self) -> AsyncIterator[reading.FromPane]:
+    async def frames(self) -> AsyncIterator[pane.FromPane]:
         """What the holder shows and answers, until it closes."""
-        from supervisor.protocol import reading
+        from supervisor.protocol import pane
 
         with contextlib.suppress(asyncio.IncompleteReadError, OSError):
             while True:
                 length = wire.frame_length(await self._reader.readexactly(4))
-                message = reading.pane_frames().decode(await self._reader.readexactly(length))
-                if isinstance(message, reading.FromPane):
+                message = pane.from_pane().decode(await self._reader.readexactly(length))
+                if isinstance(message, pane.FromPane):
                     yield message
 
-    def _send(self, message: wire.ToHolder | reading.Request) -> None:
+    def _send(self, message: pane.ToPane) -> None:
         if not self._writer.is_closing():
             self._writer.write(wire.pack(message))
 
     def read(self, request: reading.Request) -> None:
         """Ask for something of what the pane shows and has shown."""
         self._send(request)
+
+    def answer_clipboard(self, answer: clipboard.AnswerClipboard) -> None:
+        self._send(answer)
 
     def key(self, key: str, text: str = "") -> None:
         self._send(wire.Key(key=key, text=text))

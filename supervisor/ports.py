@@ -729,6 +729,10 @@ class Emulator(ABC):
     def scrollback(self, offset: int, rows: int) -> list[tuple[Run, ...]]:
         """`rows` rows ending `offset` rows above the live bottom, top first."""
 
+    def take_clipboard(self) -> str | None:
+        """What the agent last asked to put on the clipboard (OSC 52) since the last call."""
+        return None
+
     @abstractmethod
     def still(self) -> Still:
         """What it shows and has shown, which nothing that is fed changes any more."""

@@ -46,6 +46,8 @@ COMMANDS: Final = (
             "Search all that the agent has shown; n and N go on.", reminded=False),
     Command("copy_mode", "left_square_bracket", "[", "copy", "Read back and copy",
             "Scroll, select and copy with keys; the mouse selects at any time.", reminded=False),
+    Command("clipboard", "y", "y", "clipboard", "Answer for the clipboard",
+            "What an agent wants to put on your clipboard, shown in full.", reminded=False),
     Command("changes", "c", "c", "changes", "Review changes",
             "What a task changed in its overlay; apply or drop it.", reminded=False),
     Command("new_task", "n", "n", "new", "New task", "Start an agent under supervision."),

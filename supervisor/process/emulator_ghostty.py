@@ -30,6 +30,7 @@ SCROLLBACK_LINES = 10_000
 SCROLLBACK_BYTES = 16 * 1024 * 1024
 CONTINUATION_BYTES = 64 * 1024
 APC_BYTES = 64 * 1024
+CLIPBOARD_BYTES = 64 * 1024  # of one write that is asked about; terminals take little more
 
 # What colour queries (OSC 10, 11) are answered: agents pick their palette by it.
 FOREGROUND, BACKGROUND = (220, 220, 220), (16, 16, 24)
@@ -115,7 +116,7 @@ class GhosttyEmulator(Emulator):
         )
         self._native = self._terminal._t[0]
         self._replies = bytearray()
-        self.clipboard_writes = 0  # OSC 52 writes that were dropped
+        self._clipboard: str | None = None
         self._configure()
 
         self._state = self._made("render_state")
@@ -153,6 +154,7 @@ class GhosttyEmulator(Emulator):
         option("KITTY_IMAGE_STORAGE_LIMIT", ffi.new("uint64_t*", 0))
         for medium in ("FILE", "TEMP_FILE", "SHARED_MEM"):  # each names a file for us to open
             option(f"KITTY_IMAGE_MEDIUM_{medium}", ffi.NULL)
+        option("CLIPBOARD_WRITE_MAX_BYTES", ffi.new("size_t*", CLIPBOARD_BYTES))
         option("TITLE_REPORT", ffi.new("bool*", False))
 
         # The callbacks must not keep `self` alive, or the native memory would never go.
@@ -175,9 +177,11 @@ class GhosttyEmulator(Emulator):
             out[0] = lib.GHOSTTY_COLOR_SCHEME_DARK
             return True
 
-        def clipboard_write(_terminal: Any, _user: Any, _write: Any) -> None:
-            if (emulator := me()) is not None:
-                emulator.clipboard_writes += 1
+        def clipboard_write(_terminal: Any, _user: Any, write: Any) -> None:
+            if (emulator := me()) is not None and write.contents_len:
+                data = write.contents[0].data
+                text = ffi.buffer(data.ptr, data.len)[:] if data.len else b""
+                emulator._clipboard = text.decode("utf-8", "replace")
 
         # cffi frees a callback with its Python object: they live as long as the terminal.
         self._callbacks = {
@@ -302,6 +306,10 @@ class GhosttyEmulator(Emulator):
         finally:
             self._show(lib.GHOSTTY_SCROLL_VIEWPORT_BOTTOM, 0)
         return found
+
+    def take_clipboard(self) -> str | None:
+        text, self._clipboard = self._clipboard, None
+        return text
 
     def still(self) -> Still:
         from supervisor.process.still_ghostty import GhosttyStill

@@ -243,7 +243,7 @@ class Holder:
     def _open_panes(self, master: int, slave: int) -> None:
         from supervisor.process.panes import PaneServer
 
-        self._panes = PaneServer(master, self._request.cols, self._request.rows)
+        self._panes = PaneServer(master, self._request.cols, self._request.rows, self._tell)
         self._stdio = (slave, slave, slave)
 
     def _start_if_ready(self) -> None:

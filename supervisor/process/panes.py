@@ -13,15 +13,17 @@ import fcntl
 import os
 import struct
 import termios
+from collections.abc import Callable
 from socket import SO_SNDBUF, SOL_SOCKET
 
 import msgspec
 
 from supervisor.model import Run
 from supervisor.ports import Emulator
+from supervisor.process.clipboard import Clipboard
 from supervisor.process.emulator import make_emulator
 from supervisor.process.still import Reader
-from supervisor.protocol import reading, wire
+from supervisor.protocol import clipboard, pane, reading, wire
 
 FRAME_RATE = 30.0  # frames a second and screen
 # While the person types, what they see of it must not wait for its turn.
@@ -77,10 +79,17 @@ class PaneServer:
     from another one never reflows what its person works in.
     """
 
-    def __init__(self, master_fd: int, cols: int, rows: int) -> None:
+    def __init__(
+        self,
+        master_fd: int,
+        cols: int,
+        rows: int,
+        tell: Callable[[wire.ClipboardAnswered], None] = lambda _: None,
+    ) -> None:
         self._fd = master_fd
         self._loop = asyncio.get_running_loop()
         self._emulator: Emulator = make_emulator(cols, rows)
+        self._clipboard = Clipboard(self._show_all, tell)
         self._displays: list[_Display] = []  # the one that decides the size comes last
         self._rows: dict[int, Row] = {}
         self._stale = True
@@ -110,6 +119,8 @@ class PaneServer:
             read += len(data)
             if (reply := emulator.feed(data)) and len(self._input) < _REPLY_LIMIT:
                 self._send_input(reply)
+        if (text := emulator.take_clipboard()) is not None:
+            self._clipboard.ask(text)
         if read:
             self._stale = True
             self._wake()
@@ -176,6 +187,12 @@ class PaneServer:
         if sizes:
             self._resize(*sizes[-1])
 
+    def _show_all(self, message: clipboard.ClipboardAsked | clipboard.ClipboardClosed) -> None:
+        for display in self._displays:
+            # A screen that does not read is shown the question when it attaches anew.
+            if not display.writer.transport.get_write_buffer_size():
+                display.writer.write(wire.pack(message))
+
     def _wake(self) -> None:
         for display in self._displays:
             display.wake.set()
@@ -191,6 +208,8 @@ class PaneServer:
         writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, _SEND_BUFFER)
         display = _Display(writer, (attach.cols, attach.rows), self._emulator)
         self._displays.insert(0, display)
+        if self._clipboard.waiting is not None:
+            writer.write(wire.pack(self._clipboard.waiting))
         self._fit()
         display.wake.set()
         sender = asyncio.create_task(self._send_frames(display))
@@ -213,14 +232,14 @@ class PaneServer:
         ):
             while True:
                 length = wire.frame_length(await reader.readexactly(4))
-                message = reading.screen_frames().decode(await reader.readexactly(length))
+                message = pane.to_pane().decode(await reader.readexactly(length))
                 if isinstance(message, reading.Request):
                     display.reader.take(message)
                     await display.writer.drain()  # who does not read is not read from
                 elif not self._handle(display, message):
                     return
 
-    def _handle(self, display: _Display, message: wire.ToHolder) -> bool:
+    def _handle(self, display: _Display, message: pane.ToPane) -> bool:
         """Whether `message` is one that a screen may send."""
         emulator = self._emulator
         if isinstance(message, wire.Key | wire.Paste) or message == wire.Focus(gained=True):
@@ -245,6 +264,8 @@ class PaneServer:
                 self._fit()
             case wire.Scroll():
                 self._scroll(display, message)
+            case clipboard.AnswerClipboard():
+                self._clipboard.answer(message)
             case _:
                 return False
         return True

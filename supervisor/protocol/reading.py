@@ -7,11 +7,6 @@ counted from the oldest one of the still, cells from the left edge.
 
 from __future__ import annotations
 
-from functools import cache
-
-import msgspec
-
-from supervisor.protocol import wire
 from supervisor.protocol.wire import RunTuple, Wire
 
 Row = tuple[RunTuple, ...]
@@ -98,16 +93,3 @@ class Taken(Wire, frozen=True, kw_only=True, tag="taken"):
 
 Request = StartReading | ReadLines | Find | TakeText | StopReading
 Answer = Reading | Lines | Found | Taken
-FromPane = wire.Screen | wire.Scrolled | wire.Exited | Answer
-
-
-@cache
-def screen_frames() -> msgspec.msgpack.Decoder[wire.ToHolder | Request]:
-    """Reads what a screen sends."""
-    return msgspec.msgpack.Decoder(wire.ToHolder | Request)
-
-
-@cache
-def pane_frames() -> msgspec.msgpack.Decoder[wire.FromHolder | Answer]:
-    """Reads what a holder sends to a screen."""
-    return msgspec.msgpack.Decoder(wire.FromHolder | Answer)

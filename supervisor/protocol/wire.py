@@ -507,6 +507,14 @@ class LimitMet(Wire, frozen=True, kw_only=True, tag="limit_met"):
     times: int
 
 
+class ClipboardAnswered(Wire, frozen=True, kw_only=True, tag="clipboard_answered"):
+    """A person has answered the agent's wish to write to the clipboard. `size` in bytes."""
+
+    size: int
+    digest: str  # SHA-256 of the text
+    allowed: bool
+
+
 class Killed(Wire, frozen=True, kw_only=True, tag="killed"):
     """The tree is gone; `left` counts processes that could not be ended."""
 
@@ -520,7 +528,7 @@ ToHolder = (
 )  # fmt: skip
 FromHolder = (
     Screen | Scrolled | Adopted | Spawned | SpawnFailed | Exited | Refused | Killed
-    | DoorsAnswered | LimitMet
+    | DoorsAnswered | LimitMet | ClipboardAnswered
 )  # fmt: skip
 
 _LENGTH = struct.Struct(">I")

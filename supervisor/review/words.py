@@ -73,6 +73,9 @@ def sentence(record: Mapping[str, Any]) -> str:
             if record.get("limit") == "memory":
                 return f"out of memory: {_plural(times, 'program')} ended"
             return f"too many processes: {times} not started"
+        case "task.clipboard":
+            allowed = "may" if record.get("outcome") == "allow" else "may not"
+            return f"{allowed} write {_plural(record.get('size', 0), 'byte')} to the clipboard"
         case "task.killed":
             left = record.get("processes_left", 0)
             return f"processes ended, {left} left" if left else "all processes ended"

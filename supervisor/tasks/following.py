@@ -51,6 +51,9 @@ class Followed:
         self.link.on_limit_met = lambda limit, times: spawn(
             self.lifecycle.limit_met(self.entry.task.id, limit, times)
         )
+        self.link.on_clipboard = lambda answer: spawn(
+            self.lifecycle.clipboard_answered(self.entry.task.id, answer)
+        )
         self.link.on_spawned = lambda root: spawn(self.serve(root))
         self.link.on_exited = lambda code: spawn(self.finish(code))
         self.link.on_lost = lambda: spawn(self._lost())

@@ -46,6 +46,7 @@ class HolderLink(TaskControl):
         self.on_spawned: Callable[[Process], None] = lambda process: None
         self.on_failed: Callable[[TaskpassError], None] = lambda error: None
         self.on_limit_met: Callable[[str, int], object] = lambda limit, times: None
+        self.on_clipboard: Callable[[wire.ClipboardAnswered], object] = lambda answer: None
         self.on_exited: Callable[[int], None] = lambda code: None
         self.on_refused: Callable[[Attempt], object] = lambda attempt: None
         self.on_lost: Callable[[], None] = lambda: None
@@ -123,6 +124,8 @@ class HolderLink(TaskControl):
                     waiting.set_result(message)
             case wire.LimitMet():
                 self.on_limit_met(message.limit, message.times)
+            case wire.ClipboardAnswered():
+                self.on_clipboard(message)
             case wire.Killed():
                 if self._killed and not self._killed.done():
                     self._killed.set_result(message.left)

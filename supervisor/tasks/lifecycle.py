@@ -27,7 +27,7 @@ from supervisor.model import (
     ToolCall,
     ToolKind,
 )
-from supervisor.protocol.wire import GrantChanged, LeaseChanged, RevokedView
+from supervisor.protocol.wire import ClipboardAnswered, GrantChanged, LeaseChanged, RevokedView
 from supervisor.tasks.freezing import freeze, freeze_all
 
 
@@ -174,6 +174,15 @@ class Lifecycle:
             await self.engine.records.write(
                 "task.limit_met", self.engine.book.task(task), limit=limit, times=times
             )
+
+    async def clipboard_answered(self, task: str, answer: ClipboardAnswered) -> None:
+        """A person has let the agent write to the clipboard, or has not."""
+        with contextlib.suppress(LedgerFailed):
+            await self.engine.records.write(
+                "task.clipboard", self.engine.book.task(task),
+                outcome="allow" if answer.allowed else "deny",
+                size=answer.size, digest=answer.digest,
+            )  # fmt: skip
 
     async def revoke(self, task: str, by: str) -> RevokedView:
         """Take everything away: memory first, then disk, then processes and upstreams.

@@ -79,3 +79,22 @@ async def test_a_paste_that_would_be_run_is_shown_first(install: Install) -> Non
         terminal.send(b"\x1b[200~echo three\x1b[201~")
         await terminal.shows("echo three")  # one plain line is never asked about
         terminal.press("enter", LEADER, "x")
+
+
+async def test_the_agent_gets_to_the_clipboard_only_when_asked_for_and_it_is_recorded(
+    install: Install,
+) -> None:
+    async with run(install, "clipboard") as terminal:
+        await terminal.shows(r"(?m)^[#$]")
+        enter(terminal, r"printf '\033]52;c;bXkgdGV4dA==\007\033]52;c;?\007'")
+        await terminal.shows(r"\^\\ y: for your clipboard, 7 characters: “my text”")
+        assert copied(terminal) == []
+        terminal.press(LEADER, "y")
+        await terminal.shows("Copy this for the agent")
+        await until(
+            lambda: (terminal.press("C"), "Copy this for" not in terminal.text())[1], "the answer"
+        )
+        await until(lambda: copied(terminal) == ["my text"], "the copy")
+        terminal.press(LEADER, "x")
+    (record,) = install.records("task.clipboard")
+    assert (record["outcome"], record["size"]) == ("allow", 7)

@@ -20,7 +20,8 @@ from supervisor.model import (
     Verb,
 )
 from supervisor.process.still import places
-from supervisor.protocol import reading, wire
+from supervisor.protocol import clipboard, reading, wire
+from supervisor.protocol import pane as protocol
 from supervisor.protocol.setup import NeedsView
 from supervisor.protocol.vault import VaultView
 from tests.support.fake_past import FakePast
@@ -34,9 +35,10 @@ class FakePane:
     def __init__(self, rows: dict[int, tuple[wire.RunTuple, ...]], cols: int, height: int) -> None:
         self.keys: list[tuple[str, str]] = []
         self.pasted: list[str] = []
+        self.clipboard: list[tuple[int, bool]] = []
         self.sizes: list[tuple[int, int]] = [(cols, height)]
         self._rows, self._height = rows, height
-        self._frames: asyncio.Queue[reading.FromPane] = asyncio.Queue()
+        self._frames: asyncio.Queue[protocol.FromPane] = asyncio.Queue()
         self._frames.put_nowait(
             wire.Screen(rows=rows, x=2, y=len(rows) - 1, cols=cols, height=height, full=True)
         )
@@ -44,7 +46,7 @@ class FakePane:
     def end(self, code: int) -> None:
         self._frames.put_nowait(wire.Exited(code=code))
 
-    async def frames(self) -> AsyncIterator[reading.FromPane]:
+    async def frames(self) -> AsyncIterator[protocol.FromPane]:
         while True:
             yield await self._frames.get()
 
@@ -62,6 +64,13 @@ class FakePane:
     def focus(self, gained: bool) -> None: ...
 
     def scroll(self, offset: int, rows: int) -> None: ...
+
+    def wish(self, number: int, text: str) -> None:
+        """The agent wants to write to the clipboard."""
+        self._frames.put_nowait(clipboard.ClipboardAsked(number=number, text=text))
+
+    def answer_clipboard(self, answer: clipboard.AnswerClipboard) -> None:
+        self.clipboard.append((answer.number, answer.allow))
 
     def read(self, request: reading.Request) -> None:
         """Answers for the one still there is: what the pane shows."""

@@ -14,7 +14,8 @@ import tty
 from collections.abc import AsyncIterator, Callable
 
 from supervisor.process.panes import PaneServer
-from supervisor.protocol import reading, wire
+from supervisor.protocol import clipboard, reading, wire
+from supervisor.protocol import pane as protocol
 
 DEADLINE = 10.0  # seconds; a generous one, because tests share their machine
 
@@ -29,6 +30,8 @@ class FakeScreen:
         self.screens: list[wire.Screen] = []
         self.scrolled: list[wire.Scrolled] = []
         self.answers: list[reading.Answer] = []
+        self.asked: list[str] = []  # for the clipboard
+        self.closed: list[int] = []
         self.exited: int | None = None
 
     def send(self, message: wire.ToHolder | reading.Request) -> None:
@@ -46,9 +49,9 @@ class FakeScreen:
             key = {"\n": "enter", " ": "space"}.get(character, character)
             self.send(wire.Key(key=key, text="\r" if character == "\n" else character))
 
-    async def frame(self) -> wire.FromHolder | reading.Answer:
+    async def frame(self) -> wire.FromHolder | protocol.FromPane:
         length = wire.frame_length(await self.reader.readexactly(4))
-        message = reading.pane_frames().decode(await self.reader.readexactly(length))
+        message = protocol.from_pane().decode(await self.reader.readexactly(length))
         match message:
             case wire.Screen():
                 if message.full:
@@ -58,6 +61,10 @@ class FakeScreen:
                 self.screens.append(message)
             case wire.Scrolled():
                 self.scrolled.append(message)
+            case clipboard.ClipboardAsked():
+                self.asked.append(message.text)
+            case clipboard.ClipboardClosed():
+                self.closed.append(message.number)
             case wire.Exited():
                 self.exited = message.code
             case reading.Reading() | reading.Lines() | reading.Found() | reading.Taken():
@@ -88,7 +95,8 @@ class Pane:
         self.master, self.slave = pty.openpty()
         self._cooked = termios.tcgetattr(self.slave)
         tty.setraw(self.slave)
-        self.server = PaneServer(self.master, cols, rows)
+        self.told: list[wire.ClipboardAnswered] = []
+        self.server = PaneServer(self.master, cols, rows, self.told.append)
         self.pids: list[int] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._writers: list[asyncio.StreamWriter] = []

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import hashlib
 import struct
 import termios
 import time
 
 import pytest
 
-from supervisor.protocol import wire
+from supervisor.protocol import clipboard, wire
 from tests.support.panes import DEADLINE, pane
 
 
@@ -304,3 +305,22 @@ async def test_no_byte_of_the_agent_crosses() -> None:
         texts = "".join(run[0] for row in screen.rows.values() for run in row)
         assert not [c for c in texts if ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0]
         assert not set(texts) & set("\u202e\u2066")
+
+
+async def test_the_agent_writes_to_the_clipboard_when_a_person_says_so() -> None:
+    async with pane() as served:
+        screen = await served.attach()
+        served.agent_writes(b"\x1b]52;c;Zmlyc3Q=\x07\x1b]52;c;aGVsbG8=\x07\x1b]52;c;?\x07done")
+        await screen.shows("done")
+        assert screen.asked == ["hello"], "the newest one"
+        later = await served.attach()
+        await later.until(lambda: later.asked == ["hello"])
+        screen.send(clipboard.AnswerClipboard(number=7, allow=True))
+        screen.send(clipboard.AnswerClipboard(number=1, allow=True))
+        await later.until(lambda: later.closed == [1])
+        digest = hashlib.sha256(b"hello").hexdigest()
+        assert served.told == [wire.ClipboardAnswered(size=5, digest=digest, allowed=True)]
+        screen.send(clipboard.AnswerClipboard(number=1, allow=True))
+        screen.type("x")
+        assert await served.agent_reads(1) == b"x", "nothing was answered to the agent"
+        assert len(served.told) == 1

@@ -10,7 +10,8 @@ from rich.style import Style
 from textual import events
 from textual.app import App, ComposeResult
 
-from supervisor.protocol import reading, wire
+from supervisor.protocol import clipboard, reading, wire
+from supervisor.protocol import pane as protocol
 from tui.widgets.rows import row_strip, with_cursor
 from tui.widgets.terminal import TerminalPane
 
@@ -20,7 +21,7 @@ class FakeConnection:
 
     def __init__(self) -> None:
         self.sent: list[tuple[Any, ...]] = []
-        self.queue: asyncio.Queue[reading.FromPane | None] = asyncio.Queue()
+        self.queue: asyncio.Queue[protocol.FromPane | None] = asyncio.Queue()
 
     async def frames(self) -> AsyncIterator[Any]:
         while (frame := await self.queue.get()) is not None:
@@ -43,6 +44,9 @@ class FakeConnection:
 
     def read(self, request: reading.Request) -> None:
         self.sent.append(("read", request))
+
+    def answer_clipboard(self, answer: clipboard.AnswerClipboard) -> None:
+        self.sent.append(("clipboard", answer.number, answer.allow))
 
     async def close(self) -> None:
         self.queue.put_nowait(None)
@@ -74,7 +78,7 @@ class PaneApp(App[None]):
         return self.pane.render_line(y).text.rstrip()
 
 
-async def shows(app: PaneApp, pilot: Any, frame: reading.FromPane) -> None:
+async def shows(app: PaneApp, pilot: Any, frame: protocol.FromPane) -> None:
     app.connection.queue.put_nowait(frame)
     for _ in range(3):
         await pilot.pause()

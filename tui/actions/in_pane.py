@@ -13,3 +13,7 @@ class InPane(Trunk):
 
     def action_find(self) -> None:
         self.main.panes.copy_mode(find=True)
+
+    def action_clipboard(self) -> None:
+        if not self.main.panes.answer_wish():
+            self.say("No agent asks for your clipboard.")

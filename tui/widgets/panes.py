@@ -116,6 +116,20 @@ class Panes(Container):
         if isinstance(pane, TerminalPane):
             pane.copy_mode(find=find)
 
+    def answer_wish(self) -> bool:
+        """Have an agent's wish to write to the clipboard answered; False where none has one.
+
+        The focused pane's comes first.
+        """
+        from tui.widgets.terminal import TerminalPane
+
+        focused = self._attached.get(self._focused)
+        for pane in (focused, *self._attached.values()):
+            if isinstance(pane, TerminalPane) and pane.wish is not None:
+                pane.answer_wish()
+                return True
+        return False
+
     def welcome(self, known: bool) -> None:
         """What stands where no task is; before the supervisor has spoken nothing is known."""
         words = _welcome() if known else Text("connecting…", palette.MUTED)

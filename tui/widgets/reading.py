@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -13,6 +14,7 @@ from supervisor.protocol import reading
 from tui import palette
 from tui.copymode import Ask, CopyMode
 from tui.selection import Selection, Spot
+from tui.text import clip
 from tui.widgets.rows import PLAIN
 
 if TYPE_CHECKING:
@@ -214,13 +216,23 @@ class Reader:
             strip = over(strip, x, x + 1, _CURSOR_IN_SELECTION if inside else _CURSOR)
         strip = self._fit(strip, width)
         if y == 0 and not self.keyed:
-            label = f" ↑ {mode.offset} "
-            mark = Strip([Segment(label, self._ground + _LABEL)], len(label))
-            strip = self._fit(Strip.join([strip.crop(0, max(width - len(label), 0)), mark]), width)
+            return labelled(strip, f"↑ {mode.offset}", self._ground)
         return strip
 
     def _fit(self, strip: Strip, width: int) -> Strip:
         return strip.crop_extend(0, width, self._ground)
+
+
+def labelled(strip: Strip, label: str, ground: Style) -> Strip:
+    """A row with words of ours over its right end."""
+    words = f" {clip(label, max(strip.cell_length - 2, 0))} "
+    at = max(strip.cell_length - cell_len(words), 0)
+    return over(
+        Strip.join([strip.crop(0, at), Strip([Segment(words, ground)])]),
+        at,
+        at + len(words),
+        _LABEL,
+    )
 
 
 def status(mode: CopyMode) -> str:

@@ -16,14 +16,15 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from supervisor.protocol import reading, wire
+from supervisor.protocol import clipboard, reading, wire
+from tui.clipboard import notice, page
 from tui.copymode import CopyMode
 from tui.keymap import LEADERS
 from tui.paste import cleaned, plain_lines, risks, shown
 from tui.screens.question import Question
 from tui.text import plural
 from tui.widgets.painting import Painter
-from tui.widgets.reading import Reader
+from tui.widgets.reading import Reader, labelled
 from tui.widgets.rows import PLAIN, row_strip, with_cursor
 from tui.widgets.selecting import MouseSelection
 
@@ -94,6 +95,7 @@ class TerminalPane(Widget, can_focus=True):
         self._mouse_cell = (-1, -1, -1)  # last x, y, button reported as a move
         self._reader = Reader(connection, self._draw, ground, self.refresh, self._copied)
         self._selecting = MouseSelection(self._reader, self._read)
+        self.wish: clipboard.ClipboardAsked | None = None  # what the agent wants to copy
         self._told_size = (0, 0)
         self._drawn_size = (0, 0)  # columns and rows that are drawn; see `_measure`
         self._painter = Painter(self)
@@ -112,6 +114,11 @@ class TerminalPane(Widget, can_focus=True):
                     self._take_screen(frame)
                 case reading.Reading() | reading.Lines() | reading.Found() | reading.Taken():
                     self._reader.take(frame)
+                case clipboard.ClipboardAsked():
+                    self._wishes(frame)
+                case clipboard.ClipboardClosed():
+                    if self.wish is not None and self.wish.number == frame.number:
+                        self._wishes(None)
                 case wire.Exited():
                     code = frame.code
                     break
@@ -184,7 +191,36 @@ class TerminalPane(Widget, can_focus=True):
         x, cursor_row = self._cursor_cell
         if self._cursor_shown and row == cursor_row and x < width:
             strip = with_cursor(strip, x, _CURSOR if self.has_focus else _CURSOR_ELSEWHERE)
+        if y == 0 and self.wish is not None:
+            strip = labelled(strip, notice(self.wish.text), self._ground)
         return strip
+
+    # ── The clipboard ───────────────────────────────────────────────────────────────────
+
+    def _wishes(self, wish: clipboard.ClipboardAsked | None) -> None:
+        """Keep it, and tell of it inside the pane: no agent draws anywhere else."""
+        self.wish = wish
+        self.refresh()
+
+    @work(group="wish", exclusive=True)
+    async def answer_wish(self) -> None:
+        """Show what the agent wants on the person's clipboard, and have it answered."""
+        asked = self.wish
+        if asked is None:
+            return
+        answers = {"C": "copy it", "d": "refuse"}
+        question = Question("Copy this for the agent?", page(asked.text), answers)
+        answer = await self.app.push_screen_wait(question)
+        if answer is None:
+            return  # it goes on waiting
+        if self.wish is not None and self.wish.number == asked.number:
+            self._wishes(None)
+        allow = answer == "C"
+        if allow:
+            self.app.copy_to_clipboard(cleaned(asked.text))
+        self._connection.answer_clipboard(
+            clipboard.AnswerClipboard(number=asked.number, allow=allow)
+        )
 
     # ── What the person does ────────────────────────────────────────────────────────────
 

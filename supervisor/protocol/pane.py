@@ -1,0 +1,27 @@
+"""All that a screen and a holder say to each other about one pane."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import msgspec
+
+from supervisor.protocol import clipboard, reading, wire
+
+FromPane = (
+    wire.Screen | wire.Scrolled | wire.Exited
+    | reading.Answer | clipboard.ClipboardAsked | clipboard.ClipboardClosed
+)  # fmt: skip
+ToPane = wire.ToHolder | reading.Request | clipboard.AnswerClipboard
+
+
+@cache
+def to_pane() -> msgspec.msgpack.Decoder[ToPane]:
+    """Reads what a screen sends."""
+    return msgspec.msgpack.Decoder(ToPane)
+
+
+@cache
+def from_pane() -> msgspec.msgpack.Decoder[wire.FromHolder | FromPane]:
+    """Reads what a holder sends to a screen."""
+    return msgspec.msgpack.Decoder(wire.FromHolder | FromPane)
