@@ -97,7 +97,7 @@ class Trunk(App[int], inherit_bindings=False):
                 await self._pair()
                 async for event in self.client.events():
                     failures, told = 0, ""
-                    self._take(event)
+                    self.take(event)
             except VersionMismatch as error:
                 self.leave(OURS, str(error))
                 return
@@ -121,7 +121,8 @@ class Trunk(App[int], inherit_bindings=False):
         except TaskpassError as error:
             self.pairing_error = error
 
-    def _take(self, event: wire.Event) -> None:
+    def take(self, event: wire.Event) -> None:
+        """Take in one thing that the supervisor says."""
         self._connected = True
         self.world.apply(event)
         match event:

@@ -10,6 +10,7 @@ import signal
 import time
 
 from tests.support.live import TASKPASS, ApiServer, Install, until
+from tests.support.repositories import a_repository
 from tests.support.terminal import Terminal
 
 LEADER = "ctrl+backslash"
@@ -183,3 +184,54 @@ async def test_one_grant_is_revoked_from_the_list(install: Install, api: ApiServ
     records = await asyncio.to_thread(install.records, "grant.revoked")
     assert len(records) == 1
     assert re.fullmatch(r"\S+@\S+", records[0]["by"])
+
+
+async def test_one_key_freezes_all_and_once_more_ends_all(install: Install, api: ApiServer) -> None:
+    curl = f'curl -sS -m 10 -H "Authorization: Bearer $API_TOKEN" https://{api.host}'
+    async with workspace(install) as screen:
+        await screen.shows("No task runs")
+        await start(screen, "sh", "first job")
+        enter(screen, f"{curl}/me")
+        await screen.shows("hello")
+        await start(screen, "sh", "second job")
+        screen.press(LEADER, "X")
+        await screen.shows("2 of 2 tasks frozen +X again within")
+        await screen.shows("❄ frozen · first job")
+        screen.press("x")  # any other key leaves it so
+        screen.press(LEADER, "X", "X")
+        await screen.shows(r"every task: (\d+) of \1 confirmed dead · refused in \d+ ms")
+        await screen.shows("task 1 dash +first job +✓ refused and cut +✓ process tree gone")
+        await screen.shows("task 2 dash +second job +✓ refused and cut +✓ process tree gone")
+        await screen.shows("✓ .*cut on the wire")
+        await screen.shows("✕ revoked · second job")
+    killed = await asyncio.to_thread(install.records, "task.killed")
+    assert [one["processes_left"] for one in killed] == [0, 0]
+    frozen = await asyncio.to_thread(install.records, "task.frozen")
+    assert len(frozen) == 2
+
+
+async def test_a_task_in_a_work_tree_of_its_own(install: Install) -> None:
+    await asyncio.to_thread(a_repository, install.project / "shop")
+    async with workspace(install) as screen:
+        await screen.shows("No task runs")
+        screen.press(LEADER, "n")
+        await screen.shows("Agent or command")
+        screen.type("sh")
+        screen.press("tab")
+        screen.type("Fix it")
+        screen.press("tab")
+        screen.type("/shop")
+        screen.press("tab", "pagedown")
+        await screen.shows("agent/fix-it")
+        screen.press("enter")
+        await screen.shows("● working · Fix it · fix-it @ agent/fix-it")
+        enter(screen, "git -c user.name=a -c user.email=a@example.com commit -q --allow-empty -m x")
+        enter(screen, "git log --oneline | wc -l; git branch --show-current")
+        await screen.shows(r"\b2\W+agent/fix-it")
+        # The same again cannot be: git's own reason, in one sentence.
+        screen.press(LEADER, "n")
+        await screen.shows("Agent or command")
+        screen.press("tab")
+        screen.type("Fix it")
+        screen.press("tab", "tab", "pagedown", "enter")
+        await screen.shows("git made no work tree: a branch named 'agent/fix-it' already exists.")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from textual import work
 
-from supervisor.errors import TaskpassError
+from supervisor.errors import NotFound, TaskpassError
+from supervisor.model import Answer
 from supervisor.protocol import wire
 from tui.gate import TASK_MINUTES
 from tui.screens.always import AlwaysScreen
@@ -79,6 +82,37 @@ class Answering(Trunk):
         if seen := self.looked_at():
             self.tell_noticed(seen, looked_at=True)
 
+    def take(self, event: wire.Event) -> None:
+        if isinstance(event, wire.ApprovalAnswered):
+            self._answered_by(event)
+        super().take(event)
+
+    def _answered_by(self, event: wire.ApprovalAnswered) -> None:
+        """Say who has answered, unless that was done here."""
+        request = self.world.approvals.get(event.id)
+        if request is None or event.id in self._answered_here:
+            return
+        if self.own_task and request.task not in self.world.family(self.own_task):
+            return
+        if event.answer not in (Answer.APPROVED, Answer.DENIED):
+            return
+        title = request.title.partition("\n")[0][:80]
+        sentence = f"{event.answer} by {event.by}, not on this screen: {title}"
+        if event.id in self._on_its_way:
+            self._on_its_way[event.id] = sentence  # said if ours turns out to be too late
+        else:
+            self.say(sentence)
+
+    @cached_property
+    def _answered_here(self) -> set[str]:
+        """Ids of requests that this screen's answer was taken for."""
+        return set()
+
+    @cached_property
+    def _on_its_way(self) -> dict[str, str]:
+        """Ids of requests that an answer is being sent for, and who was heard to answer them."""
+        return {}
+
     @work(group="answer")
     async def _answer(self, ids: tuple[str, ...], answer: wire.AnswerApproval, done: str) -> None:
         try:
@@ -87,11 +121,25 @@ class Answering(Trunk):
                 self.pairing_error = None
             for approval in ids:
                 request = self.world.approvals.get(approval)
-                await self.client.answer(approval, answer)
-                self.world.approvals.pop(approval, None)
-                if request is not None:
+                if request is not None and await self._first(approval, answer):
                     self.say(f"{done}: {request.title.partition(chr(10))[0][:80]}")
         except TaskpassError as error:
             self.main.dock.failed()
             self.say(str(error), bad=True)
         self.draw()
+
+    async def _first(self, approval: str, answer: wire.AnswerApproval) -> bool:
+        """Answer; False when somebody else was first, which is said. Raises TaskpassError."""
+        self._on_its_way[approval] = ""
+        try:
+            await self.client.answer(approval, answer)
+        except NotFound:
+            if not self._on_its_way[approval]:
+                raise
+            self.say(self._on_its_way[approval], bad=True)
+            return False
+        finally:
+            del self._on_its_way[approval]
+        self._answered_here.add(approval)
+        self.world.approvals.pop(approval, None)
+        return True

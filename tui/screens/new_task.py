@@ -131,7 +131,10 @@ class NewTaskDialog(Dialog[wire.Started | None]):
 
     def action_choose(self, by: int) -> None:
         """The next of what the focused field can be."""
-        name = self._focused()
+        # A proposal is made from the purpose: not before what was typed there has arrived.
+        self._field("purpose").call_later(self._choose, self._focused(), by)
+
+    def _choose(self, name: str, by: int) -> None:
         choices = self._choices(name)
         if choices:
             field = self._field(name)

@@ -51,6 +51,15 @@ async def test_what_is_typed_in_one_burst_goes_into_its_fields() -> None:
         await d.until(lambda: [field.value for field in fields][:2] == ["sh", "ok"])
 
 
+async def test_a_branch_is_proposed_from_all_that_was_typed_in_one_burst() -> None:
+    async with running() as d:
+        dialog = await opened(d)
+        for key in ("tab", *"fix", "tab", "tab", "pagedown"):
+            d.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        branch = dialog.query_one("#new-branch", Input)
+        await d.until(lambda: branch.value == "agent/fix")
+
+
 @pytest.mark.parametrize(
     ("command", "cwd", "sentence"),
     [
@@ -90,9 +99,9 @@ async def test_agents_found_here_are_chosen_with_one_key() -> None:
         hint = dialog.query_one("#new-hint", Line)
         await d.until(lambda: "found here: Codex 0.169.0 · Other 1" in hint.said)
         await d.press("pagedown")
-        assert command.value == "other"
+        await d.until(lambda: command.value == "other")
         await d.press("pageup")
-        assert command.value == "codex"
+        await d.until(lambda: command.value == "codex")
 
 
 async def test_limits_policy_and_a_branch_of_its_own(repository: Path) -> None:
@@ -100,8 +109,11 @@ async def test_limits_policy_and_a_branch_of_its_own(repository: Path) -> None:
         dialog = await opened(d)
         dialog.query_one("#new-cwd", Input).value = str(repository)
         await d.press("tab", *"fix it", "tab", "tab", "pagedown")
-        assert dialog.query_one("#new-branch", Input).value == "agent/fix-it"
-        await d.press("tab", *"calls=5", "tab", "pagedown", "enter")
+        branch, preset = (dialog.query_one(f"#new-{name}", Input) for name in ("branch", "preset"))
+        await d.until(lambda: branch.value == "agent/fix-it")
+        await d.press("tab", *"calls=5", "tab", "pagedown")
+        await d.until(lambda: preset.value == "standard")
+        await d.press("enter")
         await d.until(lambda: d.client.requests("start_task"))
         request = d.client.requests("start_task")[0]
         assert request.cwd == str(repository.parent / "shop.worktrees" / "fix-it")
