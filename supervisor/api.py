@@ -37,6 +37,7 @@ from supervisor.ledger.verify import verify
 from supervisor.model import Answer, Process, Scope
 from supervisor.paths import Paths
 from supervisor.policy_watch import PolicyWatch
+from supervisor.process.watch import watch
 from supervisor.protocol import handshake, wire
 from supervisor.routes.credentials import CredentialRoutes
 from supervisor.routes.imports import ImportRoutes
@@ -95,6 +96,10 @@ class Api:
     def __post_init__(self) -> None:
         self._version = version("taskpass")
         self._key = handshake.install_key(self.paths)
+        self.engine.questions.reachable = self._has_screen
+
+    def _has_screen(self) -> bool:
+        return any(procfs.lives(screen) for screen in self._screens.values())
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=_MAX_BODY, middlewares=[self._guard])
@@ -275,7 +280,11 @@ class Api:
     async def _start(self, request: web.Request) -> web.Response:
         wanted = await _body(request, wire.StartTask)
         await self.watch.look()
+        starter = await self._attest(request)
         launched = await self.launcher.start(wanted)
+        if wanted.unattended:
+            task = launched.entry.task.id
+            watch(starter, lambda: self.engine.desk.spawn(self._left(task)))
         return _json(
             wire.Started(
                 task=self.engine.desk.view(launched.entry),
@@ -284,6 +293,11 @@ class Api:
                 needs_waiting=launched.needs_waiting,
             )
         )
+
+    async def _left(self, task: str) -> None:
+        """Whoever started an unattended task has gone, however: it ends, and all it holds."""
+        if not self.engine.book.task(task).ended:
+            await self.lifecycle.revoke(task, "its starter's end")
 
     async def _attach(self, request: web.Request) -> web.Response:
         return _json(place(self.paths.task(self.engine.book.task(_id(request)).task.id)))

@@ -39,6 +39,11 @@
     [recording]
     always = false           # true: keep what every task's terminal shows, sealed
 
+    [ci]                                      # for `taskpass exec`
+    audience = "taskpass"                     # whom a job's OIDC token must be for
+    issuer = "https://gitlab.corp"            # of a CI system of your own
+    jobs = ["gitlab:22"]                      # repositories whose jobs are taken; without: all
+
 A credential's own hosts may always be reached. What a project says can only tighten this. In mode
 "strict" nothing is let in by this file.
 """
@@ -85,6 +90,9 @@ class Config:
     overlay: bool = False  # every task works on an overlay, to be reviewed
     tier: str = ""  # "" for the best to be had
     record: bool = False  # what every task's terminal shows is kept
+    ci_audience: str = "taskpass"
+    ci_issuer: str = ""  # "" for each CI system's own
+    ci_jobs: tuple[str, ...] = ()  # repositories whose jobs are taken, "SYSTEM:ID"; none: all
     notify_desktop: bool = True
     webhook: str = ""  # its key is looked up at `webhook_key`
     webhook_key: str = ""
@@ -118,6 +126,9 @@ _KEYS: dict[tuple[str, str], tuple[str, str]] = {
     ("containment", "overlay"): ("overlay", "switch"),
     ("containment", "tier"): ("tier", "tier"),
     ("recording", "always"): ("record", "switch"),
+    ("ci", "audience"): ("ci_audience", "text"),
+    ("ci", "issuer"): ("ci_issuer", "https"),
+    ("ci", "jobs"): ("ci_jobs", "texts"),
 }
 _SYNTAX = re.compile(r"^(?P<what>.*?)\s*\(at (?:line (?P<line>\d+), column (?P<column>\d+)|.*)\)$")
 _CHOICES = {"mode": ("off", "standard", "strict"), "tier": ("A", "B", "uncontained")}
@@ -188,6 +199,10 @@ def _checked(kind: str, value: object) -> object:
         return tuple(value)
     if kind == "targets":
         return _targets(value)
+    if kind == "https":
+        if not isinstance(value, str) or not value.startswith("https://") or value.endswith("/"):
+            raise ValueError("must be an https address without a slash at its end")
+        return value
     if kind == "switch":
         if not isinstance(value, bool):
             raise ValueError("must be true or false")

@@ -75,6 +75,7 @@ from supervisor.routes.review import ReviewRoutes
 from supervisor.routes.setup import setup_routes
 from supervisor.routes.vault import VaultRoutes
 from supervisor.tasks.adopting import Adopting
+from supervisor.tasks.ci_job import CiJobs
 from supervisor.tasks.containing import Containing
 from supervisor.tasks.launch import Launcher
 from supervisor.tasks.lifecycle import Lifecycle
@@ -366,6 +367,9 @@ def _launcher(
         containing=Containing(found, config.contain, wishes, absent, placeholders),
         overlay=config.overlay,
         record=config.record,
+        jobs=CiJobs(
+            config.ci_audience, config.ci_issuer, config.ci_jobs, lambda: _http(config, way)
+        ),
         needs=Needs(paths.state / "needs.json"),
         policies=Policies(
             config.preset, paths.config / "policy", list(absent), paths.state / "policy.json"

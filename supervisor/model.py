@@ -109,6 +109,35 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True)
+class Job:
+    """A job of a CI system, as the system's OIDC provider vouched for it.
+
+    Ids stay with what they name; the names are for people and may change hands.
+    """
+
+    system: str  # "github-actions" | "gitlab" | "circleci" | "buildkite"
+    issuer: str
+    repository_id: str
+    repository: str
+    ref: str
+    run: str  # the run, build or pipeline and what of it; "" where the token does not say
+    runner: str = ""  # who keeps the machine, in the system's words; "" where it does not say
+    protected: bool = False  # whether the ref is, where the system says so
+
+
+def job_of(job: Job) -> dict[str, str]:
+    """A job as records and tokens name it."""
+    return {
+        "system": job.system,
+        "issuer": job.issuer,
+        "repository_id": job.repository_id,
+        "repository": job.repository,
+        "ref": job.ref,
+        "run": job.run,
+    }
+
+
+@dataclass(frozen=True, slots=True)
 class Runtime:
     """Where it runs."""
 
@@ -126,6 +155,7 @@ class Runtime:
     let_read: tuple[str, ...] = ()  # what the person let it read, or write, on top
     let_write: tuple[str, ...] = ()
     agent_sandbox: str = ""  # what became of a sandbox of the agent's own; "" where it has none
+    job: Job | None = None  # what backs `evidence`, where that is OIDC
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +212,7 @@ class Task:
     overlay: bool = False  # works on a copy of its workspace, to be reviewed
     record: bool = False  # what its terminal shows is kept
     needs: tuple[Need, ...] = ()  # of its project, as the person accepted them
+    unattended: bool = False  # nobody is expected to answer: what asks is denied
 
     @property
     def workspace(self) -> str:

@@ -25,11 +25,14 @@ from supervisor.model import (
     CredentialSpec,
     Decision,
     Effect,
+    Scope,
     TaskState,
     Verb,
     new_id,
 )
 from supervisor.protocol.wire import ApprovalAnswered, ApprovalAsked
+
+_ALONE = "this runs unattended, and no screen is there to be asked"
 
 
 @dataclass(slots=True)
@@ -44,6 +47,7 @@ class Questions:
     clock: Callable[[], float] = time.time
     step: Callable[[str], None] = lambda name: None
     specs: Callable[[], Sequence[CredentialSpec]] = tuple  # what could be lent
+    reachable: Callable[[], bool] = lambda: False  # whether a screen that may answer is there
     asked: Callable[[], None] = lambda: None  # called with each new question
 
     def __post_init__(self) -> None:
@@ -157,6 +161,8 @@ class Questions:
         redeemed = self.approvals.redeem(task, entry.epoch, request.call_hash)
         if redeemed is not None:
             return redeemed, redeemed.id
+        if entry.task.unattended and not self.reachable():
+            return await self._alone(entry, request), request.id
         pending = self.approvals.ask(request, effects)
         if pending.fresh:
             entry.asked += 1
@@ -186,6 +192,16 @@ class Questions:
             if not ahead:
                 self.desk.set_activity(entry, TaskState.WORKING)
         return approval, approval.id
+
+    async def _alone(self, entry: TaskEntry, request: ApprovalRequest) -> Approval:
+        """Where nobody can be asked, no is the answer at once: a job does not wait for one."""
+        entry.asked += 1
+        await self.records.asked(entry, request)
+        approval = Approval(
+            request.id, Answer.DENIED, Scope.ONCE, "taskpass", self.clock(), note=_ALONE
+        )
+        await self.records.answered(entry, request, approval)
+        return approval
 
     async def answered(self, request: ApprovalRequest, approval: Approval) -> None:
         """Record a person's answer (or its absence) and tell the screens.

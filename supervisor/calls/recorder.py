@@ -26,6 +26,7 @@ from supervisor.model import (
     Outcome,
     ToolCall,
     User,
+    job_of,
 )
 from supervisor.policy.needs import words
 from supervisor.ports import Attempt, LedgerStore
@@ -51,6 +52,7 @@ class Recorder:
             "agent_digest": task.agent.digest,
             "runtime": task.runtime.kind,
             "tier": task.runtime.tier,
+            **({"job": job_of(task.runtime.job)} if task.runtime.job else {}),
             "task": task.id,
             "purpose": self._preview(task.purpose),
             "epoch": entry.epoch,
@@ -87,6 +89,7 @@ class Recorder:
             parent=task.parent,
             executable=task.agent.executable,
             tier_detail=task.runtime.detail,
+            runtime_evidence=task.runtime.evidence,
             containment=task.runtime.containment,
             sandbox_profile=task.runtime.sandbox_profile,
             holes=list(task.runtime.holes),

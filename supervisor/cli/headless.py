@@ -16,6 +16,7 @@ from supervisor.protocol import proof
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
+    from collections.abc import Callable
     from types import FrameType
     from typing import NoReturn
 
@@ -26,14 +27,14 @@ _PROTOCOL = 1
 _TRIES, _PAUSE = 20, 0.05
 
 
-def run_headless(request: dict[str, object]) -> int:
-    """Run one task to its end; its exit code.
+def run_headless(request: dict[str, object], begun: Callable[[str], object] | None = None) -> int:
+    """Run one task to its end; its exit code. `begun` is told the task's id.
 
     Raises:
         TaskpassError: it could not be started.
     """
     try:
-        return _run(request)
+        return _run(request, begun)
     except exchange.Answered as answered:
         raise _error(answered.problem) from None
     except ConnectionError:
@@ -44,7 +45,7 @@ def run_headless(request: dict[str, object]) -> int:
         ) from None
 
 
-def _run(request: dict[str, object]) -> int:
+def _run(request: dict[str, object], begun: Callable[[str], object] | None) -> int:
     daemon = _connected()
     exchange.send(daemon, "POST", "/v1/tasks", request)
     # While the supervisor works: signal brings enum, 3 ms that nobody waits for here.
@@ -52,6 +53,8 @@ def _run(request: dict[str, object]) -> int:
 
     started = exchange.receive(daemon)
     task = started["task"]["id"]
+    if begun is not None:
+        begun(task)
     _warn(started["task"])
     if waiting := started.get("needs_waiting"):
         _tell(f"{waiting} needs of this project wait for you and are ignored: taskpass needs")

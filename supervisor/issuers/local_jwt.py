@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from supervisor.issuers.scope import require_bound_request
-from supervisor.model import CredentialSpec, Evidence, KillMode, User
+from supervisor.model import CredentialSpec, Evidence, KillMode, User, job_of
 from supervisor.ports import Issuer, Kind, MintContext, Minted, Secret
 
 LONGEST = 60.0  # seconds a token may live
@@ -113,6 +113,7 @@ class LocalJwtIssuer(Issuer):
                 "evidence": str(runtime.evidence),
                 "tier": str(runtime.tier),
                 "sandbox_profile": runtime.sandbox_profile,
+                **({"job": job_of(runtime.job)} if runtime.job else {}),
             },
             "tctx": {
                 "task": task.id,

@@ -211,6 +211,7 @@ def call_of(situation: Situation) -> dict[str, Any]:
 def entities_of(situation: Situation) -> list[dict[str, Any]]:
     """The task and what it belongs to."""
     task = situation.task
+    job = task.runtime.job
     evidence = task.user.evidence(time.time())
     verified = task.user.verified if evidence is Evidence.OIDC else None
     owners = [
@@ -225,6 +226,9 @@ def entities_of(situation: Situation) -> list[dict[str, Any]]:
         "evidence": task.runtime.evidence.value,
         "user_evidence": evidence.value,
         "user_subject": f"{verified.issuer} {verified.subject}" if verified else "",
+        "job": f"{job.system}:{job.repository_id}" if job else "",
+        "job_ref": job.ref if job else "",
+        "job_protected": job is not None and job.protected,
         "holes": len(task.runtime.holes),
         "workspace": situation.workspace,
         "repository": task.repository,

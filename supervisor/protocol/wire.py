@@ -199,6 +199,9 @@ class StartTask(Wire, frozen=True, kw_only=True):
     preset: str = ""  # "" for the person's
     loopback: tuple[int, ...] = ()  # ports of the machine's loopback that it may reach
     umask: int = 0o077  # of the files it makes: that of whoever starts it
+    unattended: bool = False  # see `model.Task`; and it ends with whoever starts it
+    ci: str = ""  # the CI system whose job this is
+    id_token: str = ""  # … and its token, which is verified and not kept
 
 
 class Started(Wire, frozen=True, kw_only=True):

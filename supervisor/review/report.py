@@ -96,6 +96,8 @@ class Report:
         yield "|---|---|---|---|---|---|---|"
         for task, began in self._tasks.items():
             runtime = f"{began.get('runtime', '')}, tier {began.get('tier', '')}"
+            if job := began.get("job"):
+                runtime += f", {job['system']}: {job['repository']} {job['ref']}"
             cells = (
                 _code(task), _time(began["time"]), _code(began.get("purpose")),
                 _code(began.get("user")), _code(began.get("agent")), _code(runtime),

@@ -45,6 +45,7 @@ from supervisor.process.probe import Probe
 from supervisor.protocol import wire
 from supervisor.tasks import environment, limits, network, saved, standing_in
 from supervisor.tasks.adopting import Adopting
+from supervisor.tasks.ci_job import CiJobs
 from supervisor.tasks.containing import Containing, Setting, ways_out, with_holes
 from supervisor.tasks.lifecycle import Lifecycle
 from supervisor.tasks.saved import TaskFile
@@ -107,6 +108,7 @@ class Launcher:
     record: bool  # what every terminal shows is kept
     limits: Limits  # of every task, where nothing lower is asked for
     needs: Needs  # of projects, as the person accepted them
+    jobs: CiJobs
     user: Callable[[], User] = evidence.current_user  # with who a provider says that is
 
     async def start(self, request: wire.StartTask) -> Launched:
@@ -194,6 +196,7 @@ class Launcher:
         runtime = self.containing.runtime(setting, held, str(task_dir))
         runtime = with_holes(runtime, held.containment, await looking)
         runtime = replace(runtime, agent_sandbox=plan.agent_sandbox)
+        runtime = await self.jobs.vouched(request, runtime)
         task = await self._identify(request, profile, plan, executable, setting, runtime, task_id)
         task, tightening, policy = await self._policy(task, setting.project)
         _check_overlay(task, held.containment, plan)
@@ -269,6 +272,7 @@ class Launcher:
             preset=request.preset or self.policies.preset,
             overlay=request.overlay or self.overlay,
             record=request.interactive and (request.record or self.record),
+            unattended=request.unattended,
         )
 
     # ── it runs ─────────────────────────────────────────────────────────────────────────
