@@ -102,6 +102,7 @@ def authorization(
         redirect_uris=[AnyUrl(redirect)],
         grant_types=["authorization_code", "refresh_token"],
         response_types=["code"],
+        token_endpoint_auth_method="none",  # noqa: S106 - such a program keeps no secret
     )
     return OAuthClientProvider(
         url, metadata, kept, browse, answer, client_metadata_url=document or None

@@ -280,9 +280,19 @@ async def test_tokens_expire_and_end_with_their_task(
 async def test_a_client_can_give_its_access_back(web: httpx2.AsyncClient) -> None:
     client = (await registered(web))["client_id"]
     tokens = (await exchange(web, client, await code_of(web, client))).json()
-    form = {"token": tokens["refresh_token"], "client_id": client, "client_secret": ""}
-    assert (await web.post("/revoke", data=form)).status_code == 200
+    stranger = (await registered(web))["client_id"]
+
+    async def revoke(client: str, token: str) -> int:
+        return (await web.post("/revoke", data={"token": token, "client_id": client})).status_code
+
+    assert await revoke(stranger, tokens["refresh_token"]) == 200  # as RFC 7009 has it …
+    assert await status(web, tokens["access_token"]) == 200  # … and nothing is ended by it
+    assert await revoke(client, tokens["access_token"]) == 200
     assert await status(web, tokens["access_token"]) == 401
+    newer = (await refresh(web, client, tokens["refresh_token"])).json()
+    assert await status(web, newer["access_token"]) == 200
+    assert await revoke(client, newer["refresh_token"]) == 200
+    assert await status(web, newer["access_token"]) == 401
 
 
 async def test_more_takes_the_place_of_what_a_client_had(web: httpx2.AsyncClient) -> None:

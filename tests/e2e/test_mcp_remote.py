@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,19 +19,20 @@ CONNECT = "Let a remote client use notes"
 
 
 @contextmanager
-def fronted(install: Install) -> Iterator[str]:
-    """A running front before the server `notes`; its address."""
-    running = install.popen("mcp", "gateway", "notes", "--listen", "127.0.0.1:0")
+def fronted(install: Install, url: str = "") -> Iterator[int]:
+    """A running front before the server `notes`; its port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = int(free.getsockname()[1])
+    words = ["--url", url] if url else []
+    running = install.popen("mcp", "gateway", "notes", "--listen", f"127.0.0.1:{port}", *words)
     assert running.stdout is not None
     try:
         line = running.stdout.readline()
-        found = re.search(r"http://\S+", line)
-        assert found, line + running.stdout.read()
-        yield found[0].removesuffix("/mcp")
+        assert (url or f"http://127.0.0.1:{port}") in line, line + running.stdout.read()
+        yield port
     finally:
         running.terminate()
-        said, _ = running.communicate(timeout=60)
-        print(said)
+        print(running.communicate(timeout=60)[0])
 
 
 @pytest.fixture
@@ -42,7 +43,8 @@ def notes(install: Install) -> Path:
 async def test_a_remote_client_is_let_in_steps_up_and_is_revoked(
     install: Install, notes: Path
 ) -> None:
-    with fronted(install) as front, Person(install) as person:
+    with fronted(install) as port, Person(install) as person:
+        front = f"http://127.0.0.1:{port}"
         remote = RemoteClient(f"{front}/mcp")
         person.answers(CONNECT, approve=True)
         async with remote.connected() as client:
@@ -82,7 +84,8 @@ async def status(front: str, token: str) -> int:
 
 
 async def test_whom_the_person_turns_away_gets_nothing(install: Install, notes: Path) -> None:
-    with fronted(install) as front, Person(install) as person:
+    with fronted(install) as port, Person(install) as person:
+        front = f"http://127.0.0.1:{port}"
         remote = RemoteClient(f"{front}/mcp")
         person.answers(CONNECT, approve=False)
         with pytest.raises(BaseException):  # noqa: B017, PT011 - the SDK's group of errors

@@ -39,10 +39,12 @@ def listed(install: Install, url: str = "") -> Path:
 
 
 @asynccontextmanager
-async def connected(install: Install, **options: Any) -> AsyncIterator[Client]:
+async def connected(
+    install: Install, *, name: str = "notes", **options: Any
+) -> AsyncIterator[Client]:
     program = StdioServerParameters(
         command=TASKPASS[0],
-        args=[*TASKPASS[1:], "mcp", "serve", "notes"],
+        args=[*TASKPASS[1:], "mcp", "serve", name],
         env=install.environ,
         cwd=install.project,
     )

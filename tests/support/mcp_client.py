@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,6 +33,7 @@ class RemoteClient:
     url: str
     callback: str = CALLBACK
     metadata_url: str | None = None
+    tls: ssl.SSLContext | None = None
     pages: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)  # authorization URLs
     answered: str = ""
@@ -57,7 +59,7 @@ class RemoteClient:
         async with aiohttp.ClientSession() as browser:
             while not url.startswith(self.callback):
                 assert time.monotonic() < deadline, self.pages
-                async with browser.get(url, allow_redirects=False) as page:
+                async with browser.get(url, allow_redirects=False, ssl=self.tls or True) as page:
                     if page.status in (302, 303):
                         url = urljoin(url, page.headers["location"])
                     else:

@@ -167,7 +167,7 @@ async def _signed_in(
                 hint="Ask for it as it wants that: --scope offline_access, or "
                 "--ask access_type=offline.",
             )
-        tried = await _try_out(http, provider, signed, options, exchange=exchange)
+        tried = await try_out(http, provider, signed, options, exchange=exchange)
         if tried is not None:
             break
         options["revocation"] = "none"
@@ -181,7 +181,7 @@ async def _signed_in(
     return _with(asked, issuer, options, tried), who
 
 
-async def _try_out(
+async def try_out(
     http: Http, provider: Provider, signed: SignedIn, options: dict[str, str], *, exchange: bool
 ) -> SignIn | None:
     """See what the provider does with a refresh, and with a token that is ended.

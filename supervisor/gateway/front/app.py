@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -10,7 +10,7 @@ from mcp.server.auth.handlers.authorize import AuthorizationHandler
 from mcp.server.auth.handlers.token import TokenHandler
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend
-from mcp.server.auth.middleware.client_auth import ClientAuthenticator
+from mcp.server.auth.middleware.client_auth import AuthenticationError, ClientAuthenticator
 from mcp.server.auth.provider import AccessToken, TokenVerifier, construct_redirect_uri
 from mcp.server.auth.routes import (
     build_metadata,
@@ -116,7 +116,7 @@ def _oauth(provider: Provider, resource: AnyHttpUrl) -> list[Route]:
             "authorization_response_iss_parameter_supported": True,
         }
     )
-    ours = {"/authorize", "/token", "/.well-known/oauth-authorization-server"}
+    ours = {"/authorize", "/token", "/revoke", "/.well-known/oauth-authorization-server"}
     theirs = create_auth_routes(
         provider,
         issuer,
@@ -128,6 +128,7 @@ def _oauth(provider: Provider, resource: AnyHttpUrl) -> list[Route]:
         *create_protected_resource_routes(resource, [issuer], list(SCOPES), provider.server),
         *_metadata(metadata),
         _token(provider),
+        _revoke(provider),
         *_pages(provider),
     ]
 
@@ -156,9 +157,32 @@ def _token(provider: Provider) -> Route:
         response: Response = await handler.handle(request)
         return response
 
-    answer = cors_middleware(exchange, ["POST", "OPTIONS"])
+    return _form("/token", exchange)
+
+
+def _revoke(provider: Provider) -> Route:
+    authenticator = ClientAuthenticator(provider)
+
+    async def revoke(request: Request) -> Response:
+        # Not by the SDK's handler, which wants a secret of clients that have none.
+        try:
+            client = await authenticator.authenticate_request(request)
+        except AuthenticationError:
+            return JSONResponse({"error": "invalid_client"}, 401)
+        token = (await request.form()).get("token")
+        if not isinstance(token, str):
+            return JSONResponse({"error": "invalid_request"}, 400)
+        await provider.revoke(client.client_id, token)
+        return Response(headers={"cache-control": "no-store"})
+
+    return _form("/revoke", revoke)
+
+
+def _form(path: str, handler: Callable[[Request], Awaitable[Response]]) -> Route:
+    """An endpoint for forms, from other origins too, that takes no more than it needs."""
+    answer = cors_middleware(handler, ["POST", "OPTIONS"])
     limited = RequestBodyLimitMiddleware(answer, DEFAULT_MAX_REQUEST_BODY_SIZE)
-    return Route("/token", limited, methods=["POST", "OPTIONS"])
+    return Route(path, limited, methods=["POST", "OPTIONS"])
 
 
 def _pages(provider: Provider) -> list[Route]:

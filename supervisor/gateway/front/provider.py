@@ -223,13 +223,21 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
             guest=issued.guest,
         )
 
+    async def revoke(self, client: str, text: str) -> None:
+        """RFC 7009, by a client: one access token, or with a refresh token all that it holds."""
+        kinds: tuple[Kind, ...] = ("access", "refresh")
+        for kind in kinds:
+            issued = self.tokens.find(kind, text)
+            if issued is None or issued.client != client:
+                continue
+            if kind == "access":
+                self.tokens.use_up(text)
+            else:
+                self.tokens.void(issued.guest)
+                await issued.guest.leave()
+
     async def revoke_token(self, token: GuestToken | RefreshToken) -> None:
-        """RFC 7009, by the client: its task ends, and all that it holds with it."""
-        kind: Kind = "refresh" if isinstance(token, RefreshToken) else "access"
-        issued = self.tokens.find(kind, token.token)
-        if issued is not None:
-            self.tokens.void(issued.guest)
-            await issued.guest.leave()
+        await self.revoke(token.client_id, token.token)
 
     async def _replayed(self, text: str) -> None:
         """A code or refresh token that is shown twice ends the task: one of the two stole it."""

@@ -72,7 +72,7 @@ class Tokens:
     def use_up(self, text: str) -> bool:
         """Void one; False when somebody has done so before."""
         issued = self._issued.pop(_digest(text), None)
-        if issued is not None:
+        if issued is not None and issued.kind != "access":
             self._spent[_digest(text)] = issued.guest
         return issued is not None
 
