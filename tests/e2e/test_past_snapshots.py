@@ -11,8 +11,10 @@ from supervisor.protocol.review import ReplayView
 from tests.e2e.test_screens_snapshots import LEADER, NARROW, WIDE, settled, shown, until
 from tests.e2e.test_screens_snapshots import same_everywhere as same_everywhere
 from tests.support.fake_app import fake_app
-from tests.support.fake_client import FakeClient, story
+from tests.support.fake_client import NOW, FakeClient, story
+from tests.support.fake_recording import recording
 from tui.screens.past import ExportDialog, FiguresPage
+from tui.screens.player import PlayerScreen
 from tui.widgets.line import Line
 
 OTHERWISE = ReplayView(
@@ -77,3 +79,19 @@ def test_export(size: tuple[int, int], snap_compare: Any) -> None:
         await pilot.pause()
 
     assert snap_compare(fake_app(FakeClient(story())), terminal_size=size, run_before=go)
+
+
+@SIZES
+def test_player(size: tuple[int, int], snap_compare: Any) -> None:
+    async def go(pilot: Pilot[Any]) -> None:
+        await opened(pilot)
+        await pilot.press("down", "p")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PlayerScreen))
+        title = pilot.app.screen.query_one("#player-title", Line)
+        await until(pilot, lambda: "0:07 of" in title.said)
+        record = pilot.app.screen.query_one("#player-record", Line)
+        await until(pilot, lambda: "git push" in record.said)
+
+    client = FakeClient(story())
+    client.recorded["t-1"] = recording(NOW - 35)
+    assert snap_compare(fake_app(client), terminal_size=size, run_before=go)

@@ -95,6 +95,7 @@ class FakeClient(FakePast):
     """Holds a snapshot, sends the events a test hands it, and writes down every request."""
 
     def __init__(self, snapshot: wire.Snapshot | None = None, *, down: bool = False) -> None:
+        super().__init__()
         self.state = snapshot or wire.Snapshot(session="s-fake", now=NOW)
         self.down = down
         self.older: list[dict[str, Any]] = []  # records before those of the snapshot

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from supervisor.errors import NotFound
+from supervisor.protocol.recording import ChunkView, RecordingView
 from supervisor.protocol.review import (
     FiguresView,
     HeadView,
@@ -30,6 +31,9 @@ class FakePast:
 
     broken_at = 0  # what proofs say, where it is not 0
     today: ReplayView | None = None  # what every record is judged today
+
+    def __init__(self) -> None:
+        self.recorded: dict[str, list[ChunkView]] = {}
 
     @abstractmethod
     def past(self) -> list[dict[str, Any]]: ...
@@ -115,6 +119,20 @@ class FakePast:
     async def figures(self, query: str = "") -> FiguresView:
         self._ask("figures", query)
         return msgspec.convert(msgspec.to_builtins(figures(self._matching(query))), FiguresView)
+
+    async def recordings(self) -> list[RecordingView]:
+        self._ask("recordings")
+        return [
+            RecordingView(task=task, began=chunks[0].began, ended=chunks[0].ended, size=4096)
+            for task, chunks in self.recorded.items()
+        ]
+
+    async def recording(self, task: str, at: float = 0.0) -> ChunkView:
+        self._ask("recording", (task, at))
+        if task not in self.recorded:
+            raise NotFound("Nothing of this task was recorded.")
+        chunks = self.recorded[task]
+        return next((each for each in reversed(chunks) if each.start <= at), chunks[0])
 
     async def export(self, query: str, form: str) -> AsyncIterator[bytes]:
         self._ask("export", (query, form))

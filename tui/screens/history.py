@@ -21,6 +21,7 @@ from tui import palette, records
 from tui.lines import View, key_line, spread
 from tui.screens import history_text
 from tui.screens.past import ExportDialog, FiguresPage
+from tui.screens.player import PlayerScreen
 from tui.text import clip, plural
 from tui.widgets.line import Line
 from tui.widgets.records import RecordList
@@ -43,6 +44,7 @@ _KEYS = (
     ("t", "timeline"),
     ("f", "figures"),
     ("e", "export"),
+    ("p", "play"),
     ("o", "older"),
     ("v", "verify"),
     ("q", "back"),
@@ -62,6 +64,7 @@ class HistoryScreen(Screen[None]):
         Binding("t", "timeline", show=False),
         Binding("f", "figures", show=False),
         Binding("e", "export", show=False),
+        Binding("p", "play", show=False),
     ]
 
     def __init__(self, client: AsyncClient, view: View) -> None:
@@ -224,9 +227,11 @@ class HistoryScreen(Screen[None]):
 
     def _row(self, seq: int, width: int) -> Text:
         line = records.line(self._records[seq])
-        task = self._last.world.tasks.get(line.task)
-        name = f"{task.number} {task.purpose or task.profile}" if task else line.task
-        return history_text.row(line, name, self._last.now, width)
+        return history_text.row(line, self._task_name(line.task), self._last.now, width)
+
+    def _task_name(self, task: str) -> str:
+        known = self._last.world.tasks.get(task)
+        return f"{known.number} {known.purpose or known.profile}" if known else task
 
     def _empty(self) -> Text:
         if not self._loaded:
@@ -350,6 +355,29 @@ class HistoryScreen(Screen[None]):
             self.notify(str(error), severity="error", markup=False)
             return
         self.app.push_screen(FiguresPage(told, self._filter))
+
+    @work(group="play", exclusive=True)
+    async def action_play(self) -> None:
+        """Play what the terminal of the record's task showed, from the record on."""
+        record = self._record
+        if record is None or not record.get("task"):
+            self.notify("This record is of no task.", markup=False)
+            return
+        task = str(record["task"])
+        try:
+            recorded = any(each.task == task for each in await self._client.recordings())
+        except TaskpassError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        if not recorded:
+            self.notify(
+                "This task's terminal was not recorded. To have one that is: "
+                "taskpass run --record -- claude",
+                markup=False,
+            )
+            return
+        at = float(record["time"])
+        self.app.push_screen(PlayerScreen(self._client, task, self._task_name(task), at))
 
     def action_export(self) -> None:
         self.app.push_screen(ExportDialog(self._client, self._filter, self._last.now))
