@@ -17,6 +17,7 @@ import pytest
 from tests.support.agents import NODE, Package, install
 
 CONFORMANCE = Package("mcp-conformance", "@modelcontextprotocol/conformance", "0.1.16")
+_ONE = "auth/scope-step-up"  # the longest; all of them are in the long form
 ROOT = Path(__file__).parents[2]
 
 
@@ -37,10 +38,9 @@ def conformance(tmp_path: Path, *words: str) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("scenario", ["auth/scope-step-up", "auth/pre-registration"])
-def test_an_authorization_scenario_passes(tmp_path: Path, scenario: str) -> None:
+def test_an_authorization_scenario_passes(tmp_path: Path) -> None:
     command = f"{sys.executable} -m tests.support.mcp_conformance_client"
-    told = conformance(tmp_path, "client", "--command", command, "--scenario", scenario)
+    told = conformance(tmp_path, "client", "--command", command, "--scenario", _ONE)
     passed = re.search(r"Passed: (\d+)/(\d+), 0 failed", told)
     assert passed is not None, told
     assert passed[1] == passed[2] != "0"

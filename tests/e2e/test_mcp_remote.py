@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from mcp_types import ElicitRequestParams, ElicitRequestURLParams, ElicitResult
 
 from tests.e2e.test_mcp_stdio import listed, said
 from tests.support.live import Install, Person, until
@@ -96,3 +97,29 @@ async def test_whom_the_person_turns_away_gets_nothing(install: Install, notes: 
         assert remote.tokens is None
     assert install.records("mcp.turned_away")
     assert not install.records("call.opened")  # its server was not started
+
+
+async def test_a_person_is_sent_for_where_the_client_can(install: Install, notes: Path) -> None:
+    install.configure("[approvals]\nhold = 1\n")
+    with fronted(install) as port, Person(install) as person:
+        person.answers(CONNECT, approve=True)
+        remote = RemoteClient(f"http://127.0.0.1:{port}/mcp")
+        sent: list[str] = []
+
+        async def asked(context: object, params: ElicitRequestParams) -> ElicitResult:
+            assert isinstance(params, ElicitRequestURLParams)
+            sent.append(params.url)
+            async with aiohttp.ClientSession() as browser, browser.get(params.url) as page:
+                assert "Answer it in taskpass" in await page.text()
+            person.answers("mcp__notes__save_note", approve=True)
+            await until(
+                lambda: [r for r in install.records("approval.answered") if r["call_hash"]][1:],
+                "the answer",
+            )
+            return ElicitResult(action="accept")
+
+        async with remote.connected(mode="legacy", elicitation_callback=asked) as client:
+            saved = await client.call_tool("save_note", {"name": "new", "text": "x"})
+    assert said(saved) == "saved new"
+    assert len(sent) == 1
+    assert len(install.records("approval.ticket")) == 1

@@ -6,6 +6,7 @@ import asyncio
 import ssl
 
 import aiohttp
+import pytest
 import trustme
 
 from tests.e2e.test_mcp_remote import CONNECT, fronted
@@ -16,6 +17,7 @@ from tests.support.signing_in import SigningIn
 from tests.support.tls_front import tls_front
 
 
+@pytest.mark.full
 async def test_each_call_gets_a_token_of_the_sign_in(install: Install) -> None:
     listed(install)
     authority = trustme.CA()
