@@ -135,36 +135,92 @@ class Tree:
 
     Most of what runs on a machine is not in the tree and never will be: a process gets a new
     parent only among its own ancestors. Such pids are remembered and not read again for a second,
-    far less than the numbers need to come round to one of them.
+    far less than the numbers need to come round to one of them. To list all of /proc takes most of
+    the time: for a moment after that, only what has started since is listed.
     """
 
     def __init__(self, top: int) -> None:
         self.top = top
         self._others: set[int] = set()
         self._forget_at = 0.0
+        self._listed = 0.0  # when all of /proc was
+        self._newest = 0  # the pid given out last, just before
+        self._known: set[int] = set()  # what is there and no stranger
 
     def members(self) -> list[Stat]:
         """As `descendants`."""
         now = time.monotonic()
         if now >= self._forget_at:
             self._others.clear()
+            self._newest = 0
             self._forget_at = now + _REMEMBER
-        pids = _pids()
-        self._others &= pids
-        by_parent = _by_parent(_stats(pids - self._others))
+        newest = _newest()
+        if 0 < self._newest <= newest and now - self._listed < _RECENT:
+            begun = {pid for pid in _pids(self._newest) if self._newest < pid <= newest}
+            pids = self._known | begun
+        else:
+            pids = _pids()
+            self._others &= pids
+            # Some pids below may be given out, and their processes not be in the list yet.
+            self._newest, self._listed = max(0, newest - _ON_THE_WAY), now
+        entries = _stats(pids - self._others)
+        by_parent = _by_parent(entries)
         tree = _below([self.top], by_parent)
         by_parent.pop(self.top, None)
         # Only what hangs on a known stranger is one: a parent that ended while we read breaks
         # the chain, and its child may well be in the tree.
         self._others.update(entry.pid for entry in _below([0, *self._others], by_parent))
+        self._known = {entry.pid for entry in entries} - self._others
         return tree
 
 
-_REMEMBER = 1.0  # seconds
+_REMEMBER, _RECENT = 1.0, 0.2  # seconds
+_ON_THE_WAY = 64  # pids
+# Where the kernel's list of processes in /proc begins: pid N is at this place and N, or one or two
+# further (fs/proc/base.c, `TGID_OFFSET`), after all that are lower.
+_FIRST_PROCESS = 256
 
 
-def _pids() -> set[int]:
-    return {int(name) for name in os.listdir("/proc") if name[0] in "123456789"}
+def _newest() -> int:
+    """The pid that the kernel gave out last, 0 where it does not say.
+
+    Pids are given out upwards, and from the lowest again when the highest is reached.
+    """
+    try:
+        fd = os.open("/proc/loadavg", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            # In some containers another program answers in the kernel's place.
+            if os.fstat(fd).st_dev != _PROC:
+                return 0
+            return int(os.read(fd, 128).split()[-1])
+        finally:
+            os.close(fd)
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _device(path: str) -> int:
+    try:
+        return os.stat(path).st_dev
+    except OSError:
+        return -1
+
+
+_PROC = _device("/proc/self/")
+
+
+def _pids(beyond: int = 0) -> set[int]:
+    """Of all processes; or of those with a higher pid, and maybe some with a lower one."""
+    if not beyond:
+        names = os.listdir("/proc")
+    else:
+        fd = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.lseek(fd, _FIRST_PROCESS + beyond, os.SEEK_SET)
+            names = os.listdir(fd)
+        finally:
+            os.close(fd)
+    return {int(name) for name in names if name[0] in "123456789"}
 
 
 def _stats(pids: Iterable[int]) -> list[Stat]:

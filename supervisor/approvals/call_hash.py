@@ -33,10 +33,9 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any
 
-import rfc8785
-
+from supervisor.canonical import canonical
 from supervisor.errors import Denied
 from supervisor.model import ToolCall, ToolKind
 
@@ -85,13 +84,13 @@ def call_hash(
         "definition": definition or call.definition,
     }
     try:
-        canonical = rfc8785.dumps(cast(Any, table))
-    except (rfc8785.CanonicalizationError, UnicodeError, RecursionError) as error:
+        form = canonical(table)
+    except (ValueError, RecursionError) as error:
         raise Denied(
             "The call's arguments have no canonical form, so an answer could not be bound to them.",
             hint="Use whole numbers below 2^53 and well-formed text.",
         ) from error
-    return "sha256:" + hashlib.sha256(canonical).hexdigest()
+    return "sha256:" + hashlib.sha256(form).hexdigest()
 
 
 def named_files(call: ToolCall) -> dict[str, str]:
@@ -107,7 +106,7 @@ def named_files(call: ToolCall) -> dict[str, str]:
     for name in names:
         if not name or "\0" in name or len(name) > 4096:
             continue
-        path = os.path.join(call.cwd, os.path.expanduser(name))
+        path = os.path.join(call.cwd, os.path.expanduser(name) if name[0] == "~" else name)
         # Most words are no files: finding the real path of each takes longer than all the rest.
         if not os.path.isfile(path):
             continue

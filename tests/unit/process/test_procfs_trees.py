@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -76,3 +77,22 @@ def test_another_start_time_is_another_process() -> None:
     assert own is not None
     assert procfs.lives(own.process)
     assert not procfs.lives(Process(own.pid, own.start + 1))
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["told", "untold"])
+def test_tree_follows_what_comes_and_goes(monkeypatch: pytest.MonkeyPatch, told: bool) -> None:
+    if not told:  # a kernel, or a container, that does not say which pid came last
+        monkeypatch.setattr(procfs, "_newest", lambda: 0)
+    tree = procfs.Tree(os.getpid())
+    with contextlib.ExitStack() as stack:
+        alive: list[subprocess.Popen[bytes]] = []
+        for number in range(40):
+            begun = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE)
+            stack.enter_context(begun)
+            stack.callback(begun.kill)
+            alive.append(begun)
+            if number % 3 == 2:
+                gone = alive.pop(number % len(alive))
+                gone.kill()
+                gone.wait()
+            assert {entry.pid for entry in tree.members()} == {each.pid for each in alive}
