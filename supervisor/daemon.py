@@ -14,6 +14,7 @@ import fcntl
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -178,6 +179,7 @@ async def serve(paths: Paths, ready_fd: int, step: Callable[[str], None]) -> Non
     try:
         zygote = Zygote()
         await zygote.start()
+        _let_open_many()  # after it: tasks keep the limit that they were started with
         # Beside what follows: somebody else tries what this machine allows.
         probing = asyncio.ensure_future(probe_by(zygote.attempt, Tier(config.tier or Tier.A)))
         await asyncio.sleep(0)
@@ -272,6 +274,12 @@ async def _warm_up() -> None:
     await asyncio.to_thread(sql.warm)
     gc.collect()
     gc.freeze()
+
+
+def _let_open_many() -> None:
+    """As many descriptors as the system lets us: connections, and processes that are watched."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _engine(

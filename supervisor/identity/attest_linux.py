@@ -82,12 +82,12 @@ class SockDiagOwner(ConnectionOwner):
         return chain if self._standing.keep(chain, procfs.lives) else []
 
     def stands(self, ancestry: Sequence[Process]) -> bool:
+        if not ancestry or ancestry[-1] != self._root():
+            return False
+        if self._standing.of(ancestry[0]) == list(ancestry):
+            return True
         # Only the end of its parent gives a process another one.
-        return (
-            bool(ancestry)
-            and ancestry[-1] == self._root()
-            and all(procfs.lives(member) for member in ancestry)
-        )
+        return all(procfs.lives(member) for member in ancestry)
 
     def _client_socket(
         self, sockname: tuple[str, int], peername: tuple[str, int]

@@ -55,8 +55,7 @@ class StandingChains:
         if chain is None:
             return []
         if not chain.stands:
-            del self._chains[process]
-            chain.close()
+            self._drop(process)
             return []
         self._chains.move_to_end(process)
         return list(chain.processes)
@@ -78,13 +77,17 @@ class StandingChains:
         if not whole:
             chain.close()
             return False
-        if (known := self._chains.pop(processes[0], None)) is not None:
-            known.close()
+        fallen = [first for first, kept in self._chains.items() if not kept.stands]
+        self._drop(processes[0], *fallen)
+        if len(self._chains) >= _KEPT:
+            self._drop(next(iter(self._chains)))
         self._chains[processes[0]] = chain
-        if len(self._chains) > _KEPT:
-            self._chains.popitem(last=False)[1].close()
         return True
 
+    def _drop(self, *first: Process) -> None:
+        for process in first:
+            if (chain := self._chains.pop(process, None)) is not None:
+                chain.close()
+
     def close(self) -> None:
-        while self._chains:
-            self._chains.popitem()[1].close()
+        self._drop(*list(self._chains))

@@ -59,9 +59,19 @@ def test_as_many_as_there_may_be_and_no_descriptor_more() -> None:
     known = StandingChains()
     for start in range(100):  # as if each were another process
         assert known.keep([Process(here.pid, start)], lambda process: True)
-    assert _descriptors() <= before + 2 * 32
+    assert _descriptors() <= before + 32
     known.close()
     assert _descriptors() == before
+
+
+def test_the_fallen_give_their_descriptors_back(sleeper: subprocess.Popen[bytes]) -> None:
+    known = StandingChains()
+    before = _descriptors()
+    assert known.keep([_process(sleeper.pid)], procfs.lives)
+    sleeper.kill()
+    sleeper.wait()
+    assert known.keep([_process(os.getpid())], procfs.lives)
+    assert _descriptors() == before + 1
 
 
 def test_a_longer_chain_is_walked_each_time() -> None:
