@@ -253,6 +253,7 @@ class Api:
             leases=tuple(book.leases()),
             approvals=tuple(self.engine.approvals.all_pending()),
             owed=self.engine.revoking.views(),
+            locked=self.vault.vault.locked,
             records=tuple(self.engine.ledger.latest(_RECENT)),
         )
 

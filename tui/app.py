@@ -11,10 +11,11 @@ from tui.actions.habits import Habits
 from tui.actions.in_pane import InPane
 from tui.actions.leading import Leading
 from tui.actions.reviewing import Reviewing
+from tui.actions.secrets import Secrets
 from tui.actions.tasks import Tasks
 
 
-class TaskpassApp(Leading, Answering, Access, InPane, Reviewing, Tasks, Habits):
+class TaskpassApp(Leading, Answering, Access, InPane, Reviewing, Secrets, Tasks, Habits):
     """`shape="run"`: one agent fills the terminal; `return_value` is its exit code, and None
     when the person left while it goes on. `shape="workspace"`: all tasks.
     """

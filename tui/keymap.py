@@ -65,6 +65,8 @@ COMMANDS: Final = (
     ),
     Command("identity", "I", "I", "identity", "Identity", "The four parts and their evidence.",
             reminded=False),
+    Command("unlock", "u", "u", "unlock", "Unlock the secrets",
+            "Give the passphrase that they are locked by.", reminded=False),
     Command("palette", "colon", ":", "palette", "Command palette", "Find a command by name.",
             reminded=False),
     Command("detach", "q", "q", "quit", "Quit the screen", "Tasks go on; `taskpass` returns."),

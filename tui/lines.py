@@ -205,6 +205,9 @@ def _calm(view: View, width: int) -> Text:
     tasks = [task for task in view.world.tasks.values() if not is_gone(task)]
     you = [task for task in tasks if task_state(task.state) is TaskState.WAITING_YOU]
     left = Text(" ", no_wrap=True)
+    if view.world.locked:
+        left.append("secrets are locked", f"bold {palette.AMBER}")
+        left.append(f" · {LEADER_SHOWN} u unlocks  ", palette.TEXT)
     if you:
         numbers = ", ".join(str(task.number) for task in you)
         left.append(f"◐ waiting for you: {numbers}", palette.BLUE)

@@ -45,6 +45,7 @@ class World:
     grants: dict[str, Grant] = field(default_factory=dict)
     leases: dict[str, Lease] = field(default_factory=dict)
     approvals: dict[str, ApprovalRequest] = field(default_factory=dict)
+    locked: bool = False  # secrets wait for their passphrase
     owed: dict[str, wire.OwedView] = field(default_factory=dict)
     records: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT_RECORDS))
 
@@ -68,9 +69,11 @@ class World:
                 _keep(self.owed, owed.id, owed, live)
             case wire.Recorded(record=record):
                 self.records.append(record)
+                self.locked = self.locked and record.get("kind") != "vault.unlocked"
 
     def _restart(self, snapshot: wire.Snapshot) -> None:
         self.session = snapshot.session
+        self.locked = snapshot.locked
         self.tasks = {task.id: task for task in snapshot.tasks}
         self.grants = {grant.id: grant for grant in snapshot.grants}
         self.leases = {

@@ -112,6 +112,7 @@ class Snapshot(Wire, frozen=True, kw_only=True, tag="snapshot"):
     leases: tuple[Lease, ...] = ()
     approvals: tuple[ApprovalRequest, ...] = ()
     owed: tuple[OwedView, ...] = ()
+    locked: bool = False  # secrets wait for their passphrase
     records: tuple[dict[str, Any], ...] = ()  # the latest, oldest first
 
 

@@ -235,3 +235,24 @@ async def test_a_task_in_a_work_tree_of_its_own(install: Install) -> None:
         screen.type("Fix it")
         screen.press("tab", "tab", "pagedown", "enter")
         await screen.shows("git made no work tree: a branch named 'agent/fix-it' already exists.")
+
+
+async def test_locked_secrets_are_unlocked_on_the_screen(install: Install, api: ApiServer) -> None:
+    words = ("credential", "protect", "passphrase")
+    await asyncio.to_thread(install.cli, *words, stdin="correct horse\n")
+    await asyncio.to_thread(install.cli, "stop")
+    async with workspace(install) as screen:
+        await screen.shows(r"secrets are locked · \^\\ u unlocks")
+        screen.press(LEADER, "u")
+        await screen.shows("Passphrase, kept in")
+        screen.type("wrong horse")
+        screen.press("enter")
+        await screen.shows("wrong passphrase")
+        screen.type("correct horse")
+        screen.press("enter")
+        await screen.shows("The secrets are unlocked.")
+        await screen.shows("(?s)^(?!.*secrets are locked)")
+        await start(screen, "sh", "ask the api")
+        enter(screen, f'curl -sS -H "Authorization: Bearer $API_TOKEN" https://{api.host}/me')
+        await screen.shows("hello")
+        assert "correct horse" not in screen.text()
