@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from textual import work
+from textual import events, work
 
 from supervisor.errors import NotFound, TaskpassError
 from supervisor.model import Answer
@@ -24,6 +24,12 @@ class Answering(Trunk):
             self.say(f"This screen may not answer: {self.pairing_error}", bad=True)
         if not self.main.dock.open(self.view()):
             self.say("No approval waits.")
+
+    def on_click(self, event: events.Click) -> None:
+        """The line that tells what waits is a button."""
+        told = event.widget is not None and event.widget.id in ("attention", "status")
+        if told and self.view().pending:
+            self.action_answer()
 
     def action_inbox(self) -> None:
         self.push_screen(InboxScreen(self.view()), self._open)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from textual.widgets import OptionList
 
 from supervisor.model import Risk
@@ -58,6 +59,15 @@ async def test_it_works_by_mouse_and_a_double_click_answers_nothing() -> None:
         await d.pilot.click("#inbox-list", offset=(4, 2), times=2)
         await d.until(lambda: d.dock.display and d.dock.has_focus)
         assert "cargo publish" in d.paper
+        assert d.answers == []
+
+
+@pytest.mark.parametrize(("shape", "line"), [("workspace", "attention"), ("run", "status")])
+async def test_the_line_that_tells_what_waits_opens_it_by_a_click(shape: str, line: str) -> None:
+    async with running(asking(*THREE), shape=shape) as d:
+        await d.pilot.click(f"#{line}", offset=(3, 0))
+        await d.until(lambda: d.dock.display and d.dock.has_focus)
+        assert "npm install" in d.paper
         assert d.answers == []
 
 
