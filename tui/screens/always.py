@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import ClassVar
 
 from rich.text import Text
@@ -11,6 +12,7 @@ from textual.containers import VerticalScroll
 
 from supervisor.protocol import wire
 from tui import palette
+from tui.gate import ARM_SECONDS
 from tui.screens.dialog import Dialog
 from tui.text import clip, visible
 from tui.widgets.line import Line
@@ -19,7 +21,9 @@ _SHOWN = 20  # decisions of the past that are listed
 
 
 class AlwaysScreen(Dialog[bool]):
-    """True when the person wants the rule written."""
+    """True when the person wants the rule written: read to its end, by a key pressed after it
+    was shown for as long as the dock takes to arm.
+    """
 
     TITLE = "Approve for good"
     KEYS = "W write the rule and approve · esc back"
@@ -32,6 +36,7 @@ class AlwaysScreen(Dialog[bool]):
     def __init__(self, proposed: wire.AlwaysView) -> None:
         super().__init__()
         self._proposed = proposed
+        self._armed_at = float("inf")
 
     def compose_box(self) -> ComposeResult:
         with VerticalScroll():
@@ -39,9 +44,18 @@ class AlwaysScreen(Dialog[bool]):
 
     def on_mount(self) -> None:
         self.query_one("#page", Line).say(self._text())
+        self._armed_at = time.monotonic() + ARM_SECONDS
+
+    @property
+    def armed(self) -> bool:
+        return time.monotonic() >= self._armed_at
 
     def action_write(self) -> None:
-        self.dismiss(True)
+        page = self.query_one(VerticalScroll)
+        if page.scroll_y < page.max_scroll_y:
+            self.action_scroll(page.size.height)
+        elif self.armed:
+            self.dismiss(True)
 
     def action_scroll(self, by: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)

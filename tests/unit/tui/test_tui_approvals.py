@@ -106,9 +106,23 @@ async def test_an_answer_for_good_is_shown_before_it_is_given() -> None:
         await d.until(lambda: d.dock.gate.may_approve(time.monotonic()))
         await d.press("A")
         await d.until(lambda: isinstance(d.app.screen, AlwaysScreen))
+        await d.until(lambda: isinstance(d.app.screen, AlwaysScreen) and d.app.screen.armed)
         await d.press("W")
         await d.until(lambda: d.answers)
         assert d.answers == [("a-1", wire.AnswerApproval(approve=True, scope="always"))]
+
+
+async def test_a_rule_for_good_is_not_written_by_keys_typed_ahead() -> None:
+    async with running(asking(approval(1))) as d:
+        await d.approvable()
+        d.app.post_message(events.Key("A", "A"))
+        await d.until(lambda: isinstance(d.app.screen, AlwaysScreen))
+        screen = d.app.screen
+        assert isinstance(screen, AlwaysScreen)
+        screen._armed_at = float("inf")
+        await d.press("W", "W", "enter")
+        assert d.answers == []
+        assert d.app.screen is screen
 
 
 async def test_high_risk_is_never_approved_for_good() -> None:
