@@ -729,6 +729,10 @@ class Emulator(ABC):
     def scrollback(self, offset: int, rows: int) -> list[tuple[Run, ...]]:
         """`rows` rows ending `offset` rows above the live bottom, top first."""
 
+    def links(self, y: int) -> tuple[tuple[int, int, str], ...]:
+        """Hyperlinks (OSC 8) in row `y`: first cell, cells, and the target as the agent gave it."""
+        return ()
+
     def take_clipboard(self) -> str | None:
         """What the agent last asked to put on the clipboard (OSC 52) since the last call."""
         return None

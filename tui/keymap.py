@@ -46,6 +46,8 @@ COMMANDS: Final = (
             "Search all that the agent has shown; n and N go on.", reminded=False),
     Command("copy_mode", "left_square_bracket", "[", "copy", "Read back and copy",
             "Scroll, select and copy with keys; the mouse selects at any time.", reminded=False),
+    Command("link", "o", "o", "open link", "Open a link",
+            "Shows where the agent's link leads before it is opened.", reminded=False),
     Command("clipboard", "y", "y", "clipboard", "Answer for the clipboard",
             "What an agent wants to put on your clipboard, shown in full.", reminded=False),
     Command("changes", "c", "c", "changes", "Review changes",

@@ -30,7 +30,7 @@ SCROLLBACK_LINES = 10_000
 SCROLLBACK_BYTES = 16 * 1024 * 1024
 CONTINUATION_BYTES = 64 * 1024
 APC_BYTES = 64 * 1024
-CLIPBOARD_BYTES = 64 * 1024  # of one write that is asked about; terminals take little more
+CLIPBOARD_BYTES = 64 * 1024  # of a write that is asked about; terminals take little more
 
 # What colour queries (OSC 10, 11) are answered: agents pick their palette by it.
 FOREGROUND, BACKGROUND = (220, 220, 220), (16, 16, 24)
@@ -49,6 +49,7 @@ _WIDE_NARROW, _WIDE_WIDE, _WIDE_TAIL = range(3)
 _BUTTONS = {1: 1, 2: 3, 3: 2, 4: 4, 5: 5, 6: 6, 7: 7}  # Textual's 2 is the middle one
 _WHEEL = {4: "up", 5: "down"}
 _WHEEL_LINES = 3
+_LINK = b"]8;"  # begins a hyperlink's sequence
 _KITTY_F3 = re.compile(rb"\x1b\[13;(\d+)~")
 
 ffi.cdef(
@@ -117,6 +118,8 @@ class GhosttyEmulator(Emulator):
         self._native = self._terminal._t[0]
         self._replies = bytearray()
         self._clipboard: str | None = None
+        self._had_links = False  # rows are looked through for links once one has come
+        self._before = b""  # the end of what was fed last
         self._configure()
 
         self._state = self._made("render_state")
@@ -154,7 +157,6 @@ class GhosttyEmulator(Emulator):
         option("KITTY_IMAGE_STORAGE_LIMIT", ffi.new("uint64_t*", 0))
         for medium in ("FILE", "TEMP_FILE", "SHARED_MEM"):  # each names a file for us to open
             option(f"KITTY_IMAGE_MEDIUM_{medium}", ffi.NULL)
-        option("CLIPBOARD_WRITE_MAX_BYTES", ffi.new("size_t*", CLIPBOARD_BYTES))
         option("TITLE_REPORT", ffi.new("bool*", False))
 
         # The callbacks must not keep `self` alive, or the native memory would never go.
@@ -180,8 +182,9 @@ class GhosttyEmulator(Emulator):
         def clipboard_write(_terminal: Any, _user: Any, write: Any) -> None:
             if (emulator := me()) is not None and write.contents_len:
                 data = write.contents[0].data
-                text = ffi.buffer(data.ptr, data.len)[:] if data.len else b""
-                emulator._clipboard = text.decode("utf-8", "replace")
+                if data.len <= CLIPBOARD_BYTES:
+                    text = ffi.buffer(data.ptr, data.len)[:] if data.len else b""
+                    emulator._clipboard = text.decode("utf-8", "replace")
 
         # cffi frees a callback with its Python object: they live as long as the terminal.
         self._callbacks = {
@@ -200,6 +203,9 @@ class GhosttyEmulator(Emulator):
     # ── Output of the agent ─────────────────────────────────────────────────────────────
 
     def feed(self, data: bytes) -> bytes:
+        if not self._had_links:
+            self._had_links = _LINK in self._before + data
+            self._before = data[-len(_LINK) :]
         lib.ghostty_terminal_vt_write(self._native, data, len(data))
         if not self._replies:
             return b""
@@ -306,6 +312,13 @@ class GhosttyEmulator(Emulator):
         finally:
             self._show(lib.GHOSTTY_SCROLL_VIEWPORT_BOTTOM, 0)
         return found
+
+    def links(self, y: int) -> tuple[tuple[int, int, str], ...]:
+        if not self._had_links:
+            return ()
+        from supervisor.process.links_ghostty import links
+
+        return links(self._terminal, y, self._cols)
 
     def take_clipboard(self) -> str | None:
         text, self._clipboard = self._clipboard, None

@@ -92,6 +92,7 @@ class PaneServer:
         self._clipboard = Clipboard(self._show_all, tell)
         self._displays: list[_Display] = []  # the one that decides the size comes last
         self._rows: dict[int, Row] = {}
+        self._links: dict[int, tuple[tuple[int, int, str], ...]] = {}
         self._stale = True
         self._input = bytearray()
         self._exit: int | None = None
@@ -169,6 +170,7 @@ class PaneServer:
             return
         self._tell_size()
         self._rows.clear()
+        self._links.clear()
         self._stale = True
         for display in self._displays:
             display.full = True
@@ -348,6 +350,7 @@ class PaneServer:
             wire.frame(
                 wire.Screen(
                     rows={row: self._rows[row] for row in sorted(wanted) if row in self._rows},
+                    links={row: found for row in wanted if (found := self._links.get(row))},
                     x=x,
                     y=y,
                     cursor=visible,
@@ -372,8 +375,9 @@ class PaneServer:
         self._stale = False
         for y, runs in self._emulator.dirty().items():
             row = _row(runs)
-            if self._rows.get(y) != row:
-                self._rows[y] = row
+            links = self._emulator.links(y)
+            if self._rows.get(y) != row or self._links.get(y, ()) != links:
+                self._rows[y], self._links[y] = row, links
                 for display in self._displays:
                     display.changed.add(y)
 

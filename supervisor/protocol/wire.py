@@ -458,6 +458,7 @@ class Screen(Wire, frozen=True, kw_only=True, tag="screen"):
     full: bool = False
     mouse: bool = False  # the agent wants the wheel, if only as arrow keys
     mouse_buttons: bool = False  # and the rest of the mouse
+    links: dict[int, tuple[tuple[int, int, str], ...]] = {}  # in `rows`: cell, cells, target
     bracketed: bool = False  # it is told where a paste begins and ends (DEC mode 2004)
 
 

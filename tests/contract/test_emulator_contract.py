@@ -216,6 +216,23 @@ class TestGhostty(EmulatorContract):
     def make(self, cols: int = 40, rows: int = 10) -> Emulator:
         return make_emulator(cols, rows)
 
+    def test_links_are_told_with_their_targets(self) -> None:
+        emulator = self.make()
+        assert emulator.links(0) == ()
+        emulator.feed("日 \x1b]8;;https://a.b/c\x07th日s\x1b]8;;\x07 \x1b]".encode())
+        emulator.feed(b"8;id=1;file:///etc/passwd\x1b\\that\r\non\x1b]8;;\x1b\\ x")
+        assert emulator.links(0) == ((3, 5, "https://a.b/c"), (9, 4, "file:///etc/passwd"))
+        assert emulator.links(1) == ((0, 2, "file:///etc/passwd"),)
+        emulator.feed(b"\x1b[2J")
+        assert emulator.links(0) == ()
+
+    def test_the_clipboard_is_asked_for_once_and_never_answered(self) -> None:
+        emulator = self.make()
+        assert emulator.feed(b"\x1b]52;c;Zmlyc3Q=\x07\x1b]52;c;c2Vjb25k\x07\x1b]52;c;?\x07") == b""
+        assert (emulator.take_clipboard(), emulator.take_clipboard()) == ("second", None)
+        emulator.feed(b"\x1b]52;c;" + b"QUFB" * 40_000 + b"\x07")
+        assert emulator.take_clipboard() is None, "too much for any clipboard"
+
     def test_it_is_the_one_that_is_used(self) -> None:
         assert isinstance(make_emulator(40, 10), GhosttyEmulator)
 

@@ -98,3 +98,17 @@ async def test_the_agent_gets_to_the_clipboard_only_when_asked_for_and_it_is_rec
         terminal.press(LEADER, "x")
     (record,) = install.records("task.clipboard")
     assert (record["outcome"], record["size"]) == ("allow", 7)
+
+
+async def test_a_link_is_shown_before_it_is_opened_and_never_sent_on(install: Install) -> None:
+    async with run(install, "links") as terminal:
+        await terminal.shows(r"(?m)^[#$]")
+        enter(terminal, r"clear; printf '\033]8;;https://a.example/\033\\here\033]8;;\033\\\n'")
+        await terminal.shows("(?m)^here")
+        terminal.mouse("move", 2, 0)
+        await terminal.shows("↗ https://a.example/")
+        terminal.press(LEADER, "o")
+        await terminal.shows(r"leads to +https://a.example/")
+        terminal.press("escape", LEADER, "x")
+        await terminal.exit_code()
+        assert b"\x1b]8;" not in terminal.printed

@@ -65,6 +65,9 @@ class FakePane:
 
     def scroll(self, offset: int, rows: int) -> None: ...
 
+    def show(self, screen: wire.Screen) -> None:
+        self._frames.put_nowait(screen)
+
     def wish(self, number: int, text: str) -> None:
         """The agent wants to write to the clipboard."""
         self._frames.put_nowait(clipboard.ClipboardAsked(number=number, text=text))

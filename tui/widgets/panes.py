@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.style import Style
@@ -115,6 +116,15 @@ class Panes(Container):
         pane = self.terminal()
         if isinstance(pane, TerminalPane):
             pane.copy_mode(find=find)
+
+    def links(self) -> list[tuple[str, str, Callable[[], object]]]:
+        """The focused pane's links: text, target, and what shows that link."""
+        from tui.widgets.terminal import TerminalPane
+
+        pane = self.terminal()
+        if not isinstance(pane, TerminalPane):
+            return []
+        return [(link.text, link.target, partial(pane.open_link, link)) for link in pane.links]
 
     def answer_wish(self) -> bool:
         """Have an agent's wish to write to the clipboard answered; False where none has one.

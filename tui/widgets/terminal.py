@@ -14,15 +14,15 @@ from textual import events, work
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from supervisor.protocol import clipboard, reading, wire
-from tui.clipboard import notice, page
+from tui.clipboard import notice
 from tui.copymode import CopyMode
 from tui.keymap import LEADERS
-from tui.paste import cleaned, plain_lines, risks, shown
-from tui.screens.question import Question
+from tui.paste import risks
 from tui.text import plural
+from tui.widgets.asking import Asking
+from tui.widgets.links import Link, Links
 from tui.widgets.painting import Painter
 from tui.widgets.reading import Reader, labelled
 from tui.widgets.rows import PLAIN, row_strip, with_cursor
@@ -39,7 +39,7 @@ _CURSOR = Style(reverse=True)
 _CURSOR_ELSEWHERE = Style(underline=True)
 
 
-class TerminalPane(Widget, can_focus=True):
+class TerminalPane(Asking, can_focus=True):
     """Shows one agent's terminal and forwards keys, pastes, mouse, focus and size to it."""
 
     ALLOW_SELECT: ClassVar[bool] = False  # the mouse is the agent's, or selects here
@@ -81,9 +81,8 @@ class TerminalPane(Widget, can_focus=True):
         classes: str | None = None,
     ) -> None:
         """`ground` is what lies below all that the agent colours itself."""
-        super().__init__(id=id, classes=classes)
+        super().__init__(connection, id=id, classes=classes)
         self._ground = ground
-        self._connection = connection
         self._strips: dict[int, Strip] = {}
         self._cells = (0, 0)  # the terminal's own size: columns, rows
         self._cursor_cell = (0, 0)
@@ -94,8 +93,8 @@ class TerminalPane(Widget, can_focus=True):
         self._brackets = False  # the agent is told where a paste begins and ends
         self._mouse_cell = (-1, -1, -1)  # last x, y, button reported as a move
         self._reader = Reader(connection, self._draw, ground, self.refresh, self._copied)
+        self._links = Links()
         self._selecting = MouseSelection(self._reader, self._read)
-        self.wish: clipboard.ClipboardAsked | None = None  # what the agent wants to copy
         self._told_size = (0, 0)
         self._drawn_size = (0, 0)  # columns and rows that are drawn; see `_measure`
         self._painter = Painter(self)
@@ -139,8 +138,11 @@ class TerminalPane(Widget, can_focus=True):
         top, cursor = self._top(), self._cursor_cell
         if frame.full:
             self._strips.clear()
+            self._links.clear()
         for y, row in frame.rows.items():
-            self._strips[y] = row_strip(row, width, self._ground)
+            self._strips[y] = self._links.mark(
+                y, row_strip(row, width, self._ground), frame.links.get(y, ())
+            )
         self._cells = (frame.cols, frame.height)
         self._cursor_cell, self._cursor_shown = (frame.x, frame.y), frame.cursor
         self._wheel_wanted, self._mouse_wanted = frame.mouse, frame.mouse_buttons
@@ -191,36 +193,11 @@ class TerminalPane(Widget, can_focus=True):
         x, cursor_row = self._cursor_cell
         if self._cursor_shown and row == cursor_row and x < width:
             strip = with_cursor(strip, x, _CURSOR if self.has_focus else _CURSOR_ELSEWHERE)
+        if self._links.under is not None and y == self._drawn_size[1] - 1:
+            strip = labelled(strip, f"↗ {self._links.under.target}", self._ground)
         if y == 0 and self.wish is not None:
             strip = labelled(strip, notice(self.wish.text), self._ground)
         return strip
-
-    # ── The clipboard ───────────────────────────────────────────────────────────────────
-
-    def _wishes(self, wish: clipboard.ClipboardAsked | None) -> None:
-        """Keep it, and tell of it inside the pane: no agent draws anywhere else."""
-        self.wish = wish
-        self.refresh()
-
-    @work(group="wish", exclusive=True)
-    async def answer_wish(self) -> None:
-        """Show what the agent wants on the person's clipboard, and have it answered."""
-        asked = self.wish
-        if asked is None:
-            return
-        answers = {"C": "copy it", "d": "refuse"}
-        question = Question("Copy this for the agent?", page(asked.text), answers)
-        answer = await self.app.push_screen_wait(question)
-        if answer is None:
-            return  # it goes on waiting
-        if self.wish is not None and self.wish.number == asked.number:
-            self._wishes(None)
-        allow = answer == "C"
-        if allow:
-            self.app.copy_to_clipboard(cleaned(asked.text))
-        self._connection.answer_clipboard(
-            clipboard.AnswerClipboard(number=asked.number, allow=allow)
-        )
 
     # ── What the person does ────────────────────────────────────────────────────────────
 
@@ -246,18 +223,6 @@ class TerminalPane(Widget, can_focus=True):
             self._ask_first(event.text, why)
         else:
             self._connection.paste(event.text)
-
-    @work(group="paste", exclusive=True)
-    async def _ask_first(self, text: str, why: tuple[str, ...]) -> None:
-        answers = {"P": "paste it"}
-        if cleaned(text) != plain_lines(text):
-            answers["C"] = "paste it without what is hidden"
-        question = Question("Paste this?", shown(text, why), answers)
-        match await self.app.push_screen_wait(question):
-            case "P":
-                self._connection.paste(text)
-            case "C":
-                self._connection.paste(cleaned(text))
 
     def on_focus(self) -> None:
         self._connection.focus(True)
@@ -354,10 +319,27 @@ class TerminalPane(Widget, can_focus=True):
             self._selecting.move(*self._cell(event))
         elif self._mouse_wanted and not self._reader.active:
             self._mouse("move", event.button, event)
+        x, y = self._cell(event)
+        if self._links.point(x, y + self._top()):
+            self.refresh()
+
+    def on_leave(self) -> None:
+        if self._links.point(-1, -1):
+            self.refresh()
 
     def on_click(self, event: events.Click) -> None:
         if event.button == _LEFT and not self._agents(event):
-            self._selecting.click(*self._cell(event), event.chain)
+            x, y = self._cell(event)
+            link = self._links.at(x, y + self._top())
+            if link is not None and event.chain == 1 and not self._reader.active:
+                self.open_link(link)
+            else:
+                self._selecting.click(x, y, event.chain)
+
+    @property
+    def links(self) -> list[Link]:
+        """What the agent's terminal shows as links now, from the top."""
+        return self._links.all(self._strips)
 
     def _agents(self, event: events.MouseEvent) -> bool:
         """Whether the mouse is the agent's now; with Shift it is the person's, as in xterm."""
