@@ -40,7 +40,7 @@ _KEYS = (
     ("↑↓", "record"),
     ("enter", "details"),
     ("/", "filter"),
-    ("r", "judge again today"),
+    ("r", "re-judge"),
     ("t", "timeline"),
     ("f", "figures"),
     ("e", "export"),
@@ -200,11 +200,17 @@ class HistoryScreen(Screen[None]):
 
     @work(group="newer", exclusive=True)
     async def _load_newer(self) -> None:
+        wanted, head = self._filter, self._head
         try:
-            page = await self._client.find(self._filter, after=self._head, limit=_PAGE)
+            page = await self._client.find(wanted, after=head, limit=_PAGE)
         except TaskpassError:
             return  # the next look is soon
-        self._take(page, older=False)
+        if wanted != self._filter or head != self._head:
+            return  # another list has begun meanwhile
+        if page.next:
+            self._load()  # more than a page is new: none of it is to be missing in between
+        else:
+            self._take(page, older=False)
 
     # ── Drawing ─────────────────────────────────────────────────────────────────────────
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -185,3 +186,31 @@ async def test_rows_are_moved_through_by_keys_and_mouse() -> None:
         await d.pilot.click(RecordList, offset=(5, 3))
         await d.until(lambda: rows.current == 4107)
         assert rows.render_line(3).text.startswith("▸"), "not told by colour alone"
+
+
+async def test_what_was_asked_for_an_earlier_filter_is_not_shown_under_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = FakeClient(story())
+    asked, answered = asyncio.Event(), asyncio.Event()
+    find = client.find
+
+    async def slow(query: str = "", *, before: int = 0, after: int = 0, limit: int = 500) -> Any:
+        page = await find(query, before=before, after=after, limit=limit)
+        if after:
+            asked.set()
+            await answered.wait()
+        return page
+
+    monkeypatch.setattr(client, "find", slow)
+    async with running(client=client) as d:
+        await d.lead("h")
+        await d.until(lambda: "11 records" in said(d, "history-title"))
+        record = {"seq": 5000, "time": NOW, "kind": "call.opened", "hash": "", "outcome": "allow"}
+        client.send(wire.Recorded(record=record))
+        await d.until(asked.is_set)
+        await d.press("slash", *"decision:deny")
+        await d.until(lambda: "1 record of 5000" in said(d, "history-title"))
+        answered.set()
+        await d.pilot.pause()
+        assert "1 record of 5000" in said(d, "history-title")
