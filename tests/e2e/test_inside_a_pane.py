@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
+import shlex
+import subprocess
+from pathlib import Path
 
 from tests.e2e.test_workspace_live import LEADER, enter, run
-from tests.support.live import Install, until
+from tests.support.live import TASKPASS, Install, until
 from tests.support.terminal import Terminal
 
 _CLIPBOARD = re.compile(rb"\x1b\]52;c;([A-Za-z0-9+/=]*)\x07")
@@ -112,3 +115,37 @@ async def test_a_link_is_shown_before_it_is_opened_and_never_sent_on(install: In
         terminal.press("escape", LEADER, "x")
         await terminal.exit_code()
         assert b"\x1b]8;" not in terminal.printed
+
+
+async def test_a_copy_reaches_the_clipboard_through_tmux(install: Install, tmp_path: Path) -> None:
+    """The terminal is a real tmux, which takes OSC 52 into its buffer, as terminals do."""
+    socket = str(tmp_path / "tmux")
+    environ = {**install.environ, "TERM": "xterm-256color"}
+
+    def tmux(*words: str) -> str:
+        done = subprocess.run(
+            ["tmux", "-u", "-S", socket, "-f", "/dev/null", *words],
+            env=environ, cwd=install.project, capture_output=True, text=True, timeout=30,
+            check=False,
+        )  # fmt: skip
+        return done.stdout
+
+    async def shows(pattern: str) -> None:
+        await until(lambda: re.search(pattern, tmux("capture-pane", "-p")), pattern)
+
+    command = shlex.join([*TASKPASS, "run", "--purpose", "in tmux", "--", "sh"])
+    tmux(
+        "set", "-g", "escape-time", "0", ";", "new-session", "-d", "-x", "100", "-y", "30", command
+    )
+    try:
+        tmux("set", "-s", "set-clipboard", "on")
+        await shows(r"(?m)^[#$]")
+        tmux("send-keys", "echo first-$((1 + 1))", "Enter")
+        await shows(r"first-2")
+        tmux("send-keys", "C-\\", "/", "first-2")
+        await shows(r"first-2▏ +1 of 1")
+        tmux("send-keys", "Enter", "V", "y")
+        await until(lambda: tmux("show-buffer") == "first-2", "the buffer of tmux")
+        tmux("send-keys", "C-\\", "x")
+    finally:
+        tmux("kill-server")
