@@ -19,7 +19,6 @@ from supervisor import errors
 from supervisor.client_review import ReviewCalls
 from supervisor.paths import Paths, user_paths
 from supervisor.protocol import handshake, wire
-from supervisor.protocol.notices import Noticed
 
 if TYPE_CHECKING:
     from supervisor.protocol import clipboard, pane, reading
@@ -270,6 +269,8 @@ class AsyncClient(ReviewCalls):
 
     async def noticed(self, ids: Sequence[str], *, looked_at: bool) -> None:
         """The person knows that these wait: nothing else need tell them."""
+        from supervisor.protocol.notices import Noticed  # for screens only
+
         body = Noticed(ids=tuple(ids), looked_at=looked_at)
         await self._call("POST", "/v1/noticed", body, answer=dict, screen=True)
 
