@@ -188,7 +188,14 @@ def _gateway(options: argparse.Namespace) -> int:
 
     config = load_user_config(Path(places.config()) / "config.toml")
     workspace = os.path.abspath(options.workspace or os.getcwd())
-    return run(options.name, options.listen, options.url, workspace, config)
+    return run(
+        options.name,
+        options.listen,
+        options.url,
+        workspace,
+        extra_roots=config.extra_roots,
+        allow_private=config.allow_private,
+    )
 
 
 def _start(options: argparse.Namespace) -> dict[str, object]:

@@ -7,7 +7,6 @@ called `INSTRUCTIONS`.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -24,6 +23,8 @@ def digest(definition: Mapping[str, Any]) -> str:
 
 def change(name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> str:
     """What is different, as a person reads it: a unified diff, cut where it is very long."""
+    import difflib  # few servers change: nobody else waits for it
+
     before = [] if old is None else _lines(old)
     lines = list(difflib.unified_diff(before, _lines(new), "pinned", "offered", lineterm="", n=2))
     if len(lines) > _MOST_LINES:

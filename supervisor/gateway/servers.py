@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -118,6 +117,8 @@ def checked(name: str, entry: Any) -> Server:
 
 def write(path: Path, servers: Mapping[str, Server]) -> None:
     """Put these in place of what is there, whole or not at all."""
+    import tempfile
+
     import tomli_w
 
     tables = {name: _table(server) for name, server in servers.items()}

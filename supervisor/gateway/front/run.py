@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from supervisor.channels.http.dial import upstream_context
-from supervisor.config import Config
 from supervisor.errors import LaunchFailed, UsageError
 from supervisor.gateway.front.app import MCP_PATH, application
 from supervisor.gateway.front.clients import Clients
@@ -20,7 +19,15 @@ from supervisor.gateway.front.provider import Provider
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-def run(server: str, listen: str, url: str, workspace: str, config: Config) -> int:
+def run(
+    server: str,
+    listen: str,
+    url: str,
+    workspace: str,
+    *,
+    extra_roots: str = "",
+    allow_private: tuple[str, ...] = (),
+) -> int:
     """Serve `server` to remote clients.
 
     Args:
@@ -28,6 +35,7 @@ def run(server: str, listen: str, url: str, workspace: str, config: Config) -> i
         url: the public address that clients know, whose TLS somebody else ends; "" for
             the one we listen on.
         workspace: directory that the tasks of clients work in.
+        extra_roots, allow_private: as in the person's configuration.
 
     Raises:
         UsageError: an address that cannot be, or that would send tokens in clear.
@@ -40,9 +48,7 @@ def run(server: str, listen: str, url: str, workspace: str, config: Config) -> i
         resource=issuer + MCP_PATH,
         server=server,
         workspace=workspace,
-        clients=Clients(
-            fetcher(upstream_context(config.extra_roots or None), frozenset(config.allow_private))
-        ),
+        clients=Clients(fetcher(upstream_context(extra_roots or None), frozenset(allow_private))),
     )
     print(f"taskpass: {server} for remote MCP clients at {issuer}{MCP_PATH}", flush=True)
     asyncio.run(_serve(provider, sock))
