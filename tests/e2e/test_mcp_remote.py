@@ -84,6 +84,7 @@ async def status(front: str, token: str) -> int:
         return answer.status
 
 
+@pytest.mark.full
 async def test_whom_the_person_turns_away_gets_nothing(install: Install, notes: Path) -> None:
     with fronted(install) as port, Person(install) as person:
         front = f"http://127.0.0.1:{port}"
@@ -99,6 +100,7 @@ async def test_whom_the_person_turns_away_gets_nothing(install: Install, notes: 
     assert not install.records("call.opened")  # its server was not started
 
 
+@pytest.mark.full
 async def test_a_person_is_sent_for_where_the_client_can(install: Install, notes: Path) -> None:
     install.configure("[approvals]\nhold = 1\n")
     with fronted(install) as port, Person(install) as person:

@@ -77,6 +77,7 @@ async def test_calls_are_judged_recorded_and_held(install: Install, notes: Path)
     assert opened["effects"] == ["mcp notes.save_note"]
 
 
+@pytest.mark.full
 async def test_what_is_denied_does_not_reach_the_server(install: Install, notes: Path) -> None:
     with Person(install) as person:
         person.answers("mcp__notes__save_note", approve=False, note="not today")
@@ -148,6 +149,7 @@ async def test_a_server_uses_a_credential_only_while_its_call_is_open(
     assert use["credential"] == "api"
 
 
+@pytest.mark.full
 async def test_a_revoked_task_ends_the_session(install: Install, notes: Path) -> None:
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connected(install))
