@@ -276,6 +276,7 @@ async def test_a_call_waits_for_the_person(world: World, answer: Answer) -> None
     world.policy.answers[Verb.RUN] = ASK
     opening = asyncio.create_task(world.open())
     await _asked(world)
+    await until(lambda: world.ledger.kinds, "its record")
     assert world.ledger.kinds == ["approval.asked"]
     await _answer(world, answer)
     assert (await opening).allow is (answer is Answer.APPROVED)
