@@ -38,3 +38,36 @@ async def test_every_chord(install: Install) -> None:
         terminal.press("ctrl+backslash", "x")
     got = pressed.read_text().split()
     assert got[len(expected) :] == ["1c"]
+
+
+async def test_what_an_agent_asks_its_terminal_for_is_what_it_gets(install: Install) -> None:
+    """Claude Code and Codex ask for these: kitty keys, focus, brackets around pastes, the mouse."""
+    asks = r"\033[>1u\033[?1004h\033[?2004h\033[?1003h\033[?1006h"
+    listener = LISTENER.replace('"listening"', f'"{asks}listening"')
+    (install.project / "listen.py").write_text(listener)
+    pressed = install.project / "pressed"
+
+    def got() -> bytes:
+        return bytes.fromhex(pressed.read_text().replace("\n", ""))
+
+    async with Terminal(
+        [*TASKPASS, "run", "--", "/usr/bin/python3", "-S", "listen.py"],
+        cwd=install.project, environ=install.environ, cols=100, rows=30,
+    ) as terminal:  # fmt: skip
+        await terminal.shows("listening")
+        for sent, arrives in {
+            b"\x1b[13;2u": b"\x1b[13;2u",  # Shift+Enter
+            b"\x1b\r": b"\x1b[13;3u",  # Alt+Enter
+            b"\x1bb": b"\x1b[98;3u",  # Alt+b
+            b"\x1b[O": b"\x1b[O",  # the terminal loses the focus
+            b"\x1b[I": b"\x1b[I",
+            b"\x1b[200~two\nlines\x1b[201~": b"\x1b[200~two\nlines\x1b[201~",
+        }.items():
+            before = len(got())
+            terminal.send(sent)
+            await until(lambda a=arrives, b=before: got()[b:].endswith(a), repr(sent))  # type: ignore[misc]
+        terminal.mouse("press", 4, 5)
+        await until(lambda: b"\x1b[<0;5;6M" in got(), "the press")
+        terminal.mouse("release", 4, 5)
+        await until(lambda: b"\x1b[<0;5;6m" in got(), "the release")
+        terminal.press("ctrl+backslash", "x")

@@ -180,6 +180,22 @@ async def test_the_mouse_is_the_agents_when_it_asked() -> None:
         assert mouse == [("mouse", "press", 1, 4, 5, 0), ("mouse", "release", 1, 4, 5, 0)]
 
 
+async def test_with_shift_the_mouse_selects_where_the_agent_takes_it() -> None:
+    app = PaneApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(app, pilot, screen({}, full=True, mouse=True, mouse_buttons=True))
+        app.connection.sent.clear()
+        await pilot.mouse_down("#pane", offset=(2, 1), shift=True)
+        await shows(app, pilot, still("old", "some text"))
+        await pilot.hover("#pane", offset=(6, 1))
+        await pilot.mouse_up("#pane", offset=(6, 1), shift=True)
+        assert [s for s in app.connection.sent if s[0] == "mouse"] == []
+        take = reading.TakeText(anchor=(25, 2), head=(25, 6))
+        assert app.connection.sent[-2:] == [("read", take), ("read", reading.StopReading())]
+        await shows(app, pilot, reading.Taken(text="me te"))
+        assert app.clipboard == "me te"
+
+
 def test_the_cursor_takes_a_whole_wide_character() -> None:
     marked = Style(reverse=True)
     strip = with_cursor(row_strip([("a日b", -1, -1, 0)]), 1, marked)

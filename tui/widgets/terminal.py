@@ -317,7 +317,7 @@ class TerminalPane(Asking, can_focus=True):
         self._mouse_cell = cell
         if self._selecting.pressed:
             self._selecting.move(*self._cell(event))
-        elif self._mouse_wanted and not self._reader.active:
+        elif self._agents(event):
             self._mouse("move", event.button, event)
         x, y = self._cell(event)
         if self._links.point(x, y + self._top()):
