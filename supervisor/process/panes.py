@@ -30,10 +30,11 @@ FRAME_RATE = 30.0  # frames a second and screen
 _TYPING_RATE = 120.0
 _TYPING = 0.1  # seconds after a key
 _HOLD = 0.15  # seconds a synchronized update may keep a frame back
+_UPDATE_ENDS = b"\x1b[?2026l"
 
 _READ_SIZE = 65536
 _WRITE_SIZE = 16384
-_SEND_BUFFER = 32 * 1024
+_SEND_BUFFER = 16 * 1024
 _READS_PER_TURN = 16  # then other screens and tasks of the loop have their turn
 
 # What the agent has not read yet is kept up to these bounds (bytes), then dropped: a stopped
@@ -93,7 +94,10 @@ class PaneServer:
         self._displays: list[_Display] = []  # the one that decides the size comes last
         self._rows: dict[int, Row] = {}
         self._links: dict[int, tuple[tuple[int, int, str], ...]] = {}
+        self._status: _Status | None = None  # that goes with `_rows`
         self._stale = True
+        self._wanted = False  # a screen waits for the end of a synchronized update
+        self._ends = 0  # how many of them have been waited for, and seen
         self._input = bytearray()
         self._exit: int | None = None
         self._reading = True
@@ -118,13 +122,29 @@ class PaneServer:
                 self._stop_reading()
                 break
             read += len(data)
-            if (reply := emulator.feed(data)) and len(self._input) < _REPLY_LIMIT:
+            reply = self._feed_whole(data) if self._wanted else emulator.feed(data)
+            if reply and len(self._input) < _REPLY_LIMIT:
                 self._send_input(reply)
         if (text := emulator.take_clipboard()) is not None:
             self._clipboard.ask(text)
         if read:
             self._stale = True
             self._wake()
+
+    def _feed_whole(self, data: bytes) -> bytes:
+        """Feed it, and keep what is shown where the next synchronized update ends: an agent that
+        draws all the time is in the middle of one whenever somebody looks."""
+        reply = b""
+        while self._wanted and data:
+            end = data.find(_UPDATE_ENDS) + len(_UPDATE_ENDS)
+            part, data = (data[:end], data[end:]) if end >= len(_UPDATE_ENDS) else (data, b"")
+            reply += self._emulator.feed(part)
+            if not self._emulator.held:
+                self._wanted = False
+                self._ends += 1
+                self._stale = True
+                self._refresh()
+        return reply + self._emulator.feed(data)
 
     def _stop_reading(self) -> None:
         if self._reading:
@@ -171,6 +191,7 @@ class PaneServer:
         self._tell_size()
         self._rows.clear()
         self._links.clear()
+        self._status = None  # nothing of it holds
         self._stale = True
         for display in self._displays:
             display.full = True
@@ -287,37 +308,53 @@ class PaneServer:
         with contextlib.suppress(OSError):
             while True:
                 await display.wake.wait()
-                await self._due(display)
+                live = await self._due(display)
                 display.wake.clear()
                 exit_code = self._exit
+                if live or exit_code is not None:
+                    self._refresh()
                 frames = self._frames(display)
+                if self._stale:
+                    display.wake.set()  # there is more than what was kept
                 if exit_code is not None:
                     frames.append(wire.frame(wire.Exited(code=exit_code)))
                 if frames:
-                    display.sent = self._loop.time()
+                    display.sent = self._paced(display)
                     display.writer.writelines(frames)
                     await display.writer.drain()
                 if exit_code is not None:
                     return
 
-    async def _due(self, display: _Display) -> None:
+    async def _due(self, display: _Display) -> bool:
         """Wait for this screen's turn: at once after a pause, else by the frame rate.
 
         A frame in the middle of a synchronized update would show a half-drawn screen.
+
+        Returns:
+            Whether to show what there is now; else it is what was kept at an update's end.
         """
         while (wait := self._wait(display)) > 0:
             display.hurried.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await display.hurried.wait()
-        deadline = self._loop.time() + _HOLD
-        while self._emulator.held and self._reading:
-            display.wake.clear()
-            try:
-                async with asyncio.timeout_at(deadline):
+        ends = self._ends
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_HOLD):
+                while self._emulator.held and self._reading:
+                    if self._ends != ends:
+                        return False
+                    self._wanted = True
+                    display.wake.clear()
                     await display.wake.wait()
-            except TimeoutError:
-                return
+        return True
+
+    def _paced(self, display: _Display) -> float:
+        """Loop time at which a frame that is sent now was due: being a little late for one does
+        not put off the next."""
+        now = self._loop.time()
+        late = now - display.sent - 1 / FRAME_RATE
+        return now - min(late, 0.5 / FRAME_RATE) if 0 < late < 1 / FRAME_RATE else now
 
     def _wait(self, display: _Display) -> float:
         """Seconds until this screen's next frame."""
@@ -334,17 +371,16 @@ class PaneServer:
             lines = self._emulator.scrollback(offset, rows) if offset else []
             # Looking back moves the engine's view: its rows have to be read again.
             self._stale = True
+            self._refresh()
             scrolled = wire.Scrolled(offset=offset, rows=tuple(_row(line) for line in lines))
             frames.append(wire.frame(scrolled))
-        self._refresh()
-        emulator = self._emulator
-        cursor = emulator.cursor()
-        modes = (emulator.wants_mouse, emulator.wants_buttons, emulator.brackets_pastes)
-        status = (cursor.x, cursor.y, cursor.visible, emulator.title, modes)
-        if not (display.full or display.changed or status != display.status):
+        if self._status is None:
+            self._refresh()
+        status = self._status
+        if status is None or not (display.full or display.changed or status != display.status):
             return frames
         wanted = self._rows if display.full else dict.fromkeys(display.changed)
-        cols, height = emulator.size
+        cols, height = self._emulator.size
         x, y, visible, title, (mouse, buttons, bracketed) = status
         frames.append(
             wire.frame(
@@ -380,6 +416,10 @@ class PaneServer:
                 self._rows[y], self._links[y] = row, links
                 for display in self._displays:
                     display.changed.add(y)
+        emulator = self._emulator
+        cursor = emulator.cursor()
+        modes = (emulator.wants_mouse, emulator.wants_buttons, emulator.brackets_pastes)
+        self._status = (cursor.x, cursor.y, cursor.visible, emulator.title, modes)
 
     # ── Its end ─────────────────────────────────────────────────────────────────────────
 
