@@ -108,7 +108,9 @@ class Pane:
         reader, writer = await asyncio.open_unix_connection(sock=theirs)
         attach = wire.Attach(token="checked", cols=cols, rows=rows)
         self._tasks.append(asyncio.create_task(self.server.serve(attach, reader, writer)))
-        screen = FakeScreen(*await asyncio.open_unix_connection(sock=ours))
+        # Else asyncio would read far ahead of a screen that takes nothing.
+        limit = receive or 65536
+        screen = FakeScreen(*await asyncio.open_unix_connection(sock=ours, limit=limit))
         self._writers.append(screen.writer)
         return screen
 
