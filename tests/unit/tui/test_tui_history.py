@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import Input
 
 from supervisor.protocol import wire
 from supervisor.protocol.review import ReplayView
@@ -209,8 +210,8 @@ async def test_what_was_asked_for_an_earlier_filter_is_not_shown_under_the_next(
         record = {"seq": 5000, "time": NOW, "kind": "call.opened", "hash": "", "outcome": "allow"}
         client.send(wire.Recorded(record=record))
         await d.until(asked.is_set)
-        await d.press("slash", *"decision:deny")
+        d.app.screen.query_one("#history-filter", Input).value = "decision:deny"  # at once
         await d.until(lambda: "1 record of 5000" in said(d, "history-title"))
         answered.set()
-        await d.pilot.pause()
+        await d.until(lambda: not any(w.group == "newer" and w.is_running for w in d.app.workers))
         assert "1 record of 5000" in said(d, "history-title")
