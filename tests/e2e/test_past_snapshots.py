@@ -13,6 +13,7 @@ from tests.e2e.test_screens_snapshots import same_everywhere as same_everywhere
 from tests.support.fake_app import fake_app
 from tests.support.fake_client import NOW, FakeClient, story
 from tests.support.fake_recording import recording
+from tui.screens.history import HistoryScreen
 from tui.screens.past import ExportDialog, FiguresPage
 from tui.screens.player import PlayerScreen
 from tui.widgets.line import Line
@@ -48,11 +49,17 @@ def test_replay(size: tuple[int, int], snap_compare: Any) -> None:
 def test_broken(size: tuple[int, int], snap_compare: Any) -> None:
     async def go(pilot: Pilot[Any]) -> None:
         await settled(pilot)
-        await pilot.press(LEADER, "h", "enter")
+        await pilot.press(LEADER, "h")
+        await until(pilot, lambda: isinstance(pilot.app.screen, HistoryScreen))
+        heading = pilot.app.screen.query_one("#history-title", Line)
+        await until(pilot, lambda: "11 records" in heading.said)
+        await pilot.press("enter")
         record = pilot.app.screen.query_one("#history-record", Line)
         await until(pilot, lambda: "BROKEN" in record.said)
-        title = pilot.app.screen.query_one("#history-title", Line)
-        await until(pilot, lambda: "chain ok" in title.said)
+        await until(pilot, lambda: "chain ok" in heading.said)
+        drawn = pilot.app.screen.query_one("#history-timeline", Line)
+        await until(pilot, lambda: size == NARROW or "refused" in drawn.said)
+        await pilot.pause()
 
     client = FakeClient(story())
     client.broken_at = 4109
