@@ -44,6 +44,9 @@
     issuer = "https://gitlab.corp"            # of a CI system of your own
     jobs = ["gitlab:22"]                      # repositories whose jobs are taken; without: all
 
+    [screen]                                  # and [screen.keys]: read by the screen alone, see
+    theme = "dark"                            # tui/settings.py
+
 A credential's own hosts may always be reached. What a project says can only tighten this. In mode
 "strict" nothing is let in by this file.
 """
@@ -51,8 +54,6 @@ A credential's own hosts may always be reached. What a project says can only tig
 from __future__ import annotations
 
 import os
-import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ from urllib.parse import urlsplit
 from supervisor.errors import ConfigError, UsageError
 from supervisor.loopback import listed_port
 from supervisor.sizes import bytes_of
+from supervisor.tomlfile import place, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,6 @@ _KEYS: dict[tuple[str, str], tuple[str, str]] = {
     ("ci", "issuer"): ("ci_issuer", "https"),
     ("ci", "jobs"): ("ci_jobs", "texts"),
 }
-_SYNTAX = re.compile(r"^(?P<what>.*?)\s*\(at (?:line (?P<line>\d+), column (?P<column>\d+)|.*)\)$")
 _CHOICES = {"mode": ("off", "standard", "strict"), "tier": ("A", "B", "uncontained")}
 _MAX_SECONDS = 24 * 3600
 
@@ -141,24 +142,15 @@ def load_user_config(path: Path) -> Config:
     Raises:
         ConfigError: it cannot be read or used; the message names file, line and column.
     """
-    try:
-        text = path.read_text("utf-8")
-    except FileNotFoundError:
-        return Config()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise ConfigError(f"{path}: cannot be read: {reason}.", hint="Fix or move it.") from error
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise _syntax_error(path, text, error) from error
+    text, tables = read(path)
+    tables.pop("screen", None)  # the screen's own: tui/settings.py
     found: dict[str, Any] = {}
     for table, key, value in _entries(tables):
         name = f"{table}.{key}" if table else key
         if (table, key) not in _KEYS:
             known = ", ".join(f"{t}.{k}" if t else k for t, k in _KEYS)
             raise ConfigError(
-                f"{path}:{_place(text, table, key)}: there is no setting {name!r}.",
+                f"{path}:{place(text, table, key)}: there is no setting {name!r}.",
                 hint=f"There are: {known}.",
             )
         attribute, kind = _KEYS[table, key]
@@ -166,7 +158,7 @@ def load_user_config(path: Path) -> Config:
             found[attribute] = _checked(kind, value)
         except ValueError as error:
             raise ConfigError(
-                f"{path}:{_place(text, table, key)}: {name} {error}.", hint="Correct the value."
+                f"{path}:{place(text, table, key)}: {name} {error}.", hint="Correct the value."
             ) from None
     if bool(found.get("webhook")) != bool(found.get("webhook_key")):
         raise ConfigError(
@@ -284,29 +276,3 @@ def _number(kind: str, value: object) -> object:
     if not 0 < value < 1e9:
         raise ValueError("must be above 0")
     return value if kind == "count" else float(value)
-
-
-def _place(text: str, table: str, key: str) -> str:
-    """`line:column` where a key is set; TOML tells no places once it is parsed."""
-    inside = ""
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.strip()
-        if words.startswith("["):
-            inside = words.strip("[] ").partition("#")[0].strip(" ]")
-            if inside == table and not key:
-                return f"{number}:1"
-        name = words.partition("=")[0].strip().strip("\"'")
-        if (inside == table and name == key) or name == f"{table}.{key}":
-            return f"{number}:{len(line) - len(line.lstrip()) + 1}"
-    return "1:1"
-
-
-def _syntax_error(path: Path, text: str, error: tomllib.TOMLDecodeError) -> ConfigError:
-    match = _SYNTAX.match(str(error))
-    what = match["what"] if match else str(error)
-    if match and match["line"]:
-        line, column = match["line"], match["column"]
-    else:  # "at end of document"
-        lines = text.splitlines() or [""]
-        line, column = str(len(lines)), str(len(lines[-1]) + 1)
-    return ConfigError(f"{path}:{line}:{column}: {what}.", hint="It must be TOML.")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from tui.keymap import LEADER_SHOWN
 from tui.paste import cleaned, shown
 from tui.text import clip, plural
 
 _FIRST_LINE = 24  # cells of it in the notice
 
 
-def notice(text: str) -> str:
-    """One line that tells of it, and how to answer."""
+def notice(text: str, chord: str) -> str:
+    """One line that tells of it, and the keys that answer."""
     first = clip(text.lstrip("\n").partition("\n")[0], _FIRST_LINE)
-    return f"▲ {LEADER_SHOWN} y: for your clipboard, {plural(len(text), 'character')}: “{first}”"
+    return f"▲ {chord}: for your clipboard, {plural(len(text), 'character')}: “{first}”"
 
 
 def page(text: str) -> Text:

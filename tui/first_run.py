@@ -13,12 +13,13 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.text import Text
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from tui import keys, palette
+from tui import keys, palette, themes
+from tui.dressed import Dressed
 from tui.text import clip, hang, one_line
 from tui.widgets.line import Line
 
@@ -78,11 +79,12 @@ class Told:
 Broker = Callable[[Sequence[int]], Awaitable[Sequence[Told]]]
 
 
-class FirstRunApp(App[Choice], inherit_bindings=False):
+class FirstRunApp(Dressed[Choice], inherit_bindings=False):
     """Asks once; `return_value` is what the person chose, None like LEAVE.
 
     Args:
         broker: brokers the rows with these numbers, one answer for each.
+        look: the theme that the person has chosen, if any.
     """
 
     TITLE = "taskpass"
@@ -99,7 +101,7 @@ class FirstRunApp(App[Choice], inherit_bindings=False):
         Binding("ctrl+c", "leave", "Leave", show=False, priority=True),
     ]
 
-    def __init__(self, sheet: Sheet, broker: Broker) -> None:
+    def __init__(self, sheet: Sheet, broker: Broker, *, look: str = "") -> None:
         keys.install()
         super().__init__()
         self.sheet = sheet
@@ -108,8 +110,7 @@ class FirstRunApp(App[Choice], inherit_bindings=False):
         self._chosen = {number for number, row in enumerate(sheet.rows) if row.chosen}
         self.armed = False
         self._working = False
-        self.register_theme(palette.THEME)
-        self.theme = palette.THEME.name
+        self.dress(themes.suitable(look))
 
     def compose(self) -> ComposeResult:
         yield Line(id="first-title")

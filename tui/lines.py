@@ -13,7 +13,8 @@ from supervisor.model import Risk, TaskState
 from supervisor.protocol import wire
 from supervisor.sizes import size_words
 from tui import palette
-from tui.keymap import COMMANDS, LEADER_SHOWN
+from tui.clicks import clickable, pressing
+from tui.keymap import DEFAULT, SECOND_LEADER, Keymap
 from tui.text import (
     STATE_COLOUR,
     STATE_SYMBOL,
@@ -48,6 +49,7 @@ class View:
     connected: bool = True
     only: frozenset[str] | None = None  # tasks whose approvals are answered here; None: all
     known: bool = True  # the supervisor has told what there is
+    keys: Keymap = DEFAULT
 
     @property
     def pending(self) -> list[Batch]:
@@ -124,18 +126,18 @@ def header(view: View, width: int) -> Text:
     if not view.connected:
         right.append_text(lost())
     elif view.task is not None:
-        right.append_text(tier(view.task, short=not wide))
+        right.append_text(clickable(tier(view.task, short=not wide), "identity"))
         if wide:
             right.append(f"   {one_line(view.task.preset)}", palette.MUTED)
     right.append("  ")
-    right.append_text(waiting(len(view.pending)))
+    right.append_text(clickable(waiting(len(view.pending)), "answer"))
     right.append(f"  {time_of_day(view.now)} " if wide else " ", palette.MUTED)
     left = Text(" ")
     if wide or view.task is None:
         left.append("taskpass  ", f"bold {palette.TEAL}")
     if view.task is not None:
         room = width - left.cell_len - right.cell_len - 2
-        left.append_text(identity(view.task, room, view.now))
+        left.append_text(clickable(identity(view.task, room, view.now), "identity"))
     return spread(left, right, width)
 
 
@@ -148,18 +150,22 @@ def status(view: View, width: int, message: str = "") -> Text:
         state = task_state(view.task.state)
         if state in (TaskState.FROZEN, TaskState.REVOKED, TaskState.ENDED, TaskState.LOST):
             right.append(f"{STATE_SYMBOL[state]} {state}  ", f"bold {STATE_COLOUR[state]}")
-        right.append_text(tier(view.task, short=width < 110))
+        right.append_text(clickable(tier(view.task, short=width < 110), "identity"))
         right.append("  ")
-        right.append_text(waiting(len(view.pending)))
+        right.append_text(clickable(waiting(len(view.pending)), "answer"))
         right.append("  ")
-        right.append_text(_holdings(view, short=width < 100))
-    key = "?" if not view.pending else "a answer" if width >= 100 else "a"
-    right.append(f"  {LEADER_SHOWN} {key} ", palette.AMBER if view.pending else palette.MUTED)
+        right.append_text(clickable(_holdings(view, short=width < 100), "grants"))
+    name = "answer" if view.pending else "help"
+    more = " answer" if view.pending and width >= 100 else ""
+    colour = palette.AMBER if view.pending else palette.MUTED
+    chord = Text(f"{view.keys.chord(name)}{more}", colour)
+    right.append("  ").append_text(clickable(chord, name)).append(" ")
     left = Text(" ")
     if message:
         left.append(one_line(message), f"bold {palette.TEXT}")
     elif view.task is not None:
-        left.append_text(identity(view.task, width - right.cell_len - 3, view.now))
+        who = identity(view.task, width - right.cell_len - 3, view.now)
+        left.append_text(clickable(who, "identity"))
     return spread(left, right, width)
 
 
@@ -197,7 +203,9 @@ def attention(view: View, width: int) -> Text:
         right.append(" HIGH ", f"bold {palette.INK} on {palette.RED}")
     if width >= 100:
         right.append(f"  waits {watch(view.now - request.created)}", palette.MUTED)
-    right.append(f"   {LEADER_SHOWN} a answer  {LEADER_SHOWN} d deny ", palette.AMBER)
+    for name, does in (("answer", "answer"), ("deny_first", "deny")):
+        chord = Text(f"{view.keys.chord(name)} {does}", palette.AMBER)
+        right.append("  ").append_text(clickable(chord, name)).append(" ")
     return spread(left, right, width)
 
 
@@ -207,7 +215,7 @@ def _calm(view: View, width: int) -> Text:
     left = Text(" ", no_wrap=True)
     if view.world.locked:
         left.append("secrets are locked", f"bold {palette.AMBER}")
-        left.append(f" · {LEADER_SHOWN} u unlocks  ", palette.TEXT)
+        left.append(f" · {view.keys.chord('unlock')} unlocks  ", palette.TEXT)
     if you:
         numbers = ", ".join(str(task.number) for task in you)
         left.append(f"◐ waiting for you: {numbers}", palette.BLUE)
@@ -237,41 +245,44 @@ def strip(view: View, width: int) -> Text:
         state = task_state(task.state)
         focused = view.task is not None and task.id == view.task.id
         style = f"{'bold reverse ' if focused else ''}{STATE_COLOUR[state]}"
-        text.append(f"{task.number}{STATE_SYMBOL[state]}{clip(program(task.agent), 9)}", style)
-        text.append(" ")
-    hint = Text(f"{LEADER_SHOWN} ? help ", palette.MUTED, no_wrap=True)
+        name = f"{task.number}{STATE_SYMBOL[state]}{clip(program(task.agent), 9)}"
+        text.append_text(clickable(Text(name, style), f"show('{task.id}')")).append(" ")
+    hint = Text(f"{view.keys.chord('help')} help", palette.MUTED, no_wrap=True)
+    clickable(hint, "help").append(" ")
     return spread(text, hint, width)
 
 
-def which_key(width: int) -> Text:
+def which_key(keys: Keymap, width: int) -> Text:
     """What may follow the leader, wrapped to as many lines as it takes."""
-    every = [("1-9", "task")] + [(one.shown, one.hint) for one in COMMANDS]
-    return key_line(f"{LEADER_SHOWN} then", every, width)
+    every = [("1-9", "task")] + [(one.shown, one.hint) for one in keys.commands]
+    return key_line(f"{keys.leader_shown} then", every, width)
 
 
-def panic_keys(world: World, left: float, width: int) -> Text:
+def panic_keys(view: View, left: float, width: int) -> Text:
     """How far freezing everything is, and what may follow it for `left` seconds."""
-    live = [task for task in world.tasks.values() if not is_gone(task)]
+    live = [task for task in view.world.tasks.values() if not is_gone(task)]
     frozen = sum(task_state(task.state) is TaskState.FROZEN for task in live)
+    again = f"again within {span(left)} revokes every task"
     return key_line(
         f"❄ {frozen} of {plural(len(live), 'task')} frozen",
-        [("X", f"again within {span(left)} revokes every task"), ("other keys", "leave it so")],
+        [(view.keys.command("panic").shown, again), ("other keys", "leave it so")],
         width,
     )
 
 
-def hints(width: int) -> Text:
+def hints(keys: Keymap, width: int) -> Text:
     """The quiet reminder of the leader at the bottom of a wide workspace."""
-    text = Text(f" {LEADER_SHOWN}", f"bold {palette.TEAL}", no_wrap=True)
-    text.append(" or F12, then", palette.MUTED)
-    *others, last = [("1-9", "task")] + [(one.shown, one.hint) for one in COMMANDS if one.reminded]
-    room = width - len(f"  {last[0]} {last[1]} ")
-    for key, hint in others:
-        if text.cell_len + len(f"  {key} {hint}") > room:
-            break
-        text.append(f"  {key}", palette.TEXT)
-        text.append(f" {hint}", palette.MUTED)
-    return text.append(f"  {last[0]}", palette.TEXT).append(f" {last[1]}", palette.MUTED)
+    text = Text(f" {keys.leader_shown}", f"bold {palette.TEAL}", no_wrap=True)
+    text.append(" then" if keys.leader == SECOND_LEADER else " or F12, then", palette.MUTED)
+    text.append("  1-9", palette.TEXT).append(" task", palette.MUTED)
+    *others, last = [one for one in keys.commands if one.reminded]
+    room = width - len(f"  {last.shown} {last.hint} ")
+    for one in (*others, last):
+        if text.cell_len + len(f"  {one.shown} {one.hint}") > room and one is not last:
+            continue
+        shown = Text(one.shown, palette.TEXT).append(f" {one.hint}", palette.MUTED)
+        text.append("  ").append_text(clickable(shown, one.name))
+    return text
 
 
 def key_line(title: str, hints: Sequence[tuple[str, str]], width: int) -> Text:
@@ -284,7 +295,7 @@ def key_line(title: str, hints: Sequence[tuple[str, str]], width: int) -> Text:
         if column + needed > width - 1:
             text.append("\n" + " " * indent)
             column = indent
-        text.append(f"  {key}", f"bold {palette.AMBER}")
-        text.append(f" {hint}", palette.TEXT)
+        shown = Text(key, f"bold {palette.AMBER}").append(f" {hint}", palette.TEXT)
+        text.append("  ").append_text(pressing(shown, key))
         column += needed
     return text

@@ -1,14 +1,12 @@
-"""The colours, in one place: as a Textual theme and as names for Rich text.
+"""The names of the colours in which everything is drawn; they are the dark theme's.
 
-Colour never carries a meaning alone: every state has a symbol and a word as well, so that the
-screen reads the same under NO_COLOR.
+`themes` replaces them for another look. Colour never carries a meaning alone: every state has a
+symbol and a word as well, so that the screen reads the same without any.
 """
 
 from __future__ import annotations
 
 from typing import Final
-
-from textual.theme import Theme
 
 INK: Final = "#0f1318"
 SURFACE: Final = "#151b22"
@@ -23,32 +21,7 @@ RED: Final = "#f2716d"
 GREEN: Final = "#86ce8b"
 ICE: Final = "#8fd3f4"
 
-THEME: Final = Theme(
-    name="taskpass",
-    primary=TEAL,
-    secondary=BLUE,
-    accent=AMBER,
-    warning=AMBER,
-    error=RED,
-    success=GREEN,
-    foreground=TEXT,
-    background=INK,
-    surface=SURFACE,
-    panel=PANEL,
-    dark=True,
-    variables={
-        "line": LINE,
-        "muted": MUTED,
-        "ice": ICE,
-        "block-cursor-background": LINE,
-        "block-cursor-foreground": TEXT,
-        "block-cursor-text-style": "bold",
-        "input-cursor-background": TEAL,
-        "border": TEAL,
-        "border-blurred": LINE,
-        "scrollbar": LINE,
-        "scrollbar-background": SURFACE,
-        "scrollbar-hover": MUTED,
-        "scrollbar-active": TEAL,
-    },
-)
+NAMED: Final = {
+    "INK": INK, "SURFACE": SURFACE, "PANEL": PANEL, "LINE": LINE, "TEXT": TEXT, "MUTED": MUTED,
+    "TEAL": TEAL, "BLUE": BLUE, "AMBER": AMBER, "RED": RED, "GREEN": GREEN, "ICE": ICE,
+}  # fmt: skip

@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual import work
-from textual.app import App
 from textual.binding import BindingType
 from textual.css.query import NoMatches
 
 from supervisor.errors import DaemonUnavailable, TaskpassError, VersionMismatch
 from supervisor.model import Answer, TaskState
 from supervisor.protocol import wire
-from tui import bell, joining, keys, outer, palette
-from tui.keymap import LEADER_SHOWN
+from tui import bell, joining, keys, outer, themes
+from tui.dressed import Dressed
 from tui.launching import FoundAgent
 from tui.lines import View
 from tui.screens.dialog import Dialog
 from tui.screens.history import HistoryScreen
 from tui.screens.main import MainScreen, RunScreen, WorkspaceScreen
+from tui.settings import Settings
 from tui.text import clip, one_line, task_state
 from tui.world import World, is_gone
 
@@ -34,11 +34,12 @@ if TYPE_CHECKING:
 _DRAW_SECONDS = 0.05  # events are drawn together at this pace at most
 _TICK_SECONDS = 0.5
 _RETRY_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0)
+_READ_SECONDS = 30.0  # for what has to be corrected in a file
 _TELL_AFTER = 2  # failed tries
 OURS = 125  # exit code of our own failures, as in env(1)
 
 
-class Trunk(App[int], inherit_bindings=False):
+class Trunk(Dressed[int], inherit_bindings=False):
     """Follows the supervisor and keeps the main screen current. See `tui.app.TaskpassApp`."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -54,6 +55,7 @@ class Trunk(App[int], inherit_bindings=False):
         task: str = "",
         clock: Callable[[], float] = time.time,
         agents: Callable[[], Sequence[FoundAgent]] = tuple,
+        settings: Settings | None = None,
     ) -> None:
         # With signals on, the leader would be the terminal's SIGQUIT.
         os.environ.pop("TEXTUAL_ALLOW_SIGNALS", None)
@@ -73,14 +75,17 @@ class Trunk(App[int], inherit_bindings=False):
         self._drawing = False
         self._bell = bell.Bell(self._waiting, self.looked_at, self._sound, self.set_timer)
         self.main: MainScreen = (RunScreen if shape == "run" else WorkspaceScreen)(client, clock)
-        self.register_theme(palette.THEME)
-        self.theme = palette.THEME.name
+        self.settings = settings or Settings()
+        self.dress(themes.suitable(self.settings.theme))
 
     def on_mount(self) -> None:
         self.push_screen(self.main)
         joining.ask(self)
         self.set_interval(_TICK_SECONDS, self.draw)
         self._follow()
+        if self.settings.problem:
+            told = one_line(self.settings.problem)
+            self.notify(told, severity="error", markup=False, timeout=_READ_SECONDS)
 
     def on_joining_told(self, message: keys.JoiningTold) -> None:
         joining.answered(message.setting)
@@ -134,8 +139,9 @@ class Trunk(App[int], inherit_bindings=False):
                 if self.shape == "run" and approval.task in self.world.family(self.own_task):
                     # A status line has no room for it.
                     wanted = approval.title.partition("\n")[0]
+                    chord = self.settings.keys.chord("answer")
                     self.notify(
-                        f"▲ wants {clip(wanted, 100)}  {LEADER_SHOWN} a answers",
+                        f"▲ wants {clip(wanted, 100)}  {chord} answers",
                         severity="warning",
                         markup=False,
                     )
@@ -194,7 +200,15 @@ class Trunk(App[int], inherit_bindings=False):
             self.focused_task = task.id if task else ""
         only = self.world.family(self.own_task) if self.own_task else None
         shown = self.world.shown(task) if task else None
-        return View(self.world, shown, self.clock(), self._connected, only, self._known)
+        return View(
+            self.world,
+            shown,
+            self.clock(),
+            self._connected,
+            only,
+            self._known,
+            self.settings.keys,
+        )
 
     def _changed(self) -> None:
         if not self._drawing:

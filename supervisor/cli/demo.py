@@ -67,6 +67,7 @@ def _show(install: DemoInstall) -> int:
     from supervisor.cli.session import with_client
     from supervisor.client_setup import SetupClient
     from supervisor.protocol.wire import StartTask
+    from tui import settings
     from tui.app import TaskpassApp
 
     size = os.get_terminal_size()
@@ -90,7 +91,7 @@ def _show(install: DemoInstall) -> int:
             )
 
     with_client(start)
-    TaskpassApp(SetupClient(), shape="workspace").run()
+    TaskpassApp(SetupClient(), shape="workspace", settings=settings.load()).run()
     print(with_client(_recap))
     return 0
 

@@ -28,6 +28,7 @@ from supervisor.model import Tier
 from supervisor.paths import replace_file, user_paths
 from supervisor.process.probe import probe
 from supervisor.vault import specs, standing
+from tui import settings
 from tui.first_run import Choice, FirstRunApp, Sheet, Told
 
 _TIERS = {
@@ -66,7 +67,7 @@ def offer_first(cwd: str, argv: Sequence[str] = ()) -> bool:
     """
     while True:
         found = survey(cwd, argv)
-        app = FirstRunApp(found.sheet, found.broker)
+        app = FirstRunApp(found.sheet, found.broker, look=settings.load().theme)
         choice = app.run()
         if choice is not Choice.DEMO:
             break

@@ -215,9 +215,10 @@ def _run_in_terminal(request: dict[str, object]) -> int:
 def show(task: str) -> int:
     """Show a task in this terminal until it ends or is left; its exit code, 0 when left."""
     from supervisor.client_setup import SetupClient
+    from tui import settings
     from tui.app import TaskpassApp
 
-    app = TaskpassApp(SetupClient(), shape="run", task=task)
+    app = TaskpassApp(SetupClient(), shape="run", task=task, settings=settings.load())
     code = app.run()
     for row in _last_words(app.last_screen):
         print(row)

@@ -25,9 +25,12 @@ def main(command: str, words: list[str]) -> int:
     handshake.start_ahead(user_paths())  # to load the screen takes about as long
     from supervisor.cli.found_agents import found_agents
     from supervisor.client_setup import SetupClient
+    from tui import settings
     from tui.app import TaskpassApp
 
-    app = TaskpassApp(SetupClient(), shape="workspace", agents=found_agents)
+    app = TaskpassApp(
+        SetupClient(), shape="workspace", agents=found_agents, settings=settings.load()
+    )
     code = app.run()
     if app.farewell:
         print(f"taskpass: {app.farewell}", file=sys.stderr)

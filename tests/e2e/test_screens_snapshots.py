@@ -1,17 +1,20 @@
-"""Every screen, pixel for pixel, at both sizes it is made for. Time stands still at `NOW`.
+"""Every screen, cell by cell, at each size and in each theme. Time stands still at `NOW`.
 
 After an intended change: `pytest tests/e2e/test_screens_snapshots.py --snapshot-update`, and look
-at each picture.
+at each picture (`tests/support/pictures.py` says how).
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, Literal
 
 import msgspec
 import pytest
+from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -19,14 +22,17 @@ from supervisor.model import Effect, Verb
 from supervisor.protocol import wire
 from tests.support.fake_app import fake_app
 from tests.support.fake_client import NOW, FakeClient, approval, change_set, story
+from tests.support.pictures import Frame, Looks, ScreenText, draw, frame, text_of
+from tui.actions import leading
 from tui.app import TaskpassApp
-from tui.screens.changes import ChangesScreen
-from tui.screens.history import HistoryScreen
-from tui.widgets.line import Line
 from tui.widgets.terminal import TerminalPane
 
 LEADER = "ctrl+backslash"
-WIDE, NARROW = (120, 40), (80, 24)
+SIZES = ((80, 24), (120, 40), (200, 60))
+THEMES = ("dark", "light", "no-colour")
+_PATIENCE = 20.0
+
+
 EDIT = approval(
     1, title="Edit write /home/ana/shop/.github/workflows/deploy.yml",
     effects=(Effect(Verb.WRITE, "/home/ana/shop/.github/workflows/deploy.yml",
@@ -39,7 +45,86 @@ EDIT = approval(
          "-    branches: [release]\n+    branches: [release, main]\n"
          "+  workflow_dispatch:\n jobs:\n   deploy:\n",
 )  # fmt: skip
-EMPTY = wire.Snapshot(session="s-fake", now=NOW)
+
+
+def _asking(*requests: Any) -> FakeClient:
+    return FakeClient(msgspec.structs.replace(story(), approvals=requests))
+
+
+def _nothing() -> FakeClient:
+    return FakeClient(wire.Snapshot(session="s-fake", now=NOW))
+
+
+def _with_changes() -> FakeClient:
+    client = FakeClient(story())
+    client.change_sets = [change_set("t-1")]
+    return client
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """How to come to a screen, and what is on it when it is there.
+
+    `shows`: words that are on it. A dock that still arms is not there yet.
+    """
+
+    keys: tuple[str, ...] = ()
+    shows: str = ""
+    client: Callable[[], FakeClient] = lambda: FakeClient(story())
+    shape: Literal["run", "workspace"] = "workspace"
+
+    def is_on(self, text: str) -> bool:
+        coming = ("arms in", "checking…", "reading ", "connecting…")
+        return self.shows in text and not any(words in text for words in coming)
+
+
+def _edit() -> FakeClient:
+    return _asking(EDIT)
+
+
+def _low() -> FakeClient:
+    return _asking(approval(1, agent_note="to see whether it works"))
+
+
+def _batch() -> FakeClient:
+    return _asking(*(approval(n) for n in (1, 2, 3)))
+
+
+def _several() -> FakeClient:
+    wanted = "curl -X POST https://api.example.com/"
+    return _asking(*(approval(n, f"t-{n}", f"{wanted}{n}") for n in (1, 2, 3)))
+
+
+SCREENS = {
+    "workspace": Screen(shows="flaky checkout"),
+    "calm": Screen(shows="waiting for you: 6", client=_asking),
+    "empty": Screen(shows="starts an agent here", client=_nothing),
+    "zoom": Screen((LEADER, "z"), "Welcome"),
+    "leader": Screen((LEADER,), "freeze all"),
+    "panic": Screen((LEADER, "X"), "again within"),
+    "jump": Screen((LEADER, "j"), "Welcome"),
+    "dock": Screen((LEADER, "a"), "no answer in"),
+    "dock-low": Screen((LEADER, "a"), "no answer in", _low),
+    "dock-edit": Screen((LEADER, "a", "end"), "no answer in", _edit),
+    "dock-batch": Screen((LEADER, "a"), "no answer in", _batch),
+    "dock-others": Screen((LEADER, "a"), "no answer in", _several),
+    "inbox": Screen((LEADER, "i"), "enter opens it", _several),
+    "inbox-empty": Screen((LEADER, "i"), "Nothing waits", _asking),
+    "grants": Screen((LEADER, "g"), "x revoke it"),
+    "grants-empty": Screen((LEADER, "g"), "No grant is live", _nothing),
+    "history": Screen((LEADER, "h"), "chain ok"),
+    "history-detail": Screen((LEADER, "h", "down", "down", "enter"), "chain ok"),
+    "tasks": Screen((LEADER, "l"), "flaky checkout"),
+    "revoked": Screen((LEADER, "x"), "refused in"),
+    "find": Screen((LEADER, "slash"), "Welcome"),
+    "help": Screen((LEADER, "question_mark"), "Answer an approval"),
+    "palette": Screen((LEADER, "colon"), "Answer an approval"),
+    "new": Screen((LEADER, "n"), "Agent or command"),
+    "identity": Screen((LEADER, "4", LEADER, "I"), "invoice bug"),
+    "changes": Screen((LEADER, "c"), "Changes to review", _with_changes),
+    "run": Screen((), "Welcome", shape="run"),
+    "run-dock": Screen((LEADER, "a"), "no answer in", shape="run"),
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -50,120 +135,84 @@ def same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(Input, "cursor_blink", False)
+    # How long a second X counts is told by the second.
+    monkeypatch.setattr(leading, "time", SimpleNamespace(monotonic=lambda: 100.0))
     time.tzset()
     yield
     monkeypatch.undo()
     time.tzset()
 
 
-async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        await pilot.pause(0.01)
-    await pilot.pause()
+# What a person looks at all day; the others are in the long form.
+_ALWAYS = {"workspace", "dock", "inbox", "grants", "history", "help", "new", "run"}
 
 
-async def settled(pilot: Pilot[Any]) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [each if each in _ALWAYS else pytest.param(each, marks=pytest.mark.full) for each in SCREENS],
+)
+async def test_screen(name: str, snapshot: SnapshotAssertion) -> None:
+    screen = SCREENS[name]
+    app = fake_app(screen.client(), screen.shape, task="t-1")
+    taken: dict[str, str] = {}
+    async with app.run_test(size=SIZES[0]) as pilot:
+        await until(pilot, lambda: attached(app))
+        for key in screen.keys:
+            await pilot.press(key)
+        for cols, rows in SIZES:
+            await pilot.resize_terminal(cols, rows)
+            await until(pilot, lambda: attached(app) and screen.is_on(text_of(app)))
+            size = f"{cols}x{rows}"
+            taken[size] = str(await looks(pilot, f"{name}-{size}"))
+    for size, text in taken.items():
+        assert text == snapshot(name=size, extension_class=ScreenText)
+
+
+async def looks(pilot: Pilot[Any], name: str) -> Looks:
+    """The screen in each theme, once it has come to rest."""
     app = pilot.app
     assert isinstance(app, TaskpassApp)
+    frames = {THEMES[0]: await at_rest(pilot)}
+    draw(app, f"{name}-{THEMES[0]}")
+    for theme in THEMES[1:]:
+        app.dress(theme)
+        await pilot.pause()
+        await pilot.pause()
+        frames[theme] = frame(app)
+        draw(app, f"{name}-{theme}")
+    app.dress(THEMES[0])
+    return Looks(frames)
+
+
+async def at_rest(pilot: Pilot[Any]) -> Frame:
+    """The screen when drawing it anew changes nothing."""
+    last: Frame = []
+    deadline = time.monotonic() + _PATIENCE
+    while last != (last := frame(pilot.app)):
+        assert time.monotonic() < deadline, "the screen does not come to rest"
+        pilot.app.draw()  # type: ignore[attr-defined]
+        await pilot.pause()
+        await pilot.pause()
+    return last
+
+
+async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, f"it did not come true:\n{text_of(pilot.app)}"
+        await pilot.pause(0.05)
+
+
+def attached(app: TaskpassApp) -> bool:
+    """Whether the supervisor has spoken, and every pane on show has its first frame."""
     client = app.client
     assert isinstance(client, FakeClient)
-    if client.state.tasks:
-        await until(pilot, lambda: app.focused is not None and app.focused.id == "pane-t-1")
-        await until(pilot, lambda: "Welcome" in app.focused.render_line(0).text)
-        await until(pilot, lambda: all(_has_frame(app, task) for task in app.main.panes.shown))
-    await until(pilot, lambda: app.main.query(Line).first().said)
-
-
-SCREENS = {
-    "workspace": [],
-    "leader": [LEADER],
-    "dock": [LEADER, "a"],
-    "grants": [LEADER, "g"],
-    "history": [LEADER, "h"],
-    "help": [LEADER, "question_mark"],
-    "new": [LEADER, "n"],
-    "identity": [LEADER, "4", LEADER, "I"],
-    "inbox": [LEADER, "i"],
-}
-
-
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["120x40", "80x24"])
-@pytest.mark.parametrize("screen", SCREENS)
-def test_workspace(screen: str, size: tuple[int, int], snap_compare: Any) -> None:
-    async def go(pilot: Pilot[Any]) -> None:
-        await settled(pilot)
-        await pilot.press(*SCREENS[screen])
-        await shown(pilot)
-
-    assert snap_compare(fake_app(FakeClient(story())), terminal_size=size, run_before=go)
-
-
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["120x40", "80x24"])
-def test_edit(size: tuple[int, int], snap_compare: Any) -> None:
-    """A change of a file that a person is asked about, read to its end."""
-
-    async def go(pilot: Pilot[Any]) -> None:
-        await settled(pilot)
-        await pilot.press(LEADER, "a")
-        await until(pilot, lambda: pilot.app.focused is not None and pilot.app.focused.id is None)
-        await pilot.press("end")
-        await shown(pilot)
-
-    state = msgspec.structs.replace(story(), approvals=(EDIT,))
-    assert snap_compare(fake_app(FakeClient(state)), terminal_size=size, run_before=go)
-
-
-@pytest.mark.parametrize("keys", [[], [LEADER, "a"]], ids=["calm", "dock"])
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["120x40", "80x24"])
-def test_run(keys: list[str], size: tuple[int, int], snap_compare: Any) -> None:
-    async def go(pilot: Pilot[Any]) -> None:
-        await settled(pilot)
-        await pilot.press(*keys)
-        await shown(pilot)
-
-    app = fake_app(FakeClient(story()), "run", task="t-1")
-    assert snap_compare(app, terminal_size=size, run_before=go)
-
-
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["120x40", "80x24"])
-def test_changes(size: tuple[int, int], snap_compare: Any) -> None:
-    async def go(pilot: Pilot[Any]) -> None:
-        await settled(pilot)
-        await pilot.press(LEADER, "c")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ChangesScreen))
-        await shown(pilot)
-
-    client = FakeClient(story())
-    client.change_sets = [change_set("t-1")]
-    assert snap_compare(fake_app(client), terminal_size=size, run_before=go)
-
-
-def test_empty_workspace(snap_compare: Any) -> None:
-    app = fake_app(FakeClient(EMPTY))
-    assert snap_compare(app, terminal_size=WIDE, run_before=settled)
-
-
-async def shown(pilot: Pilot[Any]) -> None:
-    """Wait for what arrives after the keys: an armed dock, a pane in front, loaded records."""
-    app = pilot.app
-    assert isinstance(app, TaskpassApp)
-    dock, top = app.main.dock, app.screen
-    if dock.display:
-        await until(pilot, lambda: dock.gate.end_seen and not dock.gate.arms_in(time.monotonic()))
-        await until(pilot, lambda: "armed" in dock.query_one("#dock-foot", Line).said)
-    if isinstance(top, HistoryScreen):
-        title = top.query_one("#history-title", Line)
-        await until(pilot, lambda: "11 records" in title.said and "chain ok" in title.said)
-        record = top.query_one("#history-record", Line)
-        await until(pilot, lambda: "verified" in record.said)
-        drawn = top.query_one("#history-timeline", Line)
-        await until(pilot, lambda: app.size.height < 30 or "refused" in drawn.said)
-    # Their rows, too: every pane on show is attached and has its first frame.
-    await until(pilot, lambda: all(_has_frame(app, task) for task in app.main.panes.shown))
+    if not client.state.tasks:
+        return "connecting" not in text_of(app)
+    shown = app.main.panes.shown
+    return bool(shown) and all(_has_frame(app, task) for task in shown)
 
 
 def _has_frame(app: TaskpassApp, task: str) -> bool:
     panes = app.main.panes.query(TerminalPane).filter(f"#pane-{task}")
-    return any("Welcome" in pane.render_line(0).text for pane in panes)
+    return any(pane.render_line(0).text.strip() for pane in panes)

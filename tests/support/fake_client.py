@@ -37,10 +37,15 @@ class FakePane:
         self.pasted: list[str] = []
         self.clipboard: list[tuple[int, bool]] = []
         self.sizes: list[tuple[int, int]] = [(cols, height)]
-        self._rows, self._height = rows, height
+        self._height = height
         self._frames: asyncio.Queue[protocol.FromPane] = asyncio.Queue()
+        self._rows = rows
+        self._show(cols, height)
+
+    def _show(self, cols: int, height: int) -> None:
+        rows, last = self._rows, len(self._rows) - 1
         self._frames.put_nowait(
-            wire.Screen(rows=rows, x=2, y=len(rows) - 1, cols=cols, height=height, full=True)
+            wire.Screen(rows=rows, x=2, y=last, cols=cols, height=height, full=True)
         )
 
     def end(self, code: int) -> None:
@@ -58,6 +63,7 @@ class FakePane:
 
     def resize(self, cols: int, rows: int) -> None:
         self.sizes.append((cols, rows))
+        self._show(cols, rows)
 
     def mouse(self, action: str, button: int, x: int, y: int, mods: int = 0) -> None: ...
 

@@ -9,7 +9,8 @@ from textual import events, work
 from supervisor.errors import TaskpassError
 from tui import lines
 from tui.actions.access import Access
-from tui.keymap import BY_KEY, LEADERS, PANIC_SECONDS
+from tui.keymap import PANIC_SECONDS
+from tui.screens.leader import LeaderDialog
 from tui.trunk import Trunk
 
 
@@ -26,6 +27,9 @@ class Leading(Access, Trunk):
             if not self.app_focus:
                 # The terminal had lost the focus and did not say that it is back.
                 self.main.dock.rearm()
+            top = self.screen
+            if isinstance(top, LeaderDialog) and top.captures(event.key):
+                return
             if await self._lead(event.key):
                 return
         await super().on_event(event)
@@ -33,31 +37,33 @@ class Leading(Access, Trunk):
     async def _lead(self, key: str) -> bool:
         """Whether a key is the leader, or follows it, and has been dealt with here."""
         if not self._leading:
-            if key not in LEADERS:
+            if not self.settings.keys.leads(key):
                 return False
             self._leading = True
             self._show_leader_keys()
             return True
+        keys = self.settings.keys
+        command = keys.follows(key)
         panicking = time.monotonic() < self._panic_until
         self._stop_leading()
         if panicking:
             # Whatever else is pressed now was not meant for a pane, nor as a command.
-            if key == "X":
+            if command is not None and command.name == "panic":
                 self.revoke_all()
-            elif key in LEADERS:
+            elif keys.leads(key):
                 self._leading = True
                 self._show_leader_keys()
-        elif key in LEADERS:
-            self.main.panes.press("ctrl+backslash")
+        elif keys.leads(key):
+            self.main.panes.press(keys.leader)
         elif key.isdecimal():
             self._show_number(int(key))
-        elif key in BY_KEY:
-            await self.run_action(BY_KEY[key].name)
+        elif command is not None:
+            await self.run_action(command.name)
         return True
 
     def _show_leader_keys(self) -> None:
         self.to_main()
-        self.main.show_keys(lines.which_key(self.size.width))
+        self.main.show_keys(lines.which_key(self.settings.keys, self.size.width))
 
     def _stop_leading(self) -> None:
         self._leading = False
@@ -88,7 +94,7 @@ class Leading(Access, Trunk):
     def _show_panic(self) -> None:
         """Which tasks stand still by now, and how long a second X counts."""
         left = max(0.0, self._panic_until - time.monotonic())
-        self.main.show_keys(lines.panic_keys(self.world, left, self.size.width))
+        self.main.show_keys(lines.panic_keys(self.view(), left, self.size.width))
 
     def _calm(self) -> None:
         if self._panic_until and time.monotonic() >= self._panic_until:

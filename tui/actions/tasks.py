@@ -29,11 +29,17 @@ class Tasks(Trunk):
     last_screen: tuple[str, ...] = ()  # what the agent of a run screen left, as text
 
     def action_next_task(self) -> None:
+        self._step(1)
+
+    def action_previous_task(self) -> None:
+        self._step(-1)
+
+    def _step(self, by: int) -> None:
         ordered = self.world.in_order()
         if ordered and self.shape == "workspace":
             ids = [task.id for task in ordered]
             at = ids.index(self.focused_task) if self.focused_task in ids else -1
-            self.show_task(ids[(at + 1) % len(ids)])
+            self.show_task(ids[(at + by) % len(ids)])
 
     def action_next_tab(self) -> None:
         self._turn_tab(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import ClassVar, TypeVar
 
 from rich.text import Text
@@ -15,10 +14,9 @@ from textual.screen import ModalScreen
 
 from supervisor.protocol import wire
 from tui import palette
-from tui.gate import TASK_MINUTES, TASK_STEPS
-from tui.keymap import COMMANDS, LEADER_SHOWN
+from tui.clicks import key_line
 from tui.lines import View, identity, tier
-from tui.text import STATE_COLOUR, STATE_SYMBOL, hang, one_line, table, task_state, visible
+from tui.text import STATE_COLOUR, STATE_SYMBOL, one_line, table, task_state, visible
 from tui.widgets.line import Line
 
 Result = TypeVar("Result")
@@ -43,7 +41,7 @@ class Dialog(ModalScreen[Result]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = Content(self.TITLE)
-            box.border_subtitle = Content(self.KEYS)
+            box.border_subtitle = Content.from_rich_text(key_line(self.KEYS))
             yield from self.compose_box()
 
     def compose_box(self) -> ComposeResult:
@@ -70,61 +68,6 @@ class Page(Dialog[None]):
 
     def text(self, width: int) -> Text:
         raise NotImplementedError
-
-
-class HelpPage(Page):
-    """All keys and the words of the screen."""
-
-    TITLE = "Help"
-
-    def text(self, width: int) -> Text:
-        text = _title(f"Press {LEADER_SHOWN} (ctrl and backslash) or F12, then")
-        leads = [("1–9", "Task 1–9", "")]
-        leads += [(one.shown, one.title, one.help) for one in COMMANDS]
-        leads += [(LEADER_SHOWN, f"Send {LEADER_SHOWN}", "To the agent in the pane.")]
-        text.append_text(_keys(leads, width))
-        text.append("\nEvery other key goes to the agent.\n\n", palette.MUTED)
-        text.append_text(_title("In the approval dock"))
-        text.append_text(_keys(_DOCK_KEYS, width))
-        text.append(
-            "\nEnter, space, y and digits answer nothing. No answer in time means denied.\n\n",
-            palette.MUTED,
-        )
-        text.append_text(_title("States"))
-        for state, symbol in STATE_SYMBOL.items():
-            text.append(f"  {symbol} {state}\n", STATE_COLOUR[state])
-        return text
-
-
-_DOCK_KEYS = (
-    ("O", "Approve once", ""),
-    ("T", "Approve for this task", f"The same again passes for {TASK_MINUTES} minutes."),
-    ("+ -", "Longer, shorter", f"Up to {TASK_STEPS[-1] // 60} hours; each request starts anew."),
-    ("A", "Approve for good", "Shows the rule first, and what it would have decided."),
-    ("d", "Deny", ""),
-    ("n", "Deny with a note", "The agent reads it."),
-    ("f", "Deny and freeze", "The task stops where it is."),
-    ("↑↓", "Read on", "Also by page. Approving needs the end to have been shown."),
-    ("←→", "Other requests", ""),
-    ("esc", "Back to the pane", "The request goes on waiting."),
-)
-
-
-def _title(words: str) -> Text:
-    return Text().append(words + "\n", f"bold {palette.TEAL}")
-
-
-def _keys(keys: Sequence[tuple[str, str, str]], width: int) -> Text:
-    text = Text()
-    for key, meaning, more in keys:
-        value = (
-            Text().append(meaning, palette.TEXT).append(f"  {more}" if more else "", palette.MUTED)
-        )
-        lines = hang("", value, width, 7)
-        text.append(f"  {key:<5}", f"bold {palette.AMBER}").append_text(lines[0][7:]).append("\n")
-        for line in lines[1:]:
-            text.append_text(line).append("\n")
-    return text
 
 
 class IdentityPage(Page):

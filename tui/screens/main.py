@@ -55,6 +55,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def show(self, view: View) -> None:
         """Draw what is known now."""
         if view.task is not None or not view.world.tasks:
+            self.panes.keys = view.keys
             self.panes.show(beside(view.world, view.task), view.task, one=self.one_pane)
             self.panes.welcome(view.known)
         self.dock.show(view)
@@ -120,7 +121,7 @@ class WorkspaceScreen(MainScreen):
         self.query_one(TabLine).show(view, width)
         self.query_one("#attention", Line).say(lines.attention(view, width))
         self.query_one("#strip", Line).say(
-            lines.strip(view, width) if self.has_class("-narrow") else lines.hints(width)
+            lines.strip(view, width) if self.has_class("-narrow") else lines.hints(view.keys, width)
         )
         side = self.query_one(Side)
         if side.size.width:

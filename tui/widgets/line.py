@@ -12,6 +12,7 @@ class Line(Static):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__("", id=id, classes=classes, markup=False)
+        self.auto_links = False  # what can be clicked is a key, and looks like one
         self._said = Text()
 
     def say(self, text: Text) -> None:

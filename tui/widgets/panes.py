@@ -20,6 +20,7 @@ from supervisor.errors import TaskpassError
 from supervisor.model import TaskState
 from supervisor.protocol import wire
 from tui import palette
+from tui.keymap import DEFAULT, Keymap
 from tui.text import STATE_COLOUR, STATE_SYMBOL, clip, one_line, task_state
 from tui.tiles import ONE, Grid, arrange, page
 from tui.widgets.line import Line
@@ -75,6 +76,7 @@ class Panes(Container):
         super().__init__(id=id)
         self._client = client
         self._framed = framed
+        self.keys = DEFAULT
         self._focused = ""
         self._asked_for: tuple[Sequence[wire.TaskView], wire.TaskView | None, bool] = (
             (),
@@ -142,7 +144,7 @@ class Panes(Container):
 
     def welcome(self, known: bool) -> None:
         """What stands where no task is; before the supervisor has spoken nothing is known."""
-        words = _welcome() if known else Text("connecting…", palette.MUTED)
+        words = _welcome(self.keys) if known else Text("connecting…", palette.MUTED)
         self.query_one(f"#{_WELCOME}", Line).say(words)
 
     def type_ahead(self, key: str, text: str) -> None:
@@ -250,7 +252,9 @@ class Panes(Container):
                 pane = self._text(task, "It has ended: its terminal is gone.")
             else:
                 ground = _GROUND if self._framed else Style()
-                pane = TerminalPane(connection, ground=ground, id=f"pane-{task.id}")
+                pane = TerminalPane(
+                    connection, ground=ground, keys=lambda: self.keys, id=f"pane-{task.id}"
+                )
                 self._keys_go_to(task.id, connection)
         await self._tiles[task.id].mount(pane)
         self._attached[task.id] = pane
@@ -316,12 +320,12 @@ def _some(names: tuple[str, ...]) -> str:
     return shown + (f" +{len(plain) - 3}" if len(plain) > 3 else "")
 
 
-def _welcome() -> Text:
+def _welcome(keys: Keymap) -> Text:
     """What stands where no task is: what to press, and what will stand where."""
     text = Text()
     text.append("No task runs.\n\n", f"bold {palette.TEXT}")
     for colour, key, does in (
-        (palette.AMBER, "^\\ n", "starts an agent here"),
+        (palette.AMBER, keys.chord("new_task"), "starts an agent here"),
         (
             palette.TEAL,
             "taskpass run -- claude",
@@ -331,12 +335,13 @@ def _welcome() -> Text:
     ):
         text.append(f"{key:<{_KEYS}}", f"bold {colour}").append(f"{does}\n", palette.TEXT)
     text.append("\nThen you see\n", f"bold {palette.TEXT}")
+    revoke, panic = keys.chord("revoke"), keys.chord("panic")
     for what, where in (
-        ("the agent", "here; every key but ^\\ and F12 goes to it"),
-        ("what it may use", "beside it, with the time that is left: ^\\ g"),
-        ("what it asks", "below, until you answer: ^\\ a"),
-        ("the way out", "^\\ x takes a task's access away, ^\\ X stops everything"),
+        ("the agent", f"here; every key but {keys.leader_shown} and F12 goes to it"),
+        ("what it may use", f"beside it, with the time that is left: {keys.chord('grants')}"),
+        ("what it asks", f"below, until you answer: {keys.chord('answer')}"),
+        ("the way out", f"{revoke} takes a task's access away, {panic} stops everything"),
     ):
         text.append(f"{what:<{_KEYS}}", palette.TEAL).append(f"{where}\n", palette.MUTED)
-    help_key = "^\\ ?".ljust(_KEYS)
+    help_key = keys.chord("help").ljust(_KEYS)
     return text.append(f"\n{help_key}", f"bold {palette.AMBER}").append("all keys", palette.TEXT)

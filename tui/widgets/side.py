@@ -49,13 +49,9 @@ class Side(Vertical):
             width = max(20, width - grants_width - _GAP)
         tasks = _part(panels.tasks(view, width), view, height if apart else height * 2 // 5)
         self._rows = [task for task, _ in tasks]
+        none = Text(f"none yet: {view.keys.chord('new_task')} starts one", palette.MUTED)
         self.query_one("#side-tasks", Line).say(
-            _section(
-                "TASKS",
-                "1-9" if tasks else "",
-                [line for _, line in tasks] or [Text("none yet: ^\\ n starts one", palette.MUTED)],
-                width,
-            )
+            _section("TASKS", "1-9" if tasks else "", [line for _, line in tasks] or [none], width)
         )
         grants.say(self._grants(view, grants_width))
         room = max(3, height - 3 - len(tasks) - (0 if apart else self._grant_lines))

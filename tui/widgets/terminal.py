@@ -18,7 +18,7 @@ from textual.strip import Strip
 from supervisor.protocol import clipboard, reading, wire
 from tui.clipboard import notice
 from tui.copymode import CopyMode
-from tui.keymap import LEADERS
+from tui.keymap import DEFAULT, Keymap
 from tui.paste import risks
 from tui.text import plural
 from tui.widgets.asking import Asking
@@ -77,11 +77,17 @@ class TerminalPane(Asking, can_focus=True):
         connection: PaneConnection,
         *,
         ground: Style = PLAIN,
+        keys: Callable[[], Keymap] = lambda: DEFAULT,
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
-        """`ground` is what lies below all that the agent colours itself."""
+        """
+        Args:
+            ground: what lies below all that the agent colours itself.
+            keys: those in force, of which the leader is not the agent's.
+        """
         super().__init__(connection, id=id, classes=classes)
+        self._keys = keys
         self._ground = ground
         self._strips: dict[int, Strip] = {}
         self._cells = (0, 0)  # the terminal's own size: columns, rows
@@ -196,13 +202,15 @@ class TerminalPane(Asking, can_focus=True):
         if self._links.under is not None and y == self._drawn_size[1] - 1:
             strip = labelled(strip, f"↗ {self._links.under.target}", self._ground)
         if y == 0 and self.wish is not None:
-            strip = labelled(strip, notice(self.wish.text), self._ground)
+            strip = labelled(
+                strip, notice(self.wish.text, self._keys().chord("clipboard")), self._ground
+            )
         return strip
 
     # ── What the person does ────────────────────────────────────────────────────────────
 
     async def on_key(self, event: events.Key) -> None:
-        if event.key in LEADERS:
+        if self._keys().leads(event.key):
             return  # bubbles to the app, which alone knows what comes after it
         event.stop()
         event.prevent_default()

@@ -8,8 +8,8 @@ import pytest
 from supervisor.errors import LedgerFailed
 from supervisor.protocol import wire
 from tests.support.tui_driver import Driver, running
-from tui.screens.dialog import HelpPage
 from tui.screens.grants import GrantsDialog
+from tui.screens.help import HelpPage
 from tui.screens.new_task import NewTaskDialog
 from tui.screens.revoked import RevokedScreen
 from tui.widgets.line import Line
