@@ -54,6 +54,8 @@ def test_broken(size: tuple[int, int], snap_compare: Any) -> None:
         heading = pilot.app.screen.query_one("#history-title", Line)
         await until(pilot, lambda: "11 records" in heading.said)
         await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.screen.has_class("-detail"))
+        await until(pilot, lambda: pilot.app.screen.query_one("#history-detail").size.width)
         record = pilot.app.screen.query_one("#history-record", Line)
         await until(pilot, lambda: "BROKEN" in record.said)
         await until(pilot, lambda: "chain ok" in heading.said)

@@ -35,6 +35,7 @@ _FILL_SECONDS = 0.5  # new records are looked for at this pace at most
 _TYPED = 0.15  # seconds without a key, after which a filter is meant
 _WIDE = 110  # columns from which the details stand beside the list
 _DETAIL = 46  # their width, as in dialogs.tcss
+_FRAME = 5  # of these, its border, padding and scroll bar
 _TALL = 30  # lines from which there is room for the timeline
 _KEYS = (
     ("↑↓", "record"),
@@ -285,7 +286,8 @@ class HistoryScreen(Screen[None]):
         pane.border_title = Content(f"record {seq}")
         proof = self._proof if self._proof and self._proof.record["seq"] == seq else None
         replayed = self._replayed if self._replayed and self._replayed.seq == seq else None
-        width = line.size.width or 38
+        # From the screen's size: its own is not known before it has been on show.
+        width = (_DETAIL if self.size.width >= _WIDE else self.size.width) - _FRAME
         line.say(history_text.detail(record, proof, replayed, self._last.now, width))
 
     @work(group="proof", exclusive=True)
