@@ -104,7 +104,9 @@ class Habits(Trunk):
 
     def action_press(self, key: str) -> None:
         """What a click on the name of a key does: that key, as if it had been typed."""
-        self.post_message(events.Key(key, key_to_character(key)))
+        typed = events.Key(key, key_to_character(key))
+        typed.set_sender(self)  # as the driver does: sent by what was clicked, it goes up to that
+        self.post_message(typed)
 
     def action_jump(self) -> None:
         self.push_screen(JumpOverlay())

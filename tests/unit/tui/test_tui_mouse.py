@@ -11,6 +11,7 @@ from tui.screens.grants import GrantsDialog
 from tui.screens.help import HelpPage
 from tui.screens.history import HistoryScreen
 from tui.screens.main import WorkspaceScreen
+from tui.screens.new_task import NewTaskDialog
 from tui.widgets.jump import JumpOverlay, names
 
 
@@ -129,3 +130,11 @@ async def test_help_is_searched() -> None:
         await d.until(lambda: "Nothing here is about that" in page.said)  # type: ignore[attr-defined]
         await d.press("escape")
         await d.until(lambda: d.app.screen is d.app.main)
+
+
+async def test_a_new_task_is_started_by_a_click() -> None:
+    async with running() as d:
+        await click(d, "n new")
+        await d.until(lambda: isinstance(d.app.screen, NewTaskDialog))
+        await click(d, "enter start")
+        await d.until(lambda: "There is no directory /home/ana/shop" in "\n".join(_lines(d)))
