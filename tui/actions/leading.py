@@ -38,7 +38,7 @@ class Leading(Access, Trunk):
         """Whether a key is the leader, or follows it, and has been dealt with here."""
         if not self._leading:
             if not self.settings.keys.leads(key):
-                return False
+                return await self._at_rest(key)
             self._leading = True
             self._show_leader_keys()
             return True
@@ -59,6 +59,15 @@ class Leading(Access, Trunk):
             self._show_number(int(key))
         elif command is not None:
             await self.run_action(command.name)
+        return True
+
+    async def _at_rest(self, key: str) -> bool:
+        """Whether a key was a command by itself: where no task is, nobody else wants keys."""
+        command = self.settings.keys.follows(key)
+        busy = self.world.tasks or self.shape != "workspace" or self.screen is not self.main
+        if busy or command is None or not self._known:
+            return False
+        await self.run_action(command.name)
         return True
 
     def _show_leader_keys(self) -> None:

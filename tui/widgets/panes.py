@@ -325,7 +325,7 @@ def _welcome(keys: Keymap) -> Text:
     text = Text()
     text.append("No task runs.\n\n", f"bold {palette.TEXT}")
     for colour, key, does in (
-        (palette.AMBER, keys.chord("new_task"), "starts an agent here"),
+        (palette.AMBER, keys.command("new_task").shown, "starts an agent here"),
         (
             palette.TEAL,
             "taskpass run -- claude",
@@ -343,5 +343,5 @@ def _welcome(keys: Keymap) -> Text:
         ("the way out", f"{revoke} takes a task's access away, {panic} stops everything"),
     ):
         text.append(f"{what:<{_KEYS}}", palette.TEAL).append(f"{where}\n", palette.MUTED)
-    help_key = keys.chord("help").ljust(_KEYS)
+    help_key = keys.command("help").shown.ljust(_KEYS)
     return text.append(f"\n{help_key}", f"bold {palette.AMBER}").append("all keys", palette.TEXT)
