@@ -127,6 +127,7 @@ class Questions:
         """
         self.book.require_live(entry.task.id, call.epoch)
         request = self._request(entry, call, digest, title, decision.about, decision)
+        request = replace(request, change=())  # a yes lets it stand, and adds nothing
         approval, _ = await self._ask(entry, request, decision.about, deadline=0.0)
         assert approval is not None
         return approval

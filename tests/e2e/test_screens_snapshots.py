@@ -20,8 +20,10 @@ from textual.widgets import Input
 
 from supervisor.model import Effect, Verb
 from supervisor.protocol import wire
+from supervisor.protocol.review import ReplayView
 from tests.support.fake_app import fake_app
 from tests.support.fake_client import NOW, FakeClient, approval, change_set, story
+from tests.support.fake_recording import recording
 from tests.support.pictures import Frame, Looks, ScreenText, draw, frame, text_of
 from tui.actions import leading
 from tui.app import TaskpassApp
@@ -31,6 +33,13 @@ LEADER = "ctrl+backslash"
 SIZES = ((80, 24), (120, 40), (200, 60))
 THEMES = ("dark", "light", "no-colour")
 _PATIENCE = 20.0
+AWAIT = "… "
+_RECORDS = (LEADER, "h", AWAIT + "chain ok", AWAIT + "verified", "down")
+_OTHERWISE = ReplayView(
+    seq=0, title="", then="allow", then_rules=("standard/git.push.task-branch",), now="deny",
+    now_rules=("mine/no-pushes-on-fridays",), now_reason="nothing is pushed on a Friday",
+    now_hint="push on Monday", policy_changed=True,
+)  # fmt: skip
 
 
 EDIT = approval(
@@ -65,7 +74,8 @@ def _with_changes() -> FakeClient:
 class Screen:
     """How to come to a screen, and what is on it when it is there.
 
-    `shows`: words that are on it. A dock that still arms is not there yet.
+    `keys`: to press, or after `AWAIT` words to wait for. `shows`: words that are on it. A dock that
+    still arms is not there yet.
     """
 
     keys: tuple[str, ...] = ()
@@ -95,6 +105,24 @@ def _several() -> FakeClient:
     return _asking(*(approval(n, f"t-{n}", f"{wanted}{n}") for n in (1, 2, 3)))
 
 
+def _otherwise() -> FakeClient:
+    client = FakeClient(story())
+    client.today = _OTHERWISE
+    return client
+
+
+def _broken() -> FakeClient:
+    client = FakeClient(story())
+    client.broken_at = 4109
+    return client
+
+
+def _recorded() -> FakeClient:
+    client = FakeClient(story())
+    client.recorded["t-1"] = recording(NOW - 35)
+    return client
+
+
 SCREENS = {
     "workspace": Screen(shows="flaky checkout"),
     "calm": Screen(shows="waiting for you: 6", client=_asking),
@@ -114,6 +142,11 @@ SCREENS = {
     "grants-empty": Screen((LEADER, "g"), "No grant is live", _nothing),
     "history": Screen((LEADER, "h"), "chain ok"),
     "history-detail": Screen((LEADER, "h", "down", "down", "enter"), "chain ok"),
+    "replay": Screen((*_RECORDS, "enter", "r"), "ANOTHER", _otherwise),
+    "broken": Screen((LEADER, "h", AWAIT + "chain", "enter"), "BROKEN", _broken),
+    "figures": Screen((*_RECORDS, "f"), "prompts per 100 calls"),
+    "export": Screen((*_RECORDS, "e"), "is a report"),
+    "player": Screen((*_RECORDS, "p"), "0:07 of", _recorded),
     "tasks": Screen((LEADER, "l"), "flaky checkout"),
     "revoked": Screen((LEADER, "x"), "refused in"),
     "find": Screen((LEADER, "slash"), "Welcome"),
@@ -158,7 +191,11 @@ async def test_screen(name: str, snapshot: SnapshotAssertion) -> None:
     async with app.run_test(size=SIZES[0]) as pilot:
         await until(pilot, lambda: attached(app))
         for key in screen.keys:
-            await pilot.press(key)
+            if key.startswith(AWAIT):
+                words = key.removeprefix(AWAIT)
+                await until(pilot, lambda words=words: words in text_of(app))  # type: ignore[misc]
+            else:
+                await pilot.press(key)
         for cols, rows in SIZES:
             await pilot.resize_terminal(cols, rows)
             await until(pilot, lambda: attached(app) and screen.is_on(text_of(app)))

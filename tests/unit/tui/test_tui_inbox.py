@@ -9,6 +9,7 @@ from supervisor.model import Risk
 from supervisor.protocol import wire
 from tests.support.fake_client import approval
 from tests.support.tui_driver import Driver, asking, running
+from tests.unit.tui.test_tui_mouse import click
 from tui.screens.inbox import InboxScreen
 from tui.widgets.line import Line
 
@@ -62,10 +63,10 @@ async def test_it_works_by_mouse_and_a_double_click_answers_nothing() -> None:
         assert d.answers == []
 
 
-@pytest.mark.parametrize(("shape", "line"), [("workspace", "attention"), ("run", "status")])
-async def test_the_line_that_tells_what_waits_opens_it_by_a_click(shape: str, line: str) -> None:
+@pytest.mark.parametrize(("shape", "before"), [("workspace", "wants"), ("run", "ana@laptop")])
+async def test_the_line_that_tells_what_waits_opens_it_by_a_click(shape: str, before: str) -> None:
     async with running(asking(*THREE), shape=shape) as d:
-        await d.pilot.click(f"#{line}", offset=(3, 0))
+        await click(d, "a answer", after=before)
         await d.until(lambda: d.dock.display and d.dock.has_focus)
         assert "npm install" in d.paper
         assert d.answers == []
