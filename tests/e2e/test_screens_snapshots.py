@@ -34,7 +34,7 @@ SIZES = ((80, 24), (120, 40), (200, 60))
 THEMES = ("dark", "light", "no-colour")
 _PATIENCE = 20.0
 AWAIT = "… "
-_RECORDS = (LEADER, "h", AWAIT + "chain ok", AWAIT + "verified", "down")
+_RECORDS = (LEADER, "h", AWAIT + "chain ok", "down")
 _OTHERWISE = ReplayView(
     seq=0, title="", then="allow", then_rules=("standard/git.push.task-branch",), now="deny",
     now_rules=("mine/no-pushes-on-fridays",), now_reason="nothing is pushed on a Friday",
@@ -142,9 +142,9 @@ SCREENS = {
     "grants-empty": Screen((LEADER, "g"), "No grant is live", _nothing),
     "history": Screen((LEADER, "h"), "chain ok"),
     "history-detail": Screen((LEADER, "h", "down", "down", "enter"), "chain ok"),
-    "replay": Screen((*_RECORDS, "enter", "r"), "ANOTHER", _otherwise),
+    "replay": Screen((*_RECORDS, "enter", AWAIT + "verified", "r"), "ANOTHER", _otherwise),
     "broken": Screen((LEADER, "h", AWAIT + "chain", "enter"), "BROKEN", _broken),
-    "figures": Screen((*_RECORDS, "f"), "prompts per 100 calls"),
+    "figures": Screen((*_RECORDS, "f"), "per 100 calls"),
     "export": Screen((*_RECORDS, "e"), "is a report"),
     "player": Screen((*_RECORDS, "p"), "0:07 of", _recorded),
     "tasks": Screen((LEADER, "l"), "flaky checkout"),
