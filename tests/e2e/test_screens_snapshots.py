@@ -123,6 +123,12 @@ def _recorded() -> FakeClient:
     return client
 
 
+def _locked() -> FakeClient:
+    client = FakeClient(msgspec.structs.replace(story(), locked=True, approvals=()))
+    client.locked = True
+    return client
+
+
 SCREENS = {
     "workspace": Screen(shows="flaky checkout"),
     "calm": Screen(shows="waiting for you: 6", client=_asking),
@@ -136,6 +142,7 @@ SCREENS = {
     "dock-edit": Screen((LEADER, "a", "end"), "no answer in", _edit),
     "dock-batch": Screen((LEADER, "a"), "no answer in", _batch),
     "dock-others": Screen((LEADER, "a"), "no answer in", _several),
+    "always": Screen((LEADER, "a", AWAIT + "armed ", "A"), "Approve for good", _low),
     "inbox": Screen((LEADER, "i"), "enter opens it", _several),
     "inbox-empty": Screen((LEADER, "i"), "Nothing waits", _asking),
     "grants": Screen((LEADER, "g"), "x revoke it"),
@@ -151,6 +158,9 @@ SCREENS = {
     "revoked": Screen((LEADER, "x"), "refused in"),
     "find": Screen((LEADER, "slash"), "Welcome"),
     "help": Screen((LEADER, "question_mark"), "Answer an approval"),
+    "help-search": Screen((LEADER, "question_mark", "slash", *"freeze"), "Freeze"),
+    "locked": Screen((), "unlocks", _locked),
+    "unlock": Screen((LEADER, "u"), "Secrets are locked", _locked),
     "palette": Screen((LEADER, "colon"), "Answer an approval"),
     "new": Screen((LEADER, "n"), "Agent or command"),
     "identity": Screen((LEADER, "4", LEADER, "I"), "invoice bug"),

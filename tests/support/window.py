@@ -15,6 +15,9 @@ from supervisor.model import Run
 from tests.support.terminal import Terminal
 
 _CLOCK = re.compile(r"\d+(?=:)|(?<=:)\d\d")  # the time of day, and how long something waits
+# What the tasks use, with the room that is left before it.
+_METER = re.compile(r"\d+ % cpu · [\d.]+ [KMG]?B · \d+ process(es)?")
+_ROOM = re.compile(r"^ {2,}")
 
 
 class Window(Terminal):
@@ -76,7 +79,14 @@ def _style(run: Run) -> Style:
 
 def _cells(strip: Strip) -> tuple[str, ...]:
     """Text with its style, as things to compare and to read in a failure."""
+    metered = _METER.search(strip.text) is not None
     return tuple(
-        f"{_CLOCK.sub('0', segment.text)} {segment.style and segment.style.link}"
+        f"{_timeless(segment.text, metered=metered)} {segment.style and segment.style.link}"
         for segment in strip.simplify()
     )
+
+
+def _timeless(text: str, *, metered: bool) -> str:
+    """Without what changes by itself; `metered`: it stands in a row whose figures move the rest."""
+    text = _CLOCK.sub("0", text)
+    return _ROOM.sub(" ", _METER.sub("0 % cpu", text)) if metered else text
