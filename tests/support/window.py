@@ -15,8 +15,10 @@ from supervisor.model import Run
 from tests.support.terminal import Terminal
 
 _CLOCK = re.compile(r"\d+(?=:)|(?<=:)\d\d")  # the time of day, and how long something waits
-# What the tasks use, with the room that is left before it.
-_METER = re.compile(r"\d+ % cpu · [\d.]+ [KMG]?B · \d+ process(es)?")
+# What the tasks use, once it was measured, in a row that ends with what was asked; and the room
+# that is left before it.
+_METER = re.compile(r"\d+ % cpu · [\d.]+ [KMG]?B · \d+ process(es)? · ")
+_METERED = " · denied "
 _ROOM = re.compile(r"^ {2,}")
 
 
@@ -79,7 +81,7 @@ def _style(run: Run) -> Style:
 
 def _cells(strip: Strip) -> tuple[str, ...]:
     """Text with its style, as things to compare and to read in a failure."""
-    metered = _METER.search(strip.text) is not None
+    metered = _METERED in strip.text
     return tuple(
         f"{_timeless(segment.text, metered=metered)} {segment.style and segment.style.link}"
         for segment in strip.simplify()
@@ -89,4 +91,4 @@ def _cells(strip: Strip) -> tuple[str, ...]:
 def _timeless(text: str, *, metered: bool) -> str:
     """Without what changes by itself; `metered`: it stands in a row whose figures move the rest."""
     text = _CLOCK.sub("0", text)
-    return _ROOM.sub(" ", _METER.sub("0 % cpu", text)) if metered else text
+    return _ROOM.sub(" ", _METER.sub("", text)) if metered else text
