@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -39,6 +39,7 @@ from supervisor.paths import Paths
 from supervisor.policy_watch import PolicyWatch
 from supervisor.process.watch import watch
 from supervisor.protocol import handshake, wire
+from supervisor.routes.bodies import as_json, asked_in
 from supervisor.routes.credentials import CredentialRoutes
 from supervisor.routes.imports import ImportRoutes
 from supervisor.routes.needs import NeedRoutes
@@ -58,7 +59,6 @@ log = logging.getLogger("supervisor")
 _MAX_BODY = 4 * 1024 * 1024
 _RECENT = 200  # records in a snapshot
 _MAX_RECORDS = 5000
-_T = TypeVar("_T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -208,7 +208,7 @@ class Api:
         self._screens = {t: p for t, p in self._screens.items() if procfs.lives(p)}
         token = secrets.token_urlsafe(24)
         self._screens[token] = peer
-        return _json(wire.Paired(token=token))
+        return as_json(wire.Paired(token=token))
 
     async def _require_screen(self, request: web.Request, approval: str) -> Process:
         peer = await self._attest(request)
@@ -233,7 +233,7 @@ class Api:
 
     async def _hello(self, request: web.Request) -> web.Response:
         nonce = request.query.get("nonce", "")
-        return _json(
+        return as_json(
             wire.Hello(
                 protocol=wire.PROTOCOL,
                 version=self._version,
@@ -258,7 +258,7 @@ class Api:
         )
 
     async def _snapshot(self, request: web.Request) -> web.Response:
-        return _json(self._current())
+        return as_json(self._current())
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"content-type": "application/x-ndjson"})
@@ -279,14 +279,14 @@ class Api:
         return response
 
     async def _start(self, request: web.Request) -> web.Response:
-        wanted = await _body(request, wire.StartTask)
+        wanted = await asked_in(request, wire.StartTask)
         await self.watch.look()
         starter = await self._attest(request)
         launched = await self.launcher.start(wanted)
         if wanted.unattended:
             task = launched.entry.task.id
             watch(starter, lambda: self.engine.desk.spawn(self._left(task)))
-        return _json(
+        return as_json(
             wire.Started(
                 task=self.engine.desk.view(launched.entry),
                 socket=launched.socket,
@@ -301,25 +301,25 @@ class Api:
             await self.lifecycle.revoke(task, "its starter's end")
 
     async def _attach(self, request: web.Request) -> web.Response:
-        return _json(place(self.paths.task(self.engine.book.task(_id(request)).task.id)))
+        return as_json(place(self.paths.task(self.engine.book.task(_id(request)).task.id)))
 
     async def _exit(self, request: web.Request) -> web.Response:
         """Answered when the task has ended."""
         code, failure = await self.lifecycle.outcome(_id(request))
-        return _json({"exit_code": code, "failure": failure})
+        return as_json({"exit_code": code, "failure": failure})
 
     async def _end(self, request: web.Request) -> web.Response:
         task = self.engine.book.require_live(_id(request)).task.id
         await self.engine.desk.runtimes[task].control.kill()
-        return _json({})
+        return as_json({})
 
     async def _revoke_task(self, request: web.Request) -> web.Response:
-        return _json(await self.lifecycle.revoke(_id(request), self._by()))
+        return as_json(await self.lifecycle.revoke(_id(request), self._by()))
 
     async def _revoke_all(self, request: web.Request) -> web.Response:
         live = [e.task.id for e in self.engine.book.tasks() if not (e.ended or e.revoked)]
         done = await asyncio.gather(*(self.lifecycle.revoke(t, self._by()) for t in live))
-        return _json(
+        return as_json(
             wire.RevokedView(
                 tasks=tuple(live),
                 leases_dead=sum(d.leases_dead for d in done),
@@ -330,24 +330,24 @@ class Api:
         )
 
     async def _revoke_grant(self, request: web.Request) -> web.Response:
-        return _json(await self.lifecycle.revoke_grant(_id(request), self._by()))
+        return as_json(await self.lifecycle.revoke_grant(_id(request), self._by()))
 
     async def _freeze_task(self, request: web.Request) -> web.Response:
         await self.lifecycle.freeze(_id(request), self._by())
-        return _json({})
+        return as_json({})
 
     async def _thaw_task(self, request: web.Request) -> web.Response:
         await self.lifecycle.thaw(_id(request), self._by())
-        return _json({})
+        return as_json({})
 
     async def _freeze_all(self, request: web.Request) -> web.Response:
         await self.lifecycle.freeze_all(self._by())
-        return _json({})
+        return as_json({})
 
     async def _answer(self, request: web.Request) -> web.Response:
         approval = _id(request)
         await self._require_screen(request, approval)
-        body = await _body(request, wire.AnswerApproval)
+        body = await asked_in(request, wire.AnswerApproval)
         pending = self.engine.approvals.pending(approval)
         if pending is None:
             raise NotFound("This question is not open any more.", hint="See `taskpass history`.")
@@ -366,12 +366,12 @@ class Api:
         )
         if body.freeze and not body.approve:
             await self.lifecycle.freeze(pending.task, self._by())
-        return _json({})
+        return as_json({})
 
     async def _always(self, request: web.Request) -> web.Response:
         proposal = await self.keeper.propose(_id(request))
         report = proposal.report
-        return _json(
+        return as_json(
             wire.AlwaysView(
                 rule=proposal.text,
                 judged=report.judged,
@@ -386,31 +386,31 @@ class Api:
     async def _policy(self, request: web.Request) -> web.Response:
         await self.watch.look()
         pending = await asyncio.to_thread(self.watch.policies.pending)
-        return _json(
+        return as_json(
             wire.PolicyChange(digest=pending.digest, diff=pending.diff, waits=pending.loosens)
         )
 
     async def _accept_policy(self, request: web.Request) -> web.Response:
         await self._require_screen(request, "")
-        body = await _body(request, wire.AcceptPolicy)
+        body = await asked_in(request, wire.AcceptPolicy)
         await self.watch.accept(body.digest, self._by())
-        return _json({})
+        return as_json({})
 
     async def _change_sets(self, request: web.Request) -> web.Response:
-        return _json(await self.reviews.listing())
+        return as_json(await self.reviews.listing())
 
     async def _change_set(self, request: web.Request) -> web.Response:
         with_diff = request.query.get("diff") == "1"
-        return _json(await self.reviews.show(_id(request), diff=with_diff))
+        return as_json(await self.reviews.show(_id(request), diff=with_diff))
 
     async def _apply_changes(self, request: web.Request) -> web.Response:
-        wanted = await _body(request, wire.ApplyChanges)
-        return _json(
+        wanted = await asked_in(request, wire.ApplyChanges)
+        return as_json(
             await self.reviews.apply(_id(request), wanted.paths, risky=wanted.risky, by=self._by())
         )
 
     async def _drop_changes(self, request: web.Request) -> web.Response:
-        return _json({"dropped": await self.reviews.drop(_id(request), by=self._by())})
+        return as_json({"dropped": await self.reviews.drop(_id(request), by=self._by())})
 
     async def _history(self, request: web.Request) -> web.Response:
         query = request.query
@@ -423,11 +423,11 @@ class Api:
             if after
             else ledger.latest(limit, task=task, kinds=kinds)
         )
-        return _json(records)
+        return as_json(records)
 
     async def _verify(self, request: web.Request) -> web.Response:
         result = await asyncio.to_thread(verify, self.paths.ledger)
-        return _json(
+        return as_json(
             wire.VerifyView(
                 ok=result.ok,
                 records=result.records,
@@ -440,7 +440,7 @@ class Api:
 
     async def _jwks(self, request: web.Request) -> web.Response:
         """RFC 7517: the public keys that verify our tokens, for who verifies offline."""
-        return _json(self.jwks)
+        return as_json(self.jwks)
 
     async def _stop(self, request: web.Request) -> web.Response:
         live = [e for e in self.engine.book.tasks() if not e.ended and e.task.id in
@@ -451,19 +451,11 @@ class Api:
                 hint="Revoke them first with `taskpass revoke --all`.",
             )
         asyncio.get_running_loop().call_soon(self.stop)
-        return _json({})
+        return as_json({})
 
 
 def _id(request: web.Request) -> str:
     return request.match_info["id"]
-
-
-async def _body(request: web.Request, kind: type[_T]) -> _T:
-    return msgspec.json.decode(await request.read(), type=kind)
-
-
-def _json(value: Any) -> web.Response:
-    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
 
 
 def _line(event: wire.Event) -> bytes:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
-import msgspec
 from aiohttp import web
 
 from supervisor import views
@@ -17,9 +15,8 @@ from supervisor.ports import Secret
 from supervisor.protocol import credentials as wcred
 from supervisor.protocol import wire
 from supervisor.protocol.wire import GrantChanged
+from supervisor.routes.bodies import as_json, asked_in
 from supervisor.routes.probe import Probe
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +37,11 @@ class CredentialRoutes:
 
     async def _kinds(self, request: web.Request) -> web.Response:
         issuers = (issuer.kind() for issuer in self.engine.issuers.values())
-        return _json({"issuers": tuple(issuers), "channels": HttpProxyChannel.kinds()})
+        return as_json({"issuers": tuple(issuers), "channels": HttpProxyChannel.kinds()})
 
     async def _list(self, request: web.Request) -> web.Response:
         issuers = self.engine.issuers
-        return _json(
+        return as_json(
             [
                 views.credential_view(spec, issuers[spec.issuer])
                 for spec in self.engine.vault.specs()
@@ -52,7 +49,7 @@ class CredentialRoutes:
         )
 
     async def _add(self, request: web.Request) -> web.Response:
-        asked = await _body(request, wire.AddCredential)
+        asked = await asked_in(request, wire.AddCredential)
         issuer = self.engine.issuers.get(asked.issuer)
         if issuer is None:
             raise UsageError(
@@ -78,11 +75,11 @@ class CredentialRoutes:
             "credential.added",
             {"name": spec.name, "issuer": spec.issuer, "hosts": list(spec.hosts)},
         )
-        return _json(views.credential_view(spec, issuer))
+        return as_json(views.credential_view(spec, issuer))
 
     async def _remove(self, request: web.Request) -> web.Response:
         said = request.query
-        return _json(
+        return as_json(
             await self.remove(
                 request.match_info["name"],
                 forced=said.get("force") == "1",
@@ -130,23 +127,23 @@ class CredentialRoutes:
 
     async def _rotate(self, request: web.Request) -> web.Response:
         spec = self._spec(request.match_info["name"])
-        name, asked = spec.name, await _body(request, wcred.RotateCredential)
+        name, asked = spec.name, await asked_in(request, wcred.RotateCredential)
         self.engine.issuers[spec.issuer].check(spec, Secret(asked.secret))
         await self.engine.vault.rotate(name, Secret(asked.secret))
         # Whoever was lent the old one: what is asked for from now on is the new one.
         ended = await self._end(name)
         await self._record("credential.rotated", name, ended)
-        return _json(ended)
+        return as_json(ended)
 
     async def _test(self, request: web.Request) -> web.Response:
         spec = self._spec(request.match_info["name"])
-        asked = await _body(request, wcred.TestCredential)
+        asked = await asked_in(request, wcred.TestCredential)
         tested = await self.probe.test(spec, asked)
         await self.engine.ledger.append(
             "credential.tested",
             {"name": spec.name, "host": tested.host, "path": tested.path, "status": tested.status},
         )
-        return _json(tested)
+        return as_json(tested)
 
     async def _end(self, name: str) -> wcred.EndedLeases:
         """End what is lent of a credential now, in every task."""
@@ -174,11 +171,3 @@ class CredentialRoutes:
                 return spec
         known = ", ".join(sorted(spec.name for spec in self.engine.vault.specs())) or "none yet"
         raise NotFound(f"There is no credential {name!r}.", hint=f"There are: {known}.")
-
-
-async def _body(request: web.Request, kind: type[_T]) -> _T:
-    return msgspec.json.decode(await request.read(), type=kind)
-
-
-def _json(value: Any) -> web.Response:
-    return web.Response(body=msgspec.json.encode(value), content_type="application/json")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
 from aiohttp import web
 
 from supervisor.ports import LedgerStore
+from supervisor.routes.bodies import as_json, asked_in
 from supervisor.undo import Journal
 from supervisor.vault.store import FileVault
 
@@ -31,20 +31,16 @@ class ImportRoutes:
     async def _plan(self, request: web.Request) -> web.Response:
         from supervisor.protocol.imports import PlanImport
 
-        asked = msgspec.json.decode(await request.read(), type=PlanImport)
-        return _json(await self._importing().plan(asked))
+        asked = await asked_in(request, PlanImport)
+        return as_json(await self._importing().plan(asked))
 
     async def _carry_out(self, request: web.Request) -> web.Response:
         from supervisor.protocol.imports import CarryOutImport
 
-        asked = msgspec.json.decode(await request.read(), type=CarryOutImport)
-        return _json(await self._importing().carry_out(asked))
+        asked = await asked_in(request, CarryOutImport)
+        return as_json(await self._importing().carry_out(asked))
 
     def _importing(self) -> Importing:
         from supervisor.importing import Importing  # rarely needed: no start waits for it
 
         return Importing(self.vault, self.journal, self.ledger)
-
-
-def _json(value: Any) -> web.Response:
-    return web.Response(body=msgspec.json.encode(value), content_type="application/json")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
-import msgspec
 from aiohttp import web
 
 from supervisor.core import Engine
@@ -18,8 +16,7 @@ from supervisor.needs import Needs
 from supervisor.policy.needs import digest, words
 from supervisor.policy.project import read_project
 from supervisor.protocol import setup as wire
-
-_T = TypeVar("_T")
+from supervisor.routes.bodies import as_json, asked_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +34,10 @@ class NeedRoutes:
 
     async def _show(self, request: web.Request) -> web.Response:
         workspace, needs = await asyncio.to_thread(_read, request.query.get("cwd", ""))
-        return _json(self._view(workspace, needs))
+        return as_json(self._view(workspace, needs))
 
     async def _answer(self, request: web.Request) -> web.Response:
-        asked = await _body(request, wire.AnswerNeeds)
+        asked = await asked_in(request, wire.AnswerNeeds)
         if asked.accept:  # it loosens: only a person does that
             await self.require_screen(request, "")
         workspace, needs = await asyncio.to_thread(_read, asked.workspace)
@@ -54,15 +51,15 @@ class NeedRoutes:
                 "by": current_user().label,
             },
         )
-        return _json(self._view(workspace, needs))
+        return as_json(self._view(workspace, needs))
 
     async def _withdraw(self, request: web.Request) -> web.Response:
-        asked = await _body(request, wire.WithdrawNeeds)
+        asked = await asked_in(request, wire.WithdrawNeeds)
         workspace, needs = await asyncio.to_thread(_read, asked.cwd)
         if self.needs.withdraw(workspace):
             by = current_user().label
             await self.engine.ledger.append("needs.withdrawn", {"workspace": workspace, "by": by})
-        return _json(self._view(workspace, needs))
+        return as_json(self._view(workspace, needs))
 
     def _view(self, workspace: str, needs: tuple[Need, ...]) -> wire.NeedsView:
         state = "waiting"
@@ -81,11 +78,3 @@ def _read(cwd: str) -> tuple[str, tuple[Need, ...]]:
         raise UsageError(f"{cwd!r} is no absolute path.")
     workspace = repository_of(cwd)[0] or cwd
     return workspace, read_project(workspace).needs
-
-
-async def _body(request: web.Request, kind: type[_T]) -> _T:
-    return msgspec.json.decode(await request.read(), type=kind)
-
-
-def _json(value: Any) -> web.Response:
-    return web.Response(body=msgspec.json.encode(value), content_type="application/json")

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import msgspec
 from aiohttp import web
 
 from supervisor.config import Config
@@ -15,6 +14,7 @@ from supervisor.core import Engine
 from supervisor.errors import NotFound
 from supervisor.model import ApprovalRequest, CredentialSpec
 from supervisor.protocol.notices import Noticed
+from supervisor.routes.bodies import as_json, asked_in
 
 if TYPE_CHECKING:
     from supervisor.notify.notifier import Notifier
@@ -60,10 +60,10 @@ class Notices:
     ) -> None:
         async def noticed(request: web.Request) -> web.Response:
             await require_screen(request, "")
-            body = msgspec.json.decode(await request.read(), type=Noticed)
+            body = await asked_in(request, Noticed)
             if self._notifier is not None:
                 self._notifier.noticed(body.ids, looked_at=body.looked_at)
-            return web.json_response({})
+            return as_json({})
 
         app.router.add_route("POST", "/v1/noticed", noticed)
 

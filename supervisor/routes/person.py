@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
 from aiohttp import web
 
 from supervisor.identity.person import KnownPerson
 from supervisor.model import Verified
 from supervisor.ports import LedgerStore
 from supervisor.protocol.person import PersonView, SignInPerson
+from supervisor.routes.bodies import as_json, asked_in
 
 if TYPE_CHECKING:
     from supervisor.oauth.http import Http
@@ -43,7 +43,7 @@ class PersonRoutes:
         from supervisor.oauth.person import verified
         from supervisor.oauth.provider import discover
 
-        asked = msgspec.json.decode(await request.read(), type=SignInPerson)
+        asked = await asked_in(request, SignInPerson)
         http = self.http()
         try:
             provider = await discover(http, asked.issuer)
@@ -87,4 +87,4 @@ class PersonRoutes:
             name=found.name if found else "",
             until=found.until if found else 0.0,
         )
-        return web.Response(body=msgspec.json.encode(view), content_type="application/json")
+        return as_json(view)

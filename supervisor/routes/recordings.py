@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import msgspec
 from aiohttp import web
 
 from supervisor.errors import UsageError
 from supervisor.ports import LedgerStore
+from supervisor.routes.bodies import as_json, as_stream
 from supervisor.tasks.recording import Recordings
-
-_LINES = 200  # of an export that are made between two looks at the connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +29,14 @@ class RecordingRoutes:
         add("DELETE", "/v1/recordings/{task}", self._remove)
 
     async def _list(self, request: web.Request) -> web.Response:
-        return _json(await self.recordings.listing())
+        return as_json(await self.recordings.listing())
 
     async def _chunk(self, request: web.Request) -> web.Response:
         try:
             at = float(request.query.get("at", 0.0))
         except ValueError:
             raise UsageError("A time is a number of seconds.") from None
-        return _json(await self.recordings.chunk(request.match_info["task"], at))
+        return as_json(await self.recordings.chunk(request.match_info["task"], at))
 
     async def _cast(self, request: web.Request) -> web.StreamResponse:
         from supervisor.recording.cast import asciicast
@@ -49,22 +44,10 @@ class RecordingRoutes:
         task = request.match_info["task"]
         lines = asciicast(await self.recordings.frames(task), f"taskpass {task}")
         await self.ledger.append("recording.exported", {"task": task, "by": self.by()})
-        part = await asyncio.to_thread(lambda: b"".join(itertools.islice(lines, _LINES)))
-        response = web.StreamResponse()
-        await response.prepare(request)
-        with contextlib.suppress(ConnectionError):
-            while part:
-                await response.write(part)
-                part = await asyncio.to_thread(lambda: b"".join(itertools.islice(lines, _LINES)))
-            await response.write_eof()
-        return response
+        return await as_stream(request, lines)
 
     async def _remove(self, request: web.Request) -> web.Response:
         task = request.match_info["task"]
         await self.recordings.remove(task)
         await self.ledger.append("recording.removed", {"task": task, "by": self.by()})
-        return _json({})
-
-
-def _json(value: object) -> web.Response:
-    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
+        return as_json({})

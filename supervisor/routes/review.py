@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
 from aiohttp import web
 
 from supervisor.errors import NotFound, UsageError
@@ -25,10 +23,10 @@ from supervisor.review import figures, finding
 from supervisor.review.proof import prove
 from supervisor.review.query import Query, parse
 from supervisor.review.replaying import Replayed, Today, replay
+from supervisor.routes.bodies import as_json, as_stream
 
 _MOST = 2000  # records in one page
 _MOST_REPLAYED = 500
-_LINES = 500  # of an export that are made between two looks at the connection
 _T = TypeVar("_T")
 
 
@@ -56,7 +54,7 @@ class ReviewRoutes:
         query = self._query(request)
         before, after = _number(request, "before"), _number(request, "after")
         limit = max(1, min(_number(request, "limit") or 500, _MOST))
-        return _json(
+        return as_json(
             await self._read(
                 lambda source: finding.page(source, query, before=before, after=after, limit=limit)
             )
@@ -84,7 +82,7 @@ class ReviewRoutes:
                 key=fingerprint(key.public),
             )  # fmt: skip
 
-        return _json(await self._read(look))
+        return as_json(await self._read(look))
 
     async def _replay(self, request: web.Request) -> web.Response:
         try:
@@ -97,11 +95,11 @@ class ReviewRoutes:
         def judge(source: Reading) -> list[Replayed]:
             return [replay(source, _row(source, seq).record(), self.today) for seq in seqs]
 
-        return _json(await self._read(judge))
+        return as_json(await self._read(judge))
 
     async def _timeline(self, request: web.Request) -> web.Response:
         query = self._query(request)
-        return _json(await self._read(lambda source: finding.timeline(source, query)))
+        return as_json(await self._read(lambda source: finding.timeline(source, query)))
 
     async def _figures(self, request: web.Request) -> web.Response:
         query = self._query(request)
@@ -111,7 +109,7 @@ class ReviewRoutes:
                 record for _, record in finding.matching(source, query, figures.KINDS)
             )
 
-        return _json(await self._read(count))
+        return as_json(await self._read(count))
 
     async def _export(self, request: web.Request) -> web.StreamResponse:
         from supervisor.review import exporting
@@ -128,15 +126,7 @@ class ReviewRoutes:
         )
         with contextlib.ExitStack() as stack:
             parts = await asyncio.to_thread(self._parts, stack, form, query, told)
-            response = web.StreamResponse()
-            await response.prepare(request)
-            with contextlib.suppress(ConnectionError):
-                while part := await asyncio.to_thread(
-                    lambda: b"".join(itertools.islice(parts, _LINES))
-                ):
-                    await response.write(part)
-                await response.write_eof()
-        return response
+            return await as_stream(request, parts)
 
     def _parts(
         self, stack: contextlib.ExitStack, form: str, query: Query, told: str
@@ -191,7 +181,3 @@ def _number(request: web.Request, name: str) -> int:
         return max(0, int(request.query.get(name, 0)))
     except ValueError:
         raise UsageError(f"{name} is a number.") from None
-
-
-def _json(value: object) -> web.Response:
-    return web.Response(body=msgspec.json.encode(value), content_type="application/json")

@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
-import msgspec
 from aiohttp import web
 
 from supervisor.core import Engine
 from supervisor.errors import UsageError
 from supervisor.leaving import Leaving
 from supervisor.protocol import setup as wire
+from supervisor.routes.bodies import as_json, asked_in
 from supervisor.undo import CredentialStep, Entry, Journal
 from supervisor.vault import FileVault
 
 _LAST = "last"  # in the place of an id
 _LONGEST = 200  # characters of what was done
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +38,14 @@ class SetupRoutes:
         add("POST", "/v1/leave", self._leave)
 
     async def _list(self, request: web.Request) -> web.Response:
-        return _json([_view(entry) for entry in self.journal.entries()])
+        return as_json([_view(entry) for entry in self.journal.entries()])
 
     async def _record(self, request: web.Request) -> web.Response:
-        asked = await _body(request, wire.RecordUndo)
+        asked = await asked_in(request, wire.RecordUndo)
         if not asked.credentials or len(asked.what) > _LONGEST or not asked.what.isprintable():
             raise UsageError("What is to be undoable must be said in one line.")
         steps = [CredentialStep(name) for name in asked.credentials]
-        return _json(_view(await self.journal.record(asked.what, steps)))
+        return as_json(_view(await self.journal.record(asked.what, steps)))
 
     async def _undo(self, request: web.Request) -> web.Response:
         entry = await self.journal.undo(_id(request))
@@ -61,26 +58,26 @@ class SetupRoutes:
                 "credentials": list(entry.credentials),
             },
         )
-        return _json(_view(entry))
+        return as_json(_view(entry))
 
     async def _forget(self, request: web.Request) -> web.Response:
         """What was recorded did not happen. Only where no file hangs on it."""
         for entry in self.journal.entries():
             if entry.id == request.match_info["id"] and not entry.paths:
                 self.journal.forget(entry.id)
-        return _json({})
+        return as_json({})
 
     async def _copy(self, request: web.Request) -> web.Response:
-        asked = await _body(request, wire.CopyUndo)
+        asked = await asked_in(request, wire.CopyUndo)
         paths = await self.journal.copy(_id(request), asked.folder)
-        return _json(wire.Copied(paths=tuple(paths)))
+        return as_json(wire.Copied(paths=tuple(paths)))
 
     async def _leave(self, request: web.Request) -> web.Response:
-        left = await self.leaving.leave(await _body(request, wire.Leave))
+        left = await self.leaving.leave(await asked_in(request, wire.Leave))
         await self.engine.ledger.append(
             "setup.left", {"undone": list(left.undone), "credentials": list(left.credentials)}
         )
-        return _json(left)
+        return as_json(left)
 
 
 def setup_routes(
@@ -114,11 +111,3 @@ def _id(request: web.Request) -> str:
     """ "" for the last entry."""
     name = request.match_info["id"]
     return "" if name == _LAST else name
-
-
-async def _body(request: web.Request, kind: type[_T]) -> _T:
-    return msgspec.json.decode(await request.read(), type=kind)
-
-
-def _json(value: Any) -> web.Response:
-    return web.Response(body=msgspec.json.encode(value), content_type="application/json")

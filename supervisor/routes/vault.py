@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import msgspec
 from aiohttp import web
 
 from supervisor.errors import UsageError, VaultLocked
 from supervisor.ports import LedgerStore, Secret
 from supervisor.protocol import vault as wire_vault
+from supervisor.routes.bodies import as_json, asked_in
 from supervisor.vault.backend import FILE_KEY, KEYRING, PASSPHRASE
 from supervisor.vault.store import FileVault
 
@@ -30,10 +30,10 @@ class VaultRoutes:
         app.router.add_route("POST", "/v1/vault/protect", self._protect)
 
     async def _look(self, request: web.Request) -> web.Response:
-        return _json(await self._view())
+        return as_json(await self._view())
 
     async def _unlock(self, request: web.Request) -> web.Response:
-        asked = msgspec.json.decode(await request.read(), type=wire_vault.Unlock)
+        asked = await asked_in(request, wire_vault.Unlock)
         if not self.vault.has_passphrase:
             raise UsageError(
                 "No secret is locked by a passphrase.",
@@ -41,10 +41,10 @@ class VaultRoutes:
             )
         await self.vault.unlock(Secret(asked.passphrase))
         await self.ledger.append("vault.unlocked", {})
-        return _json(await self._view())
+        return as_json(await self._view())
 
     async def _protect(self, request: web.Request) -> web.Response:
-        asked = msgspec.json.decode(await request.read(), type=wire_vault.Protect)
+        asked = await asked_in(request, wire_vault.Protect)
         protection = _WORDS.get(asked.protection)
         if protection is None:
             raise UsageError(
@@ -59,7 +59,7 @@ class VaultRoutes:
         await self.ledger.append(
             "vault.protected", {"protection": protection, "moved": list(moved)}
         )
-        return _json(await self._view(moved))
+        return as_json(await self._view(moved))
 
     async def _view(self, moved: tuple[str, ...] = ()) -> wire_vault.VaultView:
         try:
@@ -72,7 +72,3 @@ class VaultRoutes:
             keyring=await self.vault.keyring_answers(),
             moved=moved,
         )
-
-
-def _json(value: wire_vault.VaultView) -> web.Response:
-    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
