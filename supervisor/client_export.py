@@ -10,8 +10,8 @@ from typing import Final
 
 from supervisor.client_review import ReviewCalls
 from supervisor.errors import UsageError
+from supervisor.protocol.review import FORMATS
 
-FORMATS: Final = ("jsonl", "csv", "md")
 _SUFFIXES: Final = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".md": "md"}
 
 
@@ -19,7 +19,7 @@ async def save(client: ReviewCalls, query: str, target: str, form: str = "") -> 
     """Write the records that match to a new file (0600), whole or not at all.
 
     Args:
-        form: one of `FORMATS`, "" for what the name ends in.
+        form: one of `protocol.review.FORMATS`, "" for what the name ends in.
 
     Raises:
         UsageError: the name tells no format, or is taken.

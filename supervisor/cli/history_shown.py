@@ -8,8 +8,7 @@ from typing import Any
 from supervisor.cli.history import latest, query_of, safe
 from supervisor.cli.session import print_json, with_client
 from supervisor.client import AsyncClient
-from supervisor.protocol.review import FiguresView, ReplayView, TimelineView
-from supervisor.review.figures import HASTE
+from supervisor.protocol.review import HASTE, FiguresView, ReplayView, TimelineView
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _JUDGED = ("call.opened", "call.denied", "approval.asked", "use.allowed", "use.denied",

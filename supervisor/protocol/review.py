@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from supervisor.protocol.wire import Wire
+
+FORMATS: Final = ("jsonl", "csv", "md")  # of an export
+HASTE: Final = 3.0  # seconds; a yes that comes sooner is a rubber stamp
 
 
 class PageView(Wire, frozen=True, kw_only=True):
@@ -52,7 +55,14 @@ class ProofView(Wire, frozen=True, kw_only=True):
 
 
 class ReplayView(Wire, frozen=True, kw_only=True):
-    """GET /v1/review/replay?seq=1,2,3: one each, as `review.replaying.Replayed`."""
+    """GET /v1/review/replay?seq=1,2,3: one each; what was decided then, and what would be now.
+
+    Attributes:
+        then, now: "allow", "ask" or "deny"; `now` is "" where `problem` says why.
+        then_rules, now_rules: ids of the rules that decided.
+        explained: today's verdict, line by line.
+        policy_changed: whether the rules that applied then are not those of today.
+    """
 
     seq: int
     title: str
@@ -73,28 +83,30 @@ class ReplayView(Wire, frozen=True, kw_only=True):
 
 
 class RuleView(Wire, frozen=True, kw_only=True):
+    """The questions that one rule asked."""
+
     rule: str
     asked: int
     approved: int
     denied: int
     hasty: int
-    p50: float
+    p50: float  # seconds to a yes; 0 where there was none
 
 
 class FiguresView(Wire, frozen=True, kw_only=True):
-    """GET /v1/review/figures?q=: as `review.figures.Figures`."""
+    """GET /v1/review/figures?q=: see `review.figures`. Times in seconds; shares from 0 to 1."""
 
     calls: int = 0
     asked: int = 0
     approved: int = 0
     denied: int = 0
     expired: int = 0
-    withdrawn: int = 0
+    withdrawn: int = 0  # the task ended, or its access, before there was an answer
     waiting: int = 0
     per_100_calls: float = 0.0
     approve_p50: float = 0.0
     approve_p95: float = 0.0
     hasty: int = 0
     rubber_stamps: float = 0.0
-    high_risk: int = 0
-    by_rule: tuple[RuleView, ...] = ()
+    high_risk: int = 0  # of those asked
+    by_rule: tuple[RuleView, ...] = ()  # the one that asked most first

@@ -18,14 +18,13 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from supervisor.ledger.chain import Checkpoint, Row
 from supervisor.review import words
 from supervisor.review.report import Report
 
-FORMATS: Final = ("jsonl", "csv", "md")
 VERSION: Final = 1
 COLUMNS: Final = ("seq", "time", "task", "kind", "decision", "what", "user", "agent", "credential",
                   "by", "hash", "record")  # fmt: skip
@@ -62,13 +61,10 @@ class _Seal:
     origin: Origin
     sign: Callable[[bytes], bytes]
     form: str
-    digest: Any = None
+    digest: Any = field(default_factory=hashlib.sha256)
     records: int = 0
     first: int = 0
     last: int = 0
-
-    def __post_init__(self) -> None:
-        self.digest = hashlib.sha256()
 
     def line(self, text: bytes) -> bytes:
         self.digest.update(text)
@@ -114,7 +110,7 @@ def export(
     """The file, line by line.
 
     Args:
-        form: one of `FORMATS`.
+        form: one of `protocol.review.FORMATS`.
         found: records, oldest first.
         checkpoints: signed heads in order; those over a record that is in the file go along.
     """

@@ -15,40 +15,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-HASTE: Final = 3.0  # seconds
+from supervisor.protocol.review import HASTE, FiguresView, RuleView
+
 KINDS: Final = ("call.opened", "call.denied", "approval.asked", "approval.answered")
-
-
-@dataclass(frozen=True, slots=True)
-class RuleFigures:
-    """The questions that one rule asked."""
-
-    rule: str
-    asked: int
-    approved: int
-    denied: int
-    hasty: int
-    p50: float  # seconds to a yes; 0 where there was none
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """See the module's text. Times in seconds; shares from 0 to 1."""
-
-    calls: int = 0
-    asked: int = 0
-    approved: int = 0
-    denied: int = 0
-    expired: int = 0
-    withdrawn: int = 0  # the task ended, or its access, before there was an answer
-    waiting: int = 0
-    per_100_calls: float = 0.0
-    approve_p50: float = 0.0
-    approve_p95: float = 0.0
-    hasty: int = 0
-    rubber_stamps: float = 0.0
-    high_risk: int = 0  # of those asked
-    by_rule: tuple[RuleFigures, ...] = ()  # the one that asked most first
 
 
 @dataclass(slots=True)
@@ -60,7 +29,7 @@ class _Rule:
     times: list[float] = field(default_factory=list)
 
 
-def figures(records: Iterable[Mapping[str, Any]]) -> Figures:
+def figures(records: Iterable[Mapping[str, Any]]) -> FiguresView:
     """Count over records of `KINDS`, oldest first."""
     unnamed = asked = high = hasty = 0
     calls: set[str] = set()
@@ -103,7 +72,7 @@ def figures(records: Iterable[Mapping[str, Any]]) -> Figures:
     announced = len(calls) + unnamed
     approved = answers.pop("approved", 0)
     denied, expired = answers.pop("denied", 0), answers.pop("expired", 0)
-    return Figures(
+    return FiguresView(
         calls=announced,
         asked=asked,
         approved=approved,
@@ -118,8 +87,8 @@ def figures(records: Iterable[Mapping[str, Any]]) -> Figures:
         rubber_stamps=hasty / approved if approved else 0.0,
         high_risk=high,
         by_rule=tuple(
-            RuleFigures(rule, one.asked, one.approved, one.denied, one.hasty,
-                        _quantile(one.times, 0.5))
+            RuleView(rule=rule, asked=one.asked, approved=one.approved, denied=one.denied,
+                     hasty=one.hasty, p50=_quantile(one.times, 0.5))
             for rule, one in sorted(rules.items(), key=lambda item: (-item[1].asked, item[0]))
         ),
     )  # fmt: skip

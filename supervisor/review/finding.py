@@ -8,39 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from supervisor.ledger.chain import Row
 from supervisor.ledger.reading import Reading
+from supervisor.protocol.review import PageView, TimelineView
 from supervisor.review import words
 from supervisor.review.query import Query
 
 _PATIENCE = 0.25  # seconds that one page is looked for
 _LOOK = 64  # records between two looks at the clock
 BUCKETS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Records that match, newest first. `next`: read those before this number; 0: no more."""
-
-    records: tuple[dict[str, Any], ...]
-    next: int
-    head: int  # number of the newest record there is
-    seen: int  # records that were looked at
-
-
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    """How many matching records there were when, in `BUCKETS` equal spans from start to end."""
-
-    start: float  # POSIX seconds
-    end: float
-    records: tuple[int, ...]
-    asked: tuple[int, ...]
-    refused: tuple[int, ...]
-    incidents: tuple[int, ...]
 
 
 def page(
@@ -51,7 +29,7 @@ def page(
     after: int = 0,
     limit: int = 500,
     patience: float = _PATIENCE,
-) -> Page:
+) -> PageView:
     """The newest records that match, with numbers between the two (0: no bound)."""
     deadline = time.monotonic() + patience
     found: list[dict[str, Any]] = []
@@ -70,8 +48,9 @@ def page(
             found.append(record)
         full = len(found) >= limit
         if full or (seen % _LOOK == 0 and time.monotonic() > deadline):
-            return Page(tuple(found), row.seq if row.seq > after + 1 else 0, head, seen)
-    return Page(tuple(found), 0, head, seen)
+            further = row.seq if row.seq > after + 1 else 0
+            return PageView(records=tuple(found), next=further, head=head, seen=seen)
+    return PageView(records=tuple(found), head=head, seen=seen)
 
 
 def matching(
@@ -84,13 +63,13 @@ def matching(
             yield row, record
 
 
-def timeline(source: Reading, query: Query) -> Timeline:
+def timeline(source: Reading, query: Query) -> TimelineView:
     """When the records that match were written."""
     times: list[tuple[float, str]] = [
         (record["time"], words.decision(record)) for _, record in matching(source, query)
     ]
     if not times:
-        return Timeline(0.0, 0.0, (), (), (), ())
+        return TimelineView()
     start, end = min(times)[0], max(times)[0]
     counts = {what: [0] * BUCKETS for what in ("all", "ask", "refused", "incident")}
     width = max((end - start) / BUCKETS, 1e-6)
@@ -100,7 +79,14 @@ def timeline(source: Reading, query: Query) -> Timeline:
         what = "refused" if decision in ("deny", "denied") else decision
         if what in counts:
             counts[what][bucket] += 1
-    return Timeline(start, end, *(tuple(each) for each in counts.values()))
+    return TimelineView(
+        start=start,
+        end=end,
+        records=tuple(counts["all"]),
+        asked=tuple(counts["ask"]),
+        refused=tuple(counts["refused"]),
+        incidents=tuple(counts["incident"]),
+    )
 
 
 def _match(row: Row, query: Query) -> dict[str, Any] | None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
+
 from supervisor.errors import PolicyError, UsageError
 from supervisor.ledger.reading import Reading
 from supervisor.model import Limits
@@ -17,36 +19,8 @@ from supervisor.policy.explain import explain
 from supervisor.policy.in_force import Policies
 from supervisor.policy.needs import sources as need_sources
 from supervisor.policy.project import read_project
+from supervisor.protocol.review import ReplayView
 from supervisor.review import words
-
-
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """What was decided then, and what would be decided now.
-
-    Attributes:
-        then, now: "allow", "ask" or "deny"; `now` is "" where `problem` says why.
-        then_rules, now_rules: ids of the rules that decided.
-        explained: today's verdict, line by line.
-        policy_changed: whether the rules that applied then are not those of today.
-    """
-
-    seq: int
-    title: str
-    then: str
-    then_rules: tuple[str, ...]
-    then_reason: str
-    now: str = ""
-    now_rules: tuple[str, ...] = ()
-    now_reason: str = ""
-    now_hint: str = ""
-    explained: tuple[str, ...] = ()
-    policy_changed: bool = False
-    problem: str = ""
-
-    @property
-    def same(self) -> bool:
-        return self.then == self.now
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +42,9 @@ class Today:
         )
 
 
-def replay(source: Reading, record: Mapping[str, Any], today: Today) -> Replayed:
+def replay(source: Reading, record: Mapping[str, Any], today: Today) -> ReplayView:
     """Judge again what a record tells of. Blocking."""
-    then = Replayed(
+    then = ReplayView(
         seq=int(record["seq"]),
         title=words.sentence(record),
         then="ask" if record["kind"] == "approval.asked" else str(record.get("outcome") or ""),
@@ -80,7 +54,7 @@ def replay(source: Reading, record: Mapping[str, Any], today: Today) -> Replayed
     task = str(record.get("task") or "")
     started = next(source.rows(tasks=(task,), kinds=("task.started",)), None) if task else None
     if started is None:
-        return _without(then, "Its task's start is not on record.")
+        return replace(then, problem="Its task's start is not on record.")
     began = started.record()
     workspace = str(began.get("repository") or began.get("cwd") or "")
     past = read_again(record, workspace) if then.then in ("allow", "ask", "deny") else None
@@ -89,28 +63,18 @@ def replay(source: Reading, record: Mapping[str, Any], today: Today) -> Replayed
             "What was decided cannot be read again: it is no call or use, or its text was "
             "shortened or masked."
         )  # fmt: skip
-        return _without(then, why)
+        return replace(then, problem=why)
     try:
         engine = today.engine(str(began.get("preset") or ""), workspace)
     except (PolicyError, UsageError) as error:
-        return _without(then, f"No task would start there today: {error.message}")
+        return replace(then, problem=f"No task would start there today: {error.message}")
     decision = decide(engine, past)
-    return Replayed(
-        seq=then.seq,
-        title=then.title,
-        then=then.then,
-        then_rules=then.then_rules,
-        then_reason=then.then_reason,
+    return replace(
+        then,
         now=decision.outcome,
         now_rules=decision.policies,
         now_reason=decision.reason,
         now_hint=decision.hint,
         explained=tuple(explain(engine.judge(past.effects, situation_of(engine, past)))),
         policy_changed=bool(record.get("policy")) and record["policy"] != engine.digest,
-    )
-
-
-def _without(then: Replayed, problem: str) -> Replayed:
-    return Replayed(
-        then.seq, then.title, then.then, then.then_rules, then.then_reason, problem=problem
     )

@@ -18,11 +18,11 @@ from supervisor.ledger.reading import Reading, reading
 from supervisor.ledger.signing import CheckpointKey, fingerprint
 from supervisor.ledger.verify import verify
 from supervisor.ports import LedgerStore
-from supervisor.protocol.review import HeadView, ProofView
+from supervisor.protocol.review import FORMATS, FiguresView, HeadView, ProofView, ReplayView
 from supervisor.review import figures, finding
 from supervisor.review.proof import prove
 from supervisor.review.query import Query, parse
-from supervisor.review.replaying import Replayed, Today, replay
+from supervisor.review.replaying import Today, replay
 from supervisor.routes.bodies import as_json, as_stream
 
 _MOST = 2000  # records in one page
@@ -92,7 +92,7 @@ class ReviewRoutes:
         if len(seqs) > _MOST_REPLAYED:
             raise UsageError(f"At most {_MOST_REPLAYED} records are judged again at once.")
 
-        def judge(source: Reading) -> list[Replayed]:
+        def judge(source: Reading) -> list[ReplayView]:
             return [replay(source, _row(source, seq).record(), self.today) for seq in seqs]
 
         return as_json(await self._read(judge))
@@ -104,7 +104,7 @@ class ReviewRoutes:
     async def _figures(self, request: web.Request) -> web.Response:
         query = self._query(request)
 
-        def count(source: Reading) -> figures.Figures:
+        def count(source: Reading) -> FiguresView:
             return figures.figures(
                 record for _, record in finding.matching(source, query, figures.KINDS)
             )
@@ -112,13 +112,9 @@ class ReviewRoutes:
         return as_json(await self._read(count))
 
     async def _export(self, request: web.Request) -> web.StreamResponse:
-        from supervisor.review import exporting
-
         form = request.query.get("format", "jsonl")
-        if form not in exporting.FORMATS:
-            raise UsageError(
-                f"There is no format {form!r}.", hint=f"Use {', '.join(exporting.FORMATS)}."
-            )
+        if form not in FORMATS:
+            raise UsageError(f"There is no format {form!r}.", hint=f"Use {', '.join(FORMATS)}.")
         query = self._query(request)
         told = request.query.get("q", "")
         await self.ledger.append(

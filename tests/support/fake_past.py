@@ -118,7 +118,7 @@ class FakePast:
 
     async def figures(self, query: str = "") -> FiguresView:
         self._ask("figures", query)
-        return msgspec.convert(msgspec.to_builtins(figures(self._matching(query))), FiguresView)
+        return figures(self._matching(query))
 
     async def recordings(self) -> list[RecordingView]:
         self._ask("recordings")

@@ -16,8 +16,9 @@ from supervisor.errors import UsageError
 from supervisor.ledger.files import key_path
 from supervisor.ledger.reading import reading
 from supervisor.ledger.signing import CheckpointKey, fingerprint
+from supervisor.protocol.review import FORMATS
 from supervisor.review.checking import check_file
-from supervisor.review.exporting import COLUMNS, FORMATS, Origin, export
+from supervisor.review.exporting import COLUMNS, Origin, export
 from supervisor.review.finding import matching
 from supervisor.review.query import parse
 from tests.support.past import BEGAN, Told, a_day, write_past

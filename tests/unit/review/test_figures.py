@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.review.figures import HASTE, figures
+from supervisor.protocol.review import HASTE
+from supervisor.review.figures import figures
 
 
 def asked(name: str, *rules: str, **more: Any) -> dict[str, Any]:

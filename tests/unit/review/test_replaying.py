@@ -10,14 +10,15 @@ import pytest
 from supervisor.ledger.reading import reading
 from supervisor.needs import Needs
 from supervisor.policy.in_force import Policies
-from supervisor.review.replaying import Replayed, Today, replay
+from supervisor.protocol.review import ReplayView
+from supervisor.review.replaying import Today, replay
 from tests.support.past import Told, write_past
 
 FORBID = '@id("mine/no-ls")\nforbid (principal, action == Action::"run", resource)\n' \
     'when { context.program == "ls" };\n'  # fmt: skip
 
 
-def again(tmp_path: Path, kind: str, body: dict[str, Any], *, began: bool = True) -> Replayed:
+def again(tmp_path: Path, kind: str, body: dict[str, Any], *, began: bool = True) -> ReplayView:
     work = tmp_path / "work"
     work.mkdir(exist_ok=True)
     told: list[Told] = [
