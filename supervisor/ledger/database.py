@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from supervisor.errors import LedgerBroken, LedgerFailed
-from supervisor.ledger.chain import GENESIS, Checkpoint, Row, link
+from supervisor.ledger.chain import GENESIS, Checkpoint, link
 from supervisor.ledger.record import encode
 from supervisor.ledger.reserve import Reserve
 from supervisor.ledger.signing import CheckpointKey
@@ -363,19 +363,3 @@ class Database:
 def _primary(error: sqlite3.Error) -> int:
     """SQLite's primary result code; 0 for errors of the Python module itself."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
-
-
-def read_rows(connection: sqlite3.Connection) -> Iterator[Row]:
-    """All records in order, for verification."""
-    for row in connection.execute(
-        "SELECT seq, hash, task, kind, canonical FROM records ORDER BY seq"
-    ):
-        yield Row(*row)
-
-
-def read_checkpoints(connection: sqlite3.Connection) -> Iterator[Checkpoint]:
-    """All checkpoints in order."""
-    for row in connection.execute(
-        "SELECT number, seq, hash, time, signature FROM checkpoints ORDER BY number"
-    ):
-        yield Checkpoint(*row)

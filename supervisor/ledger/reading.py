@@ -40,21 +40,22 @@ class Reading:
         newest_first: bool = False,
     ) -> Iterator[Row]:
         """Records with numbers between the two (0: no bound), of any of these tasks and kinds."""
-        where, values = ["seq > ?"], [after]
-        values_of_text: list[str] = []
-        if before:
-            where.append("seq < ?")
-            values.append(before)
+        where: list[str] = []
+        values: list[int | str] = []
+        for test, bound in (("seq > ?", after), ("seq < ?", before)):
+            if bound:
+                where.append(test)
+                values.append(bound)
         for column, wanted in (("task", tasks), ("kind", kinds)):
             if wanted:
                 where.append(f"{column} IN ({', '.join('?' * len(wanted))})")
-                values_of_text += wanted
+                values += wanted
         if tasks:  # what the index of tasks is partial by
             where.append("task != ''")
         order = "DESC" if newest_first else "ASC"
         # Only our own words are put together here; every value is a parameter.
-        query = f"{_ROW} WHERE {' AND '.join(where)} ORDER BY seq {order}"
-        for row in self._connection.execute(query, (*values, *values_of_text)):
+        query = f"{_ROW} WHERE {' AND '.join(where) or 'TRUE'} ORDER BY seq {order}"
+        for row in self._connection.execute(query, values):
             yield Row(*row)
 
     def row(self, seq: int) -> Row | None:
@@ -69,12 +70,9 @@ class Reading:
         ).fetchone()
         return Checkpoint(*found) if found else None
 
-    def checkpoints(self, *, after: int = 0, before: int = 0) -> Iterator[Checkpoint]:
-        """Checkpoints that were signed at records between the two (0: no bound), in order."""
-        for row in self._connection.execute(
-            f"{_CHECKPOINT} WHERE seq > ? AND (seq < ? OR ? = 0) ORDER BY number",
-            (after, before, before),
-        ):
+    def checkpoints(self) -> Iterator[Checkpoint]:
+        """All checkpoints in order."""
+        for row in self._connection.execute(f"{_CHECKPOINT} ORDER BY number"):
             yield Checkpoint(*row)
 
 
