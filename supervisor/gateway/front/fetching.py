@@ -13,6 +13,8 @@ import aiohttp
 from aiohttp.abc import ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
+from supervisor.channels.http.address import allowed
+
 _PATIENCE = 5.0  # seconds
 _LARGEST = 64 * 1024  # bytes
 
@@ -31,8 +33,10 @@ class _Public(ThreadedResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         found = await super().resolve(host, port, family)
-        if not {host, f"{host}:{port}"} & self._private:
-            found = [each for each in found if ipaddress.ip_address(each["host"]).is_global]
+        private = bool({host, f"{host}:{port}"} & self._private)
+        found = [
+            each for each in found if allowed(ipaddress.ip_address(each["host"]), private=private)
+        ]
         if not found:
             raise OSError(f"{host} has no public address")
         return found
