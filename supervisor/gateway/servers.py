@@ -12,7 +12,6 @@ bearer_token_env_var = "TRACKER_TOKEN"    # a variable that a credential of the 
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from supervisor.errors import ConfigError, NotFound, UsageError
+from supervisor.paths import replace_file
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,47}")
 _KEYS = frozenset(("command", "args", "env", "url", "bearer_token_env_var"))
@@ -116,19 +116,12 @@ def checked(name: str, entry: Any) -> Server:
 
 
 def write(path: Path, servers: Mapping[str, Server]) -> None:
-    """Put these in place of what is there, whole or not at all."""
-    import tempfile
-
+    """Put these in place of what is there. Raises ConfigError; the old file is then as it was."""
     import tomli_w
 
     tables = {name: _table(server) for name, server in servers.items()}
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".mcp-")
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(tomli_w.dumps({"servers": tables}).encode())
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    replace_file(path, tomli_w.dumps({"servers": tables}).encode())
 
 
 def _table(server: Server) -> dict[str, Any]:
