@@ -24,8 +24,8 @@ from tests.support.fake_client import approval
 from tests.support.live import TASKPASS, Install, ended, pending
 from tests.support.tui_driver import asking, running
 from tests.support.window import Window
+from tests.support.workspace import LEADER, start
 
-LEADER = "ctrl+backslash"
 TILE = " 2 bash · "
 # Prints the files and runs the words it is told, with a terminal that changes nothing of them.
 PLAYER = """
@@ -142,13 +142,7 @@ async def staged(install: Install) -> AsyncIterator[Stage]:
     ) as screen:
         await screen.shows("No task runs")
         for command, purpose in (("cat", "victim"), ("bash play", "hostile")):
-            screen.press(LEADER, "n")
-            await screen.shows("Agent or command")
-            screen.type(command)
-            screen.press("tab")
-            screen.type(purpose)
-            screen.press("enter")
-            await screen.shows(rf"\d \S+ · ● working · {purpose}")
+            await start(screen, command, purpose)
         await screen.shows("playing")
         screen.press(LEADER, "1")
         await screen.shows("container › victim")
@@ -223,7 +217,12 @@ def hostile(rng: random.Random, pieces: int) -> bytes:
     return b"".join(piece() for _ in range(pieces))
 
 
-async def flooded(install: Install, seeds: range) -> None:
+@pytest.mark.parametrize(
+    "seeds",
+    [range(3), pytest.param(range(30), marks=[pytest.mark.full, pytest.mark.timeout(1800)])],
+    ids=["for a while", "for long"],
+)
+async def test_hostile_bytes_and_resizes_harm_nobody_else(install: Install, seeds: range) -> None:
     """Pane 2 prints what each seed makes of it, while the person pulls at the window."""
     async with staged(install) as stage:
         screen = stage.screen
@@ -247,16 +246,6 @@ async def flooded(install: Install, seeds: range) -> None:
         assert await asyncio.to_thread(install.daemon_pid) == supervisor
 
 
-async def test_hostile_bytes_and_resizes_harm_nobody_else(install: Install) -> None:
-    await flooded(install, range(3))
-
-
-@pytest.mark.full
-@pytest.mark.timeout(1800)
-async def test_hostile_bytes_and_resizes_harm_nobody_else_for_long(install: Install) -> None:
-    await flooded(install, range(30))
-
-
 # ── Keys ────────────────────────────────────────────────────────────────────────────────
 
 KEYS = [
@@ -267,7 +256,10 @@ KEYS = [
 ]  # fmt: skip
 
 
-async def typed_at_random(count: int) -> None:
+@pytest.mark.parametrize(
+    "count", [500, pytest.param(10_000, marks=[pytest.mark.full, pytest.mark.timeout(900)])]
+)
+async def test_keys_typed_into_a_pane_while_approvals_arrive_approve_nothing(count: int) -> None:
     rng = random.Random(count)
     keys = rng.choices(KEYS, k=count)
     async with running(asking()) as d:
@@ -288,16 +280,6 @@ async def typed_at_random(count: int) -> None:
         assert d.answers == []
         assert d.app.focused is pane
         assert not d.dock.display
-
-
-async def test_keys_typed_into_a_pane_while_approvals_arrive_approve_nothing() -> None:
-    await typed_at_random(500)
-
-
-@pytest.mark.full
-@pytest.mark.timeout(900)
-async def test_ten_thousand_keys_typed_into_a_pane_approve_nothing() -> None:
-    await typed_at_random(10_000)
 
 
 async def test_keys_of_a_real_terminal_approve_nothing_real(install: Install) -> None:

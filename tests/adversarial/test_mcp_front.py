@@ -23,6 +23,7 @@ from supervisor.gateway.front.fetching import fetcher
 from supervisor.gateway.front.guests import Guest
 from supervisor.gateway.front.provider import Provider
 from supervisor.gateway.front.tokens import Tokens
+from tests.support.clock import Clock
 
 FRONT = "https://mcp.example.com"
 BACK = "https://chat.example.com/callback"
@@ -55,16 +56,9 @@ class Tame(Guest):
         self.gone(self)
 
 
-class Clock:
-    now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_000_000.0)
 
 
 @pytest.fixture

@@ -49,17 +49,13 @@ def form(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def only(scan: Scan, place: object, form: str) -> None:
-    assert scan.findings == [Finding(str(place), form)]
-
-
 def test_it_finds_a_secret_in_a_file(scan: Scan, form: str, tmp_path: Path) -> None:
     file = tmp_path / "deep" / "log"
     file.parent.mkdir()
     file.write_bytes(os.urandom(100) + ENCODINGS[form](SECRET) + os.urandom(100))
     (tmp_path / "other").write_bytes(ENCODINGS[form](SECRET[:-1] + b"!"))
     scan.tree(tmp_path)
-    only(scan, file, form)
+    assert scan.findings == [Finding(str(file), form)]
 
 
 def test_it_finds_a_secret_across_the_pieces_it_reads(
@@ -68,7 +64,7 @@ def test_it_finds_a_secret_across_the_pieces_it_reads(
     file = tmp_path / "large"
     file.write_bytes(b"." * (8 * 1024 * 1024 - 10) + b"\n" + ENCODINGS[form](SECRET))
     scan.file(file)
-    only(scan, file, form)
+    assert scan.findings == [Finding(str(file), form)]
 
 
 def test_it_finds_a_secret_in_a_database(scan: Scan, form: str, tmp_path: Path) -> None:
@@ -78,27 +74,27 @@ def test_it_finds_a_secret_in_a_database(scan: Scan, form: str, tmp_path: Path) 
         database.execute("insert into records values (?)", (ENCODINGS[form](SECRET),))
     database.close()
     scan.tree(tmp_path)
-    only(scan, file, form)
+    assert scan.findings == [Finding(str(file), form)]
 
 
 def test_it_finds_a_secret_in_memory(scan: Scan, form: str) -> None:
     with _holding(stdin=ENCODINGS[form](SECRET)) as pid:
         assert scan.memory(pid)
-        only(scan, f"/proc/{pid}/mem", form)
+        assert scan.findings == [Finding(f"/proc/{pid}/mem", form)]
 
 
 @pytest.mark.parametrize("form", TEXTUAL)
 def test_it_finds_a_secret_in_an_environment(scan: Scan, form: str) -> None:
     with _holding(environ={b"SOME": ENCODINGS[form](SECRET)}) as pid:
         scan.process(pid)
-        only(scan, f"/proc/{pid}/environ", form)
+        assert scan.findings == [Finding(f"/proc/{pid}/environ", form)]
 
 
 @pytest.mark.parametrize("form", TEXTUAL)
 def test_it_finds_a_secret_in_a_command_line(scan: Scan, form: str) -> None:
     with _holding(argument=ENCODINGS[form](SECRET)) as pid:
         scan.process(pid)
-        only(scan, f"/proc/{pid}/cmdline", form)
+        assert scan.findings == [Finding(f"/proc/{pid}/cmdline", form)]
 
 
 def test_it_finds_nothing_where_there_is_nothing(scan: Scan, tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ from tests.support.live import TASKPASS, Install, until
 from tests.support.scripted_model import script
 from tests.support.supervised import Supervised
 from tests.support.terminal import Terminal
+from tests.support.workspace import LEADER
 
 PUSH = "git push origin agent/work; echo pushed-$((40 + 2))"
 FORCE = "git push --force origin agent/work; echo forced-$((40 + 2))"
-LEADER = "ctrl+backslash"
 
 
 def opened(supervised: Supervised, *steps: Any, cols: int = 100, rows: int = 36) -> Terminal:

@@ -25,11 +25,11 @@ from tests.support.fake_app import fake_app
 from tests.support.fake_client import NOW, FakeClient, approval, change_set, story
 from tests.support.fake_recording import recording
 from tests.support.pictures import Frame, Looks, ScreenText, draw, frame, text_of
+from tests.support.tui_driver import LEADER
 from tui.actions import leading
 from tui.app import TaskpassApp
 from tui.widgets.terminal import TerminalPane
 
-LEADER = "ctrl+backslash"
 SIZES = ((80, 24), (120, 40), (200, 60))
 THEMES = ("dark", "light", "no-colour")
 _PATIENCE = 20.0

@@ -12,8 +12,7 @@ import time
 from tests.support.live import TASKPASS, ApiServer, Install, until
 from tests.support.repositories import a_repository
 from tests.support.terminal import Terminal
-
-LEADER = "ctrl+backslash"
+from tests.support.workspace import LEADER, start
 
 
 def workspace(install: Install, cols: int = 120, rows: int = 40) -> Terminal:
@@ -29,17 +28,6 @@ def run(install: Install, purpose: str, *more: str) -> Terminal:
 def enter(terminal: Terminal, line: str) -> None:
     terminal.type(line)
     terminal.press("enter")
-
-
-async def start(screen: Terminal, command: str, purpose: str) -> None:
-    """Start a task with the workspace's dialog."""
-    screen.press(LEADER, "n")
-    await screen.shows("Agent or command")
-    screen.type(command)
-    screen.press("tab")
-    screen.type(purpose)
-    screen.press("enter")
-    await screen.shows(rf"\d \S+ · ● working · {purpose}")
 
 
 async def test_two_tasks_side_by_side_then_one_then_none(install: Install) -> None:

@@ -161,11 +161,10 @@ class Seen:
 
 _RECEIVED = 1 << 20  # bytes that a server keeps for a test to look at
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
-Script = Callable[[Seen, Reader, Writer], Any]
 
 
 class Upstream:
-    """A real server. h11 reads what the proxy writes; `script` says what it answers.
+    """A real server. h11 reads what the proxy writes; the path says what it answers.
 
     Paths: /status/N, /echo (the request's Authorization in header and body), /bytes/N, /chunks/N,
     /close/N (no length), /sse (an event at a time, by `go`), anything else: 200 and the body's

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import re
 import socket
-import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from rich.cells import cell_len
 
 from supervisor.model import Run
-
-_PATIENCE = 30.0  # seconds for tmux to have read what it was given
+from tests.support.tmux import PATIENCE, Tmux
 
 BOLD, FAINT, ITALIC, UNDERLINE, INVERSE, STRIKE, HIDDEN = (1 << n for n in range(7))
 _ON = {1: BOLD, 2: FAINT, 3: ITALIC, 4: UNDERLINE, 7: INVERSE, 8: HIDDEN, 9: STRIKE}
@@ -85,29 +82,22 @@ def _spread(text: str, style: Cell) -> list[Cell]:
     return row
 
 
-class TmuxScreen:
-    """A tmux server of its own with one pane of this size. Use as a context manager."""
+class TmuxScreen(Tmux):
+    """A tmux with one pane that shows what it is fed."""
 
     def __init__(self, cols: int, rows: int) -> None:
-        self.cols, self.rows = cols, rows
+        super().__init__((), cols=cols, rows=rows)
+        self._socket = f"{self._folder.name}/orders"
+        self._argv = (sys.executable, "-S", "-c", _PRINTER, self._socket)
 
-    def __enter__(self) -> TmuxScreen:
-        self._folder = tempfile.TemporaryDirectory(prefix="tp-tmux-")
-        folder = Path(self._folder.name)
-        (folder / "conf").write_text("set -g status off\n")
-        (folder / "printer.py").write_text(_PRINTER)
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(folder / "orders"))
-        listener.listen()
-        listener.settimeout(_PATIENCE)
-        self._tmux = ("tmux", "-u", "-S", str(folder / "tmux"), "-f", str(folder / "conf"))
-        self._run(
-            "new-session", "-d", "-x", str(self.cols), "-y", str(self.rows),
-            sys.executable, "-S", str(folder / "printer.py"), str(folder / "orders"),
-        )  # fmt: skip
-        self._orders, _ = listener.accept()
-        self._orders.settimeout(_PATIENCE)
-        listener.close()
+    def __enter__(self) -> Self:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(self._socket)
+            listener.listen()
+            listener.settimeout(PATIENCE)
+            super().__enter__()
+            self._orders, _ = listener.accept()
+        self._orders.settimeout(PATIENCE)
         return self
 
     def __exit__(
@@ -116,15 +106,8 @@ class TmuxScreen:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        self._run("kill-server")
         self._orders.close()
-        self._folder.cleanup()
-
-    def _run(self, *words: str) -> str:
-        done = subprocess.run(
-            [*self._tmux, *words], capture_output=True, timeout=_PATIENCE, check=True
-        )
-        return done.stdout.decode()
+        super().__exit__(kind, error, at)
 
     def feed(self, data: bytes) -> None:
         """Print `data` in the pane, and wait until tmux has read it."""

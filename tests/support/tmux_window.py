@@ -3,51 +3,15 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import tempfile
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from types import TracebackType
 
 from rich.cells import cell_len
 
 from tests.support.live import wait_for
+from tests.support.tmux import Tmux
 
-_PATIENCE = 30.0  # seconds for tmux to answer
 
-
-class TmuxWindow:
-    """One window of a tmux server of its own. Use as a context manager."""
-
-    def __init__(
-        self, argv: Sequence[str], *, cwd: Path, environ: Mapping[str, str], cols: int, rows: int
-    ) -> None:
-        self._argv, self._cwd, self._environ = argv, cwd, dict(environ)
-        self._size = ("-x", str(cols), "-y", str(rows))
-
-    def __enter__(self) -> TmuxWindow:
-        self._folder = tempfile.TemporaryDirectory(prefix="tp-tmux-")
-        conf = Path(self._folder.name, "conf")
-        conf.write_text("set -g status off\nset -g default-terminal tmux-256color\n")
-        self._tmux = ("tmux", "-u", "-S", f"{self._folder.name}/tmux", "-f", str(conf))
-        self._run("new-session", "-d", *self._size, *self._argv)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
-        self._folder.cleanup()
-
-    def _run(self, *words: str) -> str:
-        done = subprocess.run(
-            [*self._tmux, *words], capture_output=True, timeout=_PATIENCE, check=True,
-            cwd=self._cwd, env=self._environ,
-        )  # fmt: skip
-        return done.stdout.decode()
+class TmuxWindow(Tmux):
+    """The window of a person."""
 
     def text(self) -> str:
         """What tmux shows now."""

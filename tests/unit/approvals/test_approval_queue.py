@@ -10,17 +10,10 @@ import pytest
 from supervisor.approvals.queue import ApprovalQueue, new_code
 from supervisor.errors import Denied, LedgerFailed, NotFound, UsageError
 from supervisor.model import Answer, Approval, ApprovalRequest, Effect, Risk, Scope, Verb
+from tests.support.clock import Clock
 from tests.support.judging import question
 
 POST = Effect(Verb.HTTP, "h.test", {"method": "POST", "path": "/a"})
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

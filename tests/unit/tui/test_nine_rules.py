@@ -53,6 +53,16 @@ class Hands:
         d.dock.ticks = lambda: self.now
 
 
+async def read_through(d: Driver) -> Hands:
+    """The dock is open, read to its end, and armed long ago."""
+    hands = Hands(d)
+    await d.lead("a")
+    await d.until(lambda: d.dock.gate.end_seen)
+    hands.now += 10.0
+    assert d.dock.gate.may_approve(hands.now)
+    return hands
+
+
 def armed(code: str = "") -> Gate:
     gate = Gate()
     gate.show("request", code, 0.0)
@@ -129,11 +139,7 @@ async def test_rule_2_it_arms_after_half_a_second_and_drains_what_was_typed_befo
 
 async def test_rule_2_it_arms_again_when_its_content_changes() -> None:
     async with running(asking(approval(1))) as d:
-        hands = Hands(d)
-        await d.lead("a")
-        await d.until(lambda: d.dock.gate.end_seen)
-        hands.now += 10.0
-        assert d.dock.gate.may_approve(hands.now)
+        hands = await read_through(d)
         # Another one joins: the answer would cover more than was read.
         d.client.send(wire.ApprovalAsked(approval=approval(2)))
         await d.until(lambda: "×2" in str(d.dock.border_title))
@@ -144,10 +150,7 @@ async def test_rule_2_it_arms_again_when_its_content_changes() -> None:
 
 async def test_rule_2_it_arms_again_when_the_terminal_regains_the_focus() -> None:
     async with running(asking(approval(1))) as d:
-        hands = Hands(d)
-        await d.lead("a")
-        await d.until(lambda: d.dock.gate.end_seen)
-        hands.now += 10.0
+        hands = await read_through(d)
         d.app.post_message(events.AppBlur())
         d.app.post_message(events.AppFocus())
         await d.until(lambda: d.dock.gate.arms_in(hands.now))

@@ -26,13 +26,20 @@ def repository(tmp_path: Path) -> Path:
     return a_repository(tmp_path / "shop")
 
 
+async def opened(d: Driver) -> NewTaskDialog:
+    await d.lead("n")
+    await d.until(lambda: isinstance(d.app.screen, NewTaskDialog))
+    await d.until(lambda: d.app.focused is not None and d.app.focused.id == "new-command")
+    assert isinstance(d.app.screen, NewTaskDialog)
+    return d.app.screen
+
+
 async def test_a_new_task_is_started_and_shown() -> None:
     async with running(wire.Snapshot(session="s", now=NOW), task="") as d:
         await d.until(lambda: "taskpass run -- claude" in d.said("welcome"))
-        await d.lead("n")
-        await d.until(lambda: isinstance(d.app.screen, NewTaskDialog))
+        dialog = await opened(d)
         await d.press("tab", *"docs")
-        d.app.screen.query_one("#new-cwd", Input).value = "/tmp"
+        dialog.query_one("#new-cwd", Input).value = "/tmp"
         await d.press("enter")
         await d.until(lambda: d.client.requests("start_task"))
         request = d.client.requests("start_task")[0]
@@ -42,12 +49,10 @@ async def test_a_new_task_is_started_and_shown() -> None:
 
 async def test_what_is_typed_in_one_burst_goes_into_its_fields() -> None:
     async with running() as d:
-        await d.lead("n")
-        await d.until(lambda: isinstance(d.app.screen, NewTaskDialog))
-        await d.until(lambda: d.app.focused is not None and d.app.focused.id == "new-command")
+        dialog = await opened(d)
         for key in ("s", "h", "tab", "o", "k"):
             d.app.post_message(events.Key(key, None if key == "tab" else key))
-        fields = d.app.screen.query(Input)
+        fields = dialog.query(Input)
         await d.until(lambda: [field.value for field in fields][:2] == ["sh", "ok"])
 
 
@@ -74,20 +79,11 @@ async def test_what_cannot_be_started_is_one_sentence(
 ) -> None:
     async with running() as d:
         d.client.refuse = AgentNotFound("There is no program claud.")
-        await d.lead("n")
-        await d.until(lambda: isinstance(d.app.screen, NewTaskDialog))
-        d.app.screen.query_one("#new-command", Input).value = command
-        d.app.screen.query_one("#new-cwd", Input).value = cwd
+        dialog = await opened(d)
+        dialog.query_one("#new-command", Input).value = command
+        dialog.query_one("#new-cwd", Input).value = cwd
         await d.press("enter")
-        await d.until(lambda: sentence in d.app.screen.query_one("#new-say", Line).said)
-
-
-async def opened(d: Driver) -> NewTaskDialog:
-    await d.lead("n")
-    await d.until(lambda: isinstance(d.app.screen, NewTaskDialog))
-    await d.until(lambda: d.app.focused is not None and d.app.focused.id == "new-command")
-    assert isinstance(d.app.screen, NewTaskDialog)
-    return d.app.screen
+        await d.until(lambda: sentence in dialog.query_one("#new-say", Line).said)
 
 
 async def test_agents_found_here_are_chosen_with_one_key() -> None:
@@ -134,15 +130,20 @@ async def test_a_work_tree_without_its_task_is_taken_back(repository: Path) -> N
 WAITING = NeedsView(workspace="/tmp", digest="d", needs=("read api.example.com",), state="waiting")
 
 
+async def asked_for_needs(d: Driver) -> tuple[NewTaskDialog, NeedsScreen]:
+    """Start a task in a project whose needs nobody has answered for yet."""
+    d.client.project = WAITING
+    dialog = await opened(d)
+    dialog.query_one("#new-cwd", Input).value = "/tmp"
+    await d.press("enter")
+    await d.until(lambda: isinstance(d.app.screen, NeedsScreen))
+    assert isinstance(d.app.screen, NeedsScreen)
+    return dialog, d.app.screen
+
+
 async def test_what_a_project_needs_is_accepted_by_a_code_alone() -> None:
     async with running() as d:
-        d.client.project = WAITING
-        dialog = await opened(d)
-        dialog.query_one("#new-cwd", Input).value = "/tmp"
-        await d.press("enter")
-        await d.until(lambda: isinstance(d.app.screen, NeedsScreen))
-        asked = d.app.screen
-        assert isinstance(asked, NeedsScreen)
+        _, asked = await asked_for_needs(d)
         await d.until(lambda: "read api.example.com" in asked.query_one("#needs-list", Line).said)
         await d.press("enter", "y", "space", "enter")
         assert d.client.requests("answer_needs") == d.client.requests("start_task") == []
@@ -154,11 +155,7 @@ async def test_what_a_project_needs_is_accepted_by_a_code_alone() -> None:
 
 async def test_needs_left_out_start_the_task_without_them_and_escape_does_not() -> None:
     async with running() as d:
-        d.client.project = WAITING
-        dialog = await opened(d)
-        dialog.query_one("#new-cwd", Input).value = "/tmp"
-        await d.press("enter")
-        await d.until(lambda: isinstance(d.app.screen, NeedsScreen))
+        dialog, _ = await asked_for_needs(d)
         await d.press("escape")
         await d.until(lambda: "Not started." in dialog.query_one("#new-say", Line).said)
         assert d.client.requests("answer_needs") == d.client.requests("start_task") == []
