@@ -6,9 +6,34 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from supervisor.errors import UsageError
+
+
+class Status(StrEnum):
+    """What backs the words of a manifest."""
+
+    SUPPORTED = "supported"  # the real program runs in our tests
+    RECORDED = "recorded"  # inputs as recorded or documented: the program itself cannot run there
+    PARTIAL = "partial"  # judged without announced calls
+
+
+class Rewrite(StrEnum):
+    """What an allowance can change of a call, so that its processes are known as its own."""
+
+    ARGUMENTS = "arguments"  # the tool's arguments, before it runs
+    ENVIRONMENT = "environment"  # the environment of this one call
+    NONE = "none"
+
+
+class FailMode(StrEnum):
+    """What becomes of a call whose hook fails, under the launch that we make of it."""
+
+    CLOSED = "closed"  # it does not run
+    OPEN = "open"  # it may run, unannounced: then no credential is released to it
+    NONE = "none"  # there is no hook: each use is judged on its channel alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +50,9 @@ class Manifest:
 
     Attributes:
         programs: names under which the program is started.
-        status: "supported" (run by our tests) or "partial".
-        tested: versions that the tests run.
+        status: what backs all of this.
+        tested: versions that the tests run, or whose inputs are recorded.
+        requires: what must be there besides the program, in words; "" for nothing.
         minimum: oldest version that can be supervised, "" for any.
         refuse: options and subcommands that would take the hooks away, each with the reason.
         keep: names of variables the agent gets besides the harmless ones, shell patterns.
@@ -39,15 +65,20 @@ class Manifest:
         own_sandbox: what becomes of a sandbox of its own inside ours, in words; "" where it has
             none.
         hooked, unhooked: which tools announce their calls.
+        rewrite: what an allowance can change.
+        fail_mode: what becomes of a call whose hook fails; `fail_detail` says why, and what is
+            different.
+        connect: how it is connected, step by step, where it is not started here; () where it is.
         bypasses: known ways around the hooks.
     """
 
     name: str
     title: str
-    status: str
+    status: Status
     programs: tuple[str, ...]
     tested: tuple[str, ...]
     minimum: str
+    requires: str
     refuse: Mapping[str, str]
     keep: tuple[str, ...]
     set: Mapping[str, str]
@@ -59,7 +90,16 @@ class Manifest:
     own_sandbox: str
     hooked: tuple[str, ...]
     unhooked: tuple[str, ...]
+    rewrite: Rewrite
+    fail_mode: FailMode
+    fail_detail: str
+    connect: tuple[str, ...]
     bypasses: tuple[Bypass, ...]
+
+    @property
+    def offered(self) -> bool:
+        """Whether it is an agent that a person may have installed, and start as a task."""
+        return bool(self.programs and self.tested) and self.status is not Status.PARTIAL
 
 
 def load(folder: str) -> Manifest:
@@ -71,10 +111,11 @@ def load(folder: str) -> Manifest:
     return Manifest(
         name=data["name"],
         title=data["title"],
-        status=data["status"],
+        status=Status(data["status"]),
         programs=tuple(launch["programs"]),
         tested=tuple(launch["tested"]),
         minimum=launch["minimum"],
+        requires=launch.get("requires", ""),
         refuse=dict(launch["refuse"]),
         keep=tuple(environment["keep"]),
         set=dict(environment["set"]),
@@ -86,6 +127,10 @@ def load(folder: str) -> Manifest:
         own_sandbox=data.get("sandbox", {}).get("contained", ""),
         hooked=tuple(coverage["hooked"]),
         unhooked=tuple(coverage["unhooked"]),
+        rewrite=Rewrite(coverage["rewrite"]),
+        fail_mode=FailMode(coverage["fail_mode"]),
+        fail_detail=coverage["fail_detail"],
+        connect=tuple(data.get("connect", {}).get("steps", ())),
         bypasses=tuple(Bypass(b["what"], b["answer"]) for b in data["bypass"]),
     )
 

@@ -81,7 +81,7 @@ def _agents() -> list[Finding]:
     findings = []
     for profile in all_profiles():
         known = getattr(profile, "manifest", None)
-        if isinstance(known, Manifest) and known.status == "supported" and known.tested:
+        if isinstance(known, Manifest) and known.offered:
             findings.append(_agent(profile, known, path))
     return findings
 

@@ -155,7 +155,7 @@ def _agents(place: Place, argv: Sequence[str]) -> list[str]:
     told = []
     for profile in all_profiles():
         known = getattr(profile, "manifest", None)
-        if not (isinstance(known, Manifest) and known.status == "supported" and known.tested):
+        if not (isinstance(known, Manifest) and known.offered):
             continue
         program = which(known.programs, path)
         if argv and profile.matches(argv):

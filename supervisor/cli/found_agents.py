@@ -20,7 +20,7 @@ def found_agents() -> tuple[FoundAgent, ...]:
     found = []
     for profile in all_profiles():
         known = getattr(profile, "manifest", None)
-        if not (isinstance(known, Manifest) and known.status == "supported" and known.tested):
+        if not (isinstance(known, Manifest) and known.offered):
             continue
         if program := which(known.programs, os.environ.get("PATH", os.defpath)):
             title = f"{known.title} {profile.version(program)}".rstrip()

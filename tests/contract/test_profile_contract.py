@@ -20,6 +20,7 @@ from profiles.claude_code.adapter import ClaudeCode
 from profiles.codex.adapter import Codex
 from profiles.demo.adapter import Demo
 from profiles.generic.adapter import Generic
+from profiles.manifest import FailMode, Rewrite
 from profiles.mcp_gateway.adapter import McpGateway
 from supervisor.errors import TaskpassError, UsageError
 from supervisor.gateway import servers
@@ -71,6 +72,13 @@ class ProfileContract:
     def test_it_is_found_by_its_name_and_its_program(self) -> None:
         assert find(["anything"], self.profile.name).name == self.profile.name
         assert find([self.executable]).name == self.profile.name
+
+    def test_its_manifest_says_what_becomes_of_a_call_whose_hook_fails(self) -> None:
+        known = self.profile.manifest  # type: ignore[attr-defined]
+        assert known.fail_detail.endswith(".")
+        assert (known.fail_mode is FailMode.NONE) == (not known.hooked)
+        assert known.hooked or known.rewrite is Rewrite.NONE
+        assert known.bypasses
 
     def test_the_environment_holds_no_credential_of_the_person(self, tmp_path: Path) -> None:
         plan = self.profile.prepare(request(tmp_path, (self.executable, "x")))
