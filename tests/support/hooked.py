@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from supervisor.errors import TaskpassError
-from supervisor.intake.hooks_http import HookIntake
+from supervisor.intake.hooks_http import HookIntake, Request
 from supervisor.model import Effect, Process, ToolCall
 from supervisor.ports import (
     ConnectionOwner,
     HookAnswer,
+    HookEvent,
     LaunchPlan,
     LaunchRequest,
     Profile,
@@ -169,6 +170,18 @@ class ProcOwner(ConnectionOwner):
         return []
 
 
+class KeepingIntake(HookIntake):
+    """A hook intake that keeps what was posted to it: events with their bodies."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.posted: list[tuple[str, bytes]] = []
+
+    def _parse(self, request: Request) -> HookEvent:
+        self.posted.append((request.event, request.body))
+        return super()._parse(request)
+
+
 @dataclass
 class Hooked:
     """A running intake for one task, and what is needed to launch under it."""
@@ -176,7 +189,7 @@ class Hooked:
     profile: Profile
     authorize: RecordingAuthorize
     owner: ProcOwner
-    intake: HookIntake
+    intake: KeepingIntake
     url: str
     task_dir: Path
     hook_timeout: int
@@ -280,7 +293,9 @@ async def hooked(
     listener = socket.create_server(("127.0.0.1", 0))
     token = secrets.token_hex(8)
     authorize, owner = RecordingAuthorize(judge), ProcOwner()
-    intake = HookIntake("t-test", listener, token, profile, authorize, owner, hold=hook_timeout / 2)
+    intake = KeepingIntake(
+        "t-test", listener, token, profile, authorize, owner, hold=hook_timeout / 2
+    )
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/{token}"
     await intake.serve()
     try:
