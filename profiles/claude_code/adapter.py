@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from profiles.claude_code.drill import drill
 from profiles.claude_code.settings import (
     read_settings,
     sandbox_setting,
@@ -25,6 +26,7 @@ from profiles.toolcalls import absolute, mapping, text, working_directory
 from supervisor.errors import LaunchFailed
 from supervisor.model import CallIdentity, ToolCall, ToolKind
 from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount, Profile
+from supervisor.ports.drills import Drill, DrillRequest
 
 _PHASES = {
     "PreToolUse": "pre",
@@ -226,6 +228,9 @@ class ClaudeCode(Profile):
         if answer.allow and answer.rewritten is not None:
             output["updatedInput"] = dict(answer.rewritten)
         return json.dumps({"hookSpecificOutput": output}).encode()
+
+    def drill(self, request: DrillRequest) -> Drill:
+        return drill(request)
 
     def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
         return {**call.arguments, "command": prefix + call.command}

@@ -20,6 +20,7 @@ import tomli_w
 
 from profiles.codex import sandbox
 from profiles.codex.config import hooks, key_variables, provider, supervised
+from profiles.codex.drill import drill
 from profiles.environment import HARMLESS, keep
 from profiles.files import host_port, install_dir, write_private
 from profiles.manifest import load, older, refuse_options
@@ -27,6 +28,7 @@ from profiles.toolcalls import absolute, mapping, text, working_directory
 from supervisor.errors import ConfigError, LaunchFailed, UsageError
 from supervisor.model import CallIdentity, ToolCall, ToolKind
 from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount, Profile
+from supervisor.ports.drills import Drill, DrillRequest
 
 _PHASES = {
     "PreToolUse": "pre",
@@ -210,6 +212,9 @@ class Codex(Profile):
             reason = answer.reason.strip() or "This call was refused."
             output |= {"permissionDecision": "deny", "permissionDecisionReason": reason}
         return json.dumps({"hookSpecificOutput": output}).encode()
+
+    def drill(self, request: DrillRequest) -> Drill:
+        return drill(request)
 
     def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
         command = prefix + call.command

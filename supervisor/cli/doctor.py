@@ -1,4 +1,8 @@
-"""`taskpass doctor`: one screen about what holds here. Starts no supervisor, changes nothing."""
+"""`taskpass doctor`: one screen about what holds here. Changes nothing of the person's.
+
+Where agents are installed, each is run for a moment in a private install (`doctor.drills`) and has
+to be refused down each path by which its calls happen.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,8 @@ from profiles import all_profiles
 from profiles.manifest import Manifest, older
 from supervisor import places
 from supervisor.config import Config, load_user_config
-from supervisor.doctor import install, machine
-from supervisor.doctor.report import Finding, as_json, as_text, healthy
+from supervisor.doctor import clock, install, machine
+from supervisor.doctor.report import Finding, State, Tried, as_json, as_text, healthy
 from supervisor.errors import TaskpassError
 from supervisor.model import Tier
 from supervisor.ports import Profile
@@ -39,10 +43,12 @@ def parser(command: str) -> argparse.ArgumentParser:
 def main(command: str, words: list[str]) -> int:
     options = parser(command).parse_args(words)
     findings = _findings(ask_sudo=options.sudo)
+    tried, told = _paths()
+    findings += told
     if options.json:
         import msgspec
 
-        sys.stdout.buffer.write(msgspec.json.encode(as_json(findings)) + b"\n")
+        sys.stdout.buffer.write(msgspec.json.encode(as_json(findings, tried)) + b"\n")
     else:
         print(as_text(findings), end="")
     return 0 if healthy(findings) else 1
@@ -64,6 +70,8 @@ def _findings(*, ask_sudo: bool) -> list[Finding]:
         *install.vault(places.state()),
         install.configuration(places.config()),
         install.supervisor(version("taskpass")),
+        install.authority(Path(places.state())),
+        clock.clock(Path(places.state(), "ledger.db")),
         machine.disk(places.state()),
         *install.terminal(os.environ, _size()),
     ]
@@ -76,20 +84,48 @@ def _asked() -> Config:
         return Config()  # told as a finding of its own
 
 
-def _agents() -> list[Finding]:
+def _installed() -> list[tuple[Profile, Manifest, str]]:
+    """The known agents, each with its program's real path, "" where it is not installed."""
     path = os.environ.get("PATH", os.defpath)
-    findings = []
-    for profile in all_profiles():
-        known = getattr(profile, "manifest", None)
-        if isinstance(known, Manifest) and known.offered:
-            findings.append(_agent(profile, known, path))
-    return findings
+    return [
+        (profile, known, install.which(known.programs, path))
+        for profile in all_profiles()
+        if isinstance(known := getattr(profile, "manifest", None), Manifest) and known.offered
+    ]
 
 
-def _agent(profile: Profile, known: Manifest, path: str) -> Finding:
-    program = install.which(known.programs, path)
+def _agents() -> list[Finding]:
+    return [_agent(*found) for found in _installed()]
+
+
+def _agent(profile: Profile, known: Manifest, program: str) -> Finding:
     found_version = profile.version(program) if program else ""
     return install.agent(known, program, found_version, older(found_version, known.minimum))
+
+
+def _paths() -> tuple[list[Tried], list[Finding]]:
+    """Every path of every agent that can be supervised, tried."""
+    here = [
+        (profile, known, program)
+        for profile, known, program in _installed()
+        if program and not older(profile.version(program), known.minimum)
+    ]
+    if not here:
+        return [], []
+    if os.environ.get("TASKPASS_TASK"):
+        what = "not tried: this terminal is inside a task, and a task does not start another one"
+        return [], [Finding("paths", State.NOTE, what, "use a terminal outside it")]
+    from supervisor.doctor import drills
+
+    if sys.stderr.isatty():
+        print("Trying each path of each agent …", file=sys.stderr, flush=True)
+    agents = [drills.Agent(known.title, program, profile.drill) for profile, known, program in here]
+    try:
+        tried, without = drills.drilled(agents, _asked(), os.environ)
+    except OSError as error:
+        what = f"not tried: {error.filename}: {error.strerror}"
+        return [], [Finding("paths", State.PROBLEM, what, "check the disk that holds /tmp")]
+    return tried, drills.findings(tried, without)
 
 
 def _size() -> tuple[int, int] | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from supervisor import places
+from supervisor.channels.http.ca import load_key, system_roots
 from supervisor.cli import exchange
 from supervisor.config import load_user_config
 from supervisor.doctor.report import Finding, State
@@ -79,6 +80,18 @@ def vault(state: str) -> list[Finding]:
     better = "keyring" if keyring else "passphrase"
     what = "secrets are kept in an encrypted file, its key beside it"
     return [Finding("vault", State.NOTE, what, f"taskpass credential protect {better}")]
+
+
+def authority(state: Path) -> Finding:
+    """The key that vouches for hosts to tasks, once there is one, and the roots we believe."""
+    try:
+        system_roots()
+        if not (state / "ca.key").exists():
+            return Finding("CA", State.OK, "the first task makes one, for tasks alone")
+        load_key(state)
+    except TaskpassError as error:
+        return Finding("CA", State.PROBLEM, error.message, error.hint)
+    return Finding("CA", State.OK, "ours, believed by tasks alone")
 
 
 def configuration(folder: str) -> Finding:

@@ -37,6 +37,23 @@ class Finding:
     next: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One path of one agent, or of the machine: what had to happen, and what did.
+
+    Attributes:
+        who: the agent, "" for the machine.
+        path: "shell", "file", "MCP", "background", "subagent"; of the machine "proxy".
+    """
+
+    who: str
+    path: str
+    expected: str
+    seen: str
+    proven: bool
+    next: str = ""
+
+
 def healthy(findings: Sequence[Finding]) -> bool:
     return all(finding.state is not State.PROBLEM for finding in findings)
 
@@ -58,10 +75,11 @@ def as_text(findings: Sequence[Finding]) -> str:
     return "\n".join([*lines, "", verdict, ""])
 
 
-def as_json(findings: Sequence[Finding]) -> dict[str, Any]:
-    """`schema_version`, `ok` and the findings as they are."""
+def as_json(findings: Sequence[Finding], tried: Sequence[Tried] = ()) -> dict[str, Any]:
+    """`schema_version`, `ok`, the findings as they are, and each `path` that was tried."""
     return {
         "schema_version": 1,
         "ok": healthy(findings),
         "findings": [asdict(finding) for finding in findings],
+        "paths": [asdict(each) for each in tried],
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 from supervisor.model import CallIdentity, Limits, ToolCall
 from supervisor.ports.channels import HookAnswer
+from supervisor.ports.drills import Drill, DrillRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,10 @@ class Profile(ABC):
     @abstractmethod
     def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
         """The tool's arguments with `prefix` put before the shell command."""
+
+    def drill(self, request: DrillRequest) -> Drill | None:
+        """How the doctor shows that its calls are enforced; None where it cannot."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)

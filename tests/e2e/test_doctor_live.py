@@ -9,7 +9,12 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.support.agents import RealAgent
+from tests.support.homes import everything
 from tests.support.live import Install
+from tests.support.wrapped_agents import wrapped
 
 
 def diagnosis(install: Install, *words: str) -> tuple[int, dict[str, dict[str, Any]]]:
@@ -107,3 +112,74 @@ def test_limits_hold_or_the_task_does_not_start(install: Install) -> None:
     assert done.returncode == 125
     assert "cannot be limited to 512 MB of memory here" in done.stderr
     assert install.records("task.started") == []
+
+
+# ── Every path of the real agents ────────────────────────────────────────────────────────
+
+PATHS = ["shell", "file", "MCP", "background", "subagent"]
+# What starts an agent otherwise than it seems, as an alias or a packager's wrapper would.
+WRAPPERS = [
+    pytest.param("claude_code", 'exec {program} --bare "$@"', id="claude-bare"),
+    pytest.param("codex", 'exec {program} "$@" --disable hooks', id="codex-hooks-disabled"),
+    pytest.param(
+        "claude_code", 'exec {program} --safe-mode "$@"', id="claude-safe-mode",
+        marks=pytest.mark.full,
+    ),
+    pytest.param(
+        "claude_code", 'exec {program} "$@" --settings {{}}', id="claude-other-settings",
+        marks=pytest.mark.full,
+    ),
+    pytest.param(
+        "codex", 'exec {program} "$@" -c features.hooks=false', id="codex-hooks-off",
+        marks=pytest.mark.full,
+    ),
+]  # fmt: skip
+
+
+def put_on_path(install: Install, name: str, agent: RealAgent) -> None:
+    folder = install.root / "bin"
+    folder.mkdir(exist_ok=True)
+    (folder / name).symlink_to(agent.argv[0])
+    install.environ["PATH"] = f"{folder}:{agent.node_bin}:{install.environ['PATH']}"
+
+
+def tried(install: Install) -> tuple[int, dict[tuple[str, str], dict[str, Any]]]:
+    done = install.cli("doctor", "--json")
+    told = json.loads(done.stdout)
+    return done.returncode, {(each["who"], each["path"]): each for each in told["paths"]}
+
+
+def test_every_path_of_the_real_agents_is_proven_and_nothing_is_left(
+    install: Install, claude_code: RealAgent, codex: RealAgent
+) -> None:
+    put_on_path(install, "claude", claude_code)
+    put_on_path(install, "codex", codex)
+    (install.home / ".claude").mkdir()
+    (install.home / ".claude/settings.json").write_text('{"disableAllHooks": true}')
+    (install.home / ".codex").mkdir()
+    (install.home / ".codex/config.toml").write_text("[features]\nhooks = false\n")
+    before, temporary = everything(install.home), set(os.listdir("/tmp"))
+    code, paths = tried(install)
+    assert code == 0, paths
+    wanted = {(who, path) for who in ("Claude Code", "Codex") for path in PATHS}
+    assert set(paths) == {*wanted, ("", "proxy")}
+    assert all(each["proven"] and each["seen"] == each["expected"] for each in paths.values())
+    assert everything(install.home) == before
+    assert not [name for name in set(os.listdir("/tmp")) - temporary if "doctor" in name]
+    assert install.daemon_pid() == 0
+
+
+@pytest.mark.parametrize(("which", "words"), WRAPPERS)
+def test_an_agent_whose_hooks_are_broken_is_found(
+    install: Install, request: pytest.FixtureRequest, which: str, words: str
+) -> None:
+    agent: RealAgent = request.getfixturevalue(which)
+    behind = wrapped(install.root / "wrapped", agent, words)
+    put_on_path(install, which.partition("_")[0], behind)
+    code, paths = tried(install)
+    assert code == 1
+    shell = next(each for (who, path), each in paths.items() if path == "shell")
+    assert shell["seen"].startswith("OPEN: done without being announced"), paths
+    assert "wrapper" in shell["next"]
+    assert not any(each["proven"] for (who, _), each in paths.items() if who)
+    assert paths["", "proxy"]["proven"]

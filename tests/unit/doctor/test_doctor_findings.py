@@ -71,6 +71,7 @@ def test_machines_read_the_same() -> None:
         "schema_version": 1,
         "ok": False,
         "findings": [{"area": "disk", "state": "problem", "what": "full", "next": "free some"}],
+        "paths": [],
     }
 
 
