@@ -330,7 +330,9 @@ class Engine(Authorize):
         self, task: str, handle: str, effects: Sequence[Effect], error: TaskpassError
     ) -> None:
         with contextlib.suppress(TaskpassError):
-            await self.records.refused_use(self.book.task(task), handle, effects, error)
+            entry = self.book.task(task)
+            self._count_denial(entry)
+            await self.records.refused_use(entry, handle, effects, error)
         with contextlib.suppress(TaskpassError):  # a handle of no open call has none to tell
             self.egress.refused_use(task, handle, effects[0], error)
 

@@ -34,6 +34,7 @@ async def test_the_strictest_of_what_a_request_does_decides() -> None:
     denied = world.ledger.read(kinds=["use.denied"])[-1]
     assert (denied["effect"][:4], denied["further"]) == ("POST", ["push origin refs/heads/main"])
     assert len(world.issuer.minted) == 1
+    assert world.engine.book.task(world.task).denied == 1
 
 
 async def test_the_question_shows_what_the_body_says() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from typing import ClassVar, TypeVar
 
 from rich.text import Text
@@ -44,8 +45,14 @@ class Dialog(ModalScreen[Result]):
             box.border_subtitle = Content.from_rich_text(key_line(self.KEYS))
             yield from self.compose_box()
 
+    @abstractmethod
     def compose_box(self) -> ComposeResult:
-        raise NotImplementedError
+        """What is in the box."""
+
+    @property
+    def room(self) -> int:
+        """Cells of a line in the box."""
+        return min(84, int(self.size.width * 0.96)) - 8
 
     def follow(self, view: View) -> None:
         """The world has changed, or a second has passed."""
@@ -63,11 +70,11 @@ class Page(Dialog[None]):
             yield Line(id="page")
 
     def on_resize(self) -> None:
-        width = min(84, int(self.size.width * 0.96)) - 8
-        self.query_one("#page", Line).say(self.text(width))
+        self.query_one("#page", Line).say(self.text(self.room))
 
+    @abstractmethod
     def text(self, width: int) -> Text:
-        raise NotImplementedError
+        """What is to be read, in lines of so many cells."""
 
 
 class IdentityPage(Page):

@@ -128,7 +128,7 @@ class HelpPage(Dialog[None]):
         self.query_one(VerticalScroll).focus()
 
     def _write(self) -> None:
-        width = min(84, int(self.size.width * 0.96)) - 8
+        width = self.room
         words = self.query_one("#help-search", Input).value.lower().split()
         text = Text("\n\n").join(self._found(words, width))
         if not text:

@@ -49,7 +49,7 @@ class NeedsScreen(Dialog[bool | None]):
         self.query_one("#needs-code").focus()
 
     def on_resize(self) -> None:
-        width = min(84, int(self.size.width * 0.96)) - 8
+        width = self.room
         # It came with the repository: whoever can write there wrote it.
         lines = hang("", Text("Untrusted, as the project's file says it:", palette.AMBER), width, 0)
         for need in self._needs.needs:

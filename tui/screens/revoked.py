@@ -56,7 +56,7 @@ class RevokedScreen(Dialog[None]):
     def follow(self, view: View) -> None:
         self._last = view
         self._reckoning.look(view.world)
-        width = min(84, int(self.size.width * 0.96)) - 8
+        width = self.room
         self.query_one("#revoked-list", Line).say(
             text(self._what, self._reckoning, view.now, width)
         )

@@ -2,71 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.text import Text
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import OptionList
-from textual.widgets.option_list import Option
 
 from supervisor.protocol import wire
 from tui import palette, panels
 from tui.lines import View, metered, spread
-from tui.screens.dialog import Dialog
+from tui.screens.listing import Choice
 from tui.text import STATE_COLOUR, STATE_SYMBOL, clip, one_line, plural, program, task_state, watch
-from tui.widgets.line import Line
 
 
-class TasksScreen(Dialog[str | None]):
+class TasksScreen(Choice):
     """The id of the task to show, None for none."""
 
-    TITLE: ClassVar[str] = "Tasks"
-    KEYS: ClassVar[str] = "↑↓ task · enter shows it · esc back"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,l", "dismiss", "Back", show=False)]
-
-    def __init__(self, view: View) -> None:
-        super().__init__()
-        self._last = view
-        self._ids: list[str] = []
-
-    def compose_box(self) -> ComposeResult:
-        yield Line(id="tasks-empty")
-        yield OptionList(id="tasks-list")
+    TITLE = "Tasks"
+    KEYS = "↑↓ task · enter shows it · esc back"
+    LIST = "tasks"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("l", "dismiss", "Back", show=False)]
 
     def on_mount(self) -> None:
-        self.follow(self._last)
-        if self._last.task is not None and self._last.task.id in self._ids:
-            self.query_one(OptionList).highlighted = self._ids.index(self._last.task.id)
+        super().on_mount()
+        if self._last.task is not None:
+            self.choose(self._last.task.id)
 
-    def on_resize(self) -> None:
-        self.follow(self._last)
+    def entries(self, view: View) -> Sequence[tuple[str, Text]]:
+        width = max(20, self.room - 2)
+        return [(task.id, describe(view, task, width)) for task in view.world.in_order()]
 
-    def follow(self, view: View) -> None:
-        self._last = view
-        width = max(20, min(84, int(self.size.width * 0.96)) - 10)
-        tasks = view.world.in_order()
-        prompts = [describe(view, task, width) for task in tasks]
-        ids = [task.id for task in tasks]
-        rows = self.query_one(OptionList)
-        if ids == self._ids:
-            for index, prompt in enumerate(prompts):
-                rows.replace_option_prompt_at_index(index, prompt)
-        else:
-            at = self._ids[rows.highlighted] if rows.highlighted is not None else ""
-            self._ids = ids
-            rows.clear_options()
-            rows.add_options([Option(prompt) for prompt in prompts])
-            if ids:
-                rows.highlighted = ids.index(at) if at in ids else 0
-        rows.display = bool(ids)
-        empty = self.query_one("#tasks-empty", Line)
-        empty.display = not ids
-        empty.say(Text("No task runs. ^\\ n starts one.", palette.MUTED))
-
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
-        self.dismiss(self._ids[event.option_index])
+    def empty(self, view: View) -> str:
+        return f"No task runs. {view.keys.chord('new_task')} starts one."
 
 
 def describe(view: View, task: wire.TaskView, width: int) -> Text:

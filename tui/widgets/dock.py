@@ -19,7 +19,7 @@ from supervisor.protocol import wire
 from tui import palette
 from tui.gate import TASK_MINUTES, Gate, Move, Reply
 from tui.lines import View
-from tui.text import clip, watch
+from tui.text import clip, plural, watch
 from tui.widgets import dock_text
 from tui.widgets.line import Line
 from tui.widgets.paper import Paper
@@ -209,8 +209,8 @@ class ApprovalDock(Vertical, can_focus=True):
             text = Text(wrong, f"bold {palette.RED}")
             return text.append(f"arms in {self.gate.arms_in(now):.1f} s, keys wait", palette.MUTED)
         if not self.gate.end_seen:
-            more = self.query_one(Paper).below
-            return Text(f"↓ {more} more lines: read to the end to approve", f"bold {palette.AMBER}")
+            more = plural(self.query_one(Paper).below, "more line")
+            return Text(f"↓ {more}: read to the end to approve", f"bold {palette.AMBER}")
         if self.gate.code_refused:
             return Text("that was not the code: start again", f"bold {palette.RED}")
         return Text("armed · enter, space, y and digits answer nothing", palette.MUTED)

@@ -100,8 +100,8 @@ def _part(rows: list[tuple[str, Text]], view: View, room: int) -> list[tuple[str
     at = next((n for n, (task, _) in enumerate(rows) if task == focused), 0)
     start = max(0, min(at - room // 2, len(rows) - room + 1))
     part = rows[start : start + room - 1]
-    more = Text(f"  {len(rows) - len(part)} more: ^\\ l lists all", palette.MUTED)
-    return [*part, ("", more)]
+    said = f"  {len(rows) - len(part)} more: {view.keys.chord('tasks')} lists all"
+    return [*part, ("", Text(said, palette.MUTED))]
 
 
 def _notable(record: dict[str, object]) -> bool:
