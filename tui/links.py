@@ -41,14 +41,23 @@ def warnings(text: str, target: str) -> list[str]:
         host, user = parts.hostname or "", parts.username
     except ValueError:
         return found
+    asked = _as_asked_for(host)
     named = _NAMED.search(text)
     if named is not None and host and named[1].lower() not in (host, host.removeprefix("www.")):
-        found.append(f"The text names {named[1]}, the link leads to {host}.")
+        found.append(f"The text names {named[1]}, the link leads to {asked}.")
     if user is not None and host:
-        found.append(f"What stands before the @ is no host: it leads to {host}.")
-    if not host.isascii() or "xn--" in host:
-        found.append("The host's name has letters that may look like others.")
+        found.append(f"What stands before the @ is no host: it leads to {asked}.")
+    if "xn--" in asked:
+        found.append(f"The host's name, {asked}, has letters that may look like others.")
     return found
+
+
+def _as_asked_for(host: str) -> str:
+    """A host's name in the letters that the DNS knows (RFC 3490): none looks like another."""
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return "xn--?"
 
 
 def page(text: str, target: str) -> Text:

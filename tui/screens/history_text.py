@@ -173,7 +173,7 @@ def figures(told: FiguresView, width: int) -> Text:
                 palette.MUTED)  # fmt: skip
     for rule in told.by_rule:
         text.append(f"\n{rule.asked:>5} {rule.approved:>4} {rule.denied:>4} {rule.hasty:>5} "
-                    f"{rule.p50:>6.1f}s  ")  # fmt: skip
+                    f"{f'{rule.p50:.1f}s' if rule.approved else '–':>7}  ")  # fmt: skip
         text.append(clip(rule.rule, max(8, width - 34)), palette.TEXT)
     words = (
         "\nA rule that is always agreed to asks too much; one that never is should deny. A yes "

@@ -59,6 +59,12 @@ def test_what_is_odd_is_said(text: str, target: str, count: int) -> None:
     assert len(warnings(text, target)) == count
 
 
+def test_a_host_that_looks_like_another_is_told_in_letters_that_do_not() -> None:
+    first, second = warnings("github.com/x", "https://gіthub.com/x")
+    assert first.endswith("the link leads to xn--gthub-n2e.com.")
+    assert "xn--gthub-n2e.com" in second
+
+
 LINKS = {0: ((2, 4, "https://a.example/b"), (8, 4, "file:///etc/passwd"))}
 
 
