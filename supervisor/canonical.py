@@ -6,6 +6,7 @@ tenth of the time.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -29,7 +30,7 @@ def canonical(value: Any) -> bytes:
 def _plain(value: object) -> bool:
     """Whether both writers write it alike."""
     kind = type(value)
-    if kind is str or kind is bool or value is None:
+    if kind is str or kind is bool or value is None or isinstance(value, StrEnum):
         return True
     if isinstance(value, int):
         return kind is int and -SAFE <= value <= SAFE

@@ -10,6 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from supervisor.ledger.record import RESERVED, encode
+from supervisor.model import Answer, Scope
+from tests.support.core_fakes import CHILD, ROOT, STAND_IN, World, an_effect
 
 _flat = (
     st.none()
@@ -17,6 +19,7 @@ _flat = (
     | st.integers()
     | st.floats()
     | st.text()
+    | st.sampled_from([*Answer, *Scope])
     | st.lists(st.text(), max_size=3)
 )
 _deep = st.recursive(_flat, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
@@ -44,3 +47,17 @@ def test_records_are_in_canonical_form(body: dict[str, Any], time: float) -> Non
             encode(7, time, "x", head, body)
     else:
         assert encode(7, time, "x", head, body) == expected
+
+
+async def test_what_a_call_records_needs_only_the_quick_writer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    handle = await world.handle()
+    await world.engine.authorize_use(
+        world.task, handle, [CHILD, ROOT], an_effect("GET"), [STAND_IN], []
+    )
+    monkeypatch.delattr(rfc8785, "dumps")
+    for record in world.ledger.records:
+        body = {key: value for key, value in record.items() if key not in RESERVED}
+        assert encode(1, 0.5, record["kind"], bytes(32), body)
