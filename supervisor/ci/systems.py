@@ -25,14 +25,16 @@ class System:
 
     Attributes:
         marker: variable that its jobs have, "true".
-        issuer: whose tokens are taken, unless the configuration names another; that of CircleCI
-            has the organization's id behind it.
+        issuer: whose tokens are taken, unless the configuration names another.
         keys: where the provider's keys are, below the issuer.
         job: what the claims say. Raises Denied: a job that gets nothing, or claims that lack
             what identifies it.
         stranger: whether a job was started for somebody else's copy of the repository, as far as
             the job's own variables tell.
         secrets: variables of the runner's that no agent gets, shell-style.
+        without: what to do where a job has no token.
+        by_organization: the issuer has the organization's id behind it, and so has each its own;
+            the token that a job is given is for the organization.
     """
 
     name: str
@@ -43,6 +45,8 @@ class System:
     job: Callable[[Claims], Job]
     stranger: Callable[[Environ], bool]
     secrets: tuple[str, ...]
+    without: str
+    by_organization: bool = False
 
 
 def text(claims: Claims, name: str) -> str:
@@ -146,6 +150,7 @@ SYSTEMS = (
         job=_github,
         stranger=lambda environ: False,  # a fork's pull request gets no token to begin with
         secrets=("ACTIONS_*", "GITHUB_TOKEN", "GH_TOKEN", "INPUT_*"),
+        without="Give the job `permissions: id-token: write`.",
     ),
     System(
         name="gitlab",
@@ -161,6 +166,7 @@ SYSTEMS = (
             "CI_JOB_TOKEN", "CI_JOB_JWT*", "CI_REGISTRY_PASSWORD", "CI_DEPLOY_PASSWORD",
             "CI_DEPENDENCY_PROXY_PASSWORD", "CI_REPOSITORY_URL", "CI_RUNNER_SHORT_TOKEN",
         ),
+        without=f"Give the job `id_tokens: {OWN_VARIABLE}: aud: {AUDIENCE}`.",
     ),
     System(
         name="circleci",
@@ -171,6 +177,8 @@ SYSTEMS = (
         job=_circleci,
         stranger=lambda environ: bool(environ.get("CIRCLE_PR_REPONAME")),  # set for forks alone
         secrets=("CIRCLE_OIDC_TOKEN*", "CIRCLE_TOKEN"),
+        without="Jobs of forks get none, unless the project passes secrets to them.",
+        by_organization=True,
     ),
     System(
         name="buildkite",
@@ -181,6 +189,7 @@ SYSTEMS = (
         job=_buildkite,
         stranger=lambda environ: _differ(environ, "BUILDKITE_PULL_REQUEST_REPO", "BUILDKITE_REPO"),
         secrets=("BUILDKITE_AGENT_ACCESS_TOKEN", "BUILDKITE_AGENT_TOKEN", "BUILDKITE_*TOKEN*"),
+        without="Is buildkite-agent on PATH?",
     ),
 )  # fmt: skip
 

@@ -35,32 +35,29 @@ def job_token(
     if own := environ.get(OWN_VARIABLE):
         return own
     if system.name == "github-actions":
-        return _of_github(environ, audience, tls)
+        return _of_github(system, environ, audience, tls)
     if system.name == "circleci" and (given := environ.get("CIRCLE_OIDC_TOKEN_V2")):
         return given
     if system.name == "buildkite":
-        return _of_buildkite(environ, audience)
+        return _of_buildkite(system, environ, audience)
     raise Denied(
         f"This {system.title} job has no OIDC token, so it has no identity.",
-        hint=_HINTS[system.name],
+        hint=system.without,
     )
 
 
-_HINTS = {
-    "github-actions": "Give the job `permissions: id-token: write`.",
-    "gitlab": f"Give the job `id_tokens: {OWN_VARIABLE}: aud: taskpass`.",
-    "circleci": "Jobs of forks get none, unless the project passes secrets to them.",
-    "buildkite": "Is buildkite-agent on PATH?",
-}
-
-
-def _of_github(environ: Mapping[str, str], audience: str, tls: Callable[[], ssl.SSLContext]) -> str:
+def _of_github(
+    system: System,
+    environ: Mapping[str, str],
+    audience: str,
+    tls: Callable[[], ssl.SSLContext],
+) -> str:
     address = environ.get("ACTIONS_ID_TOKEN_REQUEST_URL", "")
     bearer = environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "")
     if urlsplit(address).scheme != "https" or not bearer:
         raise Denied(
             "This GitHub Actions job may not have an OIDC token, so it has no identity.",
-            hint=_HINTS["github-actions"],
+            hint=system.without,
         )
     request = urllib.request.Request(  # noqa: S310 - https, as checked
         f"{address}&audience={quote(audience)}", headers={"Authorization": f"Bearer {bearer}"}
@@ -72,18 +69,18 @@ def _of_github(environ: Mapping[str, str], audience: str, tls: Callable[[], ssl.
         status = error.code if isinstance(error, urllib.error.HTTPError) else type(error).__name__
         raise Denied(
             f"GitHub gave this job no OIDC token ({status}), so it has no identity.",
-            hint=_HINTS["github-actions"],
+            hint=system.without,
         ) from None
     if not isinstance(token, str) or not token:
         raise Denied("GitHub's answer holds no OIDC token, so this job has no identity.")
     return token
 
 
-def _of_buildkite(environ: Mapping[str, str], audience: str) -> str:
+def _of_buildkite(system: System, environ: Mapping[str, str], audience: str) -> str:
     program = shutil.which("buildkite-agent", path=environ.get("PATH"))
     if program is None:
         raise Denied(
-            "This Buildkite job has no OIDC token, so it has no identity.", hint=_HINTS["buildkite"]
+            "This Buildkite job has no OIDC token, so it has no identity.", hint=system.without
         )
     words = (
         program, "oidc", "request-token", "--audience", audience,

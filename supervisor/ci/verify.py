@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import jwt
 
@@ -71,21 +70,22 @@ async def verified(
 
 
 def _provider(system: System, expected: str, said: object) -> str:
-    """The issuer whose keys count. CircleCI has one for each organization."""
+    """The issuer whose keys count."""
     if not isinstance(said, str):
         raise _wrong(system, "names no issuer")
-    organization = said.removeprefix(expected + "/") if system.name == "circleci" else ""
-    own = said == f"{expected}/{organization}" and organization.replace("-", "").isalnum()
-    if own if system.name == "circleci" else said == expected:
-        return said
-    raise _wrong(system, "comes from another issuer")
+    if system.by_organization:
+        base, _, organization = said.rpartition("/")
+        known = base == expected and organization.replace("-", "").isalnum()
+    else:
+        known = said == expected
+    if not known:
+        raise _wrong(system, "comes from another issuer")
+    return said
 
 
 def _audience(system: System, provider: str, ours: str) -> Sequence[str]:
-    """Who it may be for: us. CircleCI's own variable holds one for the organization alone."""
-    if system.name == "circleci":
-        return (ours, urlsplit(provider).path.rpartition("/")[2])
-    return (ours,)
+    """Who it may be for: us, or the organization alone where the system has no other way."""
+    return (ours, provider.rpartition("/")[2]) if system.by_organization else (ours,)
 
 
 def _key(listed: Mapping[str, Any], kid: str, algorithm: str) -> jwt.PyJWK | None:

@@ -176,10 +176,10 @@ class Vault(ABC):
     def forget(self, task: str) -> None:
         """Drop a task's surrogates, and what it borrowed, from memory."""
 
+    @abstractmethod
     def borrow(self, task: str, name: str, secret: Secret) -> None:
         """Hold a secret of another vault in memory for this task, until it is forgotten."""
-        raise NotImplementedError
 
+    @abstractmethod
     def borrowed(self, task: str, name: str) -> Secret | None:
         """What this task borrowed last, None for nothing."""
-        return None

@@ -241,6 +241,12 @@ class OneCredential(Vault):
     def forget(self, task: str) -> None:
         self.forgotten.append(task)
 
+    def borrow(self, task: str, name: str, secret: Secret) -> None:
+        raise NotImplementedError
+
+    def borrowed(self, task: str, name: str) -> Secret | None:
+        return None
+
 
 @dataclass
 class MemoryOwed(OwedStore):
