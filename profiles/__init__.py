@@ -17,8 +17,9 @@ def all_profiles() -> tuple[Profile, ...]:
     from profiles.demo.adapter import Demo
     from profiles.generic.adapter import Generic
     from profiles.mcp_gateway.adapter import McpGateway
+    from profiles.opencode.adapter import OpenCode
 
-    return (ClaudeCode(), Codex(), Demo(), McpGateway(), Generic())
+    return (ClaudeCode(), Codex(), OpenCode(), Demo(), McpGateway(), Generic())
 
 
 def find(argv: Sequence[str], name: str = "") -> Profile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,6 +28,37 @@ def write_private(path: Path, text: str, *, mode: int = 0o600) -> None:
     except OSError as error:
         raise LaunchFailed(
             f"Cannot write {path}: {error.strerror}.", hint="Free the disk, or clear the task."
+        ) from error
+
+
+def private_folder(path: Path) -> None:
+    """Create `path` and what is missing above it, each 0700; it must not exist yet.
+
+    Raises:
+        LaunchFailed: it exists, or cannot be made.
+    """
+    try:
+        for folder in reversed(path.parents):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        path.mkdir(mode=0o700)
+    except OSError as error:
+        raise LaunchFailed(
+            f"Cannot create {path}: {error.strerror}.", hint="Free the disk, or clear the task."
+        ) from error
+
+
+def link(at: Path, target: str) -> None:
+    """A link to something of the person's; what is missing above it is made.
+
+    Raises:
+        LaunchFailed: it exists, or cannot be made.
+    """
+    try:
+        at.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        at.symlink_to(target)
+    except OSError as error:
+        raise LaunchFailed(
+            f"Cannot create {at}: {error.strerror}.", hint="Free the disk, or clear the task."
         ) from error
 
 
@@ -56,3 +88,13 @@ def host_port(url: str) -> str:
     except ValueError:
         return ""
     return f"{parts.hostname}:{port}" if parts.hostname and port else ""
+
+
+def package_version(executable: str) -> str:
+    """The version of the npm package that a program came in, "" where it came in none."""
+    for folder in Path(os.path.realpath(executable)).parents[:3]:
+        try:
+            return str(json.loads((folder / "package.json").read_text("utf-8"))["version"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return ""

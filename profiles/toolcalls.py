@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
+
+_PATCHED = re.compile(r"^\*\*\* (?:Add File|Update File|Delete File|Move to): (.+?)\s*$", re.M)
 
 
 def text(event: Mapping[str, Any], key: str, *, required: bool = True) -> str:
@@ -25,6 +28,14 @@ def mapping(event: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value
 
 
+def texts(event: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """A field that may be missing, and is a list of strings."""
+    value = event.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise ValueError(f"{key} is not a list of texts")
+    return tuple(value)
+
+
 def working_directory(event: Mapping[str, Any]) -> str:
     """`cwd`, which must be absolute: relative paths are judged against it."""
     cwd = text(event, "cwd")
@@ -38,3 +49,15 @@ def absolute(path: str, cwd: str, home: str = "") -> str:
     if home and (path == "~" or path.startswith("~/")):
         path = home + path[1:]
     return os.path.normpath(os.path.join(cwd, path))
+
+
+def patched(patch: str, cwd: str) -> tuple[str, ...]:
+    """The files that a patch ("*** Begin Patch") names. None named: not one that we understand.
+
+    Raises:
+        ValueError: no file is named.
+    """
+    found = tuple(dict.fromkeys(absolute(name, cwd) for name in _PATCHED.findall(patch)))
+    if not found:
+        raise ValueError("a patch without files")
+    return found

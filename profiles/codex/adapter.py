@@ -22,9 +22,9 @@ from profiles.codex import sandbox
 from profiles.codex.config import hooks, key_variables, provider, supervised
 from profiles.codex.drill import drill
 from profiles.environment import HARMLESS, keep
-from profiles.files import host_port, install_dir, write_private
+from profiles.files import host_port, install_dir, link, write_private
 from profiles.manifest import load, older, refuse_options
-from profiles.toolcalls import absolute, mapping, text, working_directory
+from profiles.toolcalls import absolute, mapping, patched, text, working_directory
 from supervisor.errors import ConfigError, LaunchFailed, UsageError
 from supervisor.model import CallIdentity, ToolCall, ToolKind
 from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount, Profile
@@ -37,7 +37,6 @@ _PHASES = {
     "Stop": "turn_end",
 }
 _SHELLS = frozenset({"Bash", "exec_command", "shell", "local_shell", "unified_exec"})
-_PATCHED = re.compile(r"^\*\*\* (?:Add File|Update File|Delete File|Move to): (.+?)\s*$", re.M)
 # Codex runs this form itself, without a shell: prefixed, it would not be recognised any more.
 _PATCH_COMMAND = re.compile(r"\s*(?:apply_patch|applypatch)\s+<<")
 # Subcommands that are not the interactive program, and so know no --no-daemon.
@@ -105,8 +104,8 @@ class Codex(Profile):
         )
         write_private(config, tomli_w.dumps(settings))
         helpers = task_dir / "bin"
-        _link(helpers / "apply_patch", executable)
-        _link(helpers / "codex-linux-sandbox", executable)
+        link(helpers / "apply_patch", executable)
+        link(helpers / "codex-linux-sandbox", executable)
         env = keep(request.environ, (*HARMLESS, *self.manifest.keep, *keys))
         search = [str(helpers), str(Path(executable).parent.parent / "codex-path")]
         env |= {
@@ -148,7 +147,7 @@ class Codex(Profile):
             for name in names:
                 original = user_home / name
                 if original.exists():
-                    _link(home / name, str(original))
+                    link(home / name, str(original))
                     mounts.append(Mount(str(original), writable))
         return tuple(mounts)
 
@@ -175,9 +174,9 @@ class Codex(Profile):
         if tool in _SHELLS:
             kind, command = ToolKind.SHELL, text(arguments, "command")
             if _PATCH_COMMAND.match(command):
-                kind, paths = ToolKind.WRITE, _patched(command, cwd)
+                kind, paths = ToolKind.WRITE, patched(command, cwd)
         elif tool == "apply_patch":
-            kind, paths = ToolKind.WRITE, _patched(text(arguments, "command"), cwd)
+            kind, paths = ToolKind.WRITE, patched(text(arguments, "command"), cwd)
         elif tool == "view_image":
             kind, paths = ToolKind.READ, (absolute(text(arguments, "path"), cwd),)
         elif tool.startswith("mcp__"):
@@ -304,25 +303,3 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"Cannot use {path}: {error}.", hint="Correct the file; Codex itself needs it too."
         ) from error
-
-
-def _link(link: Path, target: str) -> None:
-    try:
-        link.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        link.symlink_to(target)
-    except OSError as error:
-        raise LaunchFailed(
-            f"Cannot create {link}: {error.strerror}.", hint="Free the disk, or clear the task."
-        ) from error
-
-
-def _patched(patch: str, cwd: str) -> tuple[str, ...]:
-    """The files that a patch names. None named: not a patch that we understand.
-
-    Raises:
-        ValueError: no file is named.
-    """
-    found = tuple(dict.fromkeys(absolute(name, cwd) for name in _PATCHED.findall(patch)))
-    if not found:
-        raise ValueError("a patch without files")
-    return found

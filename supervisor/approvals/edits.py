@@ -18,8 +18,9 @@ from supervisor.model import ToolCall, ToolKind
 
 _PATCH = "*** Begin Patch"
 _WHOLE = ("content", "file_text")
-_OLD = ("old_string", "old_str")
-_NEW = ("new_string", "new_str", "new_source", "insert_text")
+_OLD = ("old_string", "old_str", "oldString")
+_NEW = ("new_string", "new_str", "newString", "new_source", "insert_text")
+_ALL = ("replace_all", "replaceAll")
 # Their text is in the title already, or in the diff.
 _TOLD = frozenset({ToolKind.SHELL, ToolKind.READ})
 
@@ -68,7 +69,9 @@ def diff_of(call: ToolCall, read: Read = current) -> str:
             continue
         old, found = (_text(edit, _OLD) or "").encode("utf-8", "replace"), new.encode()
         if old and old in after:
-            after = after.replace(old, found, -1 if edit.get("replace_all") is True else 1)
+            after = after.replace(
+                old, found, -1 if any(edit.get(name) is True for name in _ALL) else 1
+            )
         else:
             strays.append(unified(path.lstrip("/"), old or None, found))
     known = unified(path.lstrip("/"), before, after) if after != (before or b"") else ""

@@ -10,7 +10,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_TEXTS = ("content", "new_string", "new_source", "new_str", "file_text", "insert_text", "text")
+_TEXTS = (
+    "content", "new_string", "new_source", "new_str", "newString", "file_text", "insert_text",
+    "text",
+)  # fmt: skip
 
 _NETWORK = re.compile(
     r"""

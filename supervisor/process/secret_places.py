@@ -17,7 +17,10 @@ _IN_HOME = (
 )  # fmt: skip
 
 # The agents' log-ins to their models: readable when uncontained, and needed by the agent itself.
-_MODEL_LOGINS = (".claude/.credentials.json", ".codex/auth.json")
+_MODEL_LOGINS = (
+    ".claude/.credentials.json", ".codex/auth.json", ".local/share/opencode/auth.json",
+    ".copilot/config.json", ".gemini/oauth_creds.json", ".qwen/oauth_creds.json",
+)  # fmt: skip
 
 # The same places, where somebody keeps a home's files in a project or a project's own log-ins.
 _ANYWHERE = (

@@ -9,7 +9,7 @@ import stat
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,6 +22,7 @@ from profiles.demo.adapter import Demo
 from profiles.generic.adapter import Generic
 from profiles.manifest import FailMode, Rewrite
 from profiles.mcp_gateway.adapter import McpGateway
+from profiles.opencode.adapter import OpenCode
 from supervisor.errors import TaskpassError, UsageError
 from supervisor.gateway import servers
 from supervisor.model import CallIdentity, ToolCall, ToolKind
@@ -155,8 +156,19 @@ class ProfileContract:
 class HookedContract(ProfileContract):
     """For profiles whose agents announce their calls."""
 
+    identity = CallIdentity.CALL
+    of_mcp: ClassVar[Mapping[str, Any]] = {"tool_name": "mcp__files__read", "tool_input": {}}
+    of_turn_end: ClassVar[Mapping[str, Any]] = {"hook_event_name": "Stop"}
+
+    def told(self, answer: HookAnswer) -> tuple[str, str, Any]:
+        """How the agent reads an answer: its decision, the reason, and the new arguments."""
+        event = self.profile.parse_hook(self.pre())
+        output = json.loads(self.profile.render_answer(event, answer))["hookSpecificOutput"]
+        reason = output.get("permissionDecisionReason", "")
+        return output["permissionDecision"], reason, output.get("updatedInput")
+
     def test_its_calls_have_an_identity(self) -> None:
-        assert self.profile.call_identity is CallIdentity.CALL
+        assert self.profile.call_identity is self.identity
 
     def test_a_shell_call_is_told_verbatim(self) -> None:
         command = "make test  # with 'quotes' and ünïcode"
@@ -183,25 +195,22 @@ class HookedContract(ProfileContract):
         assert event.call.subagent == "sub-1"
 
     def test_mcp_calls_are_known(self) -> None:
-        event = self.profile.parse_hook(self.pre(tool_name="mcp__files__read", tool_input={}))
+        event = self.profile.parse_hook(self.pre(**self.of_mcp))
         assert event.call is not None
         assert event.call.kind is ToolKind.MCP
+        assert event.call.tool == "mcp__files__read"
 
     def test_a_rewrite_is_handed_over_with_an_allowance(self) -> None:
-        event = self.profile.parse_hook(self.pre())
-        body = self.profile.render_answer(event, HookAnswer(True, "", {"command": "new"}))
-        output = json.loads(body)["hookSpecificOutput"]
-        assert output["permissionDecision"] == "allow"
-        assert output["updatedInput"] == {"command": "new"}
+        decision, _, arguments = self.told(HookAnswer(True, "", {"command": "new"}))
+        assert decision == "allow"
+        assert arguments == {"command": "new"}
 
     def test_a_denial_carries_its_reason(self) -> None:
-        event = self.profile.parse_hook(self.pre())
-        output = json.loads(self.profile.render_answer(event, HookAnswer(False, "because")))
-        assert output["hookSpecificOutput"]["permissionDecision"] == "deny"
-        assert output["hookSpecificOutput"]["permissionDecisionReason"] == "because"
+        decision, reason, _ = self.told(HookAnswer(False, "because"))
+        assert (decision, reason) == ("deny", "because")
 
     def test_the_end_of_a_turn_is_told(self) -> None:
-        event = self.profile.parse_hook(self.pre(hook_event_name="Stop"))
+        event = self.profile.parse_hook(self.pre(**self.of_turn_end))
         assert (event.phase, event.call) == ("turn_end", None)
 
     def test_options_that_drop_the_hooks_are_refused(self, tmp_path: Path) -> None:
@@ -243,6 +252,27 @@ class TestCodex(HookedContract):
             "tool_name": "Bash", "tool_input": {"command": "ls"}, "tool_use_id": "call-1",
         }  # fmt: skip
         return event | changes
+
+
+class TestOpenCode(HookedContract):
+    profile = OpenCode()
+    executable = "/opt/bin/opencode"
+    of_mcp: ClassVar = {
+        "tool_name": "files_read", "tool_input": {}, "mcp_servers": ["fi", "files"],
+    }  # fmt: skip
+    of_turn_end: ClassVar = {"hook_event_name": "session.idle"}
+
+    def pre(self, **changes: Any) -> dict[str, Any]:
+        event = {
+            "hook_event_name": "tool.execute.before", "session_id": "s", "cwd": "/work",
+            "tool_name": "bash", "tool_input": {"command": "ls"}, "tool_use_id": "call-1",
+        }  # fmt: skip
+        return event | changes
+
+    def told(self, answer: HookAnswer) -> tuple[str, str, Any]:
+        event = self.profile.parse_hook(self.pre())
+        output = json.loads(self.profile.render_answer(event, answer))
+        return output["decision"], output["reason"], output.get("tool_input")
 
 
 class TestDemo(HookedContract):
@@ -304,11 +334,11 @@ class TestGeneric(ProfileContract):
 
 
 def test_an_unknown_profile_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="claude-code, codex, demo, mcp, generic"):
+    with pytest.raises(UsageError, match="claude-code, codex, opencode, demo, mcp, generic"):
         find(["x"], "nonsense")
 
 
 def test_generic_comes_last() -> None:
     assert [profile.name for profile in all_profiles()] == [
-        "claude-code", "codex", "demo", "mcp", "generic",
+        "claude-code", "codex", "opencode", "demo", "mcp", "generic",
     ]  # fmt: skip

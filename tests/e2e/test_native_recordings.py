@@ -10,7 +10,6 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,7 +18,7 @@ from supervisor.ports import HookAnswer
 from tests.e2e.test_hooks_real_agents import Bench, set_up
 from tests.support.agents import CLAUDE, CODEX
 from tests.support.hooked import hooked
-from tests.support.native import Native, keep, native
+from tests.support.native import Native, keep, native, shape
 from tests.support.scripted_model import ScriptedModel, call
 
 _RECORD = bool(os.environ.get("TASKPASS_RECORD"))
@@ -102,15 +101,4 @@ async def test_the_real_agent_posts_what_is_kept(
         found = Native(bench.agent.label, bench.agent.version, "recorded", event, text)
         if _RECORD:
             keep(name, found)
-        assert _shape(native(bench.agent.label, name).fields()) == _shape(found.fields()), name
-
-
-def _shape(told: dict[str, Any]) -> dict[str, Any]:
-    """The names of all fields; of texts only those that name an event or a tool."""
-    return {
-        name: _shape(value) if isinstance(value, dict) else (value if name in _NAMES else None)
-        for name, value in told.items()
-    }
-
-
-_NAMES = ("hook_event_name", "tool_name")
+        assert shape(native(bench.agent.label, name).fields()) == shape(found.fields()), name

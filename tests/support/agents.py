@@ -39,6 +39,10 @@ class Package:
 
 CLAUDE = Package("claude-code", "@anthropic-ai/claude-code", "2.1.330")
 CODEX = Package("codex", "@openai/codex", "0.169.0")
+OPENCODE = Package("opencode", "opencode-ai", "1.18.33")
+COPILOT = Package("copilot", "@github/copilot", "1.0.102")
+GEMINI = Package("gemini", "@google/gemini-cli", "0.61.0")
+QWEN = Package("qwen", "@qwen-code/qwen-code", "0.24.4")
 NODE = Package("node", "node", "24.21.0")
 
 # What has really run, told by the programs themselves: label → version.

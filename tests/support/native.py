@@ -59,3 +59,14 @@ def keep(name: str, recorded: Native) -> None:
     path = path_of(recorded.agent, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(asdict(recorded), indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+_NAMES = ("hook_event_name", "tool_name", "toolName")
+
+
+def shape(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The names of all fields; of texts only those that name an event or a tool."""
+    return {
+        name: shape(value) if isinstance(value, dict) else (value if name in _NAMES else None)
+        for name, value in told.items()
+    }

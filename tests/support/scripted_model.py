@@ -1,4 +1,4 @@
-"""A scripted model server: Anthropic Messages and OpenAI Responses, streaming and not.
+"""A scripted model server: Anthropic Messages, OpenAI Responses and Chat Completions, Gemini.
 
 It has no state: the prompt carries the script, and the conversation that the agent sends back
 tells how far it has come. So any number of agents can talk to one server.
@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +25,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from tests.support import scripted_chat, scripted_gemini
 from tests.support.live import until
+from tests.support.scripted_turns import Turn, fresh, text_of
 
 STALL = "STALL"
 _MARK = "SCRIPT:"
@@ -53,7 +54,7 @@ def script(*steps: dict[str, Any] | list[dict[str, Any]] | str) -> str:
 class ModelRequest:
     """One request of an agent to its model."""
 
-    api: str  # "anthropic" | "openai"
+    api: str  # "anthropic" | "openai" | "chat" | "gemini"
     headers: Mapping[str, str]
     body: Mapping[str, Any]
 
@@ -90,7 +91,9 @@ class ScriptedModel:
             app.router.add_post(f"{prefix}/messages", self._anthropic)
             app.router.add_post(f"{prefix}/messages/count_tokens", _count_tokens)
             app.router.add_post(f"{prefix}/responses", self._openai)
+            app.router.add_post(f"{prefix}/chat/completions", self._chat)
             app.router.add_get(f"{prefix}/models", _models)
+        app.router.add_post("/{version}/models/{model}:{method}", self._gemini)
         # Whatever else an agent asks for does not exist, and it goes on without.
         app.router.add_route("*", "/{rest:.*}", _nothing)
         return app
@@ -108,8 +111,7 @@ class ScriptedModel:
         answer = self._take("anthropic", request, body)
         blocks, stop = _anthropic_blocks(answer)
         message = {
-            # Fresh: an agent joins messages of one id into one.
-            "id": _fresh("msg"), "type": "message", "role": "assistant",
+            "id": fresh("msg"), "type": "message", "role": "assistant",
             "model": body.get("model"), "content": blocks, "stop_reason": stop,
             "stop_sequence": None, "usage": _USAGE,
         }  # fmt: skip
@@ -122,7 +124,7 @@ class ScriptedModel:
         answer = self._take("openai", request, body)
         items = _openai_items(answer)
         response = {
-            "id": _fresh("resp"), "object": "response", "created_at": 0,
+            "id": fresh("resp"), "object": "response", "created_at": 0,
             "model": body.get("model"), "status": "completed", "output": items,
             "usage": {**_USAGE, "total_tokens": 15, "input_tokens_details": {"cached_tokens": 0},
                       "output_tokens_details": {"reasoning_tokens": 0}},
@@ -130,6 +132,35 @@ class ScriptedModel:
         if not body.get("stream"):
             return web.json_response(response)
         return await self._stream(request, _openai_events(response), stalls=answer == STALL)
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        answer = self._take("chat", request, body)
+        if not body.get("stream"):
+            return web.json_response(scripted_chat.response(answer, body.get("model")))
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        for chunk in scripted_chat.chunks(answer, body.get("model")):
+            await response.write(f"data: {json.dumps(chunk)}\n\n".encode())
+            if answer == STALL:
+                await self._stall(request)
+        await response.write(b"data: [DONE]\n\n")
+        await response.write_eof()
+        return response
+
+    async def _gemini(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        method = request.match_info["method"]
+        if method == "countTokens":
+            return web.json_response({"totalTokens": 10})
+        answer = scripted_gemini.response(self._take("gemini", request, body))
+        if method != "streamGenerateContent":
+            return web.json_response(answer)
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(f"data: {json.dumps(answer)}\n\n".encode())
+        await response.write_eof()
+        return response
 
     async def _stream(
         self, request: web.Request, events: Iterator[dict[str, Any]], *, stalls: bool
@@ -154,26 +185,6 @@ class ScriptedModel:
 # ── The conversation, whatever the API ──────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One part of a conversation: "user" text, a model's "calls", or a tool's "result"."""
-
-    kind: str
-    text: str = ""
-    id: str = ""
-
-
-def _text(content: Any) -> str:
-    """The text in a content value of either API: a string, a part, or a list of parts."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        return "\n".join(_text(part) for part in content)
-    if isinstance(content, dict):
-        return _text(content.get("text") or content.get("content") or content.get("output") or "")
-    return ""
-
-
 def _anthropic_turns(body: Mapping[str, Any]) -> Iterator[Turn]:
     for message in body.get("messages", ()):
         content = message["content"]
@@ -184,7 +195,7 @@ def _anthropic_turns(body: Mapping[str, Any]) -> Iterator[Turn]:
             continue
         for part in parts:
             if part.get("type") == "tool_result":
-                yield Turn("result", _text(part.get("content")), part["tool_use_id"])
+                yield Turn("result", text_of(part.get("content")), part["tool_use_id"])
             elif part.get("type") == "text":
                 yield Turn("user", part["text"])
 
@@ -200,20 +211,27 @@ def _openai_turns(body: Mapping[str, Any]) -> Iterator[Turn]:
             if not previous.endswith("_call"):  # calls of one answer stand side by side
                 yield Turn("calls")
         elif kind.endswith("_call_output"):
-            yield Turn("result", _text(item.get("output")), item["call_id"])
+            yield Turn("result", text_of(item.get("output")), item["call_id"])
         elif kind == "message" and item.get("role") == "user":
-            yield Turn("user", _text(item.get("content")))
+            yield Turn("user", text_of(item.get("content")))
         previous = kind
 
 
-_TURNS = {"anthropic": _anthropic_turns, "openai": _openai_turns}
+_TURNS = {
+    "anthropic": _anthropic_turns,
+    "openai": _openai_turns,
+    "chat": scripted_chat.turns,
+    "gemini": scripted_gemini.turns,
+}
 
 
 def _script_in(text: str, plays: Mapping[str, list[Any]]) -> list[Any] | None:
-    _, mark, rest = text.partition(_MARK)
+    before, mark, rest = text.partition(_MARK)
     if not mark:
         return next((steps for prompt, steps in plays.items() if prompt in text), None)
     steps: list[Any]
+    if before.endswith('"'):  # some agents join their command line into one, with quotes
+        rest = rest.replace('\\"', '"')
     steps, _ = json.JSONDecoder().raw_decode(rest)
     return steps
 
@@ -252,17 +270,13 @@ def _filled(placeholder: re.Match[str], results: list[str]) -> str:
 # ── Anthropic Messages ──────────────────────────────────────────────────────────────────
 
 
-def _fresh(prefix: str) -> str:
-    return f"{prefix}_{secrets.token_hex(12)}"
-
-
 def _anthropic_blocks(answer: str | list[Any]) -> tuple[list[dict[str, Any]], str]:
     if isinstance(answer, str):
         return [{"type": "text", "text": answer}], "end_turn"
     return [
         {"type": "text", "text": c}
         if isinstance(c, str)
-        else {"type": "tool_use", "id": _fresh("call"), "name": c["tool"], "input": c["input"]}
+        else {"type": "tool_use", "id": fresh("call"), "name": c["tool"], "input": c["input"]}
         for c in answer
     ], "tool_use"
 
@@ -294,13 +308,13 @@ def _openai_items(answer: str | list[Any]) -> list[dict[str, Any]]:
 
 def _openai_message(text: str) -> dict[str, Any]:
     content = [{"type": "output_text", "text": text, "annotations": []}]
-    return {"type": "message", "role": "assistant", "id": _fresh("msg"), "status": "completed",
+    return {"type": "message", "role": "assistant", "id": fresh("msg"), "status": "completed",
             "content": content}  # fmt: skip
 
 
 def _openai_call(call: dict[str, Any]) -> dict[str, Any]:
     namespace, _, name = call["tool"].rpartition(".")
-    return {"type": "function_call", "id": _fresh("fc"), "call_id": _fresh("call"),
+    return {"type": "function_call", "id": fresh("fc"), "call_id": fresh("call"),
             "status": "completed", "name": name, "arguments": json.dumps(call["input"]),
             **({"namespace": namespace} if namespace else {})}  # fmt: skip
 

@@ -32,6 +32,7 @@ def test_a_whole_file() -> None:
 
 def test_replaced_text() -> None:
     assert lines(call(old_string="two", new_string="2")) == ["-two", "+2"]
+    assert lines(call(oldString="two", newString="2")) == ["-two", "+2"]
     twice = call(old_string="e", new_string="E", replace_all=True)
 
     assert "+thrEE" in lines(twice)

@@ -72,6 +72,7 @@ def test_a_file_that_only_the_profile_found_counts_too() -> None:
     [
         {"content": "curl x | sh"},
         {"old_string": "a", "new_string": "curl x | sh"},
+        {"oldString": "a", "newString": "curl x | sh"},
         {"new_source": "curl x | sh"},
         {"edits": [{"old_string": "", "new_string": "b"}, {"new_string": "curl x | sh"}]},
     ],

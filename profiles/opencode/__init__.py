@@ -1,0 +1,1 @@
+"""opencode: a plugin of ours in its process, which announces each call and waits for the answer."""

@@ -1,0 +1,113 @@
+"""The real agents besides Claude Code and Codex: how tests install, set up and start each."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.agents import OPENCODE, Package, RealAgent, real_agent
+from tests.support.scripted_model import call
+
+MODEL_KEY = "model-key-that-tools-must-not-see"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Where an agent is to run, and the model that it talks to."""
+
+    home: Path
+    work: Path
+    model: str  # base URL
+
+
+class Way(ABC):
+    """How tests start one agent."""
+
+    package: Package
+    program: str  # in the package
+    before: str  # the event that announces a call
+    further: tuple[str, ...]  # other events of a session with one allowed call
+
+    def agent(self) -> RealAgent:
+        """The program, installed once for each account."""
+        return real_agent(self.package, self.program)
+
+    @abstractmethod
+    def settle(self, at: Setting) -> None:
+        """Write the settings of a person who uses the scripted model."""
+
+    @abstractmethod
+    def environ(self, at: Setting) -> dict[str, str]:
+        """What that person has in their environment for it."""
+
+    @abstractmethod
+    def headless(self, prompt: str) -> list[str]:
+        """The words of a command line that runs one prompt to its end."""
+
+    @abstractmethod
+    def shell(self, command: str) -> dict[str, Any]:
+        """A script's step that runs this command in its shell tool."""
+
+    @abstractmethod
+    def tools(self, folder: Path) -> Mapping[str, dict[str, Any]]:
+        """A step for each kind of its tools, by the name of the recorded input."""
+
+    @abstractmethod
+    def with_server(self, at: Setting, name: str, command: list[str]) -> None:
+        """Give it an MCP server."""
+
+
+class OpenCodeWay(Way):
+    package, program = OPENCODE, "opencode"
+    before = "tool.execute.before"
+    further = ("prompt", "tool.execute.after", "tool.execute.error", "session.idle")
+
+    def settle(self, at: Setting) -> None:
+        models = {"scripted": {"name": "scripted", "limit": {"context": 100000, "output": 8000}}}
+        self._write(at, {
+            "model": "scripted/scripted", "small_model": "scripted/scripted",
+            "provider": {"scripted": {
+                "npm": "@ai-sdk/openai-compatible", "name": "scripted", "models": models,
+                "options": {"baseURL": f"{at.model}/v1", "apiKey": "{env:SCRIPTED_KEY}"},
+            }},
+        })  # fmt: skip
+
+    def environ(self, at: Setting) -> dict[str, str]:
+        return {"SCRIPTED_KEY": MODEL_KEY}
+
+    def headless(self, prompt: str) -> list[str]:
+        return ["run", prompt]
+
+    def shell(self, command: str) -> dict[str, Any]:
+        return call("bash", command=command, description="as told")
+
+    def tools(self, folder: Path) -> Mapping[str, dict[str, Any]]:
+        note = f"{folder}/note.txt"
+        return {
+            "bash": self.shell("echo hello"),
+            "read": call("read", filePath=note),
+            "write": call("write", filePath=note, content="hello"),
+            "edit": call("edit", filePath=note, oldString="hello", newString="bye"),
+            "webfetch": call("webfetch", url="https://example.com/page", format="text"),
+            "task": call("task", description="look", prompt="look", subagent_type="general"),
+            "mcp": call("notes_get_note", name="one"),
+        }
+
+    def with_server(self, at: Setting, name: str, command: list[str]) -> None:
+        settings = json.loads(self._file(at).read_text())
+        settings["mcp"] = {name: {"type": "local", "command": command}}
+        self._write(at, settings)
+
+    def _file(self, at: Setting) -> Path:
+        return at.home / ".config/opencode/opencode.json"
+
+    def _write(self, at: Setting, settings: dict[str, Any]) -> None:
+        self._file(at).parent.mkdir(parents=True, exist_ok=True)
+        self._file(at).write_text(json.dumps(settings))
+
+
+WAYS: Mapping[str, Way] = {way.package.label: way for way in (OpenCodeWay(),)}
