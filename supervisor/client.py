@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import fcntl
 import socket as sockets
-import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -483,9 +482,6 @@ class PaneConnection:
     def focus(self, gained: bool) -> None:
         self._send(wire.Focus(gained=gained))
 
-    def scroll(self, offset: int, rows: int) -> None:
-        self._send(wire.Scroll(offset=offset, rows=rows))
-
     async def close(self) -> None:
         self._writer.close()
         with contextlib.suppress(OSError):
@@ -498,29 +494,28 @@ async def read_terminal(client: AsyncClient, task: str) -> list[str]:
     Looks on without a size of its own: what its person works in is never reflowed. Raises
     TaskpassError.
     """
+    from supervisor.protocol import reading
+
     pane = await client.attach(task, 0, 0)
-    live: dict[int, str] = {}
-    above: list[str] = []
-    height = 0
+    pane.read(reading.StartReading(count=0))
+    lines: list[str] = []
+    count = 0
     try:
         async for frame in pane.frames():
-            if isinstance(frame, wire.Screen):
-                live |= {y: _text(row) for y, row in frame.rows.items()}
-                if not height:
-                    height = frame.height
-                    pane.scroll(sys.maxsize, height)  # as far back as there is anything
-            elif isinstance(frame, wire.Scrolled):
-                # The window ends `offset` rows above the live bottom, and may reach into it.
-                above += [_text(row) for row in frame.rows][: frame.offset]
-                left = frame.offset - len(frame.rows)
-                if left <= 0:
+            match frame:
+                case reading.Reading():
+                    count = frame.count
+                case reading.Lines():
+                    lines += map(_text, frame.rows)
+                case wire.Exited():
                     break
-                pane.scroll(left, height)
-            else:
+                case _:
+                    continue
+            if len(lines) >= count:
                 break
+            pane.read(reading.ReadLines(first=len(lines), count=count))
     finally:
         await pane.close()
-    lines = above + [live.get(y, "") for y in range(height)]
     while lines and not lines[-1]:
         lines.pop()
     return lines

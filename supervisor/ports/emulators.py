@@ -75,10 +75,6 @@ class Emulator(ABC):
     @abstractmethod
     def title(self) -> str: ...
 
-    @abstractmethod
-    def scrollback(self, offset: int, rows: int) -> list[tuple[Run, ...]]:
-        """`rows` rows ending `offset` rows above the live bottom, top first."""
-
     def links(self, y: int) -> tuple[tuple[int, int, str], ...]:
         """Hyperlinks (OSC 8) in row `y`: first cell, cells, and the target as the agent gave it."""
         return ()
@@ -95,11 +91,6 @@ class Emulator(ABC):
     @abstractmethod
     def size(self) -> tuple[int, int]:
         """(cols, rows) after clamping: what the PTY must be told."""
-
-    @property
-    @abstractmethod
-    def history(self) -> int:
-        """Rows above the live screen that `scrollback` can still show."""
 
     @property
     @abstractmethod

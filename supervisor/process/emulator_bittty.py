@@ -253,16 +253,6 @@ class BitttyEmulator(Emulator):
     def snapshot(self) -> dict[int, tuple[Run, ...]]:
         return {y: runs_of(cells) for y, cells in enumerate(self._board.display.page.grid)}
 
-    def scrollback(self, offset: int, rows: int) -> list[tuple[Run, ...]]:
-        history, (_, height) = self.history, self.size
-        above = self._history.lines.width(self._board.width)
-        end = height + history - min(max(offset, 0), history)
-        grid = self._board.display.page.grid
-        return [
-            runs_of(above[n] if n < history else grid[n - history])
-            for n in range(max(0, end - max(rows, 0)), end)
-        ]
-
     def still(self) -> Still:
         from supervisor.process.still_bittty import still
 

@@ -298,21 +298,6 @@ class GhosttyEmulator(Emulator):
     def snapshot(self) -> dict[int, tuple[Run, ...]]:
         return dict(enumerate(self._all_rows()))
 
-    def scrollback(self, offset: int, rows: int) -> list[tuple[Run, ...]]:
-        history = self.history
-        end = self._rows + history - min(max(offset, 0), history)
-        start = max(0, end - max(rows, 0))
-        found: list[tuple[Run, ...]] = []
-        try:
-            while start + len(found) < end:
-                wanted = start + len(found)
-                top = min(wanted, history)
-                self._show(lib.GHOSTTY_SCROLL_VIEWPORT_ROW, top)
-                found += self._all_rows()[wanted - top : end - top]
-        finally:
-            self._show(lib.GHOSTTY_SCROLL_VIEWPORT_BOTTOM, 0)
-        return found
-
     def links(self, y: int) -> tuple[tuple[int, int, str], ...]:
         if not self._had_links:
             return ()

@@ -68,8 +68,6 @@ class _Display:
         self.sent = float("-inf")  # loop time of the last frame
         self.typed = float("-inf")  # … and of the last key from here
         self.hurried = asyncio.Event()  # a key has come
-        self.scroll: tuple[int, int] | None = None  # (offset, rows) asked for
-        self.scrolled_at = -1  # history when it last looked back; -1 while live
 
 
 class PaneServer:
@@ -285,24 +283,11 @@ class PaneServer:
             case wire.Resize():
                 display.size = (message.cols, message.rows)
                 self._fit()
-            case wire.Scroll():
-                self._scroll(display, message)
             case clipboard.AnswerClipboard():
                 self._clipboard.answer(message)
             case _:
                 return False
         return True
-
-    def _scroll(self, display: _Display, message: wire.Scroll) -> None:
-        history = self._emulator.history
-        offset = message.offset
-        if offset > 0 and display.scrolled_at >= 0:
-            # The screen counts from the bottom it saw: what came since pushed its rows up.
-            offset += max(0, history - display.scrolled_at)
-        offset = min(max(offset, 0), history)
-        display.scrolled_at = history if offset else -1
-        display.scroll = (offset, min(max(message.rows, 0), self._emulator.size[1]))
-        display.wake.set()
 
     async def _send_frames(self, display: _Display) -> None:
         with contextlib.suppress(OSError):
@@ -365,15 +350,6 @@ class PaneServer:
     def _frames(self, display: _Display) -> list[bytes]:
         """What this screen lacks, encoded; nothing when it has it all."""
         frames: list[bytes] = []
-        if display.scroll is not None:
-            offset, rows = display.scroll
-            display.scroll = None
-            lines = self._emulator.scrollback(offset, rows) if offset else []
-            # Looking back moves the engine's view: its rows have to be read again.
-            self._stale = True
-            self._refresh()
-            scrolled = wire.Scrolled(offset=offset, rows=tuple(_row(line) for line in lines))
-            frames.append(wire.frame(scrolled))
         if self._status is None:
             self._refresh()
         status = self._status

@@ -9,7 +9,7 @@ import msgspec
 from supervisor.protocol import clipboard, reading, wire
 
 FromPane = (
-    wire.Screen | wire.Scrolled | wire.Exited
+    wire.Screen | wire.Exited
     | reading.Answer | clipboard.ClipboardAsked | clipboard.ClipboardClosed
 )  # fmt: skip
 ToPane = wire.ToHolder | reading.Request | clipboard.AnswerClipboard

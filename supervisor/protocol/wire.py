@@ -392,13 +392,6 @@ class Focus(Wire, frozen=True, kw_only=True, tag="focus"):
     gained: bool
 
 
-class Scroll(Wire, frozen=True, kw_only=True, tag="scroll"):
-    """Ask for `rows` rows ending `offset` above the bottom; 0 returns to live."""
-
-    offset: int
-    rows: int
-
-
 class Stdio(Wire, frozen=True, kw_only=True, tag="stdio"):
     """Headless: three file descriptors ride on this frame by SCM_RIGHTS."""
 
@@ -462,11 +455,6 @@ class Screen(Wire, frozen=True, kw_only=True, tag="screen"):
     bracketed: bool = False  # it is told where a paste begins and ends (DEC mode 2004)
 
 
-class Scrolled(Wire, frozen=True, kw_only=True, tag="scrolled"):
-    offset: int
-    rows: tuple[tuple[RunTuple, ...], ...]
-
-
 class Adopted(Wire, frozen=True, kw_only=True, tag="adopted"):
     """Rides with the listeners' descriptors, then one sock_diag netlink descriptor."""
 
@@ -528,11 +516,11 @@ class Killed(Wire, frozen=True, kw_only=True, tag="killed"):
 
 
 ToHolder = (
-    Attach | Key | Paste | Resize | Mouse | Focus | Scroll | Stdio | Adopt | Freeze | Thaw | Kill
+    Attach | Key | Paste | Resize | Mouse | Focus | Stdio | Adopt | Freeze | Thaw | Kill
     | OpenDoors | CloseDoors
 )  # fmt: skip
 FromHolder = (
-    Screen | Scrolled | Adopted | Spawned | SpawnFailed | Exited | Refused | Killed
+    Screen | Adopted | Spawned | SpawnFailed | Exited | Refused | Killed
     | DoorsAnswered | LimitMet | ClipboardAnswered
 )  # fmt: skip
 

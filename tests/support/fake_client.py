@@ -70,8 +70,6 @@ class FakePane:
 
     def focus(self, gained: bool) -> None: ...
 
-    def scroll(self, offset: int, rows: int) -> None: ...
-
     def show(self, screen: wire.Screen) -> None:
         self._frames.put_nowait(screen)
 

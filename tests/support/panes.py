@@ -28,7 +28,6 @@ class FakeScreen:
         self.rows: dict[int, tuple[wire.RunTuple, ...]] = {}
         self.last: wire.Screen | None = None
         self.screens: list[wire.Screen] = []
-        self.scrolled: list[wire.Scrolled] = []
         self.answers: list[reading.Answer] = []
         self.asked: list[str] = []  # for the clipboard
         self.closed: list[int] = []
@@ -59,8 +58,6 @@ class FakeScreen:
                 self.rows.update(message.rows)
                 self.last = message
                 self.screens.append(message)
-            case wire.Scrolled():
-                self.scrolled.append(message)
             case clipboard.ClipboardAsked():
                 self.asked.append(message.text)
             case clipboard.ClipboardClosed():

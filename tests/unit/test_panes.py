@@ -255,32 +255,6 @@ async def test_an_unfinished_synchronized_update_is_shown_after_all() -> None:
         await screen.shows("forgotten")
 
 
-async def test_looking_back_and_returning() -> None:
-    async with pane(80, 24) as served:
-        screen = await served.attach()
-        served.agent_writes(b"".join(b"line %d\r\n" % n for n in range(100)) + b"end")
-        await screen.shows("end")
-        screen.send(wire.Scroll(offset=10, rows=24))
-        await screen.until(lambda: screen.scrolled)
-        shown = ["".join(run[0] for run in row) for row in screen.scrolled[0].rows]
-        assert shown == [f"line {n}" for n in range(67, 91)]
-        # New output pushes the rows up: the same place is now further from the bottom.
-        served.agent_writes(b"\r\n" * 5 + b"more")
-        await screen.shows("more")
-        screen.send(wire.Scroll(offset=11, rows=24))
-        await screen.until(lambda: len(screen.scrolled) == 2)
-        assert screen.scrolled[1].offset == 16
-        assert screen.scrolled[1].rows[0][0][0] == "line 66"
-        screen.send(wire.Scroll(offset=10_000, rows=24))
-        await screen.until(lambda: len(screen.scrolled) == 3)
-        assert screen.scrolled[2].rows[0][0][0] == "line 0"
-        screen.send(wire.Scroll(offset=0, rows=24))
-        await screen.until(lambda: len(screen.scrolled) == 4)
-        assert (screen.scrolled[3].offset, screen.scrolled[3].rows) == (0, ())
-        served.agent_writes(b"\x1b[2;1Hlive")
-        await screen.shows("live")
-
-
 @pytest.mark.parametrize(
     "garbage",
     [
