@@ -17,9 +17,13 @@ def all_profiles() -> tuple[Profile, ...]:
     from profiles.demo.adapter import Demo
     from profiles.generic.adapter import Generic
     from profiles.mcp_gateway.adapter import McpGateway
+    from profiles.openclaw.adapter import OpenClaw
     from profiles.opencode.adapter import OpenCode
+    from profiles.pi.adapter import Pi
 
-    return (ClaudeCode(), Codex(), OpenCode(), Demo(), McpGateway(), Generic())
+    return (
+        ClaudeCode(), Codex(), OpenCode(), OpenClaw(), Pi(), Demo(), McpGateway(), Generic(),
+    )  # fmt: skip
 
 
 def find(argv: Sequence[str], name: str = "") -> Profile:

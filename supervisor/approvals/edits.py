@@ -18,8 +18,8 @@ from supervisor.model import ToolCall, ToolKind
 
 _PATCH = "*** Begin Patch"
 _WHOLE = ("content", "file_text")
-_OLD = ("old_string", "old_str", "oldString")
-_NEW = ("new_string", "new_str", "newString", "new_source", "insert_text")
+_OLD = ("old_string", "old_str", "oldString", "oldText")
+_NEW = ("new_string", "new_str", "newString", "newText", "new_source", "insert_text")
 _ALL = ("replace_all", "replaceAll")
 # Their text is in the title already, or in the diff.
 _TOLD = frozenset({ToolKind.SHELL, ToolKind.READ})

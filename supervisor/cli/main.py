@@ -47,6 +47,7 @@ _GROUPS = (
     },
     {
         "doctor": ("", "what holds on this machine, and what does not", "doctor"),
+        "agents": ("[NAME]", "what is seen of each agent, and how sure that is", "agents"),
         "stop": ("", "end the supervisor", "control"),
         "undo": ("[ID]", "put back what taskpass changed for you; --list shows it", "undo"),
         "uninstall": ("", "end everything, put everything back, remove our files", "uninstall"),

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _TEXTS = (
-    "content", "new_string", "new_source", "new_str", "newString", "file_text", "insert_text",
-    "text",
+    "content", "new_string", "new_source", "new_str", "newString", "newText", "file_text",
+    "insert_text", "text",
 )  # fmt: skip
 
 _NETWORK = re.compile(

@@ -34,6 +34,7 @@ _AGENTS = (".claude", ".codex", ".cursor", ".gemini", ".mcp.json")
 _AGENTS_IF_THERE = (
     ".opencode", "opencode.json", "opencode.jsonc", ".kiro", ".qwen", ".windsurf", ".roo",
     ".continue", ".amp", "taskpass.toml", ".factory", ".aider.conf.yml", "mcp.json", ".openclaw",
+    ".pi",
 )  # fmt: skip
 _EDITORS = (".vscode", ".idea", ".zed", ".envrc")
 _HOOKS = (".husky", ".githooks", "lefthook.yml", "lefthook.yaml", ".lefthook.yml")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import stat
 from abc import abstractmethod
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import profiles
 from profiles import all_profiles, find
 from profiles.claude_code.adapter import ClaudeCode
 from profiles.codex.adapter import Codex
@@ -334,11 +336,13 @@ class TestGeneric(ProfileContract):
 
 
 def test_an_unknown_profile_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="claude-code, codex, opencode, demo, mcp, generic"):
+    known = ", ".join(profile.name for profile in all_profiles())
+    with pytest.raises(UsageError, match=re.escape(known)):
         find(["x"], "nonsense")
 
 
-def test_generic_comes_last() -> None:
-    assert [profile.name for profile in all_profiles()] == [
-        "claude-code", "codex", "opencode", "demo", "mcp", "generic",
-    ]  # fmt: skip
+def test_every_folder_is_a_profile_and_generic_comes_last() -> None:
+    folders = {path.parent.name for path in Path(profiles.__file__).parent.glob("*/profile.toml")}
+    modules = [type(profile).__module__.split(".")[1] for profile in all_profiles()]
+    assert sorted(modules) == sorted(folders)
+    assert modules[-1] == "generic"

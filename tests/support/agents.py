@@ -117,11 +117,13 @@ def install(package: Package) -> Path:
     with locked(target.name):
         if not target.exists():
             npm = _npm()
+            # Some packages' scripts refuse to install under an older Node than they run on.
+            node = "" if package == NODE else f"{install(NODE)}/node_modules/node/bin:"
             partial = target.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir()
             (partial / "package.json").write_text('{"private": true}')
-            path = f"{Path(npm[0]).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}"
+            path = f"{node}{Path(npm[0]).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}"
             run_or_fail(
                 [*npm, "install", "--no-audit", "--no-fund", "--loglevel=error", package.spec],
                 cwd=partial,
@@ -138,7 +140,8 @@ def real_agent(package: Package, program: str) -> RealAgent:
     told = subprocess.run(
         [executable, "--version"],
         env={"PATH": f"{node_bin}:/usr/bin:/bin", "HOME": "/nonexistent"},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,  # where some tell it
         text=True,
         timeout=60,
         check=True,

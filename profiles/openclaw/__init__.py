@@ -1,0 +1,1 @@
+"""OpenClaw: a plugin in its own process announces its calls."""

@@ -1,0 +1,246 @@
+"""OpenClaw: how it is recognised, launched, and how its plugin speaks.
+
+Source: the program itself, 2026.9.6, run against a scripted model, and its `docs/plugins/hooks`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from profiles import inprocess, nodejs
+from profiles.environment import HARMLESS, keep
+from profiles.files import existing, host_port, package_version, write_private
+from profiles.manifest import load, older, refuse_options
+from profiles.toolcalls import mapping, patched, text, working_directory
+from supervisor.errors import LaunchFailed, UsageError
+from supervisor.model import CallIdentity, ToolCall, ToolKind
+from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount, Profile
+
+_PHASES = {"before_tool_call": "pre", "after_tool_call": "post", "agent_end": "turn_end"}
+_FILE_TOOLS = {
+    **dict.fromkeys(("read", "ls", "find", "grep"), ToolKind.READ),
+    **dict.fromkeys(("write", "edit"), ToolKind.WRITE),
+}
+# Where a command of `exec` runs here, and not on another machine or in another container.
+_HERE = frozenset({"", "auto", "gateway"})
+# Its limit for what a hook may take, in seconds.
+_LONGEST = 600
+# Ways of starting it in which its plugins see every call: the words that have to be there.
+_EMBEDDED = ({"agent", "--local"}, {"tui", "--local"}, {"chat"}, {"terminal"})
+_HARMLESS_WORDS = frozenset({"--version", "-V", "-v", "--help", "-h"})
+
+
+class OpenClaw(Profile):
+    """A plugin posts from inside its root process; OpenClaw blocks a call whose plugin fails."""
+
+    name = "openclaw"
+    call_identity = CallIdentity.CALL
+
+    def __init__(self) -> None:
+        self.manifest = load("openclaw")
+
+    def matches(self, argv: Sequence[str]) -> bool:
+        if not argv:
+            return False
+        return Path(argv[0]).name.removesuffix(".mjs") in self.manifest.programs
+
+    def version(self, executable: str) -> str:
+        return package_version(executable)
+
+    def prepare(self, request: LaunchRequest) -> LaunchPlan:
+        executable, *arguments = request.argv
+        refuse_options(self.manifest, arguments)
+        _refuse_other_ways(arguments)
+        version = self.version(executable)
+        if older(version, self.manifest.minimum):
+            raise LaunchFailed(
+                f"OpenClaw {version} has other plugin hooks than we know.",
+                hint=f"Update it to {self.manifest.minimum} or later.",
+            )
+        node = nodejs.runtime(request.environ, self.manifest.title)
+        task_dir = Path(request.task_dir)
+        plugin, shell = task_dir / "openclaw-plugin", task_dir / "shell" / "bash"
+        source = Path(__file__).parent
+        sources = [source / n for n in ("plugin.mjs", "package.json", "openclaw.plugin.json")]
+        inprocess.install(request, sources, plugin)
+        write_private(shell, self._tool_shell(), mode=0o700)
+        env = keep(request.environ, (*HARMLESS, *self.manifest.keep))
+        state = env.get("OPENCLAW_STATE_DIR") or os.path.join(request.home, ".openclaw")
+        own = env.get("OPENCLAW_CONFIG_PATH") or os.path.join(state, "openclaw.json")
+        config = task_dir / "openclaw.json"
+        write_private(config, json.dumps(_config(own, plugin, request), indent=1))
+        env |= {
+            "HOME": request.home,
+            **self.manifest.set,
+            "SHELL": str(shell),
+            "OPENCLAW_STATE_DIR": state,
+            "OPENCLAW_CONFIG_PATH": str(config),
+            "OPENCLAW_INCLUDE_ROOTS": os.path.dirname(os.path.realpath(own)),
+        }
+        settings = [os.path.join(state, name) for name in self.manifest.readable]
+        return LaunchPlan(
+            argv=(executable, *arguments),
+            env=env,
+            mounts=(
+                *nodejs.mounts(executable, node, request.home),
+                *existing("/", [state], writable=True),
+                *existing("/", [own], writable=False),
+                *(Mount(path) for path in settings if os.path.lexists(path)),
+            ),
+            guarded=tuple(
+                path
+                for path in settings
+                if os.path.isdir(os.path.dirname(path)) and not os.path.lexists(path)
+            ),
+            model_hosts=(*_own_hosts(own), *self.manifest.model_hosts),
+        )
+
+    def _tool_shell(self) -> str:
+        """The shell of its tools: the log-ins to models stay with the agent."""
+        names = " ".join(self.manifest.model_secrets)
+        return f'#!/bin/sh\nunset {names}\nSHELL=/bin/bash\nexport SHELL\nexec /bin/bash "$@"\n'
+
+    def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:
+        phase = _PHASES.get(text(event, "hook_event_name"))
+        if phase is None:
+            raise ValueError("unknown hook event")
+        session = text(event, "session_id", required=False)
+        if phase == "turn_end":
+            return HookEvent(phase, session_id=session, subagent=_subagent(event), raw=event)
+        if phase == "pre":
+            return HookEvent(phase, _call(event), session, raw=event)
+        ended = ToolCall(
+            text(event, "toolCallId"), text(event, "toolName"), ToolKind.OTHER, {}, "/"
+        )
+        failed = event.get("failed") is True
+        return HookEvent("failed" if failed else phase, ended, session, raw=event)
+
+    def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
+        return inprocess.rendered(event, answer)
+
+    def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
+        return {**call.arguments, "command": prefix + str(call.arguments.get("command", ""))}
+
+
+def _call(event: Mapping[str, Any]) -> ToolCall:
+    tool = text(event, "toolName")
+    arguments = mapping(event, "params")
+    cwd = working_directory(event)
+    kind, name, command = ToolKind.OTHER, tool, ""
+    paths: tuple[str, ...] = ()
+    if tool == "exec" and not event.get("toolKind"):  # code mode has a tool of the same name
+        if arguments.get("host", "") in _HERE and not arguments.get("node"):
+            kind = ToolKind.SHELL
+            command = _with_environment(text(arguments, "command"), arguments.get("env"))
+            cwd = working_directory({"cwd": arguments.get("workdir", cwd)})
+    elif tool in _FILE_TOOLS:
+        kind = _FILE_TOOLS[tool]
+        paths = (os.path.normpath(working_directory({"cwd": arguments.get("path")})),)
+    elif tool == "apply_patch":
+        kind, paths = ToolKind.WRITE, patched(text(arguments, "input"), cwd)
+    elif tool == "process":  # to look at a running command is one thing, to write to it another
+        name = f"process.{text(arguments, 'action')}"
+    elif tool == "web_fetch":
+        kind = ToolKind.FETCH
+    elif tool == "sessions_spawn":
+        kind = ToolKind.AGENT
+    elif "__" in tool:
+        kind, name = ToolKind.MCP, f"mcp__{tool}"
+    return ToolCall(
+        agent_call_id=text(event, "toolCallId"),
+        tool=name,
+        kind=kind,
+        arguments=arguments,
+        cwd=cwd,
+        command=command,
+        paths=paths,
+        url=text(arguments, "url") if kind is ToolKind.FETCH else "",
+        subagent=_subagent(event),
+    )
+
+
+def _subagent(event: Mapping[str, Any]) -> str:
+    """What OpenClaw calls the subagent that speaks, "" for the agent itself."""
+    return text(event, "session_key", required=False).partition(":subagent:")[2]
+
+
+def _with_environment(command: str, env: Any) -> str:
+    """The command as it runs: with the variables that the call sets for it.
+
+    Raises:
+        ValueError: they are none.
+    """
+    if not env:
+        return command
+    if not isinstance(env, dict) or not all(
+        name.isidentifier() and isinstance(value, str) for name, value in env.items()
+    ):
+        raise ValueError("env is not a map of texts")
+    words = (f"{name}={shlex.quote(value)}" for name, value in env.items())
+    return f"export {' '.join(words)}\n{command}"
+
+
+def _refuse_other_ways(arguments: Sequence[str]) -> None:
+    """Refuse to start what does its work elsewhere, or does not load plugins that see calls.
+
+    Raises:
+        UsageError: names the ways that work.
+    """
+    words = set(arguments)
+    if words & _HARMLESS_WORDS:
+        return
+    position = arguments.index("agent") if "agent" in arguments else -1
+    if position >= 0 and arguments[position + 1 : position + 2] == ["exec"]:
+        raise UsageError(
+            "`openclaw agent exec` does not load the plugin that announces its calls.",
+            hint="Use `openclaw agent --local --agent main --message …`.",
+        )
+    if not any(way <= words for way in _EMBEDDED):
+        raise UsageError(
+            "OpenClaw would do this work in its Gateway, which is not supervised.",
+            hint="Use `openclaw agent --local …` or `openclaw chat`.",
+        )
+
+
+def _config(own: str, plugin: Path, request: LaunchRequest) -> dict[str, Any]:
+    """The person's configuration with our plugin laid over it; lists are joined, not replaced."""
+    hooks = {"timeouts": {"before_tool_call": min(request.hook_timeout, _LONGEST) * 1000},
+             "allowConversationAccess": True}  # fmt: skip
+    plugins: dict[str, Any] = {
+        "enabled": True,
+        "load": {"paths": [str(plugin)]},
+        "entries": {"taskpass": {"enabled": True, "hooks": hooks}},
+    }
+    told = _read(own)
+    allowed = told.get("plugins", {}) if isinstance(told.get("plugins"), dict) else {}
+    if allowed.get("allow"):
+        plugins["allow"] = ["taskpass"]
+    # It works where the task does; without its files of instructions in there.
+    agents = {"defaults": {"workspace": request.cwd, "skipBootstrap": True}}
+    config: dict[str, Any] = {"plugins": plugins, "agents": agents}
+    return {"$include": [own], **config} if os.path.exists(own) else config
+
+
+def _read(path: str) -> dict[str, Any]:
+    """A configuration, as far as it is JSON; {} for one that is more than that."""
+    try:
+        told = json.loads(Path(path).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _own_hosts(path: str) -> tuple[str, ...]:
+    """Where the person's providers are, as far as the configuration is JSON."""
+    try:
+        providers = _read(path)["models"]["providers"].values()
+        urls = [provider.get("baseUrl") for provider in providers]
+    except (KeyError, TypeError, AttributeError):
+        return ()
+    found = (host_port(url) for url in urls if isinstance(url, str))
+    return tuple(dict.fromkeys(host for host in found if host))

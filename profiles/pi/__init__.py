@@ -1,0 +1,1 @@
+"""pi: an extension in its own process announces its calls."""
