@@ -292,6 +292,7 @@ class Api:
                 socket=launched.socket,
                 token=launched.token,
                 needs_waiting=launched.needs_waiting,
+                mcp=launched.mcp,
             )
         )
 

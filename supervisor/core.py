@@ -169,7 +169,8 @@ class Engine(Authorize):
         await self.attestation.sender(entry, runtime.owner, sender, tool_call)
         self.admit(tool_call)
         self.book.reserve_call(task)
-        self.desk.set_activity(entry, entry.turns.called(tool_call, self.clock()))
+        if tool_call.alone or not tool_call.method:  # its servers' start is not an agent's work
+            self.desk.set_activity(entry, entry.turns.called(tool_call, self.clock()))
 
         digest = call_hash(tool_call, profile=entry.task.agent.profile)
         effects = by_https(effects_of(tool_call, entry.task.workspace), self.vault.specs())

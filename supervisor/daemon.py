@@ -354,6 +354,7 @@ def _launcher(
         reviews=Reviews(Shelf(paths.state / "changes"), engine),
         recordings=recordings,
         reports=gateway_reports(engine, paths.state / "mcp-pins.json"),
+        gateway=profiles.find((), "mcp"),
     )
     absent = tuple(str(path) for path in paths.all())
     wishes = Wishes(

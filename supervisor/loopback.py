@@ -8,6 +8,7 @@ from supervisor.errors import UsageError
 PROXY_PORT = 3128
 HOOK_PORT = 3129
 GIT_PORT = 3130
+MCP_PORT = 3131
 NAME_PORT = 53
 
 HOSTS = ("127.0.0.1", "localhost")
@@ -26,7 +27,7 @@ def listed_port(text: str) -> int:
             f"{text!r} is no service of this machine's loopback.",
             hint="Say its port, such as 5432 or localhost:5432.",
         )
-    if number in (PROXY_PORT, HOOK_PORT, GIT_PORT, NAME_PORT):
+    if number in (PROXY_PORT, HOOK_PORT, GIT_PORT, MCP_PORT, NAME_PORT):
         raise UsageError(
             f"Port {number} inside a task is the supervisor's.",
             hint="Let the service listen at another one.",

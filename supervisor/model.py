@@ -272,6 +272,21 @@ class ToolCall:
         """As policy says it: the agent's name for the tool in lower case, `bash` for any shell."""
         return "bash" if self.kind is ToolKind.SHELL else self.tool.lower()
 
+    @property
+    def method(self) -> bool:
+        """Whether it is no tool but one of the MCP protocol's own requests: `mcp__notes__@…`."""
+        name = self.tool.removeprefix("mcp__").partition("__")[2]
+        return self.kind is ToolKind.MCP and name.startswith("@")
+
+
+@dataclass(frozen=True, slots=True)
+class McpServer:
+    """An MCP server that an agent is configured with, as its task has it: behind the gateway."""
+
+    name: str
+    without: tuple[str, ...] = ()  # variables and headers with a secret, which it was not given
+    left_out: str = ""  # why it is not there at all; "" where it is
+
 
 class Verb(StrEnum):
     """The typed effects policy decides about; each is a Cedar action of the same name."""

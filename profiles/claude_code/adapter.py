@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from profiles.claude_code import mcp
 from profiles.claude_code.drill import drill
 from profiles.claude_code.settings import (
     read_settings,
@@ -22,6 +23,7 @@ from profiles.claude_code.settings import (
 from profiles.environment import HARMLESS, keep
 from profiles.files import existing, host_port, install_dir, write_private
 from profiles.manifest import load, older, refuse_options
+from profiles.mcp_servers import Overlay
 from profiles.toolcalls import absolute, mapping, text, working_directory
 from supervisor.errors import LaunchFailed
 from supervisor.model import CallIdentity, ToolCall, ToolKind
@@ -109,6 +111,7 @@ class ClaudeCode(Profile):
         refuse_options(self.manifest, arguments)
         arguments, value = take_settings(arguments)
         own = read_settings(value, request.cwd)
+        rest, configs, strict = mcp.take_configs(arguments)
         if not request.contained:
             _refuse_own_sandbox(request)
         task_dir = Path(request.task_dir)
@@ -123,10 +126,19 @@ class ClaudeCode(Profile):
         write_private(file, json.dumps(settings, indent=1))
         env = keep(request.environ, (*HARMLESS, *self.manifest.keep))
         env |= {"HOME": request.home, **self.manifest.set, **guard}
+        overlay = Overlay(request, env)
+        if not mcp.MANAGED.exists():
+            overlay = mcp.behind_gateway(request, env, rest, configs, strict=strict)
+            servers = task_dir / "claude-mcp.json"
+            write_private(servers, mcp.configuration(overlay))
+            arguments = [f"--mcp-config={servers}", "--strict-mcp-config", *rest]
+            if overlay.started:
+                env |= mcp.waiting(rest)
         return LaunchPlan(
             argv=(executable, "--settings", str(file), *arguments),
             env=env,
-            mounts=self._mounts(request, env),
+            mounts=(*self._mounts(request, env), *overlay.mounts),
+            mcp=tuple(overlay.told),
             guarded=self._missing(request, env),
             folders=tuple(os.path.join(request.cwd, name) for name in self.manifest.folders),
             model_hosts=self._model_hosts(env, settings),

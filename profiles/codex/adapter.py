@@ -18,7 +18,7 @@ from typing import Any
 
 import tomli_w
 
-from profiles.codex import sandbox
+from profiles.codex import mcp, sandbox
 from profiles.codex.config import hooks, key_variables, provider, supervised
 from profiles.codex.drill import drill
 from profiles.environment import HARMLESS, keep
@@ -96,8 +96,12 @@ class Codex(Profile):
         write_private(script, Path(__file__).with_name("hook.sh").read_text("utf-8"))
         keys = key_variables(own)
         hook_table = hooks(str(config), str(script), request.hook_url, request.hook_timeout)
+        env = keep(request.environ, (*HARMLESS, *self.manifest.keep, *keys))
+        overlay, servers, options = mcp.behind_gateway(
+            request, env, own, waits=bool(_HEADLESS.intersection(arguments))
+        )
         settings = supervised(
-            own,
+            own | {"mcp_servers": servers},
             sandbox=held.mode if held.mode in sandbox.MODES else "",
             model_secrets=(*self.manifest.model_secrets, *keys),
             hook_table=hook_table,
@@ -106,7 +110,6 @@ class Codex(Profile):
         helpers = task_dir / "bin"
         link(helpers / "apply_patch", executable)
         link(helpers / "codex-linux-sandbox", executable)
-        env = keep(request.environ, (*HARMLESS, *self.manifest.keep, *keys))
         search = [str(helpers), str(Path(executable).parent.parent / "codex-path")]
         env |= {
             "HOME": request.home,
@@ -115,9 +118,16 @@ class Codex(Profile):
             "PATH": ":".join([*search, env.get("PATH", "/usr/bin:/bin")]),
         }
         return LaunchPlan(
-            argv=(executable, *self._options(version, arguments), *held.options, *arguments),
+            argv=(
+                executable,
+                *self._options(version, arguments),
+                *options,
+                *held.options,
+                *arguments,
+            ),
             env=env,
-            mounts=self._mounts(request, executable, user_home, home),
+            mounts=(*self._mounts(request, executable, user_home, home), *overlay.mounts),
+            mcp=tuple(overlay.told),
             model_hosts=self._model_hosts(own, env),
             agent_sandbox=self.manifest.own_sandbox if request.contained else held.words,
             tools_online=held.online,
@@ -268,6 +278,11 @@ def _refuse_overrides(arguments: Sequence[str]) -> None:
             raise UsageError(
                 "Codex cannot be supervised with its hooks changed on the command line.",
                 hint="Leave that option out.",
+            )
+        if key.startswith("mcp_servers"):
+            raise UsageError(
+                "Codex cannot be supervised with MCP servers that its command line starts.",
+                hint="List them in config.toml: they are put behind the gateway.",
             )
 
 

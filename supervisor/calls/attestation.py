@@ -57,13 +57,13 @@ class Attestation:
             Revoked: the call is of an earlier epoch.
         """
         if handle == agent_handle(entry.task.id) and ancestry and ancestry[-1] == entry.root:
-            if (alone := self._alone(entry)) is not None:
-                return alone
+            if (found := self._alone(entry) or self._served(entry, ancestry)) is not None:
+                return found
             if list(ancestry) == [entry.root]:
                 return self._own_fetch(entry, effect)
         call = self.book.call_by_handle(entry.task.id, handle)
         self.book.require_live(entry.task.id, call.call.epoch)
-        root = call.call.root
+        root = call.tree
         if root is None or not ancestry or ancestry[-1] != entry.root or root not in ancestry:
             raise NotAttested(
                 "This request comes from a process outside the tool call it names.",
@@ -78,6 +78,14 @@ class Attestation:
             return None
         self.book.require_live(entry.task.id, running[0].call.epoch)
         return running[0]
+
+    def _served(self, entry: TaskEntry, ancestry: Sequence[Process]) -> CallEntry | None:
+        """The open call that an MCP server of the agent's, behind its gateway, carries out."""
+        for call in self.book.open_calls(entry.task.id):
+            if call.server is not None and call.server in ancestry[:-1]:
+                self.book.require_live(entry.task.id, call.call.epoch)
+                return call
+        return None
 
     def _own_fetch(self, entry: TaskEntry, effect: Effect) -> CallEntry:
         """The open call that announced this request of the agent's own process.

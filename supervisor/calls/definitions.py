@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from supervisor.core import Engine
 
 _POLICY = "mcp/definition"  # as the policy that asks is called on screens and in records
-_METHOD = "@"  # begins what is no tool but one of the protocol's own methods
 
 
 class Pin(msgspec.Struct, frozen=True):
@@ -93,9 +92,9 @@ class ToolDefinitions:
         """
         if not call.definition:
             return
-        server, _, name = call.tool.removeprefix("mcp__").partition("__")
-        if name.startswith(_METHOD):
+        if call.method:
             return
+        server, _, name = call.tool.removeprefix("mcp__").partition("__")
         pin = self._saved.servers.get(server, {}).get(name)
         if pin is None or pin.digest != call.definition:
             raise Denied(

@@ -49,7 +49,7 @@ class Egress(EgressPort):
             return ""
         chain = set(ancestry)
         for call in self.book.open_calls(task):
-            if call.call.root in chain:
+            if call.tree in chain:
                 return call.handle
         return self.agent_handle(task) if len(ancestry) == 1 else ""
 

@@ -58,6 +58,11 @@ def _run(request: dict[str, object], begun: Callable[[str], object] | None) -> i
     _warn(started["task"])
     if waiting := started.get("needs_waiting"):
         _tell(f"{waiting} needs of this project wait for you and are ignored: taskpass needs")
+    if servers := started.get("mcp"):
+        from supervisor.cli.mcp_told import sentences
+
+        for sentence in sentences(servers):
+            _tell(sentence)
     if not any(map(os.path.exists, places.setup_markers())):
         from supervisor.cli import setup_hint
 

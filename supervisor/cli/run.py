@@ -187,6 +187,8 @@ def _working_directory() -> str:
 
 
 def _run_in_terminal(request: dict[str, object]) -> int:
+    from dataclasses import asdict
+
     import msgspec
 
     from supervisor.cli.headless import to_review
@@ -207,6 +209,11 @@ def _run_in_terminal(request: dict[str, object]) -> int:
         unlock_here(error)
         started = with_client(lambda client: client.start_task(start))
     code = show(started.task.id)
+    if started.mcp:
+        from supervisor.cli.mcp_told import sentences
+
+        for sentence in sentences(map(asdict, started.mcp)):
+            print(f"taskpass: {sentence}", file=sys.stderr)
     if started.task.overlay:
         print(to_review(started.task.id), file=sys.stderr)
     return code

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from mcp.shared.exceptions import MCPError
 from supervisor.errors import Denied, TaskpassError
 from supervisor.gateway.announce import Announcer, Refused
 from supervisor.gateway.relay import Relay
-from supervisor.gateway.servers import Server
+from supervisor.gateway.servers import Server, expanded
 
 TICKET = "taskpass/ticket"  # in `_meta` of a refusal
 Context = ServerRequestContext[Any, Any]
@@ -129,8 +130,12 @@ def refused(error: Denied) -> types.CallToolResult:
     )
 
 
-async def serve(told: dict[str, Any]) -> None:
-    """Serve one client until it closes its end. `told`: as the profile wrote it.
+async def serve(told: dict[str, Any], begun: Callable[[], None]) -> None:
+    """Serve one client until it closes its end.
+
+    Args:
+        told: as the profile wrote it.
+        begun: told when the server has started, and the client is listened to.
 
     Raises:
         TaskpassError: the server may not be started.
@@ -138,6 +143,10 @@ async def serve(told: dict[str, Any]) -> None:
     entry = told["server"]
     visitor = told.get("visitor")
     server = Server(**(entry | {"args": tuple(entry["args"])}))
+    if told.get("expand"):
+        server = expanded(server, os.environ)
+    if "no_proxy" in told:  # the agent around us has exceptions of its own
+        os.environ["NO_PROXY"] = os.environ["no_proxy"] = told["no_proxy"]
     faces: list[Face] = []
 
     async def changed() -> None:
@@ -155,8 +164,22 @@ async def serve(told: dict[str, Any]) -> None:
         options = app.create_initialization_options(
             notification_options=NotificationOptions(tools_changed=True)
         )
+        begun()
         async with stdio_server() as (read, write):
             await app.run(read, write, options)
+
+
+async def nothing(name: str) -> None:
+    """Serve a client that cannot do without a server: this one has no tools."""
+
+    async def none(
+        context: Context, params: types.PaginatedRequestParams | None
+    ) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=[])
+
+    app: McpServer[Any] = McpServer(name, on_list_tools=none)
+    async with stdio_server() as (read, write):
+        await app.run(read, write, app.create_initialization_options())
 
 
 @asynccontextmanager
@@ -191,8 +214,17 @@ def _app(face: Face, relay: Relay) -> McpServer[Any]:
 
 
 def main() -> int:
+    told = json.loads(Path(sys.argv[1]).read_text("utf-8"))
+    begun: list[bool] = []
+    code = _served(told, lambda: begun.append(True))
+    if told.get("required") and not begun:
+        asyncio.run(nothing(told["server"]["name"]))
+    return code
+
+
+def _served(told: dict[str, Any], begun: Callable[[], None]) -> int:
     try:
-        asyncio.run(serve(json.loads(Path(sys.argv[1]).read_text("utf-8"))))
+        asyncio.run(serve(told, begun))
     except TaskpassError as error:
         print(f"taskpass: {error}", file=sys.stderr)
         return 3 if isinstance(error, Denied) else 1

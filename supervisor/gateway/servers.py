@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ from supervisor.paths import replace_file
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,47}")
 _KEYS = frozenset(("command", "args", "env", "url", "bearer_token_env_var"))
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}")
 RESERVED = "taskpass"  # the gateway itself, in policies: a client that asks to be let in
 
 
@@ -113,6 +114,24 @@ def checked(name: str, entry: Any) -> Server:
             hint="Bind a credential to a variable: taskpass credential add NAME --env VARIABLE.",
         )
     return Server(name, command, tuple(args), dict(env), url, token)
+
+
+def expanded(server: Server, environ: Mapping[str, str]) -> Server:
+    """With the variables that its entry names as `${NAME}` or `${NAME:-OTHERWISE}` put in.
+
+    As Claude Code does it; a name without a value stays as it is written.
+    """
+
+    def put(text: str) -> str:
+        return _VARIABLE.sub(lambda found: environ.get(found[1], found[3] or found[0]), text)
+
+    return replace(
+        server,
+        command=put(server.command),
+        args=tuple(map(put, server.args)),
+        env={name: put(value) for name, value in server.env.items()},
+        url=put(server.url),
+    )
 
 
 def write(path: Path, servers: Mapping[str, Server]) -> None:

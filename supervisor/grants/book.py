@@ -84,10 +84,16 @@ class CallEntry:
     recorded: set[Hashable] = field(default_factory=set)  # kinds of use that are on the disk
     answered: bool = False  # a person answered this very call, for once
     spent: set[int] = field(default_factory=set)  # effects whose one request was made
+    server: Process | None = None  # the gateway whose MCP server carries it out just now
 
     @property
     def handle(self) -> str:
         return f"{self.call.id}:{self.capability}"
+
+    @property
+    def tree(self) -> Process | None:
+        """Whose requests are this call's: this process's, and those of all below it."""
+        return self.call.root or self.server
 
 
 def fresh_handle() -> str:

@@ -27,7 +27,7 @@ import msgspec
 from supervisor.errors import TaskpassError
 from supervisor.intake.reports import Report
 from supervisor.model import Process
-from supervisor.ports import Authorize, ConnectionOwner, HookAnswer, HookEvent, Profile
+from supervisor.ports import Announced, ConnectionOwner, HookAnswer, HookEvent, Profile
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,8 @@ class HookIntake:
         profile: reads inputs and writes answers.
         authorize: judges, settles and records.
         owner: finds the process behind a connection, and its ancestors up to the agent's root.
+        chain: how long the chain of a sender may be that speaks for itself, from it to the root;
+            None: by the profile.
         hold: seconds a call is held while a person is asked; the agent's own timeout, which
             the launch sets, must be longer.
         reports: what answers events that are no calls, by their phase (`intake.reports`).
@@ -69,10 +71,11 @@ class HookIntake:
         listener: socket.socket,
         token: str,
         profile: Profile,
-        authorize: Authorize,
+        authorize: Announced,
         owner: ConnectionOwner,
         *,
         hold: float,
+        chain: int | None = None,
         reports: Mapping[str, Report] = MappingProxyType({}),
     ) -> None:
         self.task = task
@@ -82,6 +85,7 @@ class HookIntake:
         self._listener = listener
         self._token = token.encode()
         self._hold = hold
+        self._length = chain
         self._reports = reports
         self._server: asyncio.Server | None = None
         self.connections: set[_Connection] = set()
@@ -150,6 +154,8 @@ class HookIntake:
     def _sender(self, process: Process) -> Process | None:
         """Who speaks when `process` holds the connection: the root, or its direct child."""
         chain = self.owner.ancestry(process)
+        if self._length is not None:
+            return chain[0] if len(chain) == self._length else None
         if not self.profile.hooks_by_child:
             return chain[0] if len(chain) == 1 else None
         return chain[-2] if 2 <= len(chain) <= _LONGEST_CHAIN else None

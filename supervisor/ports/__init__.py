@@ -7,6 +7,7 @@ Each family has one contract test class in `tests/contract/`.
 from __future__ import annotations
 
 from supervisor.ports.channels import (
+    Announced,
     Attempt,
     Authorize,
     Channel,
@@ -33,6 +34,7 @@ from supervisor.ports.ledger import Entry, LedgerStore
 from supervisor.ports.policy import Budget, PolicyEngine, Situation
 
 __all__ = [
+    "Announced",
     "Attempt",
     "Authorize",
     "Budget",

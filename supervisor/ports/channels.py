@@ -57,8 +57,8 @@ class HookAnswer:
     ticket: str = ""  # of a refusal: what a person is asked, whose yes lets the retry pass
 
 
-class Authorize(Protocol):
-    """The way of a call, as channels and intake see it (see `core.py`)."""
+class Announced(Protocol):
+    """The way of a call, as who announces it sees it."""
 
     async def open_call(
         self, task: str, call: ToolCall, sender: Process | None, *, deadline: float = 0.0
@@ -86,6 +86,13 @@ class Authorize(Protocol):
     def aside(self, task: str, agent_call_id: str) -> str:
         """What the agent should hear at the end of this call, "" for nothing: what it was refused
         on the way, where the refusal itself had no words. Told once."""
+
+    async def incident(self, task: str, kind: str, detail: Mapping[str, Any]) -> None:
+        """Record something that must not happen (forged hook, surrogate at a wrong host …)."""
+
+
+class Authorize(Announced, Protocol):
+    """The way of a call, as channels and intake see it (see `core.py`)."""
 
     async def bind_call(self, task: str, handle: str, ancestry: Sequence[Process]) -> bool:
         """First word of a rewritten command: ties the call's handle to its process tree."""
@@ -119,9 +126,6 @@ class Authorize(Protocol):
 
     def live(self, task: str, lease: str) -> bool:
         """Whether bytes may still be written for this lease. Cheap: called before each write."""
-
-    async def incident(self, task: str, kind: str, detail: Mapping[str, Any]) -> None:
-        """Record something that must not happen (forged hook, surrogate at a wrong host …)."""
 
     def model_access(self, task: str, ancestry: Sequence[Process], host: str, port: int) -> bool:
         """Whether this is the agent itself, talking to its model."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from supervisor.model import CallIdentity, Limits, ToolCall
+from supervisor.model import CallIdentity, Limits, McpServer, ToolCall
 from supervisor.ports.channels import HookAnswer
 from supervisor.ports.drills import Drill, DrillRequest
 
@@ -34,6 +34,10 @@ class LaunchRequest:
     hook_timeout: int  # seconds the agent is told to wait
     contained: bool
     interactive: bool
+    mcp_url: str = ""  # as `hook_url`, where the gateways before the agent's MCP servers announce
+    lent: tuple[str, ...] = ()  # variables that credentials of the vault set, with stand-ins
+    leading: tuple[str, ...] = ()  # variables that lead a program to the task's proxy
+    no_proxy: str = ""  # hosts that the task's tools reach without it
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class LaunchPlan:
     guarded: tuple[str, ...] = ()  # missing settings, which a contained task may not make
     folders: tuple[str, ...] = ()  # to be written, and made where missing, whatever is guarded
     alone: bool = False  # it runs one call at a time, and is led to the proxy as a tool is
+    mcp: tuple[McpServer, ...] = ()  # its MCP servers, put behind the gateway in its configuration
     tools_online: bool = True  # False: its own sandbox keeps its shell from reaching our proxy
 
 

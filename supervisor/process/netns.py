@@ -6,7 +6,7 @@ answers for all of them.) The sockets are made here, stay in that namespace for 
 are handed to the daemon, so that a connection on one comes from that task and from nowhere else;
 nothing in between carries bytes. What each is for, its name tells, by the part before the colon:
 
-    proxy, hooks, git, relay:PORT, listed:PORT   TCP listeners on 127.0.0.1
+    proxy, hooks, git, mcp, relay:PORT, listed:PORT   TCP listeners on 127.0.0.1
     direct:PORT    a TCP listener on every address: takes connections that name no proxy
     dns-tcp, dns-udp    the name service, on 127.0.0.1
     spare:N        a TCP socket that is bound and listens later, when a person opens a way out

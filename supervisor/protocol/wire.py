@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from supervisor.model import ApprovalRequest, FileDoor, Grant, Lease
+from supervisor.model import ApprovalRequest, FileDoor, Grant, Lease, McpServer
 
 PROTOCOL = 1  # raise on any incompatible change; the handshake refuses a mismatch
 
@@ -210,6 +210,7 @@ class Started(Wire, frozen=True, kw_only=True):
     socket: str  # the holder's
     token: str  # opens the holder's socket for this pane
     needs_waiting: int = 0  # needs of the project that the person has not answered
+    mcp: tuple[McpServer, ...] = ()  # of its MCP servers, those that lack something
 
 
 class Attached(Wire, frozen=True, kw_only=True):

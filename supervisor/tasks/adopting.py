@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from supervisor import procfs
+from supervisor.calls.served import ServedCalls
 from supervisor.channels.http.ca import CertificateAuthority
 from supervisor.channels.http.proxy import HttpProxyChannel
 from supervisor.channels.network.reports import Reports
@@ -48,6 +49,7 @@ class Adopting:
     reviews: Reviews
     recordings: Recordings
     reports: Mapping[str, Report]  # what the MCP gateway tells besides calls
+    gateway: Profile  # … and how it speaks
     holders: dict[str, Process] = field(default_factory=dict)  # task → its holder
 
     async def adopt(
@@ -85,6 +87,7 @@ class Adopting:
             hold=self.hold,
             reports=self.reports,
         )
+        intakes = [intake, *self._gateways(task, task_file, adoption, owner)]
         self.engine.desk.runtimes[task] = TaskRuntime(
             profile=profile,
             policy=policy,
@@ -117,7 +120,7 @@ class Adopting:
             folder=folder,
             link=adoption.link,
             owner=owner,
-            services=[*channels, refusals, intake],
+            services=[*channels, refusals, *intakes],
             forget=lambda: self.holders.pop(task, None),
             reopened=reopened if adoption.exit_code is None else "",
         )
@@ -134,6 +137,27 @@ class Adopting:
             await followed.serve(adoption.root)
         if adoption.exit_code is not None:
             await followed.finish(adoption.exit_code)
+
+    def _gateways(
+        self, task: str, task_file: TaskFile, adoption: Adoption, owner: SockDiagOwner
+    ) -> list[HookIntake]:
+        """Where the gateways before the agent's MCP servers announce, if it has any."""
+        if "mcp" not in adoption.listeners:
+            return []
+        # Each is a child of the agent's root, and what it starts is a server: not our speaker.
+        return [
+            HookIntake(
+                task=task,
+                listener=adoption.listeners["mcp"],
+                token=task_file.hook_token,
+                profile=self.gateway,
+                authorize=ServedCalls(self.engine),
+                owner=owner,
+                hold=self.hold,
+                chain=2,
+                reports=self.reports,
+            )
+        ]
 
     def _channels(
         self,

@@ -14,7 +14,7 @@ from supervisor.channels.http.environment import (
     sourced,
 )
 from supervisor.core import Engine
-from supervisor.model import Task
+from supervisor.model import Task, Tier
 from supervisor.tasks import network, outfit
 
 # What an agent with hooks reaches directly: them, and local models. Its tools get the handle of
@@ -48,7 +48,9 @@ async def variables(
     env = dict(plain) | environment(
         str(bundle),
         proxy_url(handle or agent_handle(task.id), ports["proxy"]),
-        no_proxy=_exceptions(task, private_hosts) if handle or alone else _AGENTS_OWN,
+        no_proxy=tools_exceptions(task.runtime.tier, private_hosts)
+        if handle or alone
+        else _AGENTS_OWN,
     )
     env["TASKPASS_TASK"] = task.id
     return env | await outfit.variables(engine, task, task_dir, ports, env)
@@ -61,7 +63,7 @@ def binding(
 
     Short where the task cannot alter the file it names.
     """
-    exceptions = _exceptions(task, private_hosts)
+    exceptions = tools_exceptions(task.runtime.tier, private_hosts)
     if not task.runtime.tier.contained:
         return lambda handle: shell_prefix(handle, port, exceptions)
     file = task_dir / "bind"
@@ -69,8 +71,8 @@ def binding(
     return lambda handle: sourced(str(file), handle)
 
 
-def _exceptions(task: Task, private_hosts: Iterable[str]) -> str:
-    """NO_PROXY of the task's tools."""
-    if not task.runtime.tier.contained:
+def tools_exceptions(tier: Tier, private_hosts: Iterable[str]) -> str:
+    """NO_PROXY of a task's tools."""
+    if not tier.contained:
         return ""
     return network.proxy_exceptions(private_hosts)

@@ -14,15 +14,16 @@ import shutil
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from supervisor.channels.http.environment import NAMES
 from supervisor.core import Engine
 from supervisor.errors import LaunchFailed, TaskpassError, UsageError
 from supervisor.grants.book import TaskEntry, fresh_handle
 from supervisor.identity import evidence
-from supervisor.model import CallIdentity, Limits, Runtime, Task, Tier, User, new_id
+from supervisor.model import CallIdentity, Limits, McpServer, Runtime, Task, Tier, User, new_id
 from supervisor.needs import Needs
 from supervisor.paths import Paths, private_dir
 from supervisor.policy.in_force import Policies
@@ -65,6 +66,7 @@ class Launched:
     socket: str
     token: str
     needs_waiting: int = 0  # needs of its project that the person has not answered
+    mcp: tuple[McpServer, ...] = ()  # its MCP servers, of which the person should know something
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,10 @@ class Launcher:
                 hook_timeout=int(self.adopting.hold) + 30,
                 contained=contained,
                 interactive=request.interactive,
+                mcp_url=f"http://127.0.0.1:{ports['mcp']}/{hook_token}",
+                lent=standing_in.names(self.engine.vault, setting.workspace),
+                leading=tuple(sorted(NAMES)),
+                no_proxy=environment.tools_exceptions(setting.tier, self.adopting.allow_private()),
             ),
         )
         shown = await standing_in.files(self.engine.vault, setting.workspace)
@@ -203,7 +209,10 @@ class Launcher:
         limits.check(task.limits, self.adopting.delegation)
         if contained:
             models = network.loopback_ports(plan.model_hosts)
-            ports = network.sockets_of(setting.tier, models, (*self.loopback, *request.loopback))
+            listed = (*self.loopback, *request.loopback)
+            ports = network.sockets_of(setting.tier, models, listed, mcp=bool(plan.mcp))
+        elif not plan.mcp:
+            del ports["mcp"]
         answered = self.needs.answered(task.workspace, setting.project.needs)
         return _Planned(
             task=task,
@@ -305,7 +314,8 @@ class Launcher:
             saved.save(planned.folder, task_file)
             # No record, no task. The holder may be made meanwhile: it starts nothing of the agent
             # before it is adopted.
-            await _all(self._record(entry, handle), self.spawner.spawn(spawn, task_file.token))
+            record = self._record(entry, handle, planned.plan.mcp)
+            await _all(record, self.spawner.spawn(spawn, task_file.token))
             self.engine.step("start.spawned")
             await self.adopting.adopt(
                 entry, planned.profile, planned.policy, task_file, planned.folder
@@ -315,7 +325,9 @@ class Launcher:
             reason = str(error) if isinstance(error, TaskpassError) else "launch failed"
             await self.lifecycle.fail(entry, reason)
             raise
-        return Launched(entry, spawn.socket, screen_token(task_file.token), planned.needs_waiting)
+        mcp = tuple(each for each in planned.plan.mcp if each.without or each.left_out)
+        token = screen_token(task_file.token)
+        return Launched(entry, spawn.socket, token, planned.needs_waiting, mcp)
 
     async def _spawn_request(
         self, request: wire.StartTask, planned: _Planned, entry: TaskEntry, handle: str
@@ -355,9 +367,12 @@ class Launcher:
             umask=request.umask & 0o777,
         )
 
-    async def _record(self, entry: TaskEntry, handle: str) -> None:
+    async def _record(self, entry: TaskEntry, handle: str, mcp: Sequence[McpServer]) -> None:
         """The task, and the one call of an agent that announces none, in one commit."""
         records = [self.lifecycle.create(entry)]
+        if mcp:
+            servers = [asdict(server) for server in mcp]
+            records.append(self.engine.records.write("mcp.wrapped", entry, servers=servers))
         if handle:
             records.append(self.lifecycle.open_process_call(entry, handle))
         await _all(*records)
@@ -395,7 +410,9 @@ def _ports(contained: bool) -> dict[str, int]:
     # Bound together so that they differ; the holder binds them again a moment later and
     # reports a clash, which ends the launch.
     with contextlib.ExitStack() as stack:
-        made = {name: stack.enter_context(socket.socket()) for name in ("proxy", "hooks", "git")}
+        made = {
+            name: stack.enter_context(socket.socket()) for name in ("proxy", "hooks", "git", "mcp")
+        }
         for sock in made.values():
             sock.bind(("127.0.0.1", 0))
         return {name: sock.getsockname()[1] for name, sock in made.items()}

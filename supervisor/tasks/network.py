@@ -12,7 +12,7 @@ from supervisor.channels.network.doors import WEB_PORTS, Doors
 from supervisor.channels.network.names import Names
 from supervisor.channels.network.watch import EgressWatch
 from supervisor.channels.relay import LoopbackRelay
-from supervisor.loopback import GIT_PORT, HOOK_PORT, HOSTS, NAME_PORT, PROXY_PORT
+from supervisor.loopback import GIT_PORT, HOOK_PORT, HOSTS, MCP_PORT, NAME_PORT, PROXY_PORT
 from supervisor.model import Tier
 from supervisor.ports import Authorize, Channel, ConnectionOwner, Egress
 
@@ -21,7 +21,9 @@ _SPARES = 12  # doors that may be opened while a task runs
 _LOOPBACK_NAMES = "localhost,127.0.0.1,::1"
 
 
-def sockets_of(tier: Tier, model_ports: Iterable[int], listed: Iterable[int]) -> dict[str, int]:
+def sockets_of(
+    tier: Tier, model_ports: Iterable[int], listed: Iterable[int], *, mcp: bool = True
+) -> dict[str, int]:
     """Name and port of every socket of a contained task (`supervisor.process.netns`).
 
     In tier B the ports are what the task dials; the gate knows where the sockets really are.
@@ -29,9 +31,11 @@ def sockets_of(tier: Tier, model_ports: Iterable[int], listed: Iterable[int]) ->
     Args:
         model_ports: of the machine's loopback, where the agent's model is.
         listed: of the machine's loopback, that the person lets tools reach.
+        mcp: there are MCP servers behind gateways, which announce.
     """
     models = set(model_ports)
     wanted = {"proxy": PROXY_PORT, "hooks": HOOK_PORT, "git": GIT_PORT}
+    wanted |= {"mcp": MCP_PORT} if mcp else {}
     wanted |= {f"relay:{port}": port for port in sorted(models)}
     wanted |= {f"listed:{port}": port for port in sorted(set(listed) - models)}
     if tier is Tier.B:

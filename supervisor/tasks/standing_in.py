@@ -38,6 +38,12 @@ async def variables(vault: Vault, task: Task, environ: Mapping[str, str]) -> dic
     return {variable: text for name, text in texts.items() for variable in setting[name]}
 
 
+def names(vault: Vault, workspace: str) -> tuple[str, ...]:
+    """The variables that credentials set in the tasks of a workspace."""
+    specs = [spec for spec in vault.specs() if lent_in(spec, workspace)]
+    return tuple(sorted({name for spec in specs for name in (spec.env, _named(spec)) if name}))
+
+
 async def files(vault: Vault, workspace: str) -> tuple[str, ...]:
     """Imported files of a workspace that hold nothing but stand-ins: a task may read them."""
     if not any(FILE in spec.options and lent_in(spec, workspace) for spec in vault.specs()):

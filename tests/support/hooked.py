@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import json
 import os
 import secrets
 import socket
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from profiles.mcp_gateway.adapter import McpGateway
 from supervisor.errors import TaskpassError
 from supervisor.intake.hooks_http import HookIntake, Request
 from supervisor.model import Effect, Process, ToolCall
@@ -193,6 +195,7 @@ class Hooked:
     url: str
     task_dir: Path
     hook_timeout: int
+    mcp_url: str
 
     def prepare(
         self,
@@ -217,6 +220,7 @@ class Hooked:
                 hook_timeout=self.hook_timeout,
                 contained=contained,
                 interactive=interactive,
+                mcp_url=self.mcp_url,
             )
         )
 
@@ -296,9 +300,24 @@ async def hooked(
     intake = KeepingIntake(
         "t-test", listener, token, profile, authorize, owner, hold=hook_timeout / 2
     )
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}/{token}"
+    gateways = socket.create_server(("127.0.0.1", 0))
+    # Every definition is shown, and every call passes: the agent's own hook is what is looked at.
+    served = HookIntake(
+        "t-test", gateways, token, McpGateway(), RecordingAuthorize(), owner,
+        hold=hook_timeout / 2, chain=2, reports={"definitions": _shown},
+    )  # fmt: skip
+    url, mcp_url = (
+        f"http://127.0.0.1:{each.getsockname()[1]}/{token}" for each in (listener, gateways)
+    )
     await intake.serve()
+    await served.serve()
     try:
-        yield Hooked(profile, authorize, owner, intake, url, task_dir, hook_timeout)
+        yield Hooked(profile, authorize, owner, intake, url, task_dir, hook_timeout, mcp_url)
     finally:
         await intake.close()
+        await served.close()
+
+
+async def _shown(task: str, raw: Mapping[str, Any], hold: float) -> bytes:
+    names = [each["name"] for each in raw["definitions"]]
+    return json.dumps({"shown": names, "asking": []}).encode()

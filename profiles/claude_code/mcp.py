@@ -1,0 +1,216 @@
+"""The MCP servers that Claude Code would start, from every place where it looks for them.
+
+Source: the program itself, 2.1.330: `~/.claude.json` (for the person, and for one project), the
+project's `.mcp.json`, and `--mcp-config`; a nearer place wins. Servers of plugins are not among
+them: `--strict-mcp-config`, by which nothing but ours is started, leaves them out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from profiles.mcp_servers import Entry, Overlay
+from supervisor.errors import ConfigError, UsageError
+from supervisor.ports import LaunchRequest
+
+# With servers of an organisation's own, Claude Code refuses to start with any others.
+MANAGED = Path("/etc/claude-code/managed-mcp.json")
+
+_PRINT = frozenset({"-p", "--print"})
+_PROGRAMS = frozenset({"", "stdio"})
+_ADDRESSES = frozenset({"http", "streamable-http"})
+
+
+def take_configs(arguments: Sequence[str]) -> tuple[list[str], list[str], bool]:
+    """The command line without `--mcp-config` and `--strict-mcp-config`, and what they said."""
+    rest: list[str] = []
+    values: list[str] = []
+    strict = taking = False
+    for at, argument in enumerate(arguments):
+        if argument == "--":
+            return [*rest, *arguments[at:]], values, strict
+        option = argument.startswith("-")
+        if taking and not option:
+            values.append(argument)
+            continue
+        taking = argument == "--mcp-config"
+        if argument.startswith("--mcp-config="):
+            values.append(argument.removeprefix("--mcp-config="))
+        elif argument == "--strict-mcp-config":
+            strict = True
+        elif not taking:
+            rest.append(argument)
+    return rest, values, strict
+
+
+def behind_gateway(
+    request: LaunchRequest,
+    env: Mapping[str, str],
+    arguments: Sequence[str],
+    values: Sequence[str],
+    *,
+    strict: bool,
+) -> Overlay:
+    """All of them, behind the gateway.
+
+    Raises:
+        ConfigError: a file that `--mcp-config` names cannot be used.
+    """
+    overlay = Overlay(request, env, expand=True)
+    found: dict[str, Any] = {}
+    if not strict:
+        state = _state(request, env)
+        found |= _servers(state)
+        own = _project(state, request.cwd)
+        found |= _of_project(request, env, own, overlay, asks=not _PRINT.intersection(arguments))
+        found |= _servers(own)
+        for name in _names(own.get("disabledMcpServers")):
+            found.pop(name, None)
+    for value in values:
+        found |= _named(value, request.cwd)
+    for name, entry in found.items():
+        try:
+            overlay.add(name, _entry(entry))
+        except UsageError as error:
+            overlay.leave_out(name, error.message)
+    return overlay
+
+
+def configuration(overlay: Overlay) -> str:
+    """What Claude Code is given in their place."""
+    return json.dumps(
+        {
+            "mcpServers": {
+                name: {"type": "stdio", "command": command, "args": list(arguments)}
+                for name, (command, *arguments) in overlay.started.items()
+            }
+        },
+        indent=1,
+    )
+
+
+def waiting(arguments: Sequence[str]) -> dict[str, str]:
+    """Without a screen the first turn waits for the servers: there may be no other."""
+    return {"MCP_CONNECTION_NONBLOCKING": "false"} if _PRINT.intersection(arguments) else {}
+
+
+def _state(request: LaunchRequest, env: Mapping[str, str]) -> dict[str, Any]:
+    folder = env.get("CLAUDE_CONFIG_DIR") or request.home
+    return _json(Path(folder, ".claude.json"))
+
+
+def _project(state: Mapping[str, Any], cwd: str) -> dict[str, Any]:
+    """What the state has of the project: it is known by its folder, or by its repository's."""
+    projects = _table(state.get("projects"))
+    for folder in _upwards(cwd):
+        if str(folder) in projects:
+            return _table(projects[str(folder)])
+    return {}
+
+
+def _of_project(
+    request: LaunchRequest,
+    env: Mapping[str, str],
+    own: Mapping[str, Any],
+    overlay: Overlay,
+    *,
+    asks: bool,
+) -> dict[str, Any]:
+    """Servers of `.mcp.json`, those that the person has let in.
+
+    Claude Code asks about each, but for `asks` False (without a screen); a project cannot let in
+    its own.
+    """
+    settings = env.get("CLAUDE_CONFIG_DIR") or os.path.join(request.home, ".claude")
+    local = _json(Path(request.cwd, ".claude/settings.local.json"))
+    told = [own, _json(Path(settings, "settings.json")), local]
+    shared = _json(Path(request.cwd, ".claude/settings.json"))
+    everything = not asks or any(each.get("enableAllProjectMcpServers") is True for each in told)
+    let_in = {name for each in told for name in _names(each.get("enabledMcpjsonServers"))}
+    refused = {
+        name for each in (*told, shared) for name in _names(each.get("disabledMcpjsonServers"))
+    }
+    found: dict[str, Any] = {}
+    for folder in reversed(list(_upwards(request.cwd))):
+        found |= _servers(_json(folder / ".mcp.json"))
+    for name in [name for name in found if name not in refused]:
+        if not (everything or name in let_in):
+            overlay.leave_out(
+                name,
+                "the project asks for it, and you have not let it in (enabledMcpjsonServers in "
+                ".claude/settings.local.json)",
+            )
+            refused.add(name)
+    return {name: entry for name, entry in found.items() if name not in refused}
+
+
+def _named(value: str, cwd: str) -> dict[str, Any]:
+    """Servers of one `--mcp-config`: JSON text, or a file. Raises ConfigError."""
+    try:
+        text = value if value.lstrip().startswith("{") else Path(cwd, value).read_text("utf-8")
+        data = json.loads(text)
+        if not isinstance(data, dict) or not isinstance(data.get("mcpServers"), dict):
+            raise ValueError("no mcpServers in it")
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"--mcp-config {value[:60]}: it cannot be used ({error}).",
+            hint="Correct it, or leave it out.",
+        ) from error
+    return _servers(data)
+
+
+def _entry(entry: Any) -> Entry:
+    """Raises UsageError: nothing that the gateway can start or reach."""
+    kind = entry.get("type", "") if isinstance(entry, dict) else None
+    args, env, headers = (
+        (entry.get("args") or [], entry.get("env") or {}, entry.get("headers") or {})
+        if isinstance(entry, dict)
+        else ([], {}, {})
+    )
+    shaped = (
+        isinstance(args, list)
+        and all(isinstance(each, str) for each in args)
+        and all(
+            isinstance(table, dict) and all(isinstance(each, str) for each in table.values())
+            for table in (env, headers)
+        )
+    )
+    if shaped and kind in _PROGRAMS and isinstance(entry.get("command"), str):
+        return Entry(command=entry["command"], args=tuple(args), env=env)
+    if shaped and kind in _ADDRESSES and isinstance(entry.get("url"), str):
+        return Entry(url=entry["url"], headers=headers)
+    if kind in ("sse", "ws"):
+        raise UsageError(f"it speaks {kind}, which the gateway does not")
+    raise UsageError("its entry is not one of a program or an http address")
+
+
+def _servers(data: Mapping[str, Any]) -> dict[str, Any]:
+    return _table(data.get("mcpServers"))
+
+
+def _upwards(cwd: str) -> Iterator[Path]:
+    """The directory and those around it, up to its repository's."""
+    for folder in (Path(cwd), *Path(cwd).parents):
+        yield folder
+        if (folder / ".git").exists():
+            return
+
+
+def _json(file: Path) -> dict[str, Any]:
+    """A settings file; what cannot be read counts for nothing, as with Claude Code itself."""
+    try:
+        return _table(json.loads(file.read_text("utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _names(value: Any) -> list[str]:
+    return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
