@@ -15,6 +15,7 @@ import pytest
 pytest_plugins = [
     "tests.support.agents",
     "tests.support.live",
+    "tests.support.ci_job",
     "tests.support.failing_daemon",
     "tests.support.npm_registry",
     "tests.support.oidc_provider",

@@ -12,6 +12,7 @@ from functools import partial
 
 from supervisor import places
 
+TEMPLATES = ("github", "gitlab", "circleci", "buildkite")  # of `supervisor/ci/templates`
 _LEFT_OVER = 5.0  # seconds that output of a task that has ended may still take
 
 
@@ -34,11 +35,28 @@ def parser(command: str) -> argparse.ArgumentParser:
         metavar="FILE",
         help="add what was done, as Markdown (default: GitHub's summary of the step)",
     )
+    made.add_argument(
+        "--template",
+        choices=TEMPLATES,
+        default="",
+        help="print what a job of this system looks like, to keep in the repository",
+    )
     made.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- AGENT …")
     return made
 
 
 def main(command: str, words: list[str]) -> int:
+    options = parser(command).parse_args(words)
+    if options.template:
+        from importlib.resources import files
+
+        template = files("supervisor.ci").joinpath(f"templates/{options.template}.yml")
+        print(template.read_text("utf-8"), end="")
+        return 0
+    return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     from supervisor.channels.http.dial import upstream_context
     from supervisor.ci.secrets import without_secrets, worth_hiding
     from supervisor.ci.systems import here
@@ -48,7 +66,6 @@ def main(command: str, words: list[str]) -> int:
     from supervisor.errors import UsageError
     from supervisor.paths import user_paths
 
-    options = parser(command).parse_args(words)
     argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
     if not argv:
         raise UsageError("There is no program to run.", hint="Say `taskpass exec -- claude -p …`.")

@@ -37,7 +37,7 @@ when {{ context.name like "{MARK}*" }};
 @description("This is a drill: it must not happen.")
 @hint("Nothing has to be done.")
 forbid (principal, action == Action::"mcp", resource)
-when {{ context.server == "drill" }};
+when {{ context.server == "drill" && context.tool == "mark" }};
 
 @id("drill/host")
 @description("This is a drill: it must not happen.")
