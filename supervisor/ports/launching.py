@@ -63,6 +63,8 @@ class Profile(ABC):
     call_identity: CallIdentity
     # False: the agent's root process posts its hooks itself. True: a command that it starts does.
     hooks_by_child: bool = False
+    # False: nothing tells when it works and when it waits.
+    tells_turns: bool = True
 
     @abstractmethod
     def matches(self, argv: Sequence[str]) -> bool:

@@ -29,3 +29,28 @@ async def test_who_watches_is_told_what_a_task_costs(install: Install) -> None:
     await client.close()
     assert shown
     assert (shown.cpu_pct, shown.rss_bytes, shown.processes) == (0, 0, 0)
+
+
+async def test_a_program_that_tells_nothing_is_idle_until_it_computes(install: Install) -> None:
+    client = AsyncClient()
+    await client.connect()
+    events = client.events()
+    await anext(events)
+    wakes = ("sh", "-c", "until [ -e go ]; do sleep 0.5; done; while :; do :; done")
+    request = StartTask(argv=wakes, cwd=str(install.project), environ=install.environ)
+    task = (await client.start_task(request)).task.id
+    seen: list[str] = []
+    async for event in events:
+        if not isinstance(event, TaskChanged):
+            continue
+        if event.task.state not in seen[-1:]:
+            seen.append(event.task.state)
+            if event.task.state == "idle":
+                (install.project / "go").touch()
+            elif seen[-2:] == ["idle", "working"]:
+                await client.revoke_task(task)
+        if event.task.ended:
+            break
+    await events.aclose()
+    await client.close()
+    assert seen[seen.index("idle") :][:2] == ["idle", "working"]

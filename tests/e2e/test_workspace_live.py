@@ -12,7 +12,7 @@ import time
 from tests.support.live import TASKPASS, ApiServer, Install, until
 from tests.support.repositories import a_repository
 from tests.support.terminal import Terminal
-from tests.support.workspace import LEADER, start
+from tests.support.workspace import LEADER, LIVE, start
 
 
 def workspace(install: Install, cols: int = 120, rows: int = 40) -> Terminal:
@@ -47,7 +47,7 @@ async def test_two_tasks_side_by_side_then_one_then_none(install: Install) -> No
         screen.press(LEADER, "z", LEADER, "1", LEADER, "f")
         await screen.shows("❄ frozen · first job")
         screen.press(LEADER, "f")
-        await screen.shows("● working · first job")
+        await screen.shows(f"{LIVE} · first job")
         enter(screen, "exit 3")
         await screen.shows("■ ended, exit code 3 · first job")
         screen.press(LEADER, "2", LEADER, "x")
@@ -96,11 +96,11 @@ async def test_panes_live_on_when_the_supervisor_is_killed(install: Install) -> 
         await screen.shows("alive-42")
         await screen.shows("tier A contained")
         await until(lambda: install.daemon_pid() not in (0, killed), "another supervisor")
-        await screen.shows(r"1 \S+ · ● working · first job")
-        await screen.shows(r"2 \S+ · ● working · second job")
+        await screen.shows(rf"1 \S+ · {LIVE} · first job")
+        await screen.shows(rf"2 \S+ · {LIVE} · second job")
         screen.press(LEADER, "x")
         await screen.shows("✕ revoked · second job")
-        assert "working · first job" in screen.text()
+        assert re.search(f"{LIVE} · first job", screen.text())
 
 
 async def test_a_dead_holder_loses_its_own_task_alone(install: Install, api: ApiServer) -> None:
@@ -117,7 +117,7 @@ async def test_a_dead_holder_loses_its_own_task_alone(install: Install, api: Api
         os.kill(int(holder.read_text()), signal.SIGKILL)
         await screen.shows("† lost · second job")
         await screen.shows(r"GRANTS +task 2 +0 live")
-        assert "● working · first job" in screen.text()
+        assert re.search(f"{LIVE} · first job", screen.text())
         screen.press(LEADER, "1")
         enter(screen, "echo alive-$((40 + 2))")
         await screen.shows("alive-42")
@@ -137,7 +137,7 @@ async def test_nothing_on_the_screen_is_lost_with_screen_and_supervisor(install:
     async with workspace(install) as screen:
         await screen.shows(r"9999\W+10000\W+kept-42")
         print(f"attached again after {time.monotonic() - began:.2f} s, supervisor and all")
-        await screen.shows("● working · long job")
+        await screen.shows(f"{LIVE} · long job")
     printed = (await asyncio.to_thread(install.cli, "logs", "1")).stdout.splitlines()
     assert printed[1:10_001] == [str(number) for number in range(1, 10_001)]
     assert printed[10_001] == "kept-42"
@@ -212,7 +212,7 @@ async def test_a_task_in_a_work_tree_of_its_own(install: Install) -> None:
         screen.press("tab", "pagedown")
         await screen.shows("agent/fix-it")
         screen.press("enter")
-        await screen.shows("● working · Fix it · fix-it @ agent/fix-it")
+        await screen.shows(f"{LIVE} · Fix it · fix-it @ agent/fix-it")
         enter(screen, "git -c user.name=a -c user.email=a@example.com commit -q --allow-empty -m x")
         enter(screen, "git log --oneline | wc -l; git branch --show-current")
         await screen.shows(r"\b2\W+agent/fix-it")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.support.terminal import Terminal
 
 LEADER = "ctrl+backslash"
+LIVE = "(● working|○ idle)"  # as a tile tells it; a shell that waits is idle soon
 
 
 async def start(screen: Terminal, command: str, purpose: str) -> None:
@@ -15,4 +16,4 @@ async def start(screen: Terminal, command: str, purpose: str) -> None:
     screen.press("tab")
     screen.type(purpose)
     screen.press("enter")
-    await screen.shows(rf"\d \S+ · ● working · {purpose}")
+    await screen.shows(rf"\d \S+ · {LIVE} · {purpose}")

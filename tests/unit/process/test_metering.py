@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from supervisor.model import Usage
-from supervisor.tasks.metering import Meter, rounded
+from supervisor.model import TaskState, Usage
+from supervisor.tasks.metering import Meter, Rest, rounded
 
 _SPENDS = "import time\nwhile time.process_time() < 0.4: pass\n"
 _HOLDS = "held = bytearray(40 << 20); print('held', flush=True); input()"
@@ -64,3 +64,11 @@ def test_what_is_gone_is_nothing() -> None:
 
 def test_small_changes_are_none() -> None:
     assert rounded(Usage(0.3, 5_000_001, 2)) == rounded(Usage(0.1, 5_010_000, 2))
+
+
+def test_a_program_that_computes_nothing_and_starts_nothing_is_idle() -> None:
+    rest = Rest()
+    looks = [(40.0, 1), (0.0, 1), (0.0, 1), (0.0, 1), (0.0, 2), (0.0, 2), (0.0, 2), (1.0, 2)]
+    states = [rest.state("t", Usage(cpu, 0, processes)) for cpu, processes in looks]
+    works, idle = TaskState.WORKING, TaskState.IDLE
+    assert states == [works, works, idle, idle, works, works, idle, works]
