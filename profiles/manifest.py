@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from supervisor.errors import UsageError
+from supervisor.model import ToolKind
 
 
 class Status(StrEnum):
@@ -65,6 +66,8 @@ class Manifest:
         own_sandbox: what becomes of a sandbox of its own inside ours, in words; "" where it has
             none.
         hooked, unhooked: which tools announce their calls.
+        absent: kinds of tools (`model.ToolKind`) that it has none of, so that it uses its shell
+            for that or does without.
         rewrite: what an allowance can change.
         fail_mode: what becomes of a call whose hook fails; `fail_detail` says why, and what is
             different.
@@ -90,6 +93,7 @@ class Manifest:
     own_sandbox: str
     hooked: tuple[str, ...]
     unhooked: tuple[str, ...]
+    absent: tuple[ToolKind, ...]
     rewrite: Rewrite
     fail_mode: FailMode
     fail_detail: str
@@ -127,6 +131,7 @@ def load(folder: str) -> Manifest:
         own_sandbox=data.get("sandbox", {}).get("contained", ""),
         hooked=tuple(coverage["hooked"]),
         unhooked=tuple(coverage["unhooked"]),
+        absent=tuple(ToolKind(kind) for kind in coverage.get("absent", ())),
         rewrite=Rewrite(coverage["rewrite"]),
         fail_mode=FailMode(coverage["fail_mode"]),
         fail_detail=coverage["fail_detail"],

@@ -138,10 +138,13 @@ def config_dir(request: LaunchRequest) -> str:
 
 
 def our_mounts() -> tuple[Mount, ...]:
-    """Python, the libraries it has for us, and our own packages; they may lie in the home."""
+    """Python, the libraries it has for us, and our own packages; they may lie in the home.
+
+    The folder that our packages lie in, and not only they: Python lists it to find them, and in
+    tier B what is not shown cannot be listed.
+    """
     source = os.path.dirname(os.path.dirname(os.path.abspath(supervisor.__file__)))
-    wanted = {os.path.realpath(sys.base_prefix), sys.prefix}
-    wanted |= {os.path.join(source, name) for name in ("supervisor", "profiles")}
+    wanted = {os.path.realpath(sys.base_prefix), sys.prefix, source}
     return tuple(Mount(path) for path in sorted(wanted) if not path.startswith("/usr"))
 
 

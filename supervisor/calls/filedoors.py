@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from supervisor import places
+from supervisor.calls.reach import OutOfReach
 from supervisor.calls.recorder import Recorder
 from supervisor.desk import Desk
 from supervisor.effects.labels import label_of
@@ -48,18 +49,22 @@ class FileDoors:
         """What this call needs from outside, if it is allowed.
 
         Raises:
-            Denied: something of it cannot be shown to a task, whatever a person says.
+            OutOfReach: something of it cannot be shown to a task, whatever a person says.
         """
         runtime = entry.task.runtime
         effects = [effect for effect in call.effects if _outside(effect, call)]
         if not effects or not runtime.tier.contained:
             return ()
-        doors = await asyncio.to_thread(self._doors, effects, runtime)
+        try:
+            doors = await asyncio.to_thread(self._doors, effects, runtime)
+        except Denied as error:
+            raise OutOfReach(error.message, hint=error.hint, call=call) from error
         if doors and runtime.tier is not Tier.A:
             option = "--write" if doors[0].write else "--show"
-            raise Denied(
+            raise OutOfReach(
                 f"{doors[0].path} is out of this task's reach.",
                 hint=f"The person can start the task with {option} {doors[0].path}.",
+                call=call,
             )
         return doors
 

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from supervisor.calls.reach import OutOfReach
 from supervisor.errors import LedgerFailed, Revoked, TaskpassError
 from supervisor.grants.book import CallEntry, TaskEntry
 from supervisor.model import (
@@ -161,6 +162,7 @@ class Recorder:
         )
 
     async def refused_call(self, entry: TaskEntry, call: ToolCall, error: TaskpassError) -> None:
+        judged = self._judged(error.call) if isinstance(error, OutOfReach) else {}
         await self.write(
             "call.denied",
             entry,
@@ -170,7 +172,17 @@ class Recorder:
             outcome=Outcome.DENY,
             code=error.code,
             reason=self._preview(error.message),
+            **judged,
         )
+
+    def _judged(self, call: Call) -> dict[str, Any]:
+        """What policy would have had, of a call that is refused for another reason."""
+        return {
+            "call": call.id,
+            "effects": [self._preview(effect.label) for effect in call.effects],
+            "decided": call.decision.outcome,
+            "policies": list(call.decision.policies),
+        }
 
     def use(
         self,

@@ -61,7 +61,7 @@ def keep(name: str, recorded: Native) -> None:
     path.write_text(json.dumps(asdict(recorded), indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
-_NAMES = ("hook_event_name", "tool_name", "toolName")
+_NAMES = ("hook_event_name", "tool_name", "toolName", "method")
 
 
 def shape(told: Mapping[str, Any]) -> dict[str, Any]:

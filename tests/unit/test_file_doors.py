@@ -236,6 +236,9 @@ async def test_where_none_can_be_opened_it_is_said_before_anybody_is_asked(house
     assert not answer.allow
     assert "--write" in answer.reason
     assert "approval.asked" not in house.world.ledger.kinds
+    (denied,) = [r for r in house.world.ledger.records if r["kind"] == "call.denied"]
+    assert (denied["outcome"], denied["decided"], denied["policies"]) == ("deny", "ask", ["ask-it"])
+    assert denied["effects"] == [f"write {house.real('notes/todo')}"]
 
 
 async def test_uncontained_nothing_is_needed(house: House) -> None:
