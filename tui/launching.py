@@ -11,6 +11,7 @@ from supervisor.errors import UsageError
 from supervisor.sizes import bytes_of
 
 PRESETS: Final = ("", "standard", "strict")
+OPTIONS: Final = ("overlay", "record")
 LIMITS: Final = ("minutes", "calls", "changes", "memory", "cpus", "processes")
 
 
@@ -30,6 +31,7 @@ class Wanted:
         branch: of a new work tree to start in, "" for the directory itself.
         limits: as fields of `wire.StartTask`.
         preset: "" for the person's own.
+        options: of `OPTIONS`: its changes wait for a review; what its terminal shows is kept.
     """
 
     argv: tuple[str, ...]
@@ -38,10 +40,17 @@ class Wanted:
     branch: str
     limits: dict[str, Any]
     preset: str
+    options: frozenset[str]
 
 
 def read(
-    command: str, purpose: str, directory: str, branch: str = "", limits: str = "", preset: str = ""
+    command: str,
+    purpose: str,
+    directory: str,
+    branch: str = "",
+    limits: str = "",
+    preset: str = "",
+    options: str = "",
 ) -> Wanted:
     """Read the fields.
 
@@ -62,8 +71,16 @@ def read(
     chosen = preset.strip()
     if chosen not in PRESETS:
         raise UsageError(f"There is no preset “{chosen}”.", hint="Say standard or strict.")
+    if unknown := sorted({*options.split()}.difference(OPTIONS)):
+        raise UsageError(f"There is no option “{unknown[0]}”.", hint=f"Say {' or '.join(OPTIONS)}.")
     return Wanted(
-        argv, purpose.strip(), str(cwd.resolve()), branch.strip(), _limits(limits), chosen
+        argv=argv,
+        purpose=purpose.strip(),
+        cwd=str(cwd.resolve()),
+        branch=branch.strip(),
+        limits=_limits(limits),
+        preset=chosen,
+        options=frozenset(options.split()),
     )
 
 

@@ -6,6 +6,7 @@ at each picture (`tests/support/pictures.py` says how).
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,7 @@ import msgspec
 import pytest
 from syrupy.assertion import SnapshotAssertion
 from textual import events
+from textual.geometry import Size
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -263,6 +265,7 @@ async def test_screen(name: str, snapshot: SnapshotAssertion) -> None:
         await go(pilot, screen.keys)
         for cols, rows in SIZES:
             await pilot.resize_terminal(cols, rows)
+            await laid_out(pilot, Size(cols, rows))
             await until(pilot, lambda: attached(app) and screen.is_on(text_of(app)))
             size = f"{cols}x{rows}"
             taken[size] = str(await looks(pilot, f"{name}-{size}"))
@@ -375,6 +378,17 @@ async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
     while not true():
         assert time.monotonic() < deadline, f"it did not come true:\n{text_of(pilot.app)}"
         await pilot.pause(0.05)
+
+
+async def laid_out(pilot: Pilot[Any], size: Size) -> None:
+    """What is behind a dialog is laid out anew, too."""
+    app = pilot.app
+    assert isinstance(app, TaskpassApp)
+    await until(pilot, lambda: app.main.size == size)
+    for widget in (app.main, app.main.panes):
+        done = asyncio.Event()
+        widget.call_after_refresh(done.set)
+        await asyncio.wait_for(done.wait(), _PATIENCE)
 
 
 def attached(app: TaskpassApp) -> bool:

@@ -17,7 +17,7 @@ from supervisor import places
 from supervisor.errors import TaskpassError, UsageError, VaultLocked
 from supervisor.protocol import wire
 from tui import palette, worktree
-from tui.launching import LIMITS, PRESETS, FoundAgent, Wanted, read
+from tui.launching import LIMITS, OPTIONS, PRESETS, FoundAgent, Wanted, read
 from tui.screens.dialog import Dialog
 from tui.screens.needs import NeedsScreen
 from tui.screens.unlock import UnlockScreen
@@ -27,7 +27,7 @@ from tui.widgets.line import Line
 if TYPE_CHECKING:
     from supervisor.client_setup import SetupClient
 
-_FIELDS = ("command", "purpose", "cwd", "branch", "limits", "preset")
+_FIELDS = ("command", "purpose", "cwd", "branch", "limits", "preset", "options")
 _LABELS = {
     "command": "Agent or command",
     "purpose": "Purpose",
@@ -35,6 +35,7 @@ _LABELS = {
     "branch": "New branch",
     "limits": "Limits",
     "preset": "Policy",
+    "options": "Options",
 }
 
 
@@ -81,6 +82,7 @@ class NewTaskDialog(Dialog[wire.Started | None]):
             "branch": "none: works in the directory itself",
             "limits": " ".join(f"{name}=…" for name in LIMITS),
             "preset": "your own; standard or strict",
+            "options": "none; overlay, record",
         }
         for name in _FIELDS:
             with Horizontal(classes="field"):
@@ -126,6 +128,8 @@ class NewTaskDialog(Dialog[wire.Started | None]):
                 return ["", worktree.proposed(self._field("purpose").value) or "agent/task"]
             case "preset":
                 return list(PRESETS)
+            case "options":
+                return ["", *OPTIONS, " ".join(OPTIONS)]
             case _:
                 return []
 
@@ -161,6 +165,8 @@ class NewTaskDialog(Dialog[wire.Started | None]):
                 words = "any of " + " ".join(f"{one}=" for one in LIMITS) + " as in memory=4G"
             case "preset":
                 words = "pgdn: your own, standard, strict"
+            case "options":
+                words = "overlay: its changes wait for you · record: keep what it shows, sealed"
             case "purpose":
                 words = "as the history will show it"
             case _:
@@ -223,6 +229,8 @@ class NewTaskDialog(Dialog[wire.Started | None]):
             environ=places.environment(),
             purpose=wanted.purpose,
             preset=wanted.preset,
+            overlay="overlay" in wanted.options,
+            record="record" in wanted.options,
             cols=cols,
             rows=rows,
             umask=places.umask(),

@@ -19,7 +19,9 @@ def test_limits_become_fields_of_the_request(tmp_path: Path) -> None:
     wanted = read(
         "codex 'fix it'", " docs ", str(tmp_path), "",
         "minutes=90 calls=500 changes=20 memory=4G cpus=1.5 processes=200", "strict",
+        "record overlay",
     )  # fmt: skip
+    assert wanted.options == {"overlay", "record"}
     assert (wanted.argv, wanted.purpose, wanted.preset) == (("codex", "fix it"), "docs", "strict")
     assert wanted.limits == {
         "max_age": 5400, "max_calls": 500, "max_changes": 20, "memory": 4 << 30, "cpus": 1.5,
@@ -44,6 +46,11 @@ def test_what_is_no_limit_and_no_preset_is_one_sentence(
 ) -> None:
     with pytest.raises(UsageError, match=sentence):
         read("claude", "", "/tmp", "", limits, preset)
+
+
+def test_an_option_that_is_none_is_one_sentence() -> None:
+    with pytest.raises(UsageError, match="There is no option “rec”"):
+        read("claude", "", "/tmp", options="record rec")
 
 
 def test_a_branch_is_proposed_from_the_purpose() -> None:

@@ -105,15 +105,19 @@ async def test_limits_policy_and_a_branch_of_its_own(repository: Path) -> None:
         dialog = await opened(d)
         dialog.query_one("#new-cwd", Input).value = str(repository)
         await d.press("tab", *"fix it", "tab", "tab", "pagedown")
-        branch, preset = (dialog.query_one(f"#new-{name}", Input) for name in ("branch", "preset"))
+        named = ("branch", "preset", "options")
+        branch, preset, options = (dialog.query_one(f"#new-{name}", Input) for name in named)
         await d.until(lambda: branch.value == "agent/fix-it")
         await d.press("tab", *"calls=5", "tab", "pagedown")
         await d.until(lambda: preset.value == "standard")
+        await d.press("tab", "pageup")
+        await d.until(lambda: options.value == "overlay record")
         await d.press("enter")
         await d.until(lambda: d.client.requests("start_task"))
         request = d.client.requests("start_task")[0]
         assert request.cwd == str(repository.parent / "shop.worktrees" / "fix-it")
         assert (request.max_calls, request.preset) == (5, "standard")
+        assert (request.overlay, request.record) == (True, True)
 
 
 async def test_a_work_tree_without_its_task_is_taken_back(repository: Path) -> None:
