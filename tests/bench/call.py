@@ -18,11 +18,12 @@ import asyncio
 import contextlib
 import itertools
 import os
+import re
 import statistics
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,14 +31,16 @@ from aiohttp import web
 
 from tests.bench.support import installed, last_line, ledger_head, lend, percentile, report_rows
 from tests.bench.timed_daemon import start
-from tests.support.agents import CLAUDE, RealAgent, real_agent
+from tests.support.agents import CLAUDE, real_agent
 from tests.support.live import TASKPASS, ApiServer, Install
 from tests.support.scripted_agent import running
-from tests.support.scripted_model import ScriptedModel, call
+from tests.support.scripted_model import ScriptedModel
 from tests.support.supervised import Supervised, supervise
 
 _SECRET = "real-4fz81kq90xvwpl27mncb"
-_WARM_UP = 5  # calls not counted, each time
+WARM_UP = 5  # calls not counted, each time
+_PATIENCE = 600  # seconds for one run of an agent
+_REFUSED = re.compile(r"denied|refused|blocked|not allowed|approval", re.IGNORECASE)
 
 
 def daemon_times(install: Install, calls: int) -> list[float]:
@@ -52,7 +55,7 @@ def daemon_times(install: Install, calls: int) -> list[float]:
         try:
             fetch = f'curl -sS -m 10 -H "Authorization: Bearer $BENCH_TOKEN" https://{api.host}/me'
             with running(install) as agent:
-                for number in range(_WARM_UP + calls):
+                for number in range(WARM_UP + calls):
                     output = agent.run(f"{fetch}?n={number}")
                     if "ana" not in output:
                         raise SystemExit(f"the API refused a call: {output}")
@@ -65,7 +68,7 @@ def daemon_times(install: Install, calls: int) -> list[float]:
     for line in times.read_text().splitlines():
         name, _, seconds = line.partition(" ")
         noted[name].append(float(seconds))
-    pairs = list(zip(noted["open"], noted["use"], strict=True))[_WARM_UP:]
+    pairs = list(zip(noted["open"], noted["use"], strict=True))[WARM_UP:]
     for name, column in zip(noted, zip(*pairs, strict=True), strict=True):
         print(f"{name}: p50 {percentile(column, 50) * 1e3:.2f} ms")
     return [opened + used for opened, used in pairs]
@@ -109,39 +112,59 @@ def serving(model: ScriptedModel) -> Iterator[None]:
         thread.join()
 
 
-def round_trips(agent: Supervised, model: TimedModel, calls: int, prefix: list[str]) -> list[float]:
-    """Seconds between the model's requests in one run of `calls` tool calls."""
+def round_trips(
+    agent: Supervised, model: TimedModel, calls: int, prefix: Sequence[str], options: Sequence[str]
+) -> list[float]:
+    """Seconds between the model's requests in one run of `calls` tool calls.
+
+    Args:
+        prefix: what the agent is started by.
+        options: of the agent, before its prompt.
+    """
     model.asked.clear()
-    step = call("Bash", command="true", description="as told")
+    model.requests.clear()
+    # No two are the same: some agents take that for a loop.
+    steps = [agent.shell(f"true {number}") for number in range(calls + WARM_UP)]
+    *words, prompt = agent.argv(*steps)
     environ = agent.environ | {"PATH": f"{agent.agent.path}:{os.environ['PATH']}"}
     done = subprocess.run(
-        [*prefix, *agent.argv(*[step] * (calls + _WARM_UP))],
+        [*prefix, *words, *options, prompt],
         cwd=agent.install.project,
         env=environ,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=_PATIENCE,
         check=False,
     )
-    if len(model.asked) < calls + _WARM_UP:
+    if len(model.asked) < calls + WARM_UP:
         raise SystemExit(f"the agent made {len(model.asked)} calls: {done.stdout}{done.stderr}")
-    asked = model.asked[_WARM_UP:]
+    if refused := [text for text in model.last.results.values() if _REFUSED.search(text)]:
+        raise SystemExit(f"a call did not run: {refused[0]}")
+    asked = model.asked[WARM_UP:]
     return [later - earlier for earlier, later in itertools.pairwise(asked)]
 
 
 def agent_times(
-    install: Install, agent: RealAgent, calls: int, rounds: int
+    start: Callable[[ScriptedModel], Supervised], calls: int, rounds: int, alone: Sequence[str] = ()
 ) -> dict[str, list[float]]:
-    """Round trips with and without taskpass."""
+    """Round trips with and without taskpass.
+
+    Args:
+        start: sets the agent up for this model.
+        alone: its options without taskpass.
+    """
     times: dict[str, list[float]] = {"without": [], "with": []}
-    prefixes = {"without": [], "with": [*TASKPASS, "run", "--headless", "--"]}
+    ways: dict[str, tuple[Sequence[str], Sequence[str]]] = {
+        "without": ((), alone),
+        "with": ((*TASKPASS, "run", "--headless", "--"), ()),
+    }
     model = TimedModel()
     with serving(model):
-        supervised = supervise(agent, install, model)
+        supervised = start(model)
         for _ in range(rounds):
-            for name, prefix in prefixes.items():
-                times[name] += round_trips(supervised, model, calls, prefix)
+            for name, (prefix, options) in ways.items():
+                times[name] += round_trips(supervised, model, calls, prefix, options)
     return times
 
 
@@ -156,7 +179,9 @@ def main() -> None:
         install.cli("ps")  # a cold start is not what is measured
         before = ledger_head(install)
         inside = daemon_times(install, arguments.calls)
-        agent = agent_times(install, claude, arguments.agent_calls, arguments.rounds)
+        agent = agent_times(
+            lambda model: supervise(claude, install, model), arguments.agent_calls, arguments.rounds
+        )
         rows = report_rows(install, before)
     medians = {name: statistics.median(values) * 1e3 for name, values in agent.items()}
     for name, median in medians.items():

@@ -21,6 +21,14 @@ _BENCHES = {
         ("--calls", "5", "--agent-calls", "3", "--rounds", "1"),
         {"daemon_p50_ms", "daemon_p99_ms", "agent_added_p50_ms"},
     ),
+    "agents": (
+        ("--agents", "claude-code,codex", "--calls", "3", "--rounds", "1"),
+        {
+            f"{agent}_{figure}_p50_ms"
+            for agent in ("claude-code", "codex")
+            for figure in ("no_hook", "with_taskpass", "added")
+        },
+    ),
     "revoke": (
         ("--rounds", "1", "--races", "10", "--connections", "5"),
         {"last_byte_p99_ms", "uses_after_ack"},
@@ -52,9 +60,9 @@ _BENCHES = {
 @pytest.mark.timeout(_TIMEOUT)
 @pytest.mark.parametrize(
     "name",
-    # What it compares with is large to install: in the long form only.
+    # Large to install, or told by another one in short: in the long form only.
     [
-        pytest.param(name, marks=pytest.mark.full) if name == "contain" else name
+        pytest.param(name, marks=pytest.mark.full) if name in ("contain", "agents") else name
         for name in _BENCHES
     ],
 )
