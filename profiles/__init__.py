@@ -14,6 +14,7 @@ def all_profiles() -> tuple[Profile, ...]:
     """Every profile; `generic`, which matches any program, is last."""
     from profiles.claude_code.adapter import ClaudeCode
     from profiles.codex.adapter import Codex
+    from profiles.cursor.adapter import Cursor
     from profiles.demo.adapter import Demo
     from profiles.generic.adapter import Generic
     from profiles.mcp_gateway.adapter import McpGateway
@@ -22,7 +23,8 @@ def all_profiles() -> tuple[Profile, ...]:
     from profiles.pi.adapter import Pi
 
     return (
-        ClaudeCode(), Codex(), OpenCode(), OpenClaw(), Pi(), Demo(), McpGateway(), Generic(),
+        ClaudeCode(), Codex(), Cursor(), OpenCode(), OpenClaw(), Pi(),
+        Demo(), McpGateway(), Generic(),
     )  # fmt: skip
 
 

@@ -31,6 +31,12 @@ def write_private(path: Path, text: str, *, mode: int = 0o600) -> None:
         ) from error
 
 
+def tool_shell(hidden: Iterable[str]) -> str:
+    """A shell for an agent's tools: bash, without these variables (the agent's own log-ins)."""
+    names = " ".join(hidden)
+    return f'#!/bin/sh\nunset {names}\nSHELL=/bin/bash\nexport SHELL\nexec /bin/bash "$@"\n'
+
+
 def private_folder(path: Path) -> None:
     """Create `path` and what is missing above it, each 0700; it must not exist yet.
 

@@ -52,7 +52,7 @@ class Manifest:
     Attributes:
         programs: names under which the program is started.
         status: what backs all of this.
-        tested: versions that the tests run, or whose inputs are recorded.
+        tested: versions that the tests run.
         requires: what must be there besides the program, in words; "" for nothing.
         minimum: oldest version that can be supervised, "" for any.
         refuse: options and subcommands that would take the hooks away, each with the reason.
@@ -103,7 +103,8 @@ class Manifest:
     @property
     def offered(self) -> bool:
         """Whether it is an agent that a person may have installed, and start as a task."""
-        return bool(self.programs and self.tested) and self.status is not Status.PARTIAL
+        known = bool(self.tested) or self.status is Status.RECORDED
+        return bool(self.programs) and known and self.status is not Status.PARTIAL
 
 
 def load(folder: str) -> Manifest:

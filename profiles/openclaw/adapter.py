@@ -14,7 +14,7 @@ from typing import Any
 
 from profiles import inprocess, nodejs
 from profiles.environment import HARMLESS, keep
-from profiles.files import existing, host_port, package_version, write_private
+from profiles.files import existing, host_port, package_version, tool_shell, write_private
 from profiles.manifest import load, older, refuse_options
 from profiles.toolcalls import mapping, patched, text, working_directory
 from supervisor.errors import LaunchFailed, UsageError
@@ -68,7 +68,7 @@ class OpenClaw(Profile):
         source = Path(__file__).parent
         sources = [source / n for n in ("plugin.mjs", "package.json", "openclaw.plugin.json")]
         inprocess.install(request, sources, plugin)
-        write_private(shell, self._tool_shell(), mode=0o700)
+        write_private(shell, tool_shell(self.manifest.model_secrets), mode=0o700)
         env = keep(request.environ, (*HARMLESS, *self.manifest.keep))
         state = env.get("OPENCLAW_STATE_DIR") or os.path.join(request.home, ".openclaw")
         own = env.get("OPENCLAW_CONFIG_PATH") or os.path.join(state, "openclaw.json")
@@ -99,11 +99,6 @@ class OpenClaw(Profile):
             ),
             model_hosts=(*_own_hosts(own), *self.manifest.model_hosts),
         )
-
-    def _tool_shell(self) -> str:
-        """The shell of its tools: the log-ins to models stay with the agent."""
-        names = " ".join(self.manifest.model_secrets)
-        return f'#!/bin/sh\nunset {names}\nSHELL=/bin/bash\nexport SHELL\nexec /bin/bash "$@"\n'
 
     def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:
         phase = _PHASES.get(text(event, "hook_event_name"))

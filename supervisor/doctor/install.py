@@ -48,7 +48,7 @@ def agent(known: Known, program: str, version: str, outdated: bool) -> Finding:
         return Finding("agents", State.PROBLEM, f"{what} cannot be supervised", step)
     if version in known.tested:
         return Finding("agents", State.OK, what)
-    tested = ", ".join(known.tested)
+    tested = ", ".join(known.tested) or "recorded inputs only"
     return Finding("agents", State.NOTE, f"{what}; tested with {tested}")
 
 

@@ -14,10 +14,16 @@ from supervisor.ports.drills import Drill, DrillRequest
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One path the profile needs inside the container."""
+    """One path the profile needs inside the container.
+
+    Attributes:
+        source: what is shown there, a file of the task's own directory; "" for what lies there.
+            Only a container with a view of its own of the file system can (tier A).
+    """
 
     path: str
     writable: bool = False
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

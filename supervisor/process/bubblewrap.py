@@ -56,6 +56,7 @@ class _Bind:
     path: str
     writable: bool
     required: bool
+    source: str = ""  # where it comes from, "" for the same path
 
 
 def bwrap_argv(request: SpawnRequest) -> list[str]:
@@ -89,7 +90,7 @@ def bwrap_options(request: SpawnRequest, home: str) -> list[str]:
     arguments += ["--proc", "/proc", "--dev", "/dev"]
     binds = _binds(request)
     for bind in binds:
-        arguments += [_option(bind), bind.path, bind.path]
+        arguments += [_option(bind), bind.source or bind.path, bind.path]
     for path in plan.sockets:
         arguments += ["--ro-bind-try", path, path]
     for path in plan.masked:
@@ -138,7 +139,8 @@ def _binds(request: SpawnRequest) -> list[_Bind]:
     mounts could be moved away, and another put into its place.
     """
     plan = request.containment
-    binds = {m.path: _Bind(m.path, m.writable, required=False) for m in plan.mounts}
+    # What is put in another's place has to be there: it is what the supervision rests on.
+    binds = {m.path: _Bind(m.path, m.writable, bool(m.source), m.source) for m in plan.mounts}
     binds[request.task_dir] = _Bind(request.task_dir, writable=False, required=True)
     binds[plan.workspace] = _Bind(plan.workspace, writable=True, required=True)
     for path in plan.guarded:

@@ -115,8 +115,15 @@ class Containing:
             shown: files that look as if they held secrets, and hold stand-ins.
 
         Raises:
-            LaunchFailed: something cannot be kept from the task as it must be.
+            LaunchFailed: something cannot be kept from the task as it must be, or be put where the
+                agent looks for it.
         """
+        placed = [mount.path for mount in launch.mounts if mount.source]
+        if placed and setting.tier is not Tier.A:
+            raise LaunchFailed(
+                f"This agent needs {placed[0]} of ours, which only a container of tier A can show.",
+                hint="`taskpass doctor` tells what this machine lacks for that.",
+            )
         wishes = replace(
             self.wishes,
             show=(*self.wishes.show, *map(glob.escape, shown)),

@@ -2,8 +2,9 @@
 
 It finds them as that agent would, in the settings its profile generated: a string with the hook's
 address is either that address, to which it posts itself, or a command, which it starts and feeds.
-A plugin of an agent knows the address without the event. Standard library only. The inputs, pairs
-of event and body, are in ANNOUNCED, which the test puts before this text.
+A plugin of an agent knows the address without the event, and a script is told the event alone.
+Standard library only. The inputs, pairs of event and body, are in ANNOUNCED, which the test puts
+before this text.
 """
 
 import http.client
@@ -43,11 +44,16 @@ def settings():
     yield from os.environ.values()
 
 
-KNOWN = [text for text in settings() if BASE.search(text)]
+FOUND = list(settings())
+KNOWN = [text for text in FOUND if BASE.search(text)]
 
 
 def way(event):
     """The address, or the command, that this event goes to."""
+    command = re.compile(rf"exec .* {re.escape(event)} \d+")  # one that finds the address itself
+    for text in FOUND:
+        if command.fullmatch(text):
+            return text
     whole = re.compile(BASE.pattern + "/" + re.escape(event) + r"(?![\w/-])")
     for text in KNOWN:
         if whole.search(text):

@@ -13,7 +13,7 @@ _KINDS = ("call.opened", "call.denied", "approval.asked")
 _SIGNS = {Outcome.ALLOW: "allow", Outcome.ASK: "ASK", Outcome.DENY: "DENY"}
 _LEGEND = """
 (cat), (curl): by this program in the agent's shell, since it has no tool of its own for that.
-–: it has no tool for that, and its manifest says so.
+–: it has no tool for that, or is not started there, and its manifest says so.
 *: asks, but this runtime cannot hand it over: refused with the option that would let it."""
 
 

@@ -5,6 +5,7 @@ A profile without a form here makes `test_same_decision.py` fail.
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -52,11 +53,15 @@ class Tool:
         recorded: which of the agent's recorded inputs it is, by its tool.
         arguments: in place of those recorded; the others of them stay.
         fields: the input's other fields that go with it.
+        event: what announces it, where that is another than for other tools.
+        as_text: whether its arguments are a text of JSON.
     """
 
     recorded: str
     arguments: Callable[[Any], Mapping[str, Any]]
     fields: Callable[[Any], Mapping[str, Any]] = lambda doing: {}
+    event: str = ""
+    as_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,8 @@ class Form:
         program: what the agent is started as, with `options`.
         event: of a call that is to begin.
         holds: the name of the field with the arguments; `call`: of that with the call's id.
+        folders: of that with all folders it works in, "" where it has none.
+        tiers: of containment, in which it is started at all.
     """
 
     agent: str
@@ -77,12 +84,15 @@ class Form:
     options: tuple[str, ...] = ()
     holds: str = "tool_input"
     call: str = "tool_use_id"
+    folders: str = ""
+    tiers: tuple[str, ...] = ("A", "B")
 
     def say(self, doing: Doing, cwd: str) -> Said | Gap:
         """As it would do it: by its own tool, else by a program in its shell, else not at all."""
         kind = KINDS[type(doing)]
         if type(doing) in self.tools:
-            return Said(kind, self.event, self._input(doing, cwd))
+            event = self.tools[type(doing)].event or self.event
+            return Said(kind, event, self._input(doing, cwd))
         stand_in = _in_a_shell(doing)
         if not stand_in or Shell not in self.tools:
             return Gap(kind)
@@ -91,17 +101,21 @@ class Form:
 
     def _input(self, doing: Doing, cwd: str) -> bytes:
         tool = self.tools[type(doing)]
-        recorded = native(self.agent, f"{self.event}-{tool.recorded}")
+        recorded = native(self.agent, f"{tool.event or self.event}-{tool.recorded}")
         told, arguments = recorded.fields(), dict(tool.arguments(doing))
-        if not isinstance(doing, Mcp):  # their arguments are each server's own
+        if not isinstance(doing, Mcp) and self.holds in told:  # those are each server's own
             assert arguments.keys() <= told[self.holds].keys(), (self.agent, tool.recorded)
             arguments = told[self.holds] | arguments
         # Where it has a folder to work in among its arguments, it is the same one.
-        arguments |= {"workdir": cwd} if "workdir" in arguments else {}
-        fields = {"cwd": cwd, self.holds: arguments, **tool.fields(doing)}
-        if self.call in told:
-            fields[self.call] = f"call-{next(_calls)}"
-        return recorded.saying(fields)
+        arguments |= {name: cwd for name in ("workdir", "cwd") if name in arguments}
+        fields: dict[str, Any] = {
+            "cwd": cwd,
+            self.folders: [cwd],
+            self.call: f"call-{next(_calls)}",
+        }
+        fields[self.holds] = json.dumps(arguments) if tool.as_text else arguments
+        fields = {name: value for name, value in fields.items() if name in told}
+        return recorded.saying({**fields, **tool.fields(doing)})
 
 
 def _in_a_shell(doing: Doing) -> str:
@@ -168,6 +182,40 @@ CODEX = Form(
         Spawn: Tool("spawn_agent", lambda d: {"message": d.errand}),
     },
 )
+CURSOR = Form(
+    "cursor",
+    "cursor-agent",
+    event="preToolUse",
+    folders="workspace_roots",
+    tiers=("A",),  # only there it can be shown hooks that nobody takes away
+    tools={
+        Shell: Tool("Shell", _command),
+        Read: Tool("Read", lambda d: {"file_path": d.path}),
+        Write: Tool("Write", lambda d: {"file_path": d.path, "content": d.text}),
+        Edit: Tool(
+            "StrReplace", lambda d: {"file_path": d.path, "old_string": d.old, "new_string": d.new}
+        ),
+        Fetch: Tool("Fetch", lambda d: {"url": d.url}),
+        Mcp: Tool(
+            "mcp",
+            lambda d: d.arguments,
+            # The same call of the same turn would be the same to us.
+            lambda d: {
+                "mcp_server_name": d.server,
+                "tool_name": d.tool,
+                "generation_id": str(next(_calls)),
+            },
+            event="beforeMCPExecution",
+            as_text=True,
+        ),
+        Spawn: Tool(
+            "Task",
+            lambda d: {},
+            lambda d: {"task": d.errand, "tool_call_id": f"call-{next(_calls)}"},
+            event="subagentStart",
+        ),
+    },
+)  # fmt: skip
 OPENCODE = Form(
     "opencode",
     "opencode",
@@ -229,7 +277,7 @@ GATEWAY = Form(
 )
 GENERIC = Form("generic", "any-program")  # it announces nothing
 
-FORMS = (CLAUDE_CODE, CODEX, OPENCODE, OPENCLAW, PI, DEMO, GATEWAY, GENERIC)
+FORMS = (CLAUDE_CODE, CODEX, CURSOR, OPENCODE, OPENCLAW, PI, DEMO, GATEWAY, GENERIC)
 
 
 def client_lines(doings: Iterable[Doing]) -> tuple[str, ...]:

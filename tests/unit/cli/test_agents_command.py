@@ -100,7 +100,7 @@ def test_the_readme_shows_what_is_printed_where_all_of_them_are_installed() -> N
     for profile in all_profiles():
         manifest = manifest_of(profile.name)
         here = manifest.offered
-        version = manifest.tested[-1] if here else ""
+        version = next(iter(manifest.tested), "")
         known.append(agents.Known(manifest, profile.call_identity, "/x" if here else "", version))
     printed = [line.split() for line in agents.table(known).split("\n\n")[0].splitlines()]
     _, _, block = _README.read_text("utf-8").partition("\n    agent ")
