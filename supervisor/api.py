@@ -194,7 +194,7 @@ class Api:
     def _task_above(self, peer: Process) -> str:
         """The task that `peer` belongs to, "" for none. One walk, however many tasks there are."""
         owners = {holder: task for task, holder in self.launcher.adopting.holders.items()}
-        owners |= {e.root: e.task.id for e in self.engine.book.tasks() if e.root is not None}
+        owners |= {e.root: e.task.id for e in self.engine.book.tops() if e.root is not None}
         root = tree_of(peer, owners)
         return owners[root] if root else ""
 
@@ -302,7 +302,7 @@ class Api:
             await self.lifecycle.revoke(task, "its starter's end")
 
     async def _attach(self, request: web.Request) -> web.Response:
-        return as_json(place(self.paths.task(self.engine.book.task(_id(request)).task.id)))
+        return as_json(place(self.paths.task(self.engine.book.task(_id(request)).top.task.id)))
 
     async def _exit(self, request: web.Request) -> web.Response:
         """Answered when the task has ended."""
@@ -310,15 +310,20 @@ class Api:
         return as_json({"exit_code": code, "failure": failure})
 
     async def _end(self, request: web.Request) -> web.Response:
-        task = self.engine.book.require_live(_id(request)).task.id
-        await self.engine.desk.runtimes[task].control.kill()
+        entry = self.engine.book.require_live(_id(request))
+        if entry.above is not None:
+            raise Denied(
+                "A subagent ends by itself, or with its task.",
+                hint=f"Take its access away: taskpass revoke {entry.place}.",
+            )
+        await self.engine.desk.runtimes[entry.task.id].control.kill()
         return as_json({})
 
     async def _revoke_task(self, request: web.Request) -> web.Response:
         return as_json(await self.lifecycle.revoke(_id(request), self._by()))
 
     async def _revoke_all(self, request: web.Request) -> web.Response:
-        live = [e.task.id for e in self.engine.book.tasks() if not (e.ended or e.revoked)]
+        live = [e.task.id for e in self.engine.book.tops() if not (e.ended or e.revoked)]
         done = await asyncio.gather(*(self.lifecycle.revoke(t, self._by()) for t in live))
         return as_json(
             wire.RevokedView(
@@ -444,7 +449,7 @@ class Api:
         return as_json(self.jwks)
 
     async def _stop(self, request: web.Request) -> web.Response:
-        live = [e for e in self.engine.book.tasks() if not e.ended and e.task.id in
+        live = [e for e in self.engine.book.tops() if not e.ended and e.task.id in
                 self.engine.desk.runtimes]  # fmt: skip
         if live:
             raise Denied(

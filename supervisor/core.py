@@ -29,6 +29,7 @@ from supervisor.approvals.queue import ApprovalQueue
 from supervisor.calls.announced import as_announced, by_https
 from supervisor.calls.attestation import Attestation, agent_handle
 from supervisor.calls.canaries import Canaries
+from supervisor.calls.children import Children, activity
 from supervisor.calls.egress import Egress
 from supervisor.calls.filedoors import FileDoors
 from supervisor.calls.forge import asked_already
@@ -106,6 +107,7 @@ class Engine(Authorize):
     _recording: bool = field(default=True, init=False)  # False: the last opening's record failed
     # Openings on their way to the disk, by call.
     _unrecorded: dict[str, asyncio.Future[None]] = field(default_factory=dict, init=False)
+    children: Children = field(init=False)
     doors: FileDoors = field(init=False)
     revoking: Revoking = field(init=False)
     settlement: Settlement = field(init=False)
@@ -121,13 +123,14 @@ class Engine(Authorize):
             self.book, self.approvals, self.records, self.desk,
             self.approval_timeout, self.clock, self.step, self.vault.specs,
         )  # fmt: skip
+        self.children = Children(self.book, self.records, self.desk, self.questions, self.clock)
         self.doors = FileDoors(self.book, self.records, self.desk)
         self.revoking = Revoking(
             self.issuers, self.owed, self.ledger, self.desk.publish, self.clock
         )
         self.settlement = Settlement(
             self.book, self.records, self.desk, self.doors, self.revoking,
-            self.bind_grace, self.clock, self.step,
+            self.bind_grace, self.clock, self.step, self.children.look,
         )  # fmt: skip
         canaries = Canaries(self.records, self.desk, self.questions)
         self.lending = Lending(
@@ -138,7 +141,7 @@ class Engine(Authorize):
         )
         self.uses = UseRecords(self.book, self.records, self.desk, self.settlement, self.clock)
         self.egress = Egress(
-            self.book, self.records, self.desk, self.questions, self.judge.situation, agent_handle
+            self.book, self.records, self.desk, self.questions, self.judge, agent_handle
         )
 
     # ── open_call ───────────────────────────────────────────────────────────────────────
@@ -151,7 +154,7 @@ class Engine(Authorize):
             return await self._open_call(task, call, sender, deadline)
         except TaskpassError as error:
             with contextlib.suppress(TaskpassError):
-                entry = self.book.task(task)
+                entry = self.children.whose(self.book.task(task), call)
                 self._count_denial(entry)
                 await self.records.refused_call(entry, call, error)
             return HookAnswer(allow=False, reason=str(error))
@@ -164,13 +167,14 @@ class Engine(Authorize):
     async def _open_call(
         self, task: str, tool_call: ToolCall, sender: Process | None, deadline: float
     ) -> HookAnswer:
-        entry = self.book.require_live(task)
-        runtime = self.desk.runtimes[task]
-        await self.attestation.sender(entry, runtime.owner, sender, tool_call)
+        top = self.book.require_live(task)
+        await self.attestation.sender(top, self.desk.runtimes[task].owner, sender, tool_call)
         self.admit(tool_call)
+        entry = await self.children.announcing(top, tool_call)
+        task, runtime = entry.task.id, self.desk.runtimes[entry.task.id]
         self.book.reserve_call(task)
         if tool_call.alone or not tool_call.method:  # its servers' start is not an agent's work
-            self.desk.set_activity(entry, entry.turns.called(tool_call, self.clock()))
+            self.desk.set_activity(top, activity(top, entry))
 
         digest = call_hash(tool_call, profile=entry.task.agent.profile)
         effects = by_https(effects_of(tool_call, entry.task.workspace), self.vault.specs())
@@ -279,10 +283,11 @@ class Engine(Authorize):
         try:
             entry = self.book.require_live(task)
             call = self.book.call_by_handle(task, handle)
+            self.book.require_live(call.call.task, call.call.epoch)
             if recording := self._unrecorded.get(call.call.id):
                 await asyncio.shield(recording)
                 call = self.book.call_by_handle(task, handle)
-                self.book.require_live(task, call.call.epoch)
+                self.book.require_live(call.call.task, call.call.epoch)
         except TaskpassError as error:
             await self.incident(task, "bind_refused", {"reason": error.message})
             return False
@@ -331,7 +336,7 @@ class Engine(Authorize):
         self, task: str, handle: str, effects: Sequence[Effect], error: TaskpassError
     ) -> None:
         with contextlib.suppress(TaskpassError):
-            entry = self.book.task(task)
+            entry = self.book.owner(task, handle)
             self._count_denial(entry)
             await self.records.refused_use(entry, handle, effects, error)
         with contextlib.suppress(TaskpassError):  # a handle of no open call has none to tell
@@ -346,9 +351,10 @@ class Engine(Authorize):
         surrogates: Sequence[str],
     ) -> Release:
         effect = effects[0]  # the request itself; the others are what its body says
-        entry = self.book.require_live(task)
         runtime = self.desk.runtimes[task]
-        call = self.attestation.call(entry, handle, ancestry, effect)
+        call = self.attestation.call(self.book.require_live(task), handle, ancestry, effect)
+        entry = self.book.task(call.call.task)
+        task = entry.task.id
         effects = as_announced(call.call, effects)
         spec, surrogate = await self.lending.asked_for(entry, call, effect, surrogates)
         self.step("use.attested")
@@ -418,7 +424,8 @@ class Engine(Authorize):
         return self.book.lease_live(task, lease, self.clock())
 
     async def used(self, task: str, release: Release, status: int) -> None:
-        entry = self.book.task(task)
+        held = self.book.lease(release.lease)
+        entry = self.book.task(held.task if held else task)
         self.uses.ended(entry, release.use, release.lease, status)
 
     def model_access(self, task: str, ancestry: Sequence[Process], host: str, port: int) -> bool:
@@ -458,10 +465,8 @@ class Engine(Authorize):
                 for call in self.book.open_calls(task)
                 if subagent is None or call.call.tool_call.subagent == subagent
             ]
-            self.desk.set_activity(entry, entry.turns.ended(subagent or "", self.clock()))
-            if subagent:
-                self.desk.changed(entry)
-            else:
+            if not subagent:
+                self.desk.set_activity(entry, entry.turns.ended())
                 await self.doors.end_turn(task)
         for call in ending:
             if call.call.root is not None:
@@ -470,6 +475,11 @@ class Engine(Authorize):
                 self.settlement.expect_bind(call, outcome)
             else:
                 await self.settlement.settle(task, call.call.id, outcome, LeaseState.CLOSED)
+        if subagent:
+            self.children.turn_ended(entry, subagent)
+
+    def spawned(self, task: str, subagent: str, by: str) -> None:
+        self.children.spawned(self.book.task(task), subagent, by)
 
     def activity(self, task: str, notice: str) -> None:
         with contextlib.suppress(NotFound):

@@ -36,7 +36,7 @@ class Leaving:
         """
         running = [
             entry
-            for entry in self.engine.book.tasks()
+            for entry in self.engine.book.tops()
             if not entry.ended and entry.task.id in self.engine.desk.runtimes
         ]
         if running:

@@ -208,6 +208,7 @@ class Task:
     repository: str = ""  # top level of the git work tree, "" outside one
     branch: str = ""
     parent: str = ""  # id of the parent task, for subagents and resumed tasks
+    subagent: str = ""  # what its agent calls it: a claim; "" for a task with a process tree
     preset: str = "standard"
     overlay: bool = False  # works on a copy of its workspace, to be reviewed
     record: bool = False  # what its terminal shows is kept
@@ -463,7 +464,6 @@ class Lease:
     expires: float
     state: LeaseState = LeaseState.OPEN
     uses: int = 0
-    subagent: str = ""  # whose call it is, as the agent claims; "" for the agent itself
 
 
 @dataclass(frozen=True, slots=True)

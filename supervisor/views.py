@@ -18,10 +18,10 @@ def task_viewer(exposed: Callable[[], tuple[str, ...]]) -> Callable[[TaskEntry],
     def view(entry: TaskEntry) -> wire.TaskView:
         task = entry.task
         contained = task.runtime.tier.contained
-        usage = Usage() if entry.ended else entry.usage
+        usage = Usage() if entry.over else entry.usage
         return wire.TaskView(
             id=task.id,
-            number=entry.number,
+            number=0 if task.subagent else entry.number,
             purpose=task.purpose,
             state=entry.state,
             user=task.user.label,
@@ -50,17 +50,8 @@ def task_viewer(exposed: Callable[[], tuple[str, ...]]) -> Callable[[TaskEntry],
             exit_code=entry.exit_code,
             failure=entry.failure,
             tree_left=entry.tree_left,
-            subagents=tuple(
-                wire.SubagentView(
-                    id=one.id,
-                    kind=one.kind,
-                    since=one.since,
-                    last=one.last,
-                    calls=one.calls,
-                    ended=one.ended,
-                )
-                for one in entry.turns.subagents.values()
-            ),
+            path=entry.place if task.subagent else "",
+            subagent=task.subagent,
             pane=entry.pane,
             allowed=entry.allowed,
             asked=entry.asked,

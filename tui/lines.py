@@ -190,7 +190,7 @@ def attention(view: View, width: int) -> Text:
     left = Text(f" ▲ {len(pending)}  ", f"bold {palette.AMBER}", no_wrap=True)
     if task is not None:
         name = one_line(task.purpose) or task.profile
-        left.append(f"{task.number} {clip(name, 24)} ", palette.TEXT)
+        left.append(f"{task.called} {clip(name, 24)} ", palette.TEXT)
     left.append("wants  ", palette.MUTED)
     wanted, _, command = request.title.partition("\n")
     left.append(one_line(wanted), f"bold {palette.TEXT}")
@@ -217,7 +217,7 @@ def _calm(view: View, width: int) -> Text:
         left.append("secrets are locked", f"bold {palette.AMBER}")
         left.append(f" · {view.keys.chord('unlock')} unlocks  ", palette.TEXT)
     if you:
-        numbers = ", ".join(str(task.number) for task in you)
+        numbers = ", ".join(task.called for task in you)
         left.append(f"◐ waiting for you: {numbers}", palette.BLUE)
     else:
         left.append("no approval waits", palette.MUTED)
@@ -241,11 +241,11 @@ def metered(task: wire.TaskView) -> str:
 def strip(view: View, width: int) -> Text:
     """The task list in one line, for narrow screens."""
     text = Text(" ", no_wrap=True)
-    for task in view.world.in_order():
+    for task in view.world.agents():
         state = task_state(task.state)
         focused = view.task is not None and task.id == view.task.id
         style = f"{'bold reverse ' if focused else ''}{STATE_COLOUR[state]}"
-        name = f"{task.number}{STATE_SYMBOL[state]}{clip(program(task.agent), 9)}"
+        name = f"{task.called}{STATE_SYMBOL[state]}{clip(program(task.agent), 9)}"
         text.append_text(clickable(Text(name, style), f"show('{task.id}')")).append(" ")
     hint = Text(f"{view.keys.chord('help')} help", palette.MUTED, no_wrap=True)
     clickable(hint, "help").append(" ")
@@ -260,7 +260,7 @@ def which_key(keys: Keymap, width: int) -> Text:
 
 def panic_keys(view: View, left: float, width: int) -> Text:
     """How far freezing everything is, and what may follow it for `left` seconds."""
-    live = [task for task in view.world.tasks.values() if not is_gone(task)]
+    live = [task for task in view.world.agents() if not is_gone(task)]
     frozen = sum(task_state(task.state) is TaskState.FROZEN for task in live)
     again = f"again within {span(left)} revokes every task"
     return key_line(

@@ -49,50 +49,50 @@ def heading(title: str, aside: str, width: int) -> Text:
 
 
 def tasks(view: View, width: int) -> list[tuple[str, Text]]:
-    """One line a task and one below it for each of its subagents, with the task's id to find it
-    by when it is clicked.
-    """
-    rows = []
-    for task in view.world.in_order():
-        rows.append((task.id, _task(task, view, width)))
-        rows += [(task.id, _subagent(one, task, view, width)) for one in subagents(task, view.now)]
-    return rows
+    """One line a task, with its id to find it by when it is clicked."""
+    return [
+        (task.id, (_subagent if task.subagent else _task)(task, view, width))
+        for task in listed(view)
+    ]
 
 
-def subagents(task: wire.TaskView, now: float) -> list[wire.SubagentView]:
-    """Those that work, and those that have just ended, the oldest first."""
-    if is_gone(task):
-        return []
-    shown = [one for one in task.subagents if not one.ended or now - one.last < _ENDED_SECONDS]
-    return sorted(shown, key=lambda one: (one.since, one.id))
+def listed(view: View) -> list[wire.TaskView]:
+    """Every task, each with its subagents below it: those that work, that were revoked, and that
+    have just ended."""
+    return [task for task in view.world.in_order() if not task.subagent or _shows(task, view)]
 
 
-def _subagent(one: wire.SubagentView, task: wire.TaskView, view: View, width: int) -> Text:
-    """`└ ● explore a01d  2 grants  0:12`: it is one by its agent's word alone."""
-    state = TaskState.ENDED if one.ended else TaskState.WORKING
-    if not one.ended and task_state(task.state) is TaskState.FROZEN:
-        state = TaskState.FROZEN
-    text = Text("   └ ", palette.TEAL, no_wrap=True)
+def _shows(task: wire.TaskView, view: View) -> bool:
+    if is_gone(view.world.agent_of(task)):
+        return False
+    return not task.ended or view.now - task.ended < _ENDED_SECONDS
+
+
+def _subagent(task: wire.TaskView, view: View, width: int) -> Text:
+    """`└ 1.2 ● explore a01d  2 grants  0:12`: it is one by its agent's word alone."""
+    state = task_state(task.state)
+    focused = view.task is not None and task.id == view.task.id
+    lead = "▸" if focused else " "
+    text = Text(lead + "  " * (task.path.count(".") or 1) + "└ ", palette.TEAL, no_wrap=True)
+    text.append(f"{task.called} ", palette.MUTED)
     text.append(f"{STATE_SYMBOL[state]} ", STATE_COLOUR[state])
-    held = len({lease.grant for lease in view.world.leases.values()
-                if lease.task == task.id and lease.subagent == one.id})  # fmt: skip
-    end = one.last if one.ended else view.now
-    about = plural(held, "grant") if held else plural(one.calls, "call")
-    words = f" {about}  {watch(end - one.since)} {_SHORT_STATE[state]}"
-    name = f"{one.kind or 'subagent'} {one.id}"
-    text.append(pad(name, max(4, width - text.cell_len - len(words))), palette.MUTED)
+    held = len(view.world.grants_of(task.id, view.now))
+    about = plural(held, "grant") if held else plural(task.allowed + task.denied, "call")
+    age = watch((task.ended or view.now) - task.created)
+    words = f" {about}  {age} {_SHORT_STATE[state]}"
+    room = max(4, width - text.cell_len - len(words))
+    text.append(pad(task.purpose, room), palette.TEXT if focused else palette.MUTED)
     return text.append(words, palette.MUTED)
 
 
 def _task(task: wire.TaskView, view: View, width: int) -> Text:
     state = task_state(task.state)
     focused = view.task is not None and task.id == view.task.id
-    nested = task.parent in view.world.tasks
-    lead = ("▸" if focused else " ") + ("└" if nested else "")
+    lead = "▸" if focused else " "
     review = task.to_review > 0 and state in (TaskState.ENDED, TaskState.REVOKED, TaskState.LOST)
     word = "review" if review else _SHORT_STATE[state]
     text = Text(lead, palette.TEAL, no_wrap=True)
-    text.append(f"{task.number} ", f"bold {palette.TEXT}")
+    text.append(f"{task.called} ", f"bold {palette.TEXT}")
     text.append(f"{STATE_SYMBOL[state]} ", STATE_COLOUR[state])
     room = width - text.cell_len - len(word) - 1
     agent = pad(program(task.agent), 6)
@@ -127,8 +127,7 @@ def grant(one: Grant, leases: list[Lease], now: float, width: int) -> Text:
 
 def _lease(lease: Lease, now: float, width: int) -> Text:
     left = lease.expires - now
-    whose = f"{clip(lease.call, 10)} of {clip(lease.subagent, 8)}" if lease.subagent else lease.call
-    text = Text(f"  └ {clip(whose, 22)} ", palette.MUTED, no_wrap=True)
+    text = Text(f"  └ {clip(lease.call, 22)} ", palette.MUTED, no_wrap=True)
     if lease.state is LeaseState.POSSIBLY_LIVE:
         until = f"possibly live {span(left)}" if left > 0 else "over"
         return text.append(clip(until, max(4, width - text.cell_len)), f"bold {palette.RED}")
@@ -155,7 +154,7 @@ def event(record: dict[str, object], view: View, width: int) -> Text:
     task = view.world.tasks.get(line.task)
     text = Text(time_of_day(line.time), palette.MUTED, no_wrap=True)
     focused = task is not None and view.task is not None and task.id == view.task.id
-    text.append(f" {task.number if task else '·'} ", palette.TEXT if focused else palette.MUTED)
+    text.append(f" {task.called if task else '·'} ", palette.TEXT if focused else palette.MUTED)
     if line.decision:
         text.append(line.decision + " ", line.colour)
     return text.append(clip(line.sentence, max(1, width - text.cell_len)), palette.TEXT)

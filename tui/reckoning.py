@@ -50,6 +50,7 @@ class Fate:
     refused: bool = False
     outliving: frozenset[str] | None = None  # leases that may be accepted elsewhere
     tree_left: int | None = None  # processes that could not be ended
+    family: frozenset[str] = frozenset()  # itself and its subagents' tasks, which fall with it
     settled: bool = False  # issuers have been asked once
     owed: dict[str, wire.OwedView] = field(default_factory=dict)  # by lease
 
@@ -70,7 +71,7 @@ class Fate:
                     self.refused = True
                     self.outliving = frozenset(record.get("outliving", ()))
                     break  # nothing of this task before it matters here
-        self.owed = {owed.lease: owed for owed in world.owed.values() if owed.task == self.task.id}
+        self.owed = {owed.lease: owed for owed in world.owed.values() if owed.task in self.family}
 
     @property
     def held(self) -> list[Held]:
@@ -133,10 +134,12 @@ class Reckoning:
         self.fates = [
             Fate(
                 task,
-                tuple(one for one in world.leases.values() if one.task == task.id),
-                {grant.id: grant for grant in world.grants.values() if grant.task == task.id},
+                tuple(one for one in world.leases.values() if one.task in family),
+                {grant.id: grant for grant in world.grants.values() if grant.task in family},
+                family=family,
             )
             for task in tasks
+            for family in (world.family(task.id),)
         ]
 
     def look(self, world: World) -> None:

@@ -90,7 +90,7 @@ class World:
     def in_order(self) -> list[wire.TaskView]:
         """Tasks by number; a child directly below its parent."""
         children: dict[str, list[wire.TaskView]] = {}
-        for known in sorted(self.tasks.values(), key=lambda task: task.number):
+        for known in sorted(self.tasks.values(), key=lambda one: (one.number, one.created)):
             task = self.shown(known)
             children.setdefault(task.parent if task.parent in self.tasks else "", []).append(task)
         ordered: list[wire.TaskView] = []
@@ -111,7 +111,17 @@ class World:
         return msgspec.structs.replace(task, state=TaskState.WAITING_APPROVAL)
 
     def numbered(self, number: int) -> wire.TaskView | None:
-        return next((task for task in self.tasks.values() if task.number == number), None)
+        return next((task for task in self.agents() if task.number == number), None)
+
+    def agents(self) -> list[wire.TaskView]:
+        """Tasks by number, without those of subagents: each with a process tree of its own."""
+        return [task for task in self.in_order() if not task.subagent]
+
+    def agent_of(self, task: wire.TaskView) -> wire.TaskView:
+        """The task whose agent runs this one: itself, where it is no subagent's."""
+        while task.subagent and task.parent in self.tasks:
+            task = self.tasks[task.parent]
+        return task
 
     def family(self, task: str) -> frozenset[str]:
         """A task and all below it."""

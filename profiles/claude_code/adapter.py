@@ -191,7 +191,8 @@ class ClaudeCode(Profile):
         session, notice = text(event, "session_id", required=False), ""
         if name == "Notification":
             notice = _NOTICES.get(text(event, "notification_type", required=False), "")
-        return HookEvent(phase, call, session, subagent, notice, event)
+        spawned = _spawned(event) if call is not None and call.kind is ToolKind.AGENT else ""
+        return HookEvent(phase, call, session, subagent, notice, event, spawned=spawned)
 
     def _call(self, event: Mapping[str, Any]) -> ToolCall:
         tool = text(event, "tool_name")
@@ -246,6 +247,13 @@ class ClaudeCode(Profile):
 
     def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
         return {**call.arguments, "command": prefix + call.command}
+
+
+def _spawned(event: Mapping[str, Any]) -> str:
+    """The subagent that a call of the Agent tool has brought; "" before it is there."""
+    response = event.get("tool_response")
+    name = response.get("agentId") if isinstance(response, dict) else ""
+    return name if isinstance(name, str) else ""
 
 
 def _refuse_own_sandbox(request: LaunchRequest) -> None:

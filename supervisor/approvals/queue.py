@@ -63,12 +63,19 @@ class ApprovalQueue:
 
     # ── asking ──────────────────────────────────────────────────────────────────────────
 
-    def ask(self, request: ApprovalRequest, effects: Sequence[Effect] = ()) -> Pending:
+    def ask(
+        self,
+        request: ApprovalRequest,
+        effects: Sequence[Effect] = (),
+        above: Sequence[tuple[str, int]] = (),
+    ) -> Pending:
         """Put a question. An identical open one is joined; a standing approval answers at once.
 
         Args:
             request: with `id`, `created` and `expires` set; the code is made here.
             effects: what an approval for the task would cover; `request.effects` if empty.
+            above: of a subagent's task, those above it with their epochs, the nearest first.
+                What stands there covers it too; an answer to it covers none of them.
         """
         now = self._clock()
         self._rules.prune(now)
@@ -78,14 +85,16 @@ class ApprovalQueue:
             joined.ticket = False
             joined.waiting += 1
             return Pending(joined.request, self._futures[joined.request.id], fresh=False)
-        ready = self._rules.refused(request, now) or self._rules.covered(request, covering, now)
+        ready = self._rules.refused(request, now, above) or self._rules.covered(
+            request, covering, now, above
+        )
         answer: asyncio.Future[Approval] = asyncio.get_running_loop().create_future()
         if ready is not None:
             answer.set_result(ready)
             return Pending(request, answer, fresh=False)
         if request.risk is Risk.HIGH:
             request = replace(request, code=self._new_code())
-        self._rules.put(request, covering)
+        self._rules.put(request, covering, above)
         self._futures[request.id] = answer
         self._timers[request.id] = asyncio.get_running_loop().call_later(
             max(0.0, request.expires - now), self._expire, request.id

@@ -54,6 +54,7 @@ class Question:
     request: ApprovalRequest
     effects: tuple[Effect, ...]
     wrong_codes: int = 0
+    top: str = ""  # the task that owns the agent which asks
     waiting: int = 1  # askers that are held
     ticket: bool = False  # nobody waits any more; an identical retry will
 
@@ -79,9 +80,14 @@ class Rules:
     _ended: dict[str, int] = field(default_factory=dict)  # task → last epoch that is over
     _latest: dict[str, int] = field(default_factory=dict)  # task → highest epoch that asked
 
-    def put(self, request: ApprovalRequest, effects: tuple[Effect, ...]) -> None:
+    def put(
+        self,
+        request: ApprovalRequest,
+        effects: tuple[Effect, ...],
+        above: Sequence[tuple[str, int]] = (),
+    ) -> None:
         """Open a question; `find`, `refused` and `covered` have been asked before."""
-        self.open[request.id] = Question(request, effects)
+        self.open[request.id] = Question(request, effects, top=_top(request, above))
         self._latest[request.task] = max(request.epoch, self.latest_epoch(request.task))
 
     def latest_epoch(self, task: str) -> int:
@@ -95,11 +101,13 @@ class Rules:
                 return question
         return None
 
-    def refused(self, request: ApprovalRequest, now: float) -> Approval | None:
+    def refused(
+        self, request: ApprovalRequest, now: float, above: Sequence[tuple[str, int]] = ()
+    ) -> Approval | None:
         """An answer that needs no person: the epoch is over, or the task asks too much."""
         if request.epoch <= self._ended.get(request.task, -1):
             return absent(request, Answer.REVOKED, now)
-        if sum(q.request.task == request.task for q in self.open.values()) >= MAX_OPEN:
+        if sum(q.top == _top(request, above) for q in self.open.values()) >= MAX_OPEN:
             return replace(
                 absent(request, Answer.DENIED, now),
                 note=f"This task already has {MAX_OPEN} open questions.",
@@ -109,9 +117,13 @@ class Rules:
         return None
 
     def covered(
-        self, request: ApprovalRequest, effects: Sequence[Effect], now: float
+        self,
+        request: ApprovalRequest,
+        effects: Sequence[Effect],
+        now: float,
+        above: Sequence[tuple[str, int]] = (),
     ) -> Approval | None:
-        """A standing approval that covers the request, or None.
+        """A standing approval of the task, or of one above it, that covers the request, or None.
 
         Several may cover it together, each some of its effects; the first to expire is told.
         """
@@ -119,8 +131,9 @@ class Rules:
         asking = frozenset(request.asking)
         helping = [
             standing
-            for standing in self._standing.get(request.task, ())
-            if standing.epoch == request.epoch
+            for task, epoch in ((request.task, request.epoch), *above)
+            for standing in self._standing.get(task, ())
+            if standing.epoch == epoch
             and now < standing.approval.expires
             and standing.credential == request.credential
             and standing.classes & wanted
@@ -221,6 +234,10 @@ class Rules:
 
 def not_open() -> NotFound:
     return NotFound("This question is not open any more.", hint="See `taskpass history`.")
+
+
+def _top(request: ApprovalRequest, above: Sequence[tuple[str, int]]) -> str:
+    return above[-1][0] if above else request.task
 
 
 def key_of(request: ApprovalRequest) -> Key:

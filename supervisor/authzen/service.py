@@ -10,14 +10,13 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from supervisor.approvals.rules import TICKET_SECONDS
 from supervisor.authzen.evaluation import Question, effects
 from supervisor.core import Engine
-from supervisor.desk import TaskRuntime
 from supervisor.errors import TaskpassError
 from supervisor.grants.book import TaskEntry
 from supervisor.model import (
@@ -33,7 +32,6 @@ from supervisor.model import (
     ToolKind,
     new_id,
 )
-from supervisor.ports import Situation
 
 log = logging.getLogger("supervisor")
 
@@ -117,7 +115,10 @@ class Service:
         runtime = self.engine.desk.runtimes.get(entry.task.id)
         if runtime is None:
             return _no("unknown_subject", "The task is being started, or has ended.")
-        decision = runtime.policy.decide(about, self._situation(entry, runtime, asked))
+        # As for a call of the task itself: its counts and budgets are the same ones.
+        decision = self.engine.judge.decide(
+            entry, runtime, about, tool=asked.text("tool"), credential=asked.text("credential")
+        )
         shown = asked.context.get("approval")
         access, problem = self._approved(entry, asked, shown)
         allowed = decision.outcome is Outcome.ALLOW or (
@@ -175,12 +176,6 @@ class Service:
         if asked.subject["type"] != "task":
             raise ValueError("the subject is a task")
         return self.engine.book.require_live(str(asked.subject["id"]))
-
-    def _situation(self, entry: TaskEntry, runtime: TaskRuntime, asked: Question) -> Situation:
-        """As for a call of the task itself: its counts and budgets are the same ones."""
-        credential = asked.text("credential")
-        situation = self.engine.judge.situation(entry, runtime, credential=credential)
-        return replace(situation, tool=asked.text("tool"))
 
     def _hint_expires(self, decision: Decision) -> float:
         asks = decision.outcome is Outcome.ASK

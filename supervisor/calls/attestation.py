@@ -56,13 +56,14 @@ class Attestation:
             NotAttested: the handle is not of an open call, or comes from another tree.
             Revoked: the call is of an earlier epoch.
         """
-        if handle == agent_handle(entry.task.id) and ancestry and ancestry[-1] == entry.root:
-            if (found := self._alone(entry) or self._served(entry, ancestry)) is not None:
+        if handle == agent_handle(entry.top.task.id) and ancestry and ancestry[-1] == entry.root:
+            top = entry.top
+            if (found := self._alone(top) or self._served(top, ancestry)) is not None:
                 return found
             if list(ancestry) == [entry.root]:
-                return self._own_fetch(entry, effect)
+                return self._own_fetch(entry.top, effect)
         call = self.book.call_by_handle(entry.task.id, handle)
-        self.book.require_live(entry.task.id, call.call.epoch)
+        self.book.require_live(call.call.task, call.call.epoch)
         root = call.tree
         if root is None or not ancestry or ancestry[-1] != entry.root or root not in ancestry:
             raise NotAttested(
@@ -76,14 +77,14 @@ class Attestation:
         running = self.book.open_calls(entry.task.id)
         if len(running) != 1 or not running[0].call.tool_call.alone:
             return None
-        self.book.require_live(entry.task.id, running[0].call.epoch)
+        self.book.require_live(running[0].call.task, running[0].call.epoch)
         return running[0]
 
     def _served(self, entry: TaskEntry, ancestry: Sequence[Process]) -> CallEntry | None:
         """The open call that an MCP server of the agent's, behind its gateway, carries out."""
         for call in self.book.open_calls(entry.task.id):
             if call.server is not None and call.server in ancestry[:-1]:
-                self.book.require_live(entry.task.id, call.call.epoch)
+                self.book.require_live(call.call.task, call.call.epoch)
                 return call
         return None
 
@@ -98,6 +99,7 @@ class Attestation:
         for call in self.book.open_calls(entry.task.id):
             announced = {e.resource for e in call.call.effects if e.verb is Verb.HTTP}
             if call.call.tool_call.kind is ToolKind.FETCH and effect.resource in announced:
+                self.book.require_live(call.call.task, call.call.epoch)
                 return call
         raise NotAttested(
             f"The agent contacts {effect.resource} outside any tool call.",

@@ -41,12 +41,14 @@ class Canaries:
 
     async def hit(self, entry: TaskEntry, call: CallEntry, effect: Effect, credential: str) -> None:
         """A stand-in of `credential` was sent with `effect`. The caller refuses the request."""
-        entry.misplaced_surrogates += 1
-        hits = entry.misplaced_surrogates
+        # Names of subagents cost an agent nothing: what they do counts together.
+        entry.top.misplaced_surrogates += 1
+        hits = entry.top.misplaced_surrogates
         detail = {"credential": credential, "resource": effect.resource, "hit": hits}
         await self.records.incident("misplaced_surrogate", entry, detail)
         if hits >= FREEZES:
-            await self._freeze(entry, f"the stand-in for {credential} sent to {effect.resource}")
+            why = f"the stand-in for {credential} sent to {effect.resource}"
+            await self._freeze(entry.top, why)
         else:
             self.desk.spawn(self._ask(entry, call, effect, credential))
 
@@ -69,9 +71,9 @@ class Canaries:
                 entry, call.call, f"sha256:{digest}", title, decision
             )
             if approval.answer is Answer.APPROVED:
-                entry.misplaced_surrogates = 0
-            elif approval.answer is Answer.DENIED and not (entry.frozen or entry.revoked):
-                await self._freeze(entry, approval.by)
+                entry.top.misplaced_surrogates = 0
+            elif approval.answer is Answer.DENIED and not (entry.stands or entry.over):
+                await self._freeze(entry.top, approval.by)
 
     async def _freeze(self, entry: TaskEntry, by: str) -> None:
         with contextlib.suppress(LaunchFailed):  # then there is nothing left to stop

@@ -20,12 +20,12 @@ from supervisor.ports import Egress as EgressPort
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from supervisor.calls.judging import Judge
     from supervisor.calls.questions import Questions
     from supervisor.calls.recorder import Recorder
     from supervisor.desk import Desk
     from supervisor.grants.book import Book, CallEntry, TaskEntry
     from supervisor.model import Call, Effect, Process
-    from supervisor.ports import Situation
 
 _MOST_NOTES = 5  # of one call
 _MOST_CALLS = 16  # with notes that nobody has asked for
@@ -34,13 +34,13 @@ _MOST_ASKED = 12  # targets a task may have people asked about, whatever it trie
 
 @dataclass(slots=True)
 class Egress(EgressPort):
-    """See `ports.Egress`. `situation` is the engine's."""
+    """See `ports.Egress`."""
 
     book: Book
     records: Recorder
     desk: Desk
     questions: Questions
-    situation: Callable[..., Situation]
+    judge: Judge
     agent_handle: Callable[[str], str]
 
     def handle_of(self, task: str, ancestry: Sequence[Process]) -> str:
@@ -55,8 +55,8 @@ class Egress(EgressPort):
 
     async def refused(self, task: str, attempt: Attempt, times: int = 1) -> None:
         with contextlib.suppress(TaskpassError):
-            entry = self.book.task(task)
             call = self._only_call(task)
+            entry = self._whose(task, call)
             entry.denied += times
             if call is not None:
                 _note(entry, call, _refused_in_words(attempt))
@@ -83,7 +83,7 @@ class Egress(EgressPort):
         try:
             self.book.require_live(task)
             runtime = self.desk.runtimes[task]
-            decision = runtime.policy.decide([effect], self.situation(entry, runtime))
+            decision = runtime.policy.decide([effect], self.judge.situation(entry, runtime))
             if decision.outcome is not Outcome.ALLOW:
                 raise Denied(decision.reason, hint=decision.hint)
             await self.records.own_use(entry, use, effect, decision)
@@ -97,22 +97,14 @@ class Egress(EgressPort):
     async def opens(
         self, task: str, effect: Effect, asking: Callable[[], object] = lambda: None
     ) -> bool:
-        entry, call = self.book.task(task), self._only_call(task)
-        asked = entry.asked_targets
+        call = self._only_call(task)
+        entry, asked = self._whose(task, call), self.book.task(task).asked_targets
         if call is None or effect.resource in asked or len(asked) >= _MOST_ASKED:
             return False
         asked.add(effect.resource)
         try:
-            self.book.require_live(task)
-            runtime = self.desk.runtimes[task]
-            situation = self.situation(
-                entry,
-                runtime,
-                tool=call.call.tool_call.name,
-                subagent=call.call.tool_call.subagent,
-                unread=not call.call.decision.lease,
-            )
-            decision = runtime.policy.decide([effect], situation)
+            self.book.require_live(entry.task.id)
+            decision = self.judge.use(entry, self.desk.runtimes[task], call, [effect])
             if decision.outcome is Outcome.DENY:
                 raise Denied(decision.reason, hint=decision.hint)
             if decision.outcome is Outcome.ASK:
@@ -124,7 +116,7 @@ class Egress(EgressPort):
                     "have answered.",
                 )
                 await self.questions.about_next(entry, call, effect, decision)
-            self.book.require_live(task, call.call.epoch)
+            self.book.require_live(entry.task.id, call.call.epoch)
         except TaskpassError as error:
             if entry.ended:
                 return False  # its questions ended with it
@@ -132,6 +124,9 @@ class Egress(EgressPort):
                 await self.records.refused_use(entry, call.handle, (effect,), error)
             return False
         return True
+
+    def _whose(self, task: str, call: CallEntry | None) -> TaskEntry:
+        return self.book.task(call.call.task if call else task)
 
     def _only_call(self, task: str) -> CallEntry | None:
         calls = self.book.open_calls(task)
@@ -160,11 +155,12 @@ def approved_with(call: Call, effect: Effect) -> bool:
 
 def _note(entry: TaskEntry, call: CallEntry, text: str) -> None:
     """For the agent at the call's end, which it reports after the call's processes have gone."""
-    notes = entry.asides.setdefault(call.call.tool_call.agent_call_id, [])
+    asides = entry.top.asides  # the agent's own process asks for them
+    notes = asides.setdefault(call.call.tool_call.agent_call_id, [])
     if text not in notes and len(notes) < _MOST_NOTES:
         notes.append(text)
-    while len(entry.asides) > _MOST_CALLS:
-        del entry.asides[next(iter(entry.asides))]
+    while len(asides) > _MOST_CALLS:
+        del asides[next(iter(asides))]
 
 
 def _refused_in_words(attempt: Attempt) -> str:

@@ -120,6 +120,13 @@ class FileDoors:
                 detail=problem,
             )
 
+    async def drop(self, call: Call) -> None:
+        """The call was revoked: nothing it was shown stays, and nothing it made is put in place."""
+        runtime = self.desk.runtimes.get(call.task)
+        if self._open.pop(call.id, ()) and runtime is not None:
+            with contextlib.suppress(LaunchFailed):
+                await runtime.control.close_doors(call.id, publish=False)
+
     async def end_turn(self, task: str) -> None:
         """The agent waits for the person: nothing outside is to be read any more."""
         runtime = self.desk.runtimes.get(task)

@@ -52,9 +52,9 @@ class Lending:
             Revoked: a person took that grant away.
         """
         for candidate in surrogates:
-            task = entry.task.id
-            name = self.vault.resolve(task, candidate) or self.narrow.resolve(
-                task, call.call.id, effect, candidate
+            task, top = entry.task.id, entry.top.task.id  # stand-ins are the agent's, for all of it
+            name = self.vault.resolve(top, candidate) or self.narrow.resolve(
+                top, call.call.id, effect, candidate
             )
             known = name or self.vault.canary(candidate)
             if not known:
@@ -104,7 +104,6 @@ class Lending:
                 epoch=call.call.epoch,
                 opened=self.clock(),
                 expires=min(call.deadline, grant.expires),
-                subagent=call.call.tool_call.subagent,
             )
             self.book.open_lease(call, lease)
             self.desk.publish(LeaseChanged(lease=lease))
@@ -126,8 +125,9 @@ class Lending:
                 created=now,
                 expires=min(
                     now + _GRANT_LIFETIME,
-                    entry.task.ends,
-                    needs.ends(entry.task.needs, effect.resource, entry.task.created, now),
+                    *(above.task.ends for above in entry.chain),
+                    # Counted from the start of the agent's own task, as what was accepted says.
+                    needs.ends(entry.task.needs, effect.resource, entry.top.task.created, now),
                 ),
             )
             self.book.add_grant(grant)

@@ -45,11 +45,12 @@ class Offering(Offers):
         effect = Effect(Verb.HTTP, host, {"method": "GET", "path": f"/{path}/info/refs"})
         try:
             call = self._call(task, handle)
+            entry = self.book.require_live(call.call.task, call.call.epoch)
             repository = _repository(path)
             spec = self._spec(host, path, entry.task.workspace)
             self._judge(entry, call, effect, spec)
             like = await self.vault.surrogate(spec.name, task)
-            self.book.require_live(task, call.call.epoch)
+            self.book.require_live(entry.task.id, call.call.epoch)
             narrow = Narrow(spec.name, call.call.id, host, repository)
             stand_in = self.lending.narrow.give(task, narrow, like)
         except TaskpassError as error:

@@ -90,7 +90,7 @@ class Questions:
             asking = decision.about or effects
             approval, _ = await self._ask(entry, request, asking, deadline=0.0)
         finally:
-            if frozen is not None and not entry.frozen:
+            if frozen is not None and not entry.stands:
                 with contextlib.suppress(LaunchFailed):
                     await runtime.control.thaw(frozen)
         assert approval is not None  # without a deadline there is no ticket
@@ -164,7 +164,8 @@ class Questions:
             return redeemed, redeemed.id
         if entry.task.unattended and not self.reachable():
             return await self._alone(entry, request), request.id
-        pending = self.approvals.ask(request, effects)
+        above = tuple((one.task.id, one.epoch) for one in entry.chain[1:])
+        pending = self.approvals.ask(request, effects, above)
         if pending.fresh:
             entry.asked += 1
             # The question itself is on record before anybody sees it.

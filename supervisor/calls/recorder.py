@@ -55,6 +55,11 @@ class Recorder:
             "tier": task.runtime.tier,
             **({"job": job_of(task.runtime.job)} if task.runtime.job else {}),
             "task": task.id,
+            **(
+                {"parent": task.parent, "subagent": task.subagent, "top": entry.top.task.id}
+                if task.subagent
+                else {}
+            ),
             "purpose": self._preview(task.purpose),
             "epoch": entry.epoch,
         }

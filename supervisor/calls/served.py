@@ -79,7 +79,7 @@ class ServedCalls:
                 and told.tool == call.tool
                 and told.arguments == call.arguments
             ):
-                self.engine.book.require_live(entry.task.id, open_one.call.epoch)
+                self.engine.book.require_live(open_one.call.task, open_one.call.epoch)
                 return open_one
         return None
 
@@ -106,6 +106,9 @@ class ServedCalls:
 
     def aside(self, task: str, agent_call_id: str) -> str:
         return ""  # the agent's own hook hears it
+
+    def spawned(self, task: str, subagent: str, by: str) -> None:
+        return
 
     def activity(self, task: str, notice: str) -> None:
         return

@@ -30,6 +30,7 @@ class Settlement:
     bind_grace: float  # seconds a background command's shell has to bind
     clock: Callable[[], float] = time.time
     step: Callable[[str], None] = lambda name: None
+    settled: Callable[[str], None] = lambda task: None  # told whose call it was
     _timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)  # by call
 
     def arm(self, opened: CallEntry) -> None:
@@ -58,6 +59,7 @@ class Settlement:
         opened = self.book.call(call)
         if opened is None:
             return
+        task = opened.call.task  # or a subagent's below the one that was named
         closed = self.book.settle(call, state=state, now=self.clock())
         if timer := self._timers.pop(call, None):
             timer.cancel()
@@ -76,6 +78,7 @@ class Settlement:
                 seconds=round(self.clock() - opened.call.opened, 3),
             )
         self.step("settle.recorded")
+        self.settled(task)
 
     def cut(self, task: str, leases: Sequence[Lease]) -> int:
         """Abort the connections of `leases` and tell the screens; how many there were."""

@@ -60,7 +60,7 @@ async def _hold(client: AsyncClient, command: str, name: str) -> str:
         return "frozen: every running task"
     task = await find_task(client, name)
     await (client.freeze_task if command == "freeze" else client.thaw_task)(task.id)
-    return f"{'frozen' if command == 'freeze' else 'resumed'}: {task.number} {task.purpose}"
+    return f"{'frozen' if command == 'freeze' else 'resumed'}: {task.called} {task.purpose}"
 
 
 def _revoked(view: RevokedView) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Iterator, Sequence
 
 from supervisor.cli.session import find_task, print_json, with_client
 from supervisor.client import AsyncClient
@@ -62,8 +63,8 @@ def _ps(as_json: bool) -> int:
         return 0
     if not snapshot.tasks:
         print("No tasks. Start one: taskpass run -- claude")
-    for task in snapshot.tasks:
-        print(_line(task, snapshot.now))
+    for task, depth in _tree(snapshot.tasks):
+        print(_line(task, snapshot.now, depth))
     # What just expires, as it was meant to, is listed by `taskpass credential live`.
     if lost := [owed for owed in snapshot.owed if owed.state != LeaseState.EXPIRING]:
         from supervisor.cli.credentials.live import unconfirmed
@@ -74,11 +75,26 @@ def _ps(as_json: bool) -> int:
     return 0
 
 
-def _line(task: TaskView, now: float) -> str:
+def _tree(tasks: Sequence[TaskView]) -> Iterator[tuple[TaskView, int]]:
+    """Each task, then those of its subagents; and how deep it is."""
+    known = {task.id for task in tasks}
+
+    def below(parent: str, depth: int) -> Iterator[tuple[TaskView, int]]:
+        for task in tasks:
+            if (task.parent if task.subagent and task.parent in known else "") == parent:
+                yield task, depth
+                yield from below(task.id, depth + 1)
+
+    return below("", 0)
+
+
+def _line(task: TaskView, now: float, depth: int) -> str:
     age = int((task.ended or now) - task.created)
     tier = task.tier if task.tier == "uncontained" else f"tier {task.tier}"
+    # A subagent works by the same program in the same place: what it is called tells more.
+    agent = f"{'  ' * (depth - 1)}└ subagent" if depth else task.agent
     return (
-        f"{task.number:>3}  {task.state:<20} {task.agent:<24} {tier:<12} "
+        f"{task.called:>3}  {task.state:<20} {agent:<24} {tier:<12} "
         f"{age // 60:>4}m{age % 60:02d}s  {task.purpose}"
     )
 
@@ -100,9 +116,9 @@ def _wait(options: argparse.Namespace, wanted: frozenset[TaskState]) -> int:
     if options.json:
         print_json({"schema_version": 1, "task": task})
     elif reached:
-        print(f"task {task.number}: {task.state}")
+        print(f"task {task.called}: {task.state}")
     else:
-        print(f"taskpass: task {task.number} is {task.state}.", file=sys.stderr)
+        print(f"taskpass: task {task.called} is {task.state}.", file=sys.stderr)
     return 0 if reached else 1
 
 

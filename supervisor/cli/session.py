@@ -28,13 +28,13 @@ def with_client(work: Callable[[AsyncClient], Awaitable[_T]]) -> _T:
 
 
 async def find_task(client: AsyncClient, name: str) -> TaskView:
-    """The task that a person means: its number, its id or the beginning of one.
+    """The task that a person means: its number ("2", "2.1"), its id or the beginning of one.
 
     Raises:
         NotFound, UsageError: none, or several.
     """
     tasks = (await client.snapshot()).tasks
-    exact = [t for t in tasks if name in (t.id, str(t.number))]
+    exact = [t for t in tasks if name in (t.id, t.called)]
     found = exact or [t for t in tasks if t.id.startswith(name)]
     if not found:
         raise NotFound(f"There is no task {name}.", hint="See `taskpass ps`.")

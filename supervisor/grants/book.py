@@ -9,96 +9,14 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 from supervisor.errors import Denied, NotAttested, NotFound, Revoked
-from supervisor.grants.turns import Turns
-from supervisor.model import (
-    Call,
-    CallState,
-    Grant,
-    Lease,
-    LeaseState,
-    Process,
-    Task,
-    TaskState,
-    Usage,
-    new_id,
-)
+from supervisor.grants.entries import CAPABILITY_BYTES, CallEntry, TaskEntry, fresh_handle
+from supervisor.model import Call, CallState, Grant, Lease, LeaseState, Process, Task
 
-_CAPABILITY_BYTES = 16
-
-
-@dataclass(slots=True)
-class TaskEntry:
-    """What changes about a task."""
-
-    task: Task
-    number: int
-    epoch: int = 1
-    frozen: bool = False
-    revoked: bool = False
-    ended: float = 0.0
-    exit_code: int | None = None
-    lost: bool = False  # its holder is gone, without the agent's exit code
-    failure: str = ""  # why it never ran
-    turns: Turns = field(default_factory=Turns)  # as its hooks tell them
-    tree_left: int | None = None  # revoked: processes that could not be ended
-    activity: TaskState = TaskState.STARTING
-    root: Process | None = None
-    allowed: int = 0
-    asked: int = 0
-    denied: int = 0
-    calls: int = 0
-    misplaced_surrogates: int = 0
-    changes: int = 0  # effects of opened calls and uses that change something
-    pane: bool = True  # has a terminal
-    policy: str = ""  # digest of the policies it is under
-    to_review: int = 0  # changes in its overlay that nobody has decided about
-    usage: Usage = field(default_factory=Usage)  # as last looked at, for who watches
-    asked_targets: set[str] = field(default_factory=set)  # of refused connections asked about
-    asides: dict[str, list[str]] = field(default_factory=dict)  # agent's call id → what it hears
-    revoked_grants: set[tuple[str, str]] = field(default_factory=set)  # (credential, resource)
-
-    @property
-    def state(self) -> TaskState:
-        if self.revoked:
-            return TaskState.REVOKED
-        if self.ended:
-            return TaskState.LOST if self.lost else TaskState.ENDED
-        if self.frozen:
-            return TaskState.FROZEN
-        return self.activity
-
-
-@dataclass(slots=True)
-class CallEntry:
-    """A call and the capability that its uses must show."""
-
-    call: Call
-    capability: str
-    deadline: float  # POSIX seconds: maximum age
-    since: int = 0  # as `Process.start_time`: no process of this call is older
-    leases: dict[str, str] = field(default_factory=dict)  # grant id → lease id
-    recorded: set[Hashable] = field(default_factory=set)  # kinds of use that are on the disk
-    answered: bool = False  # a person answered this very call, for once
-    spent: set[int] = field(default_factory=set)  # effects whose one request was made
-    server: Process | None = None  # the gateway whose MCP server carries it out just now
-
-    @property
-    def handle(self) -> str:
-        return f"{self.call.id}:{self.capability}"
-
-    @property
-    def tree(self) -> Process | None:
-        """Whose requests are this call's: this process's, and those of all below it."""
-        return self.call.root or self.server
-
-
-def fresh_handle() -> str:
-    """The handle of a call that is not opened yet: its id and its capability."""
-    return f"{new_id('c')}:{secrets.token_urlsafe(_CAPABILITY_BYTES)}"
+__all__ = ["Book", "CallEntry", "TaskEntry", "fresh_handle"]
 
 
 class Book:
@@ -117,10 +35,26 @@ class Book:
 
     def add_task(self, task: Task, *, epoch: int = 1, number: int = 0) -> TaskEntry:
         """`number` is what a task taken over was called before: people go on calling it so."""
-        number = number or 1 + max((entry.number for entry in self.tasks()), default=0)
+        number = number or 1 + max((entry.number for entry in self.tops()), default=0)
         entry = TaskEntry(task, number=number, epoch=epoch)
         self._tasks[task.id] = entry
         return entry
+
+    def add_child(self, task: Task, above: TaskEntry, *, epoch: int = 1) -> TaskEntry:
+        """A subagent's task, bounded by all that bounds `above`."""
+        above.had += 1
+        entry = TaskEntry(task, above.had, epoch, root=above.root, policy=above.policy, above=above)
+        entry.pane = False
+        above.below.append(entry)
+        self._tasks[task.id] = entry
+        return entry
+
+    def forget_child(self, entry: TaskEntry) -> None:
+        """One that is over, with all below it, needs no place any more."""
+        if entry.above is not None:
+            entry.above.below.remove(entry)
+        for gone in entry.family:
+            del self._tasks[gone.task.id]
 
     def task(self, task: str) -> TaskEntry:
         """Raises NotFound."""
@@ -130,7 +64,12 @@ class Book:
             raise NotFound(f"There is no task {task}.", hint="See `taskpass ps`.") from None
 
     def tasks(self) -> Iterator[TaskEntry]:
+        """All of them, subagents' too."""
         return iter(self._tasks.values())
+
+    def tops(self) -> Iterator[TaskEntry]:
+        """Those that have a process tree of their own."""
+        return (entry for entry in self._tasks.values() if entry.above is None)
 
     def require_live(self, task: str, epoch: int | None = None) -> TaskEntry:
         """The entry of a task that may act now.
@@ -139,18 +78,21 @@ class Book:
             Revoked: revoked, ended, frozen, or `epoch` is not the current one.
         """
         entry = self.task(task)
-        if entry.revoked or (epoch is not None and epoch != entry.epoch):
-            raise Revoked(
-                "This task's access was revoked.", hint="The person can start a new task."
-            )
-        if entry.ended:
-            raise Revoked("This task has ended.", hint="The person can start a new task.")
-        if entry.frozen:
-            raise Revoked("This task is frozen.", hint="The person can thaw it.")
+        for one in entry.chain:
+            which = "subagent" if one.above else "task"
+            hint = "The person can start a new task."
+            if one.above:
+                hint = "Its part of the work is over; what started it goes on without it."
+            if one.revoked or (one is entry and epoch is not None and epoch != entry.epoch):
+                raise Revoked(f"This {which}'s access was revoked.", hint=hint)
+            if one.ended:
+                raise Revoked(f"This {which} has ended.", hint=hint)
+            if one.frozen:
+                raise Revoked(f"This {which} is frozen.", hint="The person can thaw it.")
         return entry
 
     def raise_epoch(self, task: str) -> int:
-        """Revoke everything below a task, now and for good."""
+        """Revoke a task and everything below it, now and for good."""
         entry = self.task(task)
         entry.epoch += 1
         entry.revoked = True
@@ -159,80 +101,106 @@ class Book:
     # Calls
 
     def reserve_call(self, task: str) -> None:
-        """Count a call against the task's budget before it is judged; calls in flight count.
+        """Count a call against the budget of the task, and of all above it, before it is judged.
+
+        Calls in flight count.
 
         Raises:
             Denied: the budget is used up.
         """
-        entry = self.require_live(task)
-        if entry.calls >= entry.task.limits.max_calls:
-            raise Denied(
-                f"This task has used its {entry.task.limits.max_calls} calls.",
-                hint="The person can start a new task.",
-            )
-        entry.calls += 1
+        chain = self.require_live(task).chain
+        for entry in chain:
+            if entry.calls >= entry.task.limits.max_calls:
+                raise Denied(
+                    f"This task has used its {entry.task.limits.max_calls} calls.",
+                    hint="The person can start a new task.",
+                )
+        for entry in chain:
+            entry.calls += 1
 
     def reserve_changes(self, task: str, count: int) -> None:
-        """Count changes against the task's budget before they can happen.
+        """Count changes against the same budgets before they can happen.
 
         Raises:
             Denied: the budget does not reach; nothing was counted.
         """
-        entry = self.task(task)
-        limit = entry.task.limits.max_changes
-        if count and 0 <= limit < entry.changes + count:
-            raise Denied(
-                f"This would be more than the {limit} changes that this task may make.",
-                hint="The person can start a new task.",
-            )
-        entry.changes += count
+        chain = self.task(task).chain
+        for entry in chain:
+            limit = entry.task.limits.max_changes
+            if count and 0 <= limit < entry.changes + count:
+                raise Denied(
+                    f"This would be more than the {limit} changes that this task may make.",
+                    hint="The person can start a new task.",
+                )
+        for entry in chain:
+            entry.changes += count
 
     def open_call(
         self, call: Call, *, max_age: float, capability: str = "", since: int = 0
     ) -> CallEntry:
         """`capability`: "" for a fresh one. `since`: of `CallEntry`."""
-        fresh = capability or secrets.token_urlsafe(_CAPABILITY_BYTES)
+        fresh = capability or secrets.token_urlsafe(CAPABILITY_BYTES)
         entry = CallEntry(call, fresh, call.opened + max_age, since)
         self._calls[call.id] = entry
         if call.tool_call.agent_call_id:
-            self._by_agent_id[call.task, call.tool_call.agent_call_id] = call.id
+            self._by_agent_id[self._top(call.task), call.tool_call.agent_call_id] = call.id
         if call.root is not None:
-            self._roots[call.task, call.root] = call.id
+            self._roots[self._top(call.task), call.root] = call.id
         return entry
+
+    def _top(self, task: str) -> str:
+        """Id of the task that owns the process tree: handles and processes are its agent's."""
+        entry = self._tasks.get(task)
+        return entry.top.task.id if entry else task
 
     def call(self, call: str) -> CallEntry | None:
         return self._calls.get(call)
 
     def call_by_agent_id(self, task: str, agent_call_id: str) -> CallEntry | None:
-        return self._calls.get(self._by_agent_id.get((task, agent_call_id), ""))
+        return self._calls.get(self._by_agent_id.get((self._top(task), agent_call_id), ""))
 
     def open_calls(self, task: str) -> list[CallEntry]:
-        return [c for c in self._calls.values() if c.call.task == task]
+        """Those of a task and of all below it, the oldest first."""
+        entry = self._tasks.get(task)
+        whose = {one.task.id for one in entry.family} if entry else {task}
+        return [c for c in self._calls.values() if c.call.task in whose]
 
     def call_by_handle(self, task: str, handle: str) -> CallEntry:
         """The open call that `handle` ("call id:capability") names.
 
         Raises:
-            NotAttested: no such call of this task is open, or the capability is wrong.
+            NotAttested: no such call of this task, or of a subagent of its agent, is open, or the
+                capability is wrong.
         """
         call_id, _, capability = handle.partition(":")
         entry = self._calls.get(call_id)
         # One comparison on every path, so that timing does not tell which part was wrong.
         expected = entry.capability if entry else ""
         known = hmac.compare_digest(expected.encode(), capability.encode())
-        if entry is None or not known or not capability or entry.call.task != task:
+        ours = entry is not None and self._top(entry.call.task) == self._top(task)
+        if entry is None or not known or not capability or not ours:
             raise NotAttested(
                 "This request does not belong to an open tool call.",
                 hint="Credentials are given only while the call that asked for them runs.",
             )
         return entry
 
+    def owner(self, task: str, handle: str) -> TaskEntry:
+        """The task whose open call `handle` names; `task` itself where it names none."""
+        try:
+            return self.task(self.call_by_handle(task, handle).call.task)
+        except NotAttested:
+            return self.task(task)
+
     def bind(self, entry: CallEntry, root: Process) -> bool:
         """Tie a process tree to a call; False when either is taken already."""
-        if entry.call.root is not None or (entry.call.task, root) in self._roots:
+        top = self._top(entry.call.task)
+        if entry.call.root is not None or (top, root) in self._roots:
             return False
         entry.call = replace(entry.call, root=root)
-        self._roots[entry.call.task, root] = entry.call.id
+        self._roots[top, root] = entry.call.id
+        if (task := self._tasks.get(entry.call.task)) is not None and task.above is not None:
+            task.trees.add(root)
         return True
 
     def bar(self, task: str, root: Process) -> None:
@@ -241,7 +209,7 @@ class Book:
 
     def bound(self, task: str, root: Process) -> str:
         """Id of the call that `root` belongs or belonged to, "" for none."""
-        return self._roots.get((task, root), "")
+        return self._roots.get((self._top(task), root), "")
 
     def settle(self, call: str, *, state: LeaseState, now: float) -> list[Lease]:
         """Close a call; the leases that were open, in their final state.
@@ -252,7 +220,8 @@ class Book:
         entry = self._calls.pop(call, None)
         if entry is None:
             return []
-        self._by_agent_id.pop((entry.call.task, entry.call.tool_call.agent_call_id), None)
+        agent_id = (self._top(entry.call.task), entry.call.tool_call.agent_call_id)
+        self._by_agent_id.pop(agent_id, None)
         entry.call = replace(entry.call, state=CallState.SETTLED)
         return [
             closed
@@ -278,9 +247,10 @@ class Book:
         """The task's live grant over `credential` at `resource`.
 
         Raises:
-            Revoked: a person took it away in this task.
+            Revoked: a person took it away in this task, or in one above it.
         """
-        if (credential, resource) in self.task(task).revoked_grants:
+        taken = (entry.revoked_grants for entry in self.task(task).chain)
+        if any((credential, resource) in gone for gone in taken):
             raise Revoked(
                 f"Access to {credential} at {resource} was revoked in this task.",
                 hint="The person can start a new task.",
@@ -317,12 +287,18 @@ class Book:
         return iter(self._leases.values())
 
     def lease_live(self, task: str, lease: str, now: float) -> bool:
-        """Whether bytes may be written under this lease at this moment."""
+        """Whether bytes may be written under this lease, of the task or one below it, now."""
         held = self._leases.get(lease)
-        if held is None or held.task != task or held.state is not LeaseState.OPEN:
+        if held is None or held.state is not LeaseState.OPEN:
             return False
-        entry = self._tasks[task]
-        return not entry.revoked and held.epoch == entry.epoch and held.expires > now
+        entry = self._tasks[held.task]
+        chain = entry.chain
+        return (
+            any(one.task.id == task for one in chain)
+            and not any(one.revoked for one in chain)
+            and held.epoch == entry.epoch
+            and held.expires > now
+        )
 
     def count_use(self, lease: str, now: float) -> None:
         """Once more. Each request does this: leases and grants are changed when they are read."""

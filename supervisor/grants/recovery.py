@@ -20,12 +20,23 @@ _LEASES = (
 
 
 @dataclass(frozen=True, slots=True)
+class Restrained:
+    """A subagent's task that a person revoked or froze. `epoch`: 0 for one that is only frozen."""
+
+    task: str
+    parent: str
+    subagent: str  # what its agent calls it
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
 class Recovered:
     """By task id."""
 
     epochs: Mapping[str, int]  # of revoked tasks
     revoked_grants: Mapping[str, frozenset[tuple[str, str]]]  # (credential, resource)
     frozen: frozenset[str]
+    children: Mapping[str, tuple[Restrained, ...]]  # by the task whose agent runs them
     possibly_live: tuple[dict[str, Any], ...]  # lease, task, credential, until
 
 
@@ -34,6 +45,7 @@ def recover(ledger: LedgerStore, now: float) -> Recovered:
     epochs: dict[str, int] = {}
     grants: dict[str, frozenset[tuple[str, str]]] = {}
     frozen: set[str] = set()
+    children: dict[str, dict[str, Restrained]] = {}
     for record in ledger.read(kinds=_LIMITS, limit=-1):
         task = record["task"]
         match record["kind"]:
@@ -46,7 +58,23 @@ def recover(ledger: LedgerStore, now: float) -> Recovered:
                 frozen.add(task)
             case _:
                 frozen.discard(task)
-    return Recovered(epochs, grants, frozenset(frozen), _possibly_live(ledger, now))
+        if record.get("subagent"):
+            known = children.setdefault(record["top"], {})
+            known |= {child.task: child for child in _children(record, task in frozen)}
+    restrained = {
+        top: tuple(child for child in known.values() if child.epoch or child.task in frozen)
+        for top, known in children.items()
+    }
+    return Recovered(epochs, grants, frozenset(frozen), restrained, _possibly_live(ledger, now))
+
+
+def _children(record: Mapping[str, Any], frozen: bool) -> list[Restrained]:
+    """What this record says of subagents' tasks: of its own, and of those that fell with it."""
+    own = (record["task"], record["parent"], record["subagent"])
+    if record["kind"] != "task.revoked":
+        return [Restrained(*own, 0)] if frozen else []
+    told = [own, *record.get("below", ())]
+    return [Restrained(task, parent, name, record["epoch"]) for task, parent, name in told]
 
 
 def _possibly_live(ledger: LedgerStore, now: float) -> tuple[dict[str, Any], ...]:

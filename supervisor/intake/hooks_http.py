@@ -201,6 +201,8 @@ class HookIntake:
                 await self.authorize.settle_call(self.task, "", "session ended")
             elif event.call is not None:
                 outcome = _OUTCOMES[event.phase]
+                if event.spawned:
+                    self.authorize.spawned(self.task, event.spawned, event.call.subagent)
                 await self.authorize.settle_call(self.task, event.call.agent_call_id, outcome)
         except Exception:
             # The agent need not know: the call also ends with its turn and by its age.

@@ -79,6 +79,9 @@ class Announced(Protocol):
         whose subagents may go on), or with None everything.
         """
 
+    def spawned(self, task: str, subagent: str, by: str) -> None:
+        """The agent says that `by` ("" for itself) has started `subagent`."""
+
     def activity(self, task: str, notice: str) -> None:
         """What the agent tells of itself besides calls: "" a person gave it work, else a
         `HookEvent.notice`. A claim, for the task list alone."""

@@ -114,6 +114,7 @@ class HookEvent:
     notice: str = ""  # of a notice: it "waits" for an answer in its pane, has been "idle"; "" else
     raw: Mapping[str, Any] = field(default_factory=dict)
     hold: float = 0.0  # seconds it can wait for a person at most; 0: as long as it was told
+    spawned: str = ""  # of a call's end: the subagent that it has brought, by its agent's name
 
 
 @dataclass(frozen=True, slots=True)

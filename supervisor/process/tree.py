@@ -14,6 +14,7 @@ import signal
 import time
 
 from supervisor import procfs
+from supervisor.model import Process
 from supervisor.procfs import Stat
 
 
@@ -86,6 +87,25 @@ def kill_below(top: int, *, deadline: float = 5.0) -> int:
             _send(entry, signal.SIGKILL)
         # Zombies are left for `reap`: whoever waits for the root needs its exit status.
         time.sleep(0.0005)
+
+
+def kill_tree(top: Process, *, deadline: float = 5.0) -> int:
+    """End one process and all below it, others' children; returns how many are left.
+
+    All of it stands still before any of it is ended: what loses its parent is found no more.
+    """
+    if not procfs.lives(top):
+        return 0
+    freeze(top.pid, include_top=True, deadline=deadline)
+    members = _members(top.pid, include_top=True)
+    for entry in members:
+        _send(entry, signal.SIGKILL)
+    end = time.monotonic() + deadline
+    while left := sum(procfs.lives(entry.process) for entry in members):
+        if time.monotonic() > end:
+            break
+        time.sleep(0.0005)
+    return left
 
 
 def _has_children() -> bool:

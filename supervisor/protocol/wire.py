@@ -48,7 +48,9 @@ class Problem(Wire, frozen=True, kw_only=True):
 
 class TaskView(Wire, frozen=True, kw_only=True):
     id: str
-    number: int  # 1, 2, 3 … as shown and typed
+    number: int  # 1, 2, 3 … as shown and typed; 0 of a subagent, which is called by its `path`
+    path: str = ""  # "1.2" for the second subagent of task 1
+    subagent: str = ""  # its agent's name for it, a claim; "" for a task with a process tree
     purpose: str
     state: str  # model.TaskState value
     user: str  # "ana@host"
@@ -76,7 +78,6 @@ class TaskView(Wire, frozen=True, kw_only=True):
     ended: float = 0.0
     exit_code: int | None = None
     failure: str = ""  # why it never ran
-    subagents: tuple[SubagentView, ...] = ()
     tree_left: int | None = None  # revoked: processes left of it; None: that is not known yet
     pane: bool = True  # has a terminal
     model_access: str = "passthrough"
@@ -90,16 +91,10 @@ class TaskView(Wire, frozen=True, kw_only=True):
     rss_bytes: int = 0
     processes: int = 0  # of its tree; 0: not looked at yet, or none is left
 
-
-class SubagentView(Wire, frozen=True, kw_only=True):
-    """A subagent as its agent claims it: it has its task's authority, and no other."""
-
-    id: str
-    kind: str = ""
-    since: float
-    last: float  # its latest call, or its end
-    calls: int = 0
-    ended: bool = False
+    @property
+    def called(self) -> str:
+        """How people call it: "2", or "2.1" for its first subagent."""
+        return self.path or str(self.number)
 
 
 class Snapshot(Wire, frozen=True, kw_only=True, tag="snapshot"):

@@ -6,6 +6,7 @@ then says where to go on, so that a rare word among a million records makes nobo
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -37,7 +38,7 @@ def page(
     rows = source.rows(
         after=after,
         before=before,
-        tasks=query.exactly("task"),
+        tasks=_family(source, query.exactly("task")),
         kinds=query.exactly("kind"),
         newest_first=True,
     )
@@ -57,10 +58,21 @@ def matching(
     source: Reading, query: Query, kinds: Sequence[str] = ()
 ) -> Iterator[tuple[Row, dict[str, Any]]]:
     """Every record that matches, oldest first; of `kinds` only, where any are given."""
-    for row in source.rows(tasks=query.exactly("task"), kinds=kinds or query.exactly("kind")):
+    tasks = _family(source, query.exactly("task"))
+    for row in source.rows(tasks=tasks, kinds=kinds or query.exactly("kind")):
         record = _match(row, query)
         if record is not None:
             yield row, record
+
+
+def _family(source: Reading, tasks: Sequence[str]) -> tuple[str, ...]:
+    """These tasks and those of their subagents."""
+    if not tasks:
+        return ()
+    tops = [f'"top":{json.dumps(task)}'.encode() for task in tasks]
+    started = source.rows(kinds=("task.started",))
+    # Canonical, so that what a name holds cannot look like it: quotes in it are escaped.
+    return *tasks, *(row.task for row in started if any(top in row.canonical for top in tops))
 
 
 def timeline(source: Reading, query: Query) -> TimelineView:

@@ -21,7 +21,7 @@ from supervisor.review import words
 
 # field → what of a record it looks at; the others are looked at in a way of their own
 _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
-    "task": ("task",),
+    "task": ("task", "top"),  # a subagent's records are its agent's too
     "kind": ("kind",),
     "call": ("call",),
     "lease": ("lease", "leases"),

@@ -74,7 +74,7 @@ class Notices:
             entry = self.engine.book.task(request.task)
         except NotFound:  # it has ended meanwhile
             return Waiting(request, 0, "")
-        return Waiting(request, entry.number, entry.task.agent.profile)
+        return Waiting(request, entry.top.number, entry.task.agent.profile)
 
     def _webhook(self) -> Webhook:
         from supervisor.notify.webhook import Webhook

@@ -152,7 +152,7 @@ class ReviewRoutes:
         return CheckpointKey.from_file(key_path(self.path))
 
     def _query(self, request: web.Request) -> Query:
-        numbers = {str(entry.number): entry.task.id for entry in self.book.tasks()}
+        numbers = {entry.place: entry.task.id for entry in self.book.tasks()}
         return parse(
             request.query.get("q", ""), self.clock(), lambda shown: numbers.get(shown, shown)
         )

@@ -120,15 +120,15 @@ class Lifecycle:
         how, state = "agent exited", LeaseState.CLOSED
         if lost:
             how, state = "holder lost", LeaseState.REVOKED
-        self.engine.questions.cancel(task, entry.epoch)
+        for one in entry.family:
+            self.engine.questions.cancel(one.task.id, one.epoch)
         settling = [
             asyncio.ensure_future(self.engine.settlement.settle(task, call.call.id, how, state))
             for call in self.engine.book.open_calls(task)
         ]
         await asyncio.sleep(0)  # their records, if nothing is to be revoked, are asked for first
-        for grant in [g for g in self.engine.book.grants() if g.task == task]:
-            self.engine.book.drop_grant(grant.id, revoked=lost)
-            self.engine.desk.publish(GrantChanged(grant=grant, live=False))
+        self._drop_grants(entry, revoked=lost)
+        self.engine.children.end_all(entry, how)
         self.engine.vault.forget(task)
         kind = "task.lost" if lost else "task.ended"
         with contextlib.suppress(LedgerFailed):
@@ -155,7 +155,7 @@ class Lifecycle:
     async def freeze_all(self, by: str) -> None:
         """As `freeze`, every task that runs, at once."""
         book, desk = self.engine.book, self.engine.desk
-        running = [e for e in book.tasks() if not (e.ended or e.revoked or e.frozen)]
+        running = [e for e in book.tops() if not (e.ended or e.revoked or e.frozen)]
         await freeze_all(running, desk, self.engine.records, by)
 
     async def thaw(self, task: str, by: str) -> None:
@@ -165,8 +165,13 @@ class Lifecycle:
         # On record before it moves again.
         await self.engine.records.write("task.thawed", entry, by=by)
         entry.frozen = False
-        await self.engine.desk.runtimes[task].control.thaw()
-        self.engine.desk.changed(entry)
+        runtimes = self.engine.desk.runtimes
+        if not entry.stands:
+            await runtimes[task].control.thaw()
+        for one in entry.family:
+            if one.frozen and one.task.id in runtimes:  # a subagent that was stopped by itself
+                await runtimes[one.task.id].control.freeze()
+            self.engine.desk.changed(one)
 
     async def limit_met(self, task: str, limit: str, times: int) -> None:
         """The task's cgroup held it: a process was ended for its memory, or could not be made."""
@@ -185,7 +190,8 @@ class Lifecycle:
             )  # fmt: skip
 
     async def revoke(self, task: str, by: str) -> RevokedView:
-        """Take everything away: memory first, then disk, then processes and upstreams.
+        """Take everything away, and from all below: memory first, then disk, then processes
+        and upstreams. Of a subagent's task only what is its own, and what is below it.
 
         Acknowledged after the epoch is raised, connections are cut and the tombstone is
         durable; killing and upstream revocation go on behind it and are recorded.
@@ -197,21 +203,28 @@ class Lifecycle:
         entry = self.engine.book.task(task)
         self.engine.book.raise_epoch(task)
         runtime = self.engine.desk.runtimes.get(task)
-        cut = sum(channel.cut() for channel in runtime.channels) if runtime else 0
-        self.engine.questions.cancel(task, entry.epoch)
+        whole = entry.above is None
+        cut = sum(channel.cut() for channel in runtime.channels) if runtime and whole else 0
+        for one in entry.family:
+            self.engine.questions.cancel(one.task.id, one.epoch)
+        self.engine.children.revoking(entry)
         now = self.engine.clock()
+        calls = [call.call for call in self.engine.book.open_calls(task)]
         dead = [
             closed
-            for call in self.engine.book.open_calls(task)
-            for closed in self.engine.book.settle(call.call.id, state=LeaseState.REVOKED, now=now)
+            for call in calls
+            for closed in self.engine.book.settle(call.id, state=LeaseState.REVOKED, now=now)
         ]
+        if not whole:
+            cut = self.engine.settlement.cut(task, dead)
         outliving = self._outliving(dead)
         self.engine.step("revoke.refused")
         try:
             await self.engine.ledger.append_reserved(
                 "task.revoked",
                 self.engine.records.who(entry)
-                | {"by": by, "leases": [lease.id for lease in dead], "outliving": outliving},
+                | {"by": by, "leases": [lease.id for lease in dead], "outliving": outliving}
+                | {"below": _told(entry)},
             )
         except LedgerFailed:
             if runtime is not None:
@@ -222,11 +235,10 @@ class Lifecycle:
         took = (time.perf_counter() - began) * 1000
         for lease in dead:
             self.engine.desk.publish(LeaseChanged(lease=lease))
-        for grant in [g for g in self.engine.book.grants() if g.task == task]:
-            self.engine.book.drop_grant(grant.id, revoked=True)
-            self.engine.desk.publish(GrantChanged(grant=grant, live=False))
-        self.engine.desk.changed(entry)
-        self.engine.desk.spawn(self._finish_revocation(entry, runtime, dead))
+        self._drop_grants(entry, revoked=True)
+        for one in entry.family:
+            self.engine.desk.changed(one)
+        self.engine.desk.spawn(self._finish_revocation(entry, runtime, calls, dead))
         return RevokedView(
             tasks=(task,),
             leases_dead=len(dead) - len(outliving),
@@ -234,6 +246,12 @@ class Lifecycle:
             connections_cut=cut,
             took_ms=took,
         )
+
+    def _drop_grants(self, entry: TaskEntry, *, revoked: bool) -> None:
+        family = {one.task.id for one in entry.family}
+        for grant in [g for g in self.engine.book.grants() if g.task in family]:
+            self.engine.book.drop_grant(grant.id, revoked=revoked)
+            self.engine.desk.publish(GrantChanged(grant=grant, live=False))
 
     def _outliving(self, dead: Sequence[Lease]) -> list[str]:
         """Leases of which something may still be accepted elsewhere: what an upstream has not
@@ -247,15 +265,23 @@ class Lifecycle:
         ]
 
     async def _finish_revocation(
-        self, entry: TaskEntry, runtime: TaskRuntime | None, dead: Sequence[Lease]
+        self,
+        entry: TaskEntry,
+        runtime: TaskRuntime | None,
+        calls: Sequence[Call],
+        dead: Sequence[Lease],
     ) -> None:
         left = 0
         if runtime is not None:
             with contextlib.suppress(LaunchFailed):
                 left = entry.tree_left = await runtime.control.kill()
                 self.engine.desk.changed(entry)
+        if entry.above is not None:  # else what was shown to it is gone with its container
+            for call in calls:
+                await self.engine.doors.drop(call)
         unconfirmed = await self.engine.revoking.end(dead)
-        self.engine.vault.forget(entry.task.id)
+        if entry.above is None:
+            self.engine.vault.forget(entry.task.id)
         with contextlib.suppress(LedgerFailed):
             await self.engine.records.write(
                 "task.killed", entry, processes_left=left, leases_unconfirmed=unconfirmed
@@ -296,3 +322,8 @@ class Lifecycle:
             connections_cut=cut,
             took_ms=took,
         )
+
+
+def _told(entry: TaskEntry) -> list[list[str]]:
+    """Subagents that fall with a task: by their names they stay so under the next supervisor."""
+    return [[one.task.id, one.task.parent, one.task.subagent] for one in entry.family[1:]]

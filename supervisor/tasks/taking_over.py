@@ -63,6 +63,8 @@ async def _adopt(
     await launcher.adopting.adopt(
         entry, profile, policy, task_file, folder, task_file.process_handle
     )
+    for child in recovered.children.get(task.id, ()):
+        launcher.engine.children.restore(entry, child)
     return entry
 
 

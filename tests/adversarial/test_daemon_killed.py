@@ -324,3 +324,21 @@ def _check_ledger(install: Install, supervisor: FailingDaemon, api: ApiServer) -
     assert len(api.accepted) <= len(intents), "a use without its intent on record"
     verified = install.cli("verify")
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def test_a_revoked_subagent_stays_revoked(install: Install) -> None:
+    """By its name alone: its agent lives on, and so do its other subagents."""
+    supervisor = FailingDaemon.start(install)
+    agent = Agent.start(install, "hooked")
+    agent.type("@a1 true")
+    assert agent.expect(1) == "0", agent.said
+    assert install.cli("revoke", "1.1").returncode == 0
+    supervisor.kill()
+    assert "revoked" in install.cli("ps").stdout  # asked of the next one
+    agent.type("@a1 true")
+    assert agent.expect(2) == "denied"
+    assert "This subagent's access was revoked" in agent.said
+    for command in ("@a2 true", "true"):
+        agent.type(command)
+    assert (agent.expect(3), agent.expect(4)) == ("0", "0"), agent.said
+    agent.leave()

@@ -62,13 +62,15 @@ async def test_two_calls_at_once_have_two_identities_and_two_leases(
     assert sorted(api.accepted) == ["GET /one", "GET /two"], output
     first, second = leases
     assert first.call != second.call
-    assert first.grant == second.grant  # one authority, used by two calls
     opened = {call["call"]: call for call in await supervised.records("call.opened")}
     announced = [opened[lease.call] for lease in leases]
     assert len({call["agent_call_id"] for call in announced}) == 2
     assert {call["identity"] for call in announced} == {"call"}
-    if supervised.is_claude:
+    if supervised.is_claude:  # two subagents, each with what was granted to it
         assert len({call["subagent"] for call in announced} - {""}) == 2
+        assert (first.task, first.grant) != (second.task, second.grant)
+    else:  # one authority, used by two calls
+        assert first.grant == second.grant
     used = {use["call"]: use["lease"] for use in await supervised.records("use.intent")}
     assert used == {lease.call: lease.id for lease in leases}
     assert not (await client.snapshot()).leases

@@ -111,8 +111,9 @@ async def test_an_agent_does_its_daily_work(
     assert (project / "node_modules/left-margin/index.js").exists()
     assert f"/left-margin/-/{ARCHIVE}" in npm_registry.seen
     assert "by-42" in errand
-    (started,) = await supervised.records("task.started")
-    assert started["tier"] == tier
+    started, subagents = await supervised.records("task.started")
+    assert started["tier"] == subagents["tier"] == tier
+    assert subagents["parent"] == started["task"]
     assert not await supervised.records("call.denied")
     refused = await supervised.records("use.denied")
     assert {use["call"] for use in refused} <= {"agent"}  # Codex looks for its maker's servers

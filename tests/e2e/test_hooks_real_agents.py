@@ -350,4 +350,5 @@ async def test_a_subagents_calls_are_announced_too(
     errands = [opened for opened in inside if opened.command == "touch by-subagent"]
     assert len(errands) == 1
     assert errands[0].subagent
+    assert at.authorize.spawns == [(errands[0].subagent, "")]
     assert (bench.workspace / "by-subagent").exists()

@@ -378,8 +378,9 @@ class HookedProfile:
 
 @dataclass
 class World:
-    """An engine with one started task."""
+    """An engine with one started task. `began`: what it is, where a test says so."""
 
+    began: Task = field(default_factory=lambda: a_task())
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     policy: FixedPolicy = field(default_factory=FixedPolicy)
     vault: OneCredential = field(default_factory=OneCredential)
@@ -405,7 +406,7 @@ class World:
             step=self._step,
         )
         self.lifecycle = Lifecycle(self.engine)
-        self.entry: TaskEntry = self.engine.book.add_task(a_task())
+        self.entry: TaskEntry = self.engine.book.add_task(self.began)
         self.entry.root = ROOT
         self.entry.policy = self.policy.digest
         self.task = self.entry.task.id

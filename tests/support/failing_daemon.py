@@ -122,7 +122,8 @@ done
 """
 
 # Announces each line of its input as Claude Code does: its root process posts the hook, and the
-# answer's command is what runs. A hook that is not answered blocks the call.
+# answer's command is what runs. A hook that is not answered blocks the call. "@a1 true" is a line
+# of its subagent a1.
 _HOOKED = r"""#!/bin/bash
 settings=$(<"$2")
 url=${settings#*\"url\": \"http://}
@@ -134,7 +135,7 @@ folder=${folder%/*}
 post() {  # event, number, tool input as JSON → $answer
   local body line length=0
   body="{\"hook_event_name\":\"$1\",\"session_id\":\"s\",\"cwd\":\"$PWD\","
-  body+="\"tool_use_id\":\"toolu_$2\",\"tool_name\":\"Bash\",\"tool_input\":$3}"
+  body+="$who\"tool_use_id\":\"toolu_$2\",\"tool_name\":\"Bash\",\"tool_input\":$3}"
   answer=
   exec 8<>"/dev/tcp/${address%:*}/${address#*:}" || return 1
   printf '%s\r\n' "POST $folder/$1 HTTP/1.1" 'Host: hooks' "Content-Length: ${#body}" '' >&8
@@ -151,6 +152,12 @@ number=0
 echo READY
 while IFS= read -r line; do
   number=$((number + 1))
+  who=
+  if [[ $line == @* ]]; then
+    who=${line%% *}
+    who="\"agent_id\":\"${who#@}\",\"agent_type\":\"explore\","
+    line=${line#* }
+  fi
   escaped=${line//\\/\\\\}
   escaped=${escaped//\"/\\\"}
   if ! post PreToolUse "$$-$number" "{\"command\":\"$escaped\"}"; then

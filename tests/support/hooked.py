@@ -58,6 +58,7 @@ class RecordingAuthorize:
     deadlines: list[float] = field(default_factory=list)
     settled: list[tuple[str, str]] = field(default_factory=list)
     turns: list[str | None] = field(default_factory=list)  # whose turn, for each of `settled`
+    spawns: list[tuple[str, str]] = field(default_factory=list)  # a subagent, and by whom
     told: list[str] = field(default_factory=list)  # what it does, besides calls
     incidents: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
 
@@ -68,6 +69,9 @@ class RecordingAuthorize:
         self.senders.append(sender)
         self.deadlines.append(deadline)
         return await self.judge(call)
+
+    def spawned(self, task: str, subagent: str, by: str) -> None:
+        self.spawns.append((subagent, by))
 
     def activity(self, task: str, notice: str) -> None:
         self.told.append(notice)

@@ -75,6 +75,9 @@ class FakeAuthorize:
     ) -> HookAnswer:
         raise NotImplementedError
 
+    def spawned(self, task: str, subagent: str, by: str) -> None:
+        raise NotImplementedError
+
     def activity(self, task: str, notice: str) -> None:
         raise NotImplementedError
 

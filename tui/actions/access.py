@@ -28,7 +28,7 @@ class Access(Trunk):
         if task is None:
             self.say("There is no task to freeze.")
         elif is_gone(task):
-            self.say(f"Task {task.number} is {task.state}: there is nothing to freeze.")
+            self.say(f"Task {task.called} is {task.state}: there is nothing to freeze.")
         else:
             self._freeze(task)
 
@@ -50,13 +50,13 @@ class Access(Trunk):
         except TaskpassError as error:
             self.say(str(error), bad=True)
         else:
-            self.say(f"Task {task.number} " + ("goes on." if thaw else "is frozen."))
+            self.say(f"Task {task.called} " + ("goes on." if thaw else "is frozen."))
 
     def _revoke(self, task: wire.TaskView) -> None:
-        self._revoke_tasks(f"task {task.number}", [task], lambda: self.client.revoke_task(task.id))
+        self._revoke_tasks(f"task {task.called}", [task], lambda: self.client.revoke_task(task.id))
 
     def revoke_all(self) -> None:
-        live = [task for task in self.world.in_order() if not is_gone(task)]
+        live = [task for task in self.world.agents() if not is_gone(task)]
         self._revoke_tasks("every task", live, self.client.revoke_all)
 
     @work(group="revoke")

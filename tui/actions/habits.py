@@ -27,13 +27,15 @@ class Habits(Trunk):
     def action_identity(self) -> None:
         task = self.view().task
         if task is not None:
-            self.push_screen(IdentityPage(task))
+            family = self.world.family(task.id) - {task.id}
+            below = [one for one in self.world.in_order() if one.id in family]
+            self.push_screen(IdentityPage(task, below))
 
     def action_help(self) -> None:
         self.push_screen(HelpPage(self.settings.keys))
 
     def action_detach(self) -> None:
-        running = sum(1 for task in self.world.tasks.values() if not is_gone(task))
+        running = sum(1 for task in self.world.agents() if not is_gone(task))
         goes_on = "goes on" if running == 1 else "go on"
         self.leave(
             None, f"{plural(running, 'task')} {goes_on}. `taskpass` returns." if running else ""
@@ -52,8 +54,8 @@ class Habits(Trunk):
                 about = f"{keys.chord(command.name)}  {command.help}"
                 yield command.title, self._runner(command.name), about
         for task in self.world.in_order():
-            name = f"Show task {task.number}: {one_line(task.purpose) or 'no purpose given'}"
-            about = f"{keys.leader_shown} {task.number}" if task.number < 10 else "its pane"
+            name = f"Show task {task.called}: {one_line(task.purpose) or 'no purpose given'}"
+            about = f"{keys.leader_shown} {task.called}" if 0 < task.number < 10 else "its pane"
             yield name, self._runner(f"show('{task.id}')"), f"{about}  {task.state}"
         for name, look in themes.LOOKS.items():
             now = "in force: " if name == self.theme else ""

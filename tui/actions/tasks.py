@@ -35,7 +35,7 @@ class Tasks(Trunk):
         self._step(-1)
 
     def _step(self, by: int) -> None:
-        ordered = self.world.in_order()
+        ordered = self.world.agents()
         if ordered and self.shape == "workspace":
             ids = [task.id for task in ordered]
             at = ids.index(self.focused_task) if self.focused_task in ids else -1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, TypeVar
 
 from rich.text import Text
@@ -82,9 +83,11 @@ class IdentityPage(Page):
 
     TITLE = "Identity"
 
-    def __init__(self, task: wire.TaskView) -> None:
+    def __init__(self, task: wire.TaskView, below: Sequence[wire.TaskView] = ()) -> None:
+        """`below`: its subagents' tasks, and theirs."""
         super().__init__()
         self._shown_task = task
+        self._below = below
 
     def text(self, width: int) -> Text:
         task = self._shown_task
@@ -106,7 +109,8 @@ class IdentityPage(Page):
             ("policy", Text(one_line(task.preset))),
             ("model access", Text(_model_access(task.model_access))),
             ("own sandbox", visible(task.agent_sandbox)),
-            ("subagents", _subagents(task)),
+            ("subagent", _subagent(task)),
+            ("subagents", _subagents(self._below)),
             ("limits", visible(", ".join(task.limits))),
             ("ways out", visible(", ".join(task.holes), palette.AMBER)),
             ("can read", visible(", ".join(task.exposed), palette.AMBER)),
@@ -123,14 +127,18 @@ class IdentityPage(Page):
         return text
 
 
-def _subagents(task: wire.TaskView) -> Text:
-    """Who works for it, and what that is worth."""
-    names = ", ".join(f"{one.kind or 'subagent'} {one.id}" for one in task.subagents)
-    if not names:
+def _subagent(task: wire.TaskView) -> Text:
+    """That it is one, and what that is worth."""
+    if not task.subagent:
         return Text()
-    return visible(names).append(
-        "  by the agent's own word: each has this task's authority, and no other", palette.MUTED
+    return visible(task.subagent).append(
+        "  by its agent's own word: at most what its task may, and revocable alone", palette.MUTED
     )
+
+
+def _subagents(below: Sequence[wire.TaskView]) -> Text:
+    """Who works for it."""
+    return visible(", ".join(f"{one.called} {one.purpose}" for one in below if not one.ended))
 
 
 def _signed_in(task: wire.TaskView) -> str:

@@ -69,7 +69,7 @@ class GrantsDialog(Listing[None]):
         task = view.world.tasks.get(one.task)
         width = self.room
         text = Text(no_wrap=True)
-        name = f"task {task.number} {task.purpose}" if task else one.task
+        name = f"task {task.called} {task.purpose}" if task else one.task
         text.append(clip(name, width) + "\n", palette.TEAL)
         return text.append_text(
             panels.grant(one, view.world.leases_of(grant), view.now, width)

@@ -238,7 +238,7 @@ class HistoryScreen(Screen[None]):
 
     def _task_name(self, task: str) -> str:
         known = self._last.world.tasks.get(task)
-        return f"{known.number} {known.purpose or known.profile}" if known else task
+        return f"{known.called} {known.purpose or known.profile}" if known else task
 
     def _empty(self) -> Text:
         if not self._loaded:

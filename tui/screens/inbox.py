@@ -39,7 +39,7 @@ def _prompt(view: View, batch: Batch, width: int) -> Text:
     """Two lines: whose it is with its times, and what is wanted with its risk."""
     request = batch.first
     task = view.world.tasks.get(request.task)
-    who = f"{task.number} {program(task.agent)}  {one_line(task.purpose)}" if task else request.task
+    who = f"{task.called} {program(task.agent)}  {one_line(task.purpose)}" if task else request.task
     left = batch.expires - view.now
     times = Text(f"waits {watch(view.now - request.created)}  ", palette.MUTED)
     times.append(f"denied in {watch(left)}", urgency(left))

@@ -56,7 +56,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Draw what is known now."""
         if view.task is not None or not view.world.tasks:
             self.panes.keys = view.keys
-            self.panes.show(beside(view.world, view.task), view.task, one=self.one_pane)
+            # A subagent has no pane of its own: it works in its agent's.
+            shown = view.world.agent_of(view.task) if view.task is not None else None
+            self.panes.show(beside(view.world, shown), shown, one=self.one_pane)
             self.panes.welcome(view.known)
         self.dock.show(view)
 

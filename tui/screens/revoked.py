@@ -108,7 +108,7 @@ def _task(fate: Fate, width: int) -> Text:
         gone = fate.tree_left == 0
         _step(steps.append("  "), gone, "process tree gone" if gone else "ending its processes")
     task = fate.task
-    name = f"task {task.number} {program(task.agent)}  {task.purpose}"
+    name = f"task {task.called} {program(task.agent)}  {task.purpose}"
     line.append(pad(name, max(8, width - steps.cell_len - 1)) + " ", f"bold {palette.TEXT}")
     return line.append_text(steps)
 

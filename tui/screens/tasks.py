@@ -12,7 +12,7 @@ from supervisor.protocol import wire
 from tui import palette, panels
 from tui.lines import View, metered, spread
 from tui.screens.listing import Choice
-from tui.text import STATE_COLOUR, STATE_SYMBOL, clip, one_line, plural, program, task_state, watch
+from tui.text import STATE_COLOUR, STATE_SYMBOL, clip, plural, program, task_state, watch
 
 
 class TasksScreen(Choice):
@@ -30,7 +30,7 @@ class TasksScreen(Choice):
 
     def entries(self, view: View) -> Sequence[tuple[str, Text]]:
         width = max(20, self.room - 2)
-        return [(task.id, describe(view, task, width)) for task in view.world.in_order()]
+        return [(task.id, describe(view, task, width)) for task in panels.listed(view)]
 
     def empty(self, view: View) -> str:
         return f"No task runs. {view.keys.chord('new_task')} starts one."
@@ -40,7 +40,7 @@ def describe(view: View, task: wire.TaskView, width: int) -> Text:
     """A task in lines of `width` cells: its state in words, where it works, what it uses."""
     state = task_state(task.state)
     right = Text(f"{STATE_SYMBOL[state]} {state}", f"bold {STATE_COLOUR[state]}")
-    left = Text(f"{task.number} {program(task.agent)}  ", f"bold {palette.TEXT}")
+    left = Text(f"{task.called} {program(task.agent)}  ", f"bold {palette.TEXT}")
     left.append(clip(task.purpose or "no purpose given", width), palette.TEAL)
     grants = len(view.world.grants_of(task.id, view.now))
     age = watch((task.ended or view.now) - task.created)
@@ -51,8 +51,4 @@ def describe(view: View, task: wire.TaskView, width: int) -> Text:
     place = f"{task.repository or task.cwd}" + (f" @ {task.branch}" if task.branch else "")
     where = Text(f"  {clip(place, room)}", palette.MUTED)
     lines = [spread(left, right, width), spread(where, Text(used, palette.MUTED), width)]
-    names = [
-        one_line(f"{one.kind or 'subagent'} {one.id}") for one in panels.subagents(task, view.now)
-    ]
-    lines += [Text(f"  └ {clip(name, width - 4)}", palette.MUTED) for name in names]
     return Text("\n").join(lines)

@@ -159,7 +159,7 @@ class ApprovalDock(Vertical, can_focus=True):
         if len(batch.requests) > 1:
             place += f" · ×{len(batch.requests)}"
         if task is not None:
-            place += f" · task {task.number} {clip(task.purpose, 28)}"
+            place += f" · task {task.called} {clip(task.purpose, 28)}"
         self.border_title = Content(place)
 
     def _asker(self, request: ApprovalRequest) -> wire.TaskView | None:

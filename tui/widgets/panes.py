@@ -276,7 +276,7 @@ class Panes(Container):
 
     def _text(self, task: wire.TaskView, sentence: str) -> Line:
         pane = Line(id=f"pane-{task.id}", classes="no-pane")
-        pane.say(Text(f"Task {task.number}: {sentence}", palette.MUTED))
+        pane.say(Text(f"Task {task.called}: {sentence}", palette.MUTED))
         return pane
 
     async def _later(self, task: wire.TaskView, error: TaskpassError) -> None:
@@ -291,7 +291,7 @@ class Panes(Container):
 def _title(task: wire.TaskView) -> Text:
     """`1 claude-code · ● working · flaky checkout · shop @ branch`: what may be cut comes last."""
     state = task_state(task.state)
-    text = Text(f"{task.number} {one_line(task.agent).partition(' ')[0]} · ", end="")
+    text = Text(f"{task.called} {one_line(task.agent).partition(' ')[0]} · ", end="")
     text.append(f"{STATE_SYMBOL[state]} {state}", STATE_COLOUR[state])
     if state is TaskState.ENDED and task.exit_code is not None:
         text.append(f", exit code {task.exit_code}")

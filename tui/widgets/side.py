@@ -67,7 +67,7 @@ class Side(Vertical):
         ]
         owed = view.world.owed_of(task.id) if task else []
         lines += [panels.owed(one, view.now, width) for one in owed]
-        title = f"GRANTS  task {task.number}" if task else "GRANTS"
+        title = f"GRANTS  task {task.called}" if task else "GRANTS"
         text = _section(
             title,
             f"{len(grants)} live",
