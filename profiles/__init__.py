@@ -12,6 +12,7 @@ from supervisor.ports import Profile
 @cache
 def all_profiles() -> tuple[Profile, ...]:
     """Every profile; `generic`, which matches any program, is last."""
+    from profiles.chatgpt.adapter import ChatGpt
     from profiles.claude_code.adapter import ClaudeCode
     from profiles.codex.adapter import Codex
     from profiles.cursor.adapter import Cursor
@@ -24,7 +25,7 @@ def all_profiles() -> tuple[Profile, ...]:
 
     return (
         ClaudeCode(), Codex(), Cursor(), OpenCode(), OpenClaw(), Pi(),
-        Demo(), McpGateway(), Generic(),
+        Demo(), McpGateway(), ChatGpt(), Generic(),
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import profiles
 from profiles import all_profiles, find
+from profiles.chatgpt.adapter import ChatGpt
 from profiles.claude_code.adapter import ClaudeCode
 from profiles.codex.adapter import Codex
 from profiles.demo.adapter import Demo
@@ -27,8 +28,10 @@ from profiles.mcp_gateway.adapter import McpGateway
 from profiles.opencode.adapter import OpenCode
 from supervisor.errors import TaskpassError, UsageError
 from supervisor.gateway import servers
+from supervisor.gateway.front.app import MCP_PATH
 from supervisor.model import CallIdentity, ToolCall, ToolKind
 from supervisor.ports import HookAnswer, HookEvent, LaunchRequest, Profile
+from tests.support.native import native
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -322,6 +325,28 @@ class TestMcpGateway(ProfileContract):
         assert without.definition  # so that it is compared, and found to be none
         with pytest.raises(ValueError, match="MCP"):
             self.profile.parse_hook(self.pre(tool="Bash"))
+
+
+class TestChatGpt:
+    profile = ChatGpt()
+
+    def test_it_is_known_by_its_name_and_by_no_program(self, tmp_path: Path) -> None:
+        assert find([], "chatgpt").name == "chatgpt"
+        assert not self.profile.matches(["chatgpt"])
+        with pytest.raises(UsageError, match="does not run here"):
+            self.profile.prepare(request(tmp_path, ("/opt/bin/chatgpt",)))
+
+    def test_its_calls_are_the_gateways(self) -> None:
+        event = self.profile.parse_hook(native("chatgpt", "call-mcp").fields())
+        assert event.call is not None
+        assert (event.call.kind, event.call.tool) == (ToolKind.MCP, "mcp__notes__get_note")
+        assert 0 < event.hold < 60  # it gives a call up after a minute
+
+    def test_how_it_is_connected_is_told_with_commands_that_there_are(self) -> None:
+        steps = " ".join(self.profile.manifest.connect)
+        for command in ("taskpass mcp add", "taskpass mcp gateway"):
+            assert command in steps
+        assert MCP_PATH in steps
 
 
 class TestGeneric(ProfileContract):

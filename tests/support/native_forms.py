@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
@@ -275,9 +275,11 @@ GATEWAY = Form(
     options=("tracker",),
     tools={Mcp: Tool("mcp", lambda d: d.arguments, lambda d: {"tool": _mcp_name(d)["tool_name"]})},
 )
+# It comes in through the gateway, which announces its calls; nothing of it is started.
+CHATGPT = replace(GATEWAY, agent="chatgpt", tiers=())
 GENERIC = Form("generic", "any-program")  # it announces nothing
 
-FORMS = (CLAUDE_CODE, CODEX, CURSOR, OPENCODE, OPENCLAW, PI, DEMO, GATEWAY, GENERIC)
+FORMS = (CLAUDE_CODE, CODEX, CURSOR, OPENCODE, OPENCLAW, PI, DEMO, GATEWAY, CHATGPT, GENERIC)
 
 
 def client_lines(doings: Iterable[Doing]) -> tuple[str, ...]:

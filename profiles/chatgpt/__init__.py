@@ -1,0 +1,1 @@
+"""ChatGPT: it runs elsewhere, and comes in through the MCP gateway."""
