@@ -15,6 +15,7 @@ def all_profiles() -> tuple[Profile, ...]:
     from profiles.chatgpt.adapter import ChatGpt
     from profiles.claude_code.adapter import ClaudeCode
     from profiles.codex.adapter import Codex
+    from profiles.copilot.adapter import Copilot
     from profiles.cursor.adapter import Cursor
     from profiles.demo.adapter import Demo
     from profiles.generic.adapter import Generic
@@ -24,7 +25,7 @@ def all_profiles() -> tuple[Profile, ...]:
     from profiles.pi.adapter import Pi
 
     return (
-        ClaudeCode(), Codex(), Cursor(), OpenCode(), OpenClaw(), Pi(),
+        ClaudeCode(), Codex(), Cursor(), OpenCode(), Copilot(), OpenClaw(), Pi(),
         Demo(), McpGateway(), ChatGpt(), Generic(),
     )  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -61,3 +63,13 @@ def patched(patch: str, cwd: str) -> tuple[str, ...]:
     if not found:
         raise ValueError("a patch without files")
     return found
+
+
+def same_call(tool: str, arguments: Mapping[str, Any], subagent: str) -> str:
+    """A name for a call whose agent gives it none: the same for the same words.
+
+    So the end of a call that is told with its arguments finds its beginning; two that say the
+    same at once cannot be told apart.
+    """
+    words = json.dumps([tool, arguments, subagent], sort_keys=True)
+    return f"same-{hashlib.sha256(words.encode()).hexdigest()[:24]}"

@@ -17,6 +17,7 @@ class Generic(Profile):
 
     name = "generic"
     call_identity = CallIdentity.PROCESS
+    announces = False
     tells_turns = False
 
     def __init__(self) -> None:

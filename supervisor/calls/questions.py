@@ -21,7 +21,6 @@ from supervisor.model import (
     Approval,
     ApprovalRequest,
     Call,
-    CallIdentity,
     CredentialSpec,
     Decision,
     Effect,
@@ -82,7 +81,8 @@ class Questions:
         """
         credential = spec.name if spec else ""
         request = self._about_effects(entry, call, effects, credential, decision)
-        frozen = call.call.root if call.call.identity is CallIdentity.CALL else None
+        # Not the whole agent: where that is the call, it would not even draw.
+        frozen = call.call.root if call.call.root != entry.root else None
         if frozen is not None:
             with contextlib.suppress(LaunchFailed):
                 await runtime.control.freeze(frozen)

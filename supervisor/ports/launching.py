@@ -67,6 +67,8 @@ class Profile(ABC):
 
     name: str
     call_identity: CallIdentity
+    # False: it tells of no calls, so all that it does is one, from its start to its end.
+    announces: bool = True
     # False: the agent's root process posts its hooks itself. True: a command that it starts does.
     hooks_by_child: bool = False
     # False: nothing tells when it works and when it waits.

@@ -23,7 +23,7 @@ from supervisor.core import Engine
 from supervisor.errors import LaunchFailed, TaskpassError, UsageError
 from supervisor.grants.book import TaskEntry, fresh_handle
 from supervisor.identity import evidence
-from supervisor.model import CallIdentity, Limits, McpServer, Runtime, Task, Tier, User, new_id
+from supervisor.model import Limits, McpServer, Runtime, Task, Tier, User, new_id
 from supervisor.needs import Needs
 from supervisor.paths import Paths, private_dir
 from supervisor.policy.in_force import Policies
@@ -290,8 +290,7 @@ class Launcher:
         entry = self.engine.book.add_task(planned.task)
         entry.policy = planned.policy.digest
         entry.pane = request.interactive
-        announces_none = planned.profile.call_identity is CallIdentity.PROCESS
-        handle = fresh_handle() if announces_none else ""
+        handle = "" if planned.profile.announces else fresh_handle()
         try:
             spawn = await self._spawn_request(request, planned, entry, handle)
             if planned.task.record:

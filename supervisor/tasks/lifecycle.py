@@ -15,7 +15,6 @@ from supervisor.errors import Denied, LaunchFailed, LedgerFailed
 from supervisor.grants.book import TaskEntry
 from supervisor.model import (
     Call,
-    CallIdentity,
     CallState,
     Decision,
     KillMode,
@@ -100,10 +99,11 @@ class Lifecycle:
         """The agent's root process runs."""
         entry = self.engine.book.task(task)
         entry.root = root
-        if opened := self.engine.book.call_by_agent_id(task, "process"):
+        opened = self.engine.book.call_by_agent_id(task, "process")
+        if opened is not None:
             self.engine.book.bind(opened, root)
         # One that tells of its turns has none yet: it shows its prompt, or a question of its own.
-        tells = entry.pane and entry.task.agent.call_identity is CallIdentity.CALL
+        tells = entry.pane and opened is None
         state = TaskState.WAITING_YOU if tells else TaskState.WORKING
         self.engine.desk.set_activity(entry, state)
 

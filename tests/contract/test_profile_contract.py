@@ -21,6 +21,7 @@ from profiles import all_profiles, find
 from profiles.chatgpt.adapter import ChatGpt
 from profiles.claude_code.adapter import ClaudeCode
 from profiles.codex.adapter import Codex
+from profiles.copilot.adapter import Copilot
 from profiles.demo.adapter import Demo
 from profiles.generic.adapter import Generic
 from profiles.manifest import FailMode, Rewrite
@@ -162,6 +163,7 @@ class HookedContract(ProfileContract):
     """For profiles whose agents announce their calls."""
 
     identity = CallIdentity.CALL
+    names_calls = True  # whether its hooks carry an id of the call
     of_mcp: ClassVar[Mapping[str, Any]] = {"tool_name": "mcp__files__read", "tool_input": {}}
     of_turn_end: ClassVar[Mapping[str, Any]] = {"hook_event_name": "Stop"}
 
@@ -182,7 +184,8 @@ class HookedContract(ProfileContract):
         assert event.call is not None
         assert event.call.kind is ToolKind.SHELL
         assert event.call.command == command
-        assert event.call.agent_call_id == "call-1"
+        assert (event.call.agent_call_id == "call-1") is self.names_calls
+        assert event.call.agent_call_id
         assert event.call.cwd == "/work"
 
     @pytest.mark.parametrize(
@@ -191,6 +194,9 @@ class HookedContract(ProfileContract):
          {"tool_input": {}}, {"tool_input": {"command": 7}}, {"hook_event_name": "Unheard"}],
     )  # fmt: skip
     def test_a_call_that_cannot_be_judged_is_malformed(self, damage: dict[str, Any]) -> None:
+        if not damage.keys() <= self.pre().keys():
+            assert not self.names_calls
+            return
         with pytest.raises(ValueError):  # noqa: PT011 - any wording will do
             self.profile.parse_hook(self.pre(**damage))
 
@@ -278,6 +284,28 @@ class TestOpenCode(HookedContract):
         event = self.profile.parse_hook(self.pre())
         output = json.loads(self.profile.render_answer(event, answer))
         return output["decision"], output["reason"], output.get("tool_input")
+
+
+class TestCopilot(HookedContract):
+    profile = Copilot()
+    executable = "/opt/bin/copilot"
+    identity = CallIdentity.PROCESS
+    names_calls = False
+    of_mcp: ClassVar = {"tool_name": "files-read", "tool_input": {}}
+
+    def pre(self, **changes: Any) -> dict[str, Any]:
+        event = {
+            "hook_event_name": "PreToolUse", "session_id": "s", "cwd": "/work",
+            "timestamp": "2026-01-01T00:00:00.000Z", "tool_name": "Bash",
+            "tool_input": {"command": "ls"},
+        }  # fmt: skip
+        return event | changes
+
+    def told(self, answer: HookAnswer) -> tuple[str, str, Any]:
+        event = self.profile.parse_hook(self.pre())
+        output = json.loads(self.profile.render_answer(event, answer))
+        reason = output["permissionDecisionReason"]
+        return output["permissionDecision"], reason, output.get("modifiedArgs")
 
 
 class TestDemo(HookedContract):

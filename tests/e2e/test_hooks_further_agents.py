@@ -108,7 +108,7 @@ async def test_a_held_call_waits_for_its_answer(bench: Bench) -> None:
     assert (bench.work / "ran").exists(), output
 
 
-async def test_what_is_put_before_a_command_runs_and_its_model_never_sees_it(bench: Bench) -> None:
+async def test_what_is_put_before_a_command_runs_first(bench: Bench) -> None:
     async def judge(call: ToolCall) -> HookAnswer:
         rewritten = bench.profile.with_prefix(call, f"export CALL_HANDLE={HANDLE}\n")
         return HookAnswer(allow=True, rewritten=rewritten)
@@ -116,7 +116,8 @@ async def test_what_is_put_before_a_command_runs_and_its_model_never_sees_it(ben
     async with hooked(bench.profile, bench.task_dir, judge=judge) as at:
         output = await bench.run(at, bench.way.shell("echo length=${#CALL_HANDLE}"))
     assert f"length={len(HANDLE)}" in bench.model.last.last_result, output
-    assert all(HANDLE not in json.dumps(request.body) for request in bench.model.requests)
+    seen = any(HANDLE in json.dumps(request.body) for request in bench.model.requests)
+    assert seen is bench.way.shows_prefix
 
 
 async def test_without_a_supervisor_the_call_is_blocked(bench: Bench) -> None:

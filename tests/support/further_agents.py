@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.agents import OPENCODE, Package, RealAgent, real_agent
+from tests.support.agents import (
+    COPILOT,
+    OPENCODE,
+    Package,
+    RealAgent,
+    cache_dir,
+    locked,
+    real_agent,
+    run_or_fail,
+)
 from tests.support.scripted_model import call
 
 MODEL_KEY = "model-key-that-tools-must-not-see"
@@ -36,6 +45,10 @@ class Way(ABC):
         """The program, installed once for each account."""
         return real_agent(self.package, self.program)
 
+    # Whether a rewritten command is in what the model is told next.
+    shows_prefix: bool = False
+    names_calls: bool = True  # whether its hooks carry an id of the call
+
     @abstractmethod
     def settle(self, at: Setting) -> None:
         """Write the settings of a person who uses the scripted model."""
@@ -59,6 +72,63 @@ class Way(ABC):
     @abstractmethod
     def with_server(self, at: Setting, name: str, command: list[str]) -> None:
         """Give it an MCP server."""
+
+
+class CopilotWay(Way):
+    package, program = COPILOT, "copilot"
+    before = "PreToolUse"
+    further = ("UserPromptSubmit", "PostToolUse", "Stop", "SessionEnd")
+    shows_prefix = True
+    names_calls = False
+
+    def agent(self) -> RealAgent:
+        """The program behind npm's loader, unpacked once for all tests."""
+        agent = super().agent()
+        with locked("copilot-unpacked"):
+            environ = {"PATH": agent.path, "HOME": "/nonexistent", **self._unpacked()}
+            run_or_fail([*agent.argv, "--binary-version"], env=environ)
+        return agent
+
+    def settle(self, at: Setting) -> None:
+        self._write(at, {})
+
+    def environ(self, at: Setting) -> dict[str, str]:
+        return {
+            "COPILOT_OFFLINE": "true", "COPILOT_MODEL": "scripted",
+            "COPILOT_PROVIDER_BASE_URL": f"{at.model}/v1", "COPILOT_PROVIDER_API_KEY": MODEL_KEY,
+            "COPILOT_PKG_CACHE_HOME": self._unpacked()["COPILOT_PKG_CACHE_HOME"],
+        }  # fmt: skip
+
+    def headless(self, prompt: str) -> list[str]:
+        return ["-p", prompt]
+
+    def shell(self, command: str) -> dict[str, Any]:
+        return call("bash", command=command, description="as told")
+
+    def tools(self, folder: Path) -> Mapping[str, dict[str, Any]]:
+        note = f"{folder}/note.txt"
+        return {
+            "bash": self.shell("echo hello"),
+            "view": call("view", path=note),
+            "create": call("create", path=note, file_text="hello"),
+            "edit": call("edit", path=note, old_str="hello", new_str="bye"),
+            "web_fetch": call("web_fetch", url="https://example.com/page"),
+            "task": call("task", description="look", prompt="look", agent_type="explore", name="n"),
+            "mcp": call("notes-get_note", name="one"),
+        }
+
+    def with_server(self, at: Setting, name: str, command: list[str]) -> None:
+        server = {"type": "local", "command": command[0], "args": command[1:], "tools": ["*"]}
+        self._write(at, {name: server})
+
+    def _write(self, at: Setting, servers: dict[str, Any]) -> None:
+        file = at.home / ".copilot/mcp-config.json"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps({"mcpServers": servers}))
+
+    def _unpacked(self) -> dict[str, str]:
+        folder = cache_dir() / f"copilot-unpacked-{self.package.version}"
+        return {"COPILOT_SEA_EXTRACT_ONLY": "1", "COPILOT_PKG_CACHE_HOME": str(folder)}
 
 
 class OpenCodeWay(Way):
@@ -110,4 +180,4 @@ class OpenCodeWay(Way):
         self._file(at).write_text(json.dumps(settings))
 
 
-WAYS: Mapping[str, Way] = {way.package.label: way for way in (OpenCodeWay(),)}
+WAYS: Mapping[str, Way] = {way.package.label: way for way in (OpenCodeWay(), CopilotWay())}

@@ -1,0 +1,197 @@
+"""Copilot CLI: how it is recognised, launched, and how its hooks speak.
+
+Source: the program itself, 1.0.102, run against a scripted model; docs.github.com, Copilot CLI
+hooks reference.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from profiles.copilot import config
+from profiles.environment import HARMLESS, keep
+from profiles.files import host_port, install_dir, package_version
+from profiles.manifest import load, older, refuse_options
+from profiles.toolcalls import absolute, mapping, same_call, text, working_directory
+from supervisor.errors import LaunchFailed
+from supervisor.model import CallIdentity, ToolCall, ToolKind
+from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount, Profile
+
+_PHASES = {
+    "PreToolUse": "pre",
+    "PostToolUse": "post",
+    "PostToolUseFailure": "failed",
+    "UserPromptSubmit": "prompt",
+    "Stop": "turn_end",
+    "SubagentStop": "notice",  # the subagent's own Stop has come already
+    "Notification": "notice",
+    "SessionEnd": "session_end",
+}
+_NOTICES = {"permission_prompt": "waits", "elicitation_dialog": "waits", "agent_idle": "idle"}
+# Tool → kind and the argument that names its file ("" for none). Its hooks call some by the names
+# that other agents have for them.
+_TOOLS: Mapping[str, tuple[ToolKind, str]] = {
+    "Bash": (ToolKind.SHELL, ""),
+    "Read": (ToolKind.READ, "path"),
+    "Grep": (ToolKind.READ, "path"),
+    "Glob": (ToolKind.READ, "path"),
+    "Write": (ToolKind.WRITE, "path"),
+    "Edit": (ToolKind.WRITE, "path"),
+    "WebFetch": (ToolKind.FETCH, ""),
+    "Agent": (ToolKind.AGENT, ""),
+}
+# A search without a path looks at the working directory.
+_DEFAULT_TO_CWD = frozenset({"Grep", "Glob"})
+
+
+class Copilot(Profile):
+    """Hooks over HTTP by its root process, which deny when they fail."""
+
+    name = "copilot"
+    call_identity = CallIdentity.PROCESS
+
+    def __init__(self) -> None:
+        self.manifest = load("copilot")
+
+    def matches(self, argv: Sequence[str]) -> bool:
+        if not argv:
+            return False
+        path = argv[0]
+        return Path(path).name in self.manifest.programs or "/@github/copilot" in path
+
+    def version(self, executable: str) -> str:
+        return package_version(native_binary(executable))
+
+    def prepare(self, request: LaunchRequest) -> LaunchPlan:
+        executable, arguments = native_binary(request.argv[0]), request.argv[1:]
+        version = package_version(executable)
+        if older(version, self.manifest.minimum):
+            raise LaunchFailed(
+                f"Copilot CLI {version} has other hooks than we know, so it cannot be supervised.",
+                hint=f"Update it to {self.manifest.minimum} or later.",
+            )
+        refuse_options(self.manifest, arguments)
+        environ = request.environ
+        person = Path(environ.get("COPILOT_HOME") or os.path.join(request.home, ".copilot"))
+        home = Path(request.task_dir) / "copilot-home"
+        table = config.hooks(request.hook_url, request.hook_timeout)
+        config.lay_out(home, person, self.manifest.readable, table)
+        env = keep(environ, (*HARMLESS, *self.manifest.keep))
+        env |= {"HOME": request.home, **self.manifest.set, "COPILOT_HOME": str(home)}
+        mounts = [
+            install_dir(executable, request.home),
+            # State is the agent's to write, what its hooks are is not.
+            Mount(str(home), writable=True),
+            Mount(str(home / "hooks")),
+        ]
+        if version:  # of one that did not come from npm we do not know what it unpacks
+            base = config.unpacked(environ, request.home, version, packages_platform())
+            env["COPILOT_PKG_CACHE_HOME"] = str(base)
+            mounts.append(Mount(str(base)))
+        mounts += [
+            Mount(str(person / name)) for name in self.manifest.readable if (person / name).is_dir()
+        ]
+        return LaunchPlan(
+            argv=(executable, "--secret-env-vars=" + ",".join(self._secrets()), *arguments),
+            env=env,
+            mounts=tuple(mounts),
+            model_hosts=self._model_hosts(environ),
+        )
+
+    def _secrets(self) -> tuple[str, ...]:
+        """Variables that it leaves out of its tools' environment."""
+        return self.manifest.model_secrets
+
+    def _model_hosts(self, environ: Mapping[str, str]) -> tuple[str, ...]:
+        own = host_port(environ.get("COPILOT_PROVIDER_BASE_URL", ""))
+        return (own,) if own else self.manifest.model_hosts
+
+    def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:
+        name = text(event, "hook_event_name")
+        phase = _PHASES.get(name)
+        if phase is None:
+            raise ValueError("unknown hook event")
+        call = self._call(event) if phase in {"pre", "post", "failed"} else None
+        subagent = text(event, "agent_id", required=False)
+        session = text(event, "session_id", required=False)
+        notice = ""
+        if name == "Notification":
+            notice = _NOTICES.get(text(event, "notification_type", required=False), "")
+        return HookEvent(phase, call, session, subagent, notice, event)
+
+    def _call(self, event: Mapping[str, Any]) -> ToolCall:
+        tool = text(event, "tool_name")
+        arguments = mapping(event, "tool_input")
+        cwd = working_directory(event)
+        subagent = text(event, "agent_id", required=False)
+        identity = same_call(tool, arguments, subagent)
+        kind, argument = _TOOLS.get(tool, (ToolKind.OTHER, ""))
+        server, dash, name = tool.rpartition("-")
+        if dash and server and name:  # none of its own has one
+            kind, tool = ToolKind.MCP, f"mcp__{server}__{name}"
+        paths: tuple[str, ...] = ()
+        if argument:
+            path = text(arguments, argument, required=tool not in _DEFAULT_TO_CWD) or cwd
+            paths = (absolute(path, cwd),)
+        return ToolCall(
+            agent_call_id=identity,
+            tool=tool,
+            kind=kind,
+            arguments=arguments,
+            cwd=cwd,
+            command=text(arguments, "command") if kind is ToolKind.SHELL else "",
+            paths=paths,
+            url=text(arguments, "url") if kind is ToolKind.FETCH else "",
+            subagent=subagent,
+            subagent_kind=text(event, "agent_type", required=False),
+            note=str(arguments.get("description", "")),
+        )
+
+    def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
+        if event.phase in ("post", "failed") and answer.reason:
+            return json.dumps({"additionalContext": answer.reason}).encode()
+        if event.phase != "pre":
+            return b"{}"
+        output: dict[str, Any] = {
+            "permissionDecision": "allow" if answer.allow else "deny",
+            "permissionDecisionReason": answer.reason or "This call was refused.",
+        }
+        if answer.allow:
+            output["permissionDecisionReason"] = answer.reason
+            if answer.rewritten is not None:
+                output["modifiedArgs"] = dict(answer.rewritten)
+        return json.dumps(output).encode()
+
+    def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
+        return {**call.arguments, "command": prefix + call.command}
+
+
+def native_binary(executable: str) -> str:
+    """The program behind npm's loader: it must itself be the task's root process.
+
+    Raises:
+        LaunchFailed: the package has no binary for this machine.
+    """
+    real = Path(os.path.realpath(executable))
+    if real.suffix != ".js":
+        return str(real)
+    package = f"copilot-{packages_platform()}"
+    for folder in (real.parent.parent, real.parent / "node_modules/@github"):
+        if (binary := folder / package / "copilot").exists():
+            return str(binary)
+    raise LaunchFailed(
+        f"The Copilot package in {real.parent} has no binary for this machine.",
+        hint="Install @github/copilot again, without --omit=optional.",
+    )
+
+
+def packages_platform() -> str:
+    """As its packages call this machine."""
+    machine = platform.machine().lower()
+    short = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}.get(machine, machine)
+    return f"linux-{short}"
