@@ -23,10 +23,11 @@ def all_profiles() -> tuple[Profile, ...]:
     from profiles.openclaw.adapter import OpenClaw
     from profiles.opencode.adapter import OpenCode
     from profiles.pi.adapter import Pi
+    from profiles.sandbox.adapter import Sandbox
 
     return (
         ClaudeCode(), Codex(), Cursor(), OpenCode(), Copilot(), OpenClaw(), Pi(),
-        Demo(), McpGateway(), ChatGpt(), Generic(),
+        Demo(), McpGateway(), ChatGpt(), Sandbox(), Generic(),
     )  # fmt: skip
 
 

@@ -141,7 +141,7 @@ def job_of(job: Job) -> dict[str, str]:
 class Runtime:
     """Where it runs."""
 
-    kind: str  # "laptop" | "container" | "ci"
+    kind: str  # "laptop" | "container" | "ci" | "sandbox": elsewhere
     evidence: Evidence
     tier: Tier
     detail: str = ""  # why not a better tier, or what the evidence is

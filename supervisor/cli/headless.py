@@ -103,7 +103,7 @@ def _tell(words: str) -> None:
 
 def _warn(task: dict[str, object]) -> None:
     """Say in words that nothing contains a task; a screen would show it all the time."""
-    if task["tier"] != "uncontained":
+    if task["tier"] != "uncontained" or task["runtime"] == "sandbox":
         return
     exposed = task.get("exposed") or ()
     assert isinstance(exposed, list | tuple)

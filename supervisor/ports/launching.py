@@ -59,6 +59,7 @@ class LaunchPlan:
     folders: tuple[str, ...] = ()  # to be written, and made where missing, whatever is guarded
     alone: bool = False  # it runs one call at a time, and is led to the proxy as a tool is
     mcp: tuple[McpServer, ...] = ()  # its MCP servers, put behind the gateway in its configuration
+    elsewhere: bool = False  # its agent is on no machine of ours: what starts here passes on
     tools_online: bool = True  # False: its own sandbox keeps its shell from reaching our proxy
 
 

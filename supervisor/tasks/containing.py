@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from supervisor.errors import LaunchFailed, UsageError
 from supervisor.identity.evidence import repository_of, runtime_evidence
-from supervisor.model import Runtime, Tier
+from supervisor.model import Evidence, Runtime, Tier
 from supervisor.policy.project import Project, read_project
 from supervisor.ports import Containment, LaunchPlan
 from supervisor.process import root_equivalents
@@ -180,6 +180,26 @@ def with_holes(runtime: Runtime, held: Containment, found: Iterable[Hole]) -> Ru
     shown = (held.workspace, *(mount.path for mount in held.mounts), *held.sockets)
     holes = root_equivalents.reachable(found, runtime.tier, shown)
     return replace(runtime, holes=tuple(hole.label for hole in holes))
+
+
+def elsewhere(runtime: Runtime) -> Runtime:
+    """Of an agent that is not here: nobody but the person says where it is, and what holds it.
+
+    Raises:
+        LaunchFailed: it was to be contained.
+    """
+    if runtime.tier.contained:
+        raise LaunchFailed(
+            "An agent that runs elsewhere is not contained by us, and that is asked for here.",
+            hint="Start it where no taskpass.toml asks for containment.",
+        )
+    return replace(
+        runtime,
+        kind="sandbox",
+        evidence=Evidence.NONE,
+        detail="its agent runs in a container or sandbox elsewhere, which we do not attest",
+        holes=(),
+    )
 
 
 def _not_held(tier: Tier, held: Containment) -> list[str]:

@@ -47,7 +47,7 @@ from supervisor.protocol import wire
 from supervisor.tasks import environment, limits, network, saved, standing_in
 from supervisor.tasks.adopting import Adopting
 from supervisor.tasks.ci_job import CiJobs
-from supervisor.tasks.containing import Containing, Setting, ways_out, with_holes
+from supervisor.tasks.containing import Containing, Setting, elsewhere, ways_out, with_holes
 from supervisor.tasks.lifecycle import Lifecycle
 from supervisor.tasks.saved import TaskFile
 
@@ -202,6 +202,7 @@ class Launcher:
         runtime = self.containing.runtime(setting, held, str(task_dir))
         runtime = with_holes(runtime, held.containment, await looking)
         runtime = replace(runtime, agent_sandbox=plan.agent_sandbox)
+        runtime = elsewhere(runtime) if plan.elsewhere else runtime
         runtime = await self.jobs.vouched(request, runtime)
         task = await self._identify(request, profile, plan, executable, setting, runtime, task_id)
         task, tightening, policy = await self._policy(task, setting.project)

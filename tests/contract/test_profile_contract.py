@@ -27,6 +27,7 @@ from profiles.generic.adapter import Generic
 from profiles.manifest import FailMode, Rewrite
 from profiles.mcp_gateway.adapter import McpGateway
 from profiles.opencode.adapter import OpenCode
+from profiles.sandbox.adapter import Sandbox
 from supervisor.errors import TaskpassError, UsageError
 from supervisor.gateway import servers
 from supervisor.gateway.front.app import MCP_PATH
@@ -386,6 +387,18 @@ class TestGeneric(ProfileContract):
 
     def test_its_uses_belong_to_a_process(self) -> None:
         assert self.profile.call_identity is CallIdentity.PROCESS
+
+
+class TestSandbox(ProfileContract):
+    profile = Sandbox()
+    executable = "/opt/bin/taskpass-sandbox"
+
+    def pre(self, **changes: Any) -> dict[str, Any]:
+        return {}
+
+    def test_its_uses_belong_to_a_session_of_an_agent_elsewhere(self, tmp_path: Path) -> None:
+        assert self.profile.call_identity is CallIdentity.SESSION
+        assert self.profile.prepare(request(tmp_path, (self.executable, "x"))).elsewhere
 
 
 def test_an_unknown_profile_is_refused_with_the_known_ones() -> None:
