@@ -98,6 +98,11 @@ class Placeholders:
             if self._needed.pop(task, None):
                 self._clean()
 
+    def made(self) -> tuple[str, ...]:
+        """All that stands for some task now."""
+        with self._lock:
+            return tuple(path for book in self._made.values() for path in book)
+
     def sweep(self) -> None:
         """Take away what nobody needs: after all running tasks were adopted."""
         with self._lock:

@@ -149,7 +149,7 @@ def make_plan(wanted: Wanted, placeholders: Placeholders) -> Plan:
         absent=(*wanted.absent, *sockets.agents(wanted.environ)),
         sockets=session.sockets,
     )
-    seen = marks(found.paths, wanted.folders)
+    seen = marks(found.paths, (*wanted.folders, *placeholders.made()))
     return Plan(containment, shown, written, session.environ, tuple(notes), seen, named)
 
 

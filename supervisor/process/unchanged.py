@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
@@ -22,7 +23,7 @@ def marks(paths: Iterable[str], but: Iterable[str] = ()) -> dict[str, str]:
     """A mark for each path, which changes with what is there: content, mode, names in it.
 
     Args:
-        but: paths in them that may change.
+        but: paths in them that may change: the task's own, and what is put there for any task.
     """
     free = tuple(but)
     return {path: _mark(path, free) for path in paths}
@@ -47,14 +48,19 @@ def _of(path: str) -> bytes:
         info = os.lstat(path)
     except OSError:
         return b"missing"
+    if stat.S_ISDIR(info.st_mode):  # its time changes with every name in it, also with free ones
+        return b"%d %o %d %d" % (info.st_ino, info.st_mode, info.st_uid, info.st_gid)
     # Who writes, replaces or renames cannot set the time of change back (inode(7)).
     return b"%d %d" % (info.st_ino, info.st_ctime_ns)
 
 
 def _below(folder: str, free: tuple[str, ...]) -> Iterable[str]:
+    def bound(path: str) -> bool:
+        return not any(within(path, at) for at in free)
+
     for root, folders, files in os.walk(folder):
-        folders[:] = sorted(
-            name for name in folders if not any(within(os.path.join(root, name), at) for at in free)
-        )
+        folders[:] = sorted(name for name in folders if bound(os.path.join(root, name)))
         for name in sorted((*folders, *files)):
-            yield os.path.join(root, name)
+            path = os.path.join(root, name)
+            if bound(path):
+                yield path

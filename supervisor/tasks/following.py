@@ -105,7 +105,8 @@ class Followed:
         task = self.entry.task.id
 
         def look() -> list[str]:
-            changed = differing(self.task_file.marks, self.task_file.folders)
+            free = (*self.task_file.folders, *self.placeholders.made())
+            changed = differing(self.task_file.marks, free)
             self.placeholders.release(task)
             return changed
 

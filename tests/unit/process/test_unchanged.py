@@ -22,6 +22,7 @@ CHANGES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "written": (".git/config", lambda root: (root / ".git/config").write_text("new")),
     "hook added": (".git/hooks", lambda root: (root / ".git/hooks/pre-commit").touch()),
     "mode": (".git/hooks", lambda root: (root / ".git/hooks/sample").chmod(0o755)),
+    "folder's mode": (".claude", lambda root: (root / ".claude").chmod(0o777)),
     "deep": (".claude", lambda root: (root / ".claude/skills/a/SKILL.md").write_text("x")),
     "gone": (".claude", lambda root: os.rename(root / ".claude", root / "x")),
     "made": (".mcp.json", lambda root: (root / ".mcp.json").touch()),
@@ -61,5 +62,9 @@ def test_what_may_change_is_left_out(root: Path) -> None:
     before = marks([str(root / ".claude")], free)
     (root / ".claude/worktrees/a").mkdir()
     assert differing(before, free) == []
+    (root / ".claude/worktrees/a").rmdir()
+    (root / ".claude/worktrees").rmdir()
+    assert differing(before, free) == []
     (root / ".claude/settings.json").touch()
     assert differing(before, free) == [str(root / ".claude")]
+    assert differing(before, [*free, str(root / ".claude/settings.json")]) == []
