@@ -12,6 +12,7 @@ from supervisor.ports import Profile
 @cache
 def all_profiles() -> tuple[Profile, ...]:
     """Every profile; `generic`, which matches any program, is last."""
+    from profiles.acp.adapter import Acp
     from profiles.chatgpt.adapter import ChatGpt
     from profiles.claude_code.adapter import ClaudeCode
     from profiles.codex.adapter import Codex
@@ -27,7 +28,7 @@ def all_profiles() -> tuple[Profile, ...]:
 
     return (
         ClaudeCode(), Codex(), Cursor(), OpenCode(), Copilot(), OpenClaw(), Pi(),
-        Demo(), McpGateway(), ChatGpt(), Sandbox(), Generic(),
+        Acp(), Demo(), McpGateway(), ChatGpt(), Sandbox(), Generic(),
     )  # fmt: skip
 
 

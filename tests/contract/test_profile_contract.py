@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import profiles
 from profiles import all_profiles, find
+from profiles.acp.adapter import Acp
 from profiles.chatgpt.adapter import ChatGpt
 from profiles.claude_code.adapter import ClaudeCode
 from profiles.codex.adapter import Codex
@@ -48,8 +49,11 @@ PERSON = {
     "LD_PRELOAD": "/tmp/secret-8.so", "NPM_TOKEN": "secret-9", "TASKPASS_SOCKET": "secret-10",
 }  # fmt: skip
 
-# The profiles have no state, so that several classes run one method does no harm.
-shared = settings(suppress_health_check=[HealthCheck.differing_executors])
+# The profiles have no state, so that several classes run one method does no harm. How fast a busy
+# machine draws is not what these are about.
+shared = settings(
+    suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow], deadline=None
+)
 
 
 def request(tmp_path: Path, argv: tuple[str, ...], **changes: Any) -> LaunchRequest:
@@ -354,6 +358,60 @@ class TestMcpGateway(ProfileContract):
         assert without.definition  # so that it is compared, and found to be none
         with pytest.raises(ValueError, match="MCP"):
             self.profile.parse_hook(self.pre(tool="Bash"))
+
+
+class TestAcp(ProfileContract):
+    profile = Acp()
+    executable = "/opt/bin/some-agent"
+
+    def pre(self, **changes: Any) -> dict[str, Any]:
+        return native("acp", "request_permission-execute").fields() | changes
+
+    def call(self, **told: Any) -> ToolCall:
+        event = self.pre(toolCall={"toolCallId": "c", **told})
+        found = self.profile.parse_hook(event).call
+        assert found is not None
+        return found
+
+    def test_it_is_found_by_its_name_and_its_program(self) -> None:
+        assert find(["anything"], "acp").name == "acp"
+        assert not self.profile.matches([self.executable])
+
+    def test_the_arguments_arrive(self, tmp_path: Path) -> None:
+        plan = self.profile.prepare(request(tmp_path, (self.executable, "do", "this")))
+        told = json.loads(Path(plan.argv[-1]).read_text())
+        assert told["argv"] == [self.executable, "do", "this"]
+
+    @pytest.mark.parametrize(
+        ("name", "kind"),
+        [("execute", ToolKind.SHELL), ("read", ToolKind.READ), ("edit", ToolKind.WRITE),
+         ("fetch", ToolKind.FETCH)],
+    )  # fmt: skip
+    def test_what_it_asks_for_is_understood(self, name: str, kind: ToolKind) -> None:
+        event = self.profile.parse_hook(native("acp", f"request_permission-{name}").fields())
+        assert event.call is not None
+        assert (event.call.kind, event.call.cwd) == (kind, "/work")
+
+    def test_what_it_does_not_say_plainly_is_a_tool_nobody_knows(self) -> None:
+        for told in ({}, {"kind": "execute"}, {"kind": "edit"}, {"kind": "think"},
+                     {"kind": "execute", "title": "`ls`"},
+                     {"kind": "fetch", "rawInput": "x"}):  # fmt: skip
+            assert self.call(**told).kind is ToolKind.OTHER
+
+    @pytest.mark.parametrize(
+        ("given", "command"),
+        [({"command": "ls -l"}, "ls -l"), ({"command": ["ls", "a b"]}, "ls 'a b'"),
+         ({"command": "git", "args": ["commit", "-m", "x y"]}, "git commit -m 'x y'")],
+    )  # fmt: skip
+    def test_a_command_is_told_in_several_ways(self, given: Any, command: str) -> None:
+        assert self.call(kind="execute", rawInput=given).command == command
+
+    def test_every_file_that_it_names_counts(self) -> None:
+        call = self.call(
+            kind="move", rawInput={"path": "a"}, locations=[{"path": "/b"}, {"line": 3}],
+            content=[{"type": "diff", "path": "c", "newText": "x"}],
+        )  # fmt: skip
+        assert call.paths == ("/work/c", "/b", "/work/a")
 
 
 class TestChatGpt:

@@ -264,6 +264,29 @@ PI = Form(
         Edit: _EDIT,
     },
 )
+
+
+def _diff(path: str, old: str | None, new: str) -> Mapping[str, Any]:
+    shown = {"type": "diff", "path": path, "oldText": old, "newText": new}
+    return {"content": [shown], "locations": [{"path": path}]}
+
+
+ACP = Form(
+    "acp",
+    "any-acp-agent",
+    event="request_permission",
+    holds="toolCall",
+    tiers=(),  # only its name starts it, and any program; test_acp_live.py does
+    tools={
+        Shell: Tool("execute", lambda d: {"rawInput": {"command": d.command}}),
+        Read: Tool(
+            "read", lambda d: {"rawInput": {"path": d.path}, "locations": [{"path": d.path}]}
+        ),
+        Write: Tool("edit", lambda d: _diff(d.path, None, d.text)),
+        Edit: Tool("edit", lambda d: _diff(d.path, d.old, d.new)),
+        Fetch: Tool("fetch", lambda d: {"rawInput": {"url": d.url}}),
+    },
+)
 DEMO = Form("demo", "taskpass-demo-agent", tools={Shell: _SHELL})
 # Our own program announces the calls of its client: one server's tools, and nothing else.
 GATEWAY = Form(
@@ -279,7 +302,7 @@ GATEWAY = Form(
 CHATGPT = replace(GATEWAY, agent="chatgpt", tiers=())
 GENERIC = Form("generic", "any-program")  # it announces nothing
 
-FORMS = (CLAUDE_CODE, CODEX, CURSOR, OPENCODE, OPENCLAW, PI, DEMO, GATEWAY, CHATGPT, GENERIC)
+FORMS = (CLAUDE_CODE, CODEX, CURSOR, OPENCODE, OPENCLAW, PI, ACP, DEMO, GATEWAY, CHATGPT, GENERIC)
 
 
 def client_lines(doings: Iterable[Doing]) -> tuple[str, ...]:
