@@ -15,11 +15,14 @@ from supervisor.model import Run
 from tests.support.terminal import Terminal
 
 _CLOCK = re.compile(r"\d+(?=:)|(?<=:)\d\d")  # the time of day, and how long something waits
-# What the tasks use, once it was measured, in a row that ends with what was asked; and the room
-# that is left before it.
+# What the tasks use, once it was measured, in a row that ends with what was asked.
 _METER = re.compile(r"\d+ % cpu · [\d.]+ [KMG]?B · \d+ process(es)? · ")
 _METERED = " · denied "
-_ROOM = re.compile(r"^ {2,}")
+# Whether a program computes, by which its row is longer or shorter.
+_TELLS_STATE = re.compile(r"[●○] .*\b(working|idle)\b")
+_STATE = re.compile(r"● working|○ idle|^ *(working|idle|[●○]) *$")
+_STATED = "as it may be"
+_ROOM = re.compile(r"([ ─])\1+")
 
 
 class Window(Terminal):
@@ -82,13 +85,19 @@ def _style(run: Run) -> Style:
 def _cells(strip: Strip) -> tuple[str, ...]:
     """Text with its style, as things to compare and to read in a failure."""
     metered = _METERED in strip.text
+    stated = _TELLS_STATE.search(strip.text) is not None
     return tuple(
-        f"{_timeless(segment.text, metered=metered)} {segment.style and segment.style.link}"
+        _STATED
+        if stated and _STATE.search(segment.text)
+        else f"{_timeless(segment.text, moved=metered or stated, metered=metered)} "
+        f"{segment.style and segment.style.link}"
         for segment in strip.simplify()
     )
 
 
-def _timeless(text: str, *, metered: bool) -> str:
-    """Without what changes by itself; `metered`: it stands in a row whose figures move the rest."""
+def _timeless(text: str, *, moved: bool, metered: bool) -> str:
+    """Without what changes by itself; `moved`: it stands in a row that other things move."""
     text = _CLOCK.sub("0", text)
-    return _ROOM.sub(" ", _METER.sub("", text)) if metered else text
+    if metered:
+        text = _METER.sub("", text)
+    return _ROOM.sub(r"\1", text) if moved else text
