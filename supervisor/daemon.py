@@ -355,6 +355,7 @@ def _launcher(
         recordings=recordings,
         reports=gateway_reports(engine, paths.state / "mcp-pins.json"),
         gateway=profiles.find((), "mcp"),
+        aside=paths.state / "settings-aside",
     )
     absent = tuple(str(path) for path in paths.all())
     wishes = Wishes(

@@ -4,8 +4,11 @@
 # announced is 2. A mere report is 0: after Stop, status 2 would send the model on.
 PATH=/usr/bin:/bin
 unset CURL_HOME LD_PRELOAD LD_LIBRARY_PATH
-curl -q --silent --show-error --fail --noproxy '*' --max-time "$2" \
-    --header 'Content-Type: application/json' --data-binary @- "$1" && exit 0
+# With its status on a last line of its own: only 200 is an answer, and curl takes a redirect for one.
+answer=$(curl -q --silent --show-error --fail --noproxy '*' --max-time "$2" \
+    --write-out '\n%{http_code}' \
+    --header 'Content-Type: application/json' --data-binary @- "$1") &&
+    [ "${answer##*[!0-9]}" = 200 ] && printf '%s' "${answer%????}" && exit 0
 case $1 in
     */PreToolUse)
         echo 'taskpass: the supervisor did not answer, so this call is blocked.' >&2

@@ -113,8 +113,17 @@ def sentence(record: Mapping[str, Any]) -> str:
         case "task.thawed":
             return f"thawed by {by}"
     if kind.startswith("incident."):
-        return kind.partition(".")[2].replace("_", " ")
+        return kind.partition(".")[2].replace("_", " ") + _places(record.get("detail"))
     return next((said for key in _SUBJECT if (said := _said(record.get(key)))), kind)
+
+
+def _places(detail: Any) -> str:
+    """The paths that an incident is about, and whether they are as they were again."""
+    paths = detail.get("paths") if isinstance(detail, Mapping) else None
+    if not isinstance(paths, list) or not paths:
+        return ""
+    back = ", put back" if detail.get("put_back") == paths else ""
+    return f": {', '.join(map(str, paths))}{back}"
 
 
 def _said(value: Any) -> str:

@@ -23,7 +23,7 @@ from supervisor.ports import Channel, PolicyEngine, Profile
 from supervisor.process import cgroup
 from supervisor.process.placeholders import Placeholders
 from supervisor.process.watch import watch
-from supervisor.tasks import environment, network, outfit, saved
+from supervisor.tasks import environment, network, outfit, saved, settings_watch
 from supervisor.tasks.following import Followed
 from supervisor.tasks.holder_link import Adoption, HolderLink
 from supervisor.tasks.lifecycle import Lifecycle
@@ -50,6 +50,7 @@ class Adopting:
     recordings: Recordings
     reports: Mapping[str, Report]  # what the MCP gateway tells besides calls
     gateway: Profile  # … and how it speaks
+    aside: Path  # for settings that a task wrote and that were put back
     holders: dict[str, Process] = field(default_factory=dict)  # task → its holder
 
     async def adopt(
@@ -128,6 +129,9 @@ class Adopting:
         followed.listen()
         if entry.task.record and adoption.exit_code is None:
             self.engine.desk.spawn(self.recordings.follow(entry, saved.place(folder)))
+        settings = settings_watch.watch(self.engine, entry, self.aside)
+        if settings is not None and adoption.exit_code is None:
+            self.engine.desk.spawn(settings.run())
         if adoption.root is not None:
             # What the agent had running belongs to calls that nobody remembers: it may neither
             # announce a call nor run one. A hook that was waiting is refused, the next one is not.

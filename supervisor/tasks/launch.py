@@ -44,7 +44,7 @@ from supervisor.process.holder import screen_token
 from supervisor.process.plan import Plan
 from supervisor.process.probe import Probe
 from supervisor.protocol import wire
-from supervisor.tasks import environment, limits, network, saved, standing_in
+from supervisor.tasks import environment, limits, network, refusing, saved, standing_in
 from supervisor.tasks.adopting import Adopting
 from supervisor.tasks.ci_job import CiJobs
 from supervisor.tasks.containing import Containing, Setting, elsewhere, ways_out, with_holes
@@ -125,7 +125,10 @@ class Launcher:
         task_id = new_id("t")
         folder = private_dir(self.paths.task(task_id))
         try:
-            planned = await self._plan(request, profile, executable, setting, task_id, folder)
+            planned = await refusing.recorded(
+                self.engine.records, self.user(), profile.name, request,
+                self._plan(request, profile, executable, setting, task_id, folder),
+            )  # fmt: skip
             return await self._run(request, planned)
         except BaseException as error:
             self.engine.desk.runtimes.pop(task_id, None)

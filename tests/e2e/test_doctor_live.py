@@ -126,7 +126,7 @@ WRAPPERS = [
         marks=pytest.mark.full,
     ),
     pytest.param(
-        "claude_code", 'exec {program} "$@" --settings {{}}', id="claude-other-settings",
+        "claude_code", 'exec {program} "$@" --settings {}', id="claude-other-settings",
         marks=pytest.mark.full,
     ),
     pytest.param(

@@ -6,6 +6,7 @@ agent, until it becomes the real program.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -20,14 +21,18 @@ def wrapped(folder: Path, agent: RealAgent, words: str) -> RealAgent:
     Args:
         words: `{program}` stands for the real program; the arguments are in `"$@"`.
     """
-    folder.mkdir(exist_ok=True)
+    programs = folder / "bin"
+    programs.mkdir(parents=True)
+    # By this its version is known, and so which of our answers to it hold.
+    (folder / "package.json").write_text(json.dumps({"version": agent.version}))
     native = native_binary(agent.argv[0])
-    real = folder / "real-agent"  # beside it, where its task can see it
+    real = programs / "real-agent"  # beside it, where its task can see it
     try:
         os.link(native, real)
     except OSError:  # another file system
         shutil.copy2(native, real)
-    script = folder / agent.label.partition("-")[0]
-    script.write_text(f"#!/bin/sh\n{words.format(program=real)}\n")
+    script = programs / agent.label.partition("-")[0]
+    line = words.replace("{program}", str(real))
+    script.write_text(f"#!/bin/sh\n{line}\n")
     script.chmod(0o755)
     return RealAgent(agent.label, (str(script),), agent.version, agent.node_bin)

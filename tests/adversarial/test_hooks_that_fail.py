@@ -1,0 +1,119 @@
+"""Hooks of the real agents that get no answer, a wrong one, or are ended: the call does not happen,
+or it happens without a credential.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.adversarial.test_hook_bypasses import ends_without_a_credential, use
+from tests.e2e.test_hooks_real_agents import Bench, set_up
+from tests.support.agents import RealAgent
+from tests.support.hooked import Hooked, hooked
+from tests.support.live import ApiServer, Install
+from tests.support.scripted_model import ScriptedModel
+from tests.support.supervised import supervise
+
+Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+def says(status: str, body: str) -> Answer:
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode())
+        await writer.drain()
+
+    return answer
+
+
+async def silence(writer: asyncio.StreamWriter) -> None:
+    await asyncio.Event().wait()
+
+
+async def cut(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
+async def half(writer: asyncio.StreamWriter) -> None:
+    writer.write(b'HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{"hookSpecificOutput": {')
+    await writer.drain()
+    writer.close()
+
+
+ANSWERS: dict[str, Answer] = {
+    "500": says("500 Internal Server Error", "{}"),
+    "connection cut": cut,
+    "silence": silence,
+    "half an answer": half,
+    "403": says("403 Forbidden", "no"),
+    "redirect": says("302 Found\r\nlocation: http://127.0.0.1:1/", ""),
+    "no HTTP": says("999", "x"),
+}
+
+
+@pytest.fixture(params=["claude_code", "codex"])
+def bench(request: pytest.FixtureRequest, scripted_model: ScriptedModel, tmp_path: Path) -> Bench:
+    return set_up(request.getfixturevalue(request.param), scripted_model, tmp_path)
+
+
+@asynccontextmanager
+async def answering(at: Hooked, answer: Answer) -> AsyncIterator[None]:
+    """In the place of our intake, on its port, somebody who answers so."""
+    port = int(at.url.split(":")[2].partition("/")[0])
+    await at.intake.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            await answer(writer)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    try:
+        yield
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        pytest.param(name, marks=[pytest.mark.full] if number > 1 else [])
+        for number, name in enumerate(ANSWERS)
+    ],
+)
+async def test_a_call_whose_hook_is_answered_wrongly_is_blocked(bench: Bench, what: str) -> None:
+    async with hooked(bench.profile, bench.task_dir, hook_timeout=8) as at:
+        plan = bench.plan(at, bench.shell("touch ran"))
+        async with answering(at, ANSWERS[what]):
+            output = await at.run(plan, bench.workspace)
+    assert bench.model.last.results, output
+    assert not (bench.workspace / "ran").exists()
+
+
+async def test_a_call_whose_hook_is_killed_gets_no_credential(
+    codex: RealAgent, install: Install, api: ApiServer, scripted_model: ScriptedModel
+) -> None:
+    """Codex goes on when its hook dies: the question is withdrawn, and the call has no lease."""
+    supervised = supervise(codex, install, scripted_model)
+    command = f"{use(api)}; timeout 1 npm install nothing"  # which asks
+    running = await supervised.start(supervised.shell(command))
+    await supervised.recorded("approval.asked")
+    hooks = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _is_hook(pid)]
+    assert hooks
+    for pid in hooks:
+        os.kill(pid, signal.SIGKILL)
+    await supervised.end(running)
+    await ends_without_a_credential(supervised, api)
+
+
+def _is_hook(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return b"codex-hook.sh" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
