@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.adversarial.test_hook_bypasses import ends_without_a_credential, use
-from tests.e2e.test_hooks_real_agents import Bench, set_up
+from tests.e2e.test_hooks_real_agents import set_up
 from tests.support.agents import RealAgent
 from tests.support.hooked import Hooked, hooked
 from tests.support.live import ApiServer, Install
@@ -58,9 +58,12 @@ ANSWERS: dict[str, Answer] = {
 }
 
 
-@pytest.fixture(params=["claude_code", "codex"])
-def bench(request: pytest.FixtureRequest, scripted_model: ScriptedModel, tmp_path: Path) -> Bench:
-    return set_up(request.getfixturevalue(request.param), scripted_model, tmp_path)
+_FAST = {("codex", "500"), ("codex", "redirect")}  # Claude Code asks again and again
+CASES = [
+    pytest.param(which, what, marks=[] if (which, what) in _FAST else [pytest.mark.full])
+    for which in ("claude_code", "codex")
+    for what in ANSWERS
+]
 
 
 @asynccontextmanager
@@ -81,14 +84,12 @@ async def answering(at: Hooked, answer: Answer) -> AsyncIterator[None]:
         server.close()
 
 
-@pytest.mark.parametrize(
-    "what",
-    [
-        pytest.param(name, marks=[pytest.mark.full] if number > 1 else [])
-        for number, name in enumerate(ANSWERS)
-    ],
-)
-async def test_a_call_whose_hook_is_answered_wrongly_is_blocked(bench: Bench, what: str) -> None:
+@pytest.mark.parametrize(("which", "what"), CASES)
+async def test_a_call_whose_hook_is_answered_wrongly_is_blocked(
+    request: pytest.FixtureRequest, scripted_model: ScriptedModel, tmp_path: Path,
+    which: str, what: str,
+) -> None:  # fmt: skip
+    bench = set_up(request.getfixturevalue(which), scripted_model, tmp_path)
     async with hooked(bench.profile, bench.task_dir, hook_timeout=8) as at:
         plan = bench.plan(at, bench.shell("touch ran"))
         async with answering(at, ANSWERS[what]):
@@ -105,15 +106,22 @@ async def test_a_call_whose_hook_is_killed_gets_no_credential(
     command = f"{use(api)}; timeout 1 npm install nothing"  # which asks
     running = await supervised.start(supervised.shell(command))
     await supervised.recorded("approval.asked")
-    hooks = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _is_hook(pid)]
-    assert hooks
-    for pid in hooks:
+    hook = processes(f"{install.root}".encode(), b"codex-hook.sh")
+    assert hook
+    url = next(word for word in _words(hook[0]) if word.endswith(b"/PreToolUse"))
+    for pid in processes(url):  # the script, and its curl
         os.kill(pid, signal.SIGKILL)
     await supervised.end(running)
     await ends_without_a_credential(supervised, api)
 
 
-def _is_hook(pid: int) -> bool:
+def processes(*parts: bytes) -> list[int]:
+    """Those that have all of these in their command lines."""
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return [pid for pid in pids if all(part in b" ".join(_words(pid)) for part in parts)]
+
+
+def _words(pid: int) -> list[bytes]:
     with contextlib.suppress(OSError):
-        return b"codex-hook.sh" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    return False
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return []
