@@ -45,6 +45,8 @@ _TOOLS: Mapping[str, tuple[ToolKind, str]] = {
     "WebFetch": (ToolKind.FETCH, ""),
     "Agent": (ToolKind.AGENT, ""),
 }
+# The server that it brings along.
+_ITS_OWN = "github-mcp-server-"
 # A search without a path looks at the working directory.
 _DEFAULT_TO_CWD = frozenset({"Grep", "Glob"})
 
@@ -131,9 +133,8 @@ class Copilot(Profile):
         subagent = text(event, "agent_id", required=False)
         identity = same_call(tool, arguments, subagent)
         kind, argument = _TOOLS.get(tool, (ToolKind.OTHER, ""))
-        server, dash, name = tool.rpartition("-")
-        if dash and server and name:  # none of its own has one
-            kind, tool = ToolKind.MCP, f"mcp__{server}__{name}"
+        if "-" in tool.strip("-"):  # none of its own has one
+            kind, tool = ToolKind.MCP, _mcp(tool)
         paths: tuple[str, ...] = ()
         if argument:
             path = text(arguments, argument, required=tool not in _DEFAULT_TO_CWD) or cwd
@@ -169,6 +170,18 @@ class Copilot(Profile):
 
     def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
         return {**call.arguments, "command": prefix + call.command}
+
+
+def _mcp(tool: str) -> str:
+    """`server-tool` as policies name it.
+
+    Both may have dashes. Where more than one reading is possible none is taken: the tool has no
+    name then, so that it is not one that only looks, and a person is asked about the whole.
+    """
+    if tool.startswith(_ITS_OWN):
+        return f"mcp__{_ITS_OWN[:-1]}__{tool.removeprefix(_ITS_OWN)}"
+    server, _, name = tool.partition("-")
+    return f"mcp__{tool}__" if "-" in name else f"mcp__{server}__{name}"
 
 
 def native_binary(executable: str) -> str:

@@ -264,6 +264,19 @@ PI = Form(
         Edit: _EDIT,
     },
 )
+COPILOT = Form(
+    "copilot",
+    "copilot",
+    tools={
+        Shell: Tool("bash", _command),
+        Read: Tool("view", lambda d: {"path": d.path}),
+        Write: Tool("create", lambda d: {"path": d.path, "file_text": d.text}),
+        Edit: Tool("edit", lambda d: {"path": d.path, "old_str": d.old, "new_str": d.new}),
+        Fetch: Tool("web_fetch", lambda d: {"url": d.url}),
+        Mcp: Tool("mcp", lambda d: d.arguments, lambda d: {"tool_name": f"{d.server}-{d.tool}"}),
+        Spawn: Tool("task", lambda d: {"description": d.errand, "prompt": d.errand}),
+    },
+)
 
 
 def _diff(path: str, old: str | None, new: str) -> Mapping[str, Any]:
@@ -300,9 +313,14 @@ GATEWAY = Form(
 )
 # It comes in through the gateway, which announces its calls; nothing of it is started.
 CHATGPT = replace(GATEWAY, agent="chatgpt", tiers=())
-GENERIC = Form("generic", "any-program")  # it announces nothing
+# These announce nothing.
+SANDBOX = Form("sandbox", "taskpass-sandbox")
+GENERIC = Form("generic", "any-program")
 
-FORMS = (CLAUDE_CODE, CODEX, CURSOR, OPENCODE, OPENCLAW, PI, ACP, DEMO, GATEWAY, CHATGPT, GENERIC)
+FORMS = (
+    CLAUDE_CODE, CODEX, CURSOR, OPENCODE, COPILOT, OPENCLAW, PI, ACP, DEMO, GATEWAY, CHATGPT,
+    SANDBOX, GENERIC,
+)  # fmt: skip
 
 
 def client_lines(doings: Iterable[Doing]) -> tuple[str, ...]:
