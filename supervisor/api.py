@@ -194,7 +194,7 @@ class Api:
     def _task_above(self, peer: Process) -> str:
         """The task that `peer` belongs to, "" for none. One walk, however many tasks there are."""
         owners = {holder: task for task, holder in self.launcher.adopting.holders.items()}
-        owners |= {e.root: e.task.id for e in self.engine.book.tops() if e.root is not None}
+        owners |= {e.root: e.top.task.id for e in self.engine.book.tasks() if e.root is not None}
         root = tree_of(peer, owners)
         return owners[root] if root else ""
 
@@ -210,17 +210,17 @@ class Api:
         self._screens[token] = peer
         return as_json(wire.Paired(token=token))
 
-    async def _require_screen(self, request: web.Request, approval: str) -> Process:
+    async def _require_screen(self, request: web.Request, approval: str, task: str = "") -> Process:
+        """Who may answer, or act as the person in `task`. Raises NotAttested, on record."""
         peer = await self._attest(request)
         offered = request.headers.get("taskpass-screen", "")
         for token, screen in self._screens.items():
             if hmac.compare_digest(token, offered) and screen == peer:
                 return peer
         pending = self.engine.approvals.pending(approval)
-        if pending is not None:
-            await self.engine.incident(
-                pending.task, "answer_refused", {"pid": peer.pid, "approval": approval}
-            )
+        if task := task or (pending.task if pending else ""):
+            detail = {"pid": peer.pid, "approval": approval}
+            await self.engine.incident(task, "answer_refused", detail)
         raise NotAttested(
             "Only a paired screen may answer; the attempt was recorded.",
             hint="Answer in `taskpass`, or with `taskpass approvals approve` in a terminal.",
@@ -282,6 +282,8 @@ class Api:
         wanted = await asked_in(request, wire.StartTask)
         await self.watch.look()
         starter = await self._attest(request)
+        if wanted.under:
+            await self._require_screen(request, "", wanted.under)
         launched = await self.launcher.start(wanted)
         if wanted.unattended:
             task = launched.entry.task.id
@@ -310,13 +312,7 @@ class Api:
         return as_json({"exit_code": code, "failure": failure})
 
     async def _end(self, request: web.Request) -> web.Response:
-        entry = self.engine.book.require_live(_id(request))
-        if entry.above is not None:
-            raise Denied(
-                "A subagent ends by itself, or with its task.",
-                hint=f"Take its access away: taskpass revoke {entry.place}.",
-            )
-        await self.engine.desk.runtimes[entry.task.id].control.kill()
+        await self.lifecycle.end(_id(request))
         return as_json({})
 
     async def _revoke_task(self, request: web.Request) -> web.Response:

@@ -15,11 +15,10 @@ died gives nothing until the agent announces a new call.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -36,6 +35,7 @@ from supervisor.calls.forge import asked_already
 from supervisor.calls.judging import Judge
 from supervisor.calls.lending import Lending
 from supervisor.calls.minting import Minting
+from supervisor.calls.openings import Openings
 from supervisor.calls.owed import OwedStore
 from supervisor.calls.questions import Questions, refusal
 from supervisor.calls.recorder import Recorder
@@ -46,7 +46,6 @@ from supervisor.desk import Desk
 from supervisor.effects import effects_of
 from supervisor.errors import (
     Denied,
-    LedgerFailed,
     NotFound,
     Revoked,
     TaskpassError,
@@ -104,13 +103,11 @@ class Engine(Authorize):
     attestation: Attestation = field(init=False)
     judge: Judge = field(init=False)
     questions: Questions = field(init=False)
-    _recording: bool = field(default=True, init=False)  # False: the last opening's record failed
-    # Openings on their way to the disk, by call.
-    _unrecorded: dict[str, asyncio.Future[None]] = field(default_factory=dict, init=False)
     children: Children = field(init=False)
     doors: FileDoors = field(init=False)
     revoking: Revoking = field(init=False)
     settlement: Settlement = field(init=False)
+    openings: Openings = field(init=False)
     lending: Lending = field(init=False)
     minting: Minting = field(init=False)
     uses: UseRecords = field(init=False)
@@ -132,6 +129,7 @@ class Engine(Authorize):
             self.book, self.records, self.desk, self.doors, self.revoking,
             self.bind_grace, self.clock, self.step, self.children.look,
         )  # fmt: skip
+        self.openings = Openings(self.records, self.settlement, self._count_denial, self.step)
         canaries = Canaries(self.records, self.desk, self.questions)
         self.lending = Lending(
             self.book, self.vault, self.issuers, self.records, self.desk, canaries, self.clock
@@ -220,16 +218,7 @@ class Engine(Authorize):
         self.step("open.answered")
         self.book.reserve_changes(task, announced_changes(effects))
         call = replace(call, state=CallState.OPEN)
-        # A shell command is bound to its call before anything of it runs (`bind_call`); there it
-        # waits for the record, since its agent needs longer to start a shell than a commit takes.
-        behind = tool_call.kind is ToolKind.SHELL and self._recording
-        if behind:
-            recording = self._record(entry, call, self.records.opening(entry, call, approval))
-            self._unrecorded[call.id] = asyncio.ensure_future(recording)
-        else:
-            await self.records.call("call.opened", entry, call, approval)
-            self._recording = True
-            self.step("open.recorded")
+        if await self.openings.record(entry, call, approval):
             # The record took time: what was revoked meanwhile must not open now.
             self.book.require_live(task, call.epoch)
         entry.allowed += 1
@@ -248,20 +237,6 @@ class Engine(Authorize):
         if tool_call.kind is ToolKind.SHELL:
             rewritten = runtime.profile.with_prefix(tool_call, runtime.shell_prefix(opened.handle))
         return HookAnswer(allow=True, rewritten=rewritten)
-
-    async def _record(self, entry: TaskEntry, call: Call, recording: Awaitable[object]) -> None:
-        """See an opened call on record; it ends here when that fails."""
-        try:
-            await recording
-            self.step("open.recorded")
-        except LedgerFailed as error:
-            log.error("a call ends, since it cannot be recorded: %s", error)
-            # Until one succeeds, each call waits for its record, so that its refusal says why.
-            self._recording = False
-            self._count_denial(entry)
-            await self.settlement.settle(entry.task.id, call.id, "not recorded", LeaseState.CLOSED)
-        finally:
-            self._unrecorded.pop(call.id, None)
 
     async def _open_doors(self, entry: TaskEntry, call: Call, doors: Sequence[FileDoor]) -> None:
         """Show the call what it was allowed outside; without it the call ends. Raises Denied."""
@@ -284,8 +259,7 @@ class Engine(Authorize):
             entry = self.book.require_live(task)
             call = self.book.call_by_handle(task, handle)
             self.book.require_live(call.call.task, call.call.epoch)
-            if recording := self._unrecorded.get(call.call.id):
-                await asyncio.shield(recording)
+            if await self.openings.recorded(call.call.id):
                 call = self.book.call_by_handle(task, handle)
                 self.book.require_live(call.call.task, call.call.epoch)
         except TaskpassError as error:
@@ -462,7 +436,7 @@ class Engine(Authorize):
         else:
             ending = [
                 call
-                for call in self.book.open_calls(task)
+                for call in self.book.tree_calls(task)
                 if subagent is None or call.call.tool_call.subagent == subagent
             ]
             if not subagent:

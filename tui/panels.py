@@ -57,13 +57,14 @@ def tasks(view: View, width: int) -> list[tuple[str, Text]]:
 
 
 def listed(view: View) -> list[wire.TaskView]:
-    """Every task, each with its subagents below it: those that work, that were revoked, and that
-    have just ended."""
-    return [task for task in view.world.in_order() if not task.subagent or _shows(task, view)]
+    """Every task, each with its subagents and commands below it: those that work, that were
+    revoked, and that have just ended."""
+    return [task for task in view.world.in_order() if not task.path or _shows(task, view)]
 
 
 def _shows(task: wire.TaskView, view: View) -> bool:
-    if is_gone(view.world.agent_of(task)):
+    above = view.world.tasks.get(task.parent)
+    if above is None or is_gone(view.world.agent_of(above)):
         return False
     return not task.ended or view.now - task.ended < _ENDED_SECONDS
 
@@ -79,7 +80,8 @@ def _subagent(task: wire.TaskView, view: View, width: int) -> Text:
     held = len(view.world.grants_of(task.id, view.now))
     about = plural(held, "grant") if held else plural(task.allowed + task.denied, "call")
     age = watch((task.ended or view.now) - task.created)
-    words = f" {about}  {age} {_SHORT_STATE[state]}"
+    # There is little room, and the mark says it.
+    words = f" {about}  {age}" + ("" if state is TaskState.WORKING else f" {_SHORT_STATE[state]}")
     room = max(4, width - text.cell_len - len(words))
     text.append(pad(task.purpose, room), palette.TEXT if focused else palette.MUTED)
     return text.append(words, palette.MUTED)
@@ -88,7 +90,7 @@ def _subagent(task: wire.TaskView, view: View, width: int) -> Text:
 def _task(task: wire.TaskView, view: View, width: int) -> Text:
     state = task_state(task.state)
     focused = view.task is not None and task.id == view.task.id
-    lead = "▸" if focused else " "
+    lead = ("▸" if focused else " ") + ("└" if task.path else "")
     review = task.to_review > 0 and state in (TaskState.ENDED, TaskState.REVOKED, TaskState.LOST)
     word = "review" if review else _SHORT_STATE[state]
     text = Text(lead, palette.TEAL, no_wrap=True)

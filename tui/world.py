@@ -111,7 +111,7 @@ class World:
         return msgspec.structs.replace(task, state=TaskState.WAITING_APPROVAL)
 
     def numbered(self, number: int) -> wire.TaskView | None:
-        return next((task for task in self.agents() if task.number == number), None)
+        return next((task for task in self.agents() if str(number) == task.called), None)
 
     def agents(self) -> list[wire.TaskView]:
         """Tasks by number, without those of subagents: each with a process tree of its own."""

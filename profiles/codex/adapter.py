@@ -35,6 +35,7 @@ _PHASES = {
     "PostToolUse": "post",
     "UserPromptSubmit": "prompt",
     "Stop": "turn_end",
+    "SubagentStop": "turn_end",
 }
 _SHELLS = frozenset({"Bash", "exec_command", "shell", "local_shell", "unified_exec"})
 # Codex runs this form itself, without a shell: prefixed, it would not be recognised any more.
@@ -167,13 +168,17 @@ class Codex(Profile):
         return (own_host,) if own_host else self.manifest.model_hosts
 
     def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:
-        phase = _PHASES.get(text(event, "hook_event_name"))
+        name = text(event, "hook_event_name")
+        phase = _PHASES.get(name)
         if phase is None:
             raise ValueError("unknown hook event")
         call = self._call(event) if phase in {"pre", "post"} else None
         subagent = text(event, "agent_id", required=False)
+        if (phase == "prompt" and subagent) or (name == "SubagentStop" and not subagent):
+            phase = "notice"  # neither the person's word, nor the end of the agent's own turn
         session = text(event, "session_id", required=False)
-        return HookEvent(phase, call, session, subagent, raw=event)
+        spawned = _spawned(event) if call is not None and call.kind is ToolKind.AGENT else ""
+        return HookEvent(phase, call, session, subagent, raw=event, spawned=spawned)
 
     def _call(self, event: Mapping[str, Any]) -> ToolCall:
         tool = text(event, "tool_name")
@@ -318,3 +323,12 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"Cannot use {path}: {error}.", hint="Correct the file; Codex itself needs it too."
         ) from error
+
+
+def _spawned(event: Mapping[str, Any]) -> str:
+    """The subagent that a call of spawn_agent has brought: its answer is JSON, as text."""
+    try:
+        name = json.loads(str(event.get("tool_response") or "{}")).get("agent_id")
+    except (ValueError, AttributeError):
+        return ""
+    return name if isinstance(name, str) else ""

@@ -19,6 +19,7 @@ EVENTS: Mapping[str, tuple[str, str]] = {
     "PostToolUse": ("post_tool_use", ""),
     "UserPromptSubmit": ("user_prompt_submit", ""),
     "Stop": ("stop", ""),
+    "SubagentStop": ("subagent_stop", ""),
 }
 # Only reports: the agent must not hang on them.
 _REPORT_TIMEOUT = 15

@@ -62,6 +62,11 @@ class Attestation:
                 return found
             if list(ancestry) == [entry.root]:
                 return self._own_fetch(entry.top, effect)
+            raise NotAttested(
+                "This request does not belong to an open tool call.",
+                hint="Credentials are lent to calls that the agent announces; a command of the "
+                f"person's own gets them by `taskpass call --task {entry.place} -- COMMAND`.",
+            )
         call = self.book.call_by_handle(entry.task.id, handle)
         self.book.require_live(call.call.task, call.call.epoch)
         root = call.tree
@@ -74,7 +79,7 @@ class Attestation:
 
     def _alone(self, entry: TaskEntry) -> CallEntry | None:
         """The one open call of a task that runs nothing beside it; None of several, or of none."""
-        running = self.book.open_calls(entry.task.id)
+        running = self.book.tree_calls(entry.task.id)
         if len(running) != 1 or not running[0].call.tool_call.alone:
             return None
         self.book.require_live(running[0].call.task, running[0].call.epoch)
@@ -82,7 +87,7 @@ class Attestation:
 
     def _served(self, entry: TaskEntry, ancestry: Sequence[Process]) -> CallEntry | None:
         """The open call that an MCP server of the agent's, behind its gateway, carries out."""
-        for call in self.book.open_calls(entry.task.id):
+        for call in self.book.tree_calls(entry.task.id):
             if call.server is not None and call.server in ancestry[:-1]:
                 self.book.require_live(call.call.task, call.call.epoch)
                 return call
@@ -96,7 +101,7 @@ class Attestation:
         Raises:
             NotAttested: no open call announced a fetch from this host.
         """
-        for call in self.book.open_calls(entry.task.id):
+        for call in self.book.tree_calls(entry.task.id):
             announced = {e.resource for e in call.call.effects if e.verb is Verb.HTTP}
             if call.call.tool_call.kind is ToolKind.FETCH and effect.resource in announced:
                 self.book.require_live(call.call.task, call.call.epoch)

@@ -23,7 +23,7 @@ from supervisor.desk import Desk
 from supervisor.errors import Denied, LedgerFailed, NotFound
 from supervisor.grants.book import Book, TaskEntry
 from supervisor.grants.recovery import Restrained
-from supervisor.model import Call, Task, TaskState, ToolCall, ToolKind, new_id
+from supervisor.model import Call, Limits, Task, TaskState, ToolCall, ToolKind, new_id
 from supervisor.protocol.wire import GrantChanged
 from supervisor.tasks.child_control import ChildControl
 
@@ -153,7 +153,7 @@ class Children:
         Raises:
             Denied: all of them have calls open.
         """
-        children = top.family[1:]
+        children = top.subagents
         live = [child for child in children if not child.over]
         if len(live) >= _MOST_LIVE:
             idle = [child for child in live if not self._busy(child)]
@@ -182,7 +182,7 @@ class Children:
         if child is not None and not child.over:
             child.turns.ended()
             self.look(child.task.id)
-        busy = any(not one.over and not one.turns.over for one in top.family[1:])
+        busy = any(not one.over and not one.turns.over for one in top.subagents)
         self.desk.set_activity(top, top.turns.left_by(busy=busy))
 
     def look(self, task: str) -> None:
@@ -201,7 +201,7 @@ class Children:
 
     def end_all(self, top: TaskEntry, how: str) -> None:
         """The agent is gone, and all its subagents with it; their calls are settled already."""
-        for child in reversed(top.family[1:]):
+        for child in reversed(top.subagents):
             if not child.ended:
                 self._end(child, how)
             self.desk.runtimes.pop(child.task.id, None)
@@ -211,7 +211,7 @@ class Children:
         self._orphaned.pop(top.task.id, None)
 
     def _busy(self, child: TaskEntry) -> bool:
-        working = any(not one.over for one in child.family[1:])
+        working = any(not one.over for one in child.subagents)
         return working or bool(self.book.open_calls(child.task.id))
 
     def _end(self, child: TaskEntry, how: str) -> None:
@@ -244,11 +244,16 @@ def _task_of(parent: Task, name: str, kind: str, now: float) -> Task:
         parent=parent.id,
         subagent=name,
         purpose=_plain(f"{kind[:_LONGEST] or 'subagent'} {name}"),
-        limits=replace(parent.limits, max_age=max(0.0, parent.ends - now)),
+        limits=limits_below(parent, now),
         created=now,
         overlay=False,
         record=False,
     )
+
+
+def limits_below(parent: Task, now: float) -> Limits:
+    """Its parent's, which count it too, and no longer than that lives."""
+    return replace(parent.limits, max_age=max(0.0, parent.ends - now))
 
 
 def _plain(text: str) -> str:

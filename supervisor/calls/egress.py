@@ -48,7 +48,7 @@ class Egress(EgressPort):
         if not ancestry or ancestry[-1] != entry.root:
             return ""
         chain = set(ancestry)
-        for call in self.book.open_calls(task):
+        for call in self.book.tree_calls(task):
             if call.tree in chain:
                 return call.handle
         return self.agent_handle(task) if len(ancestry) == 1 else ""
@@ -129,7 +129,7 @@ class Egress(EgressPort):
         return self.book.task(call.call.task if call else task)
 
     def _only_call(self, task: str) -> CallEntry | None:
-        calls = self.book.open_calls(task)
+        calls = self.book.tree_calls(task)
         return calls[0] if len(calls) == 1 else None
 
 

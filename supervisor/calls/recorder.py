@@ -55,11 +55,7 @@ class Recorder:
             "tier": task.runtime.tier,
             **({"job": job_of(task.runtime.job)} if task.runtime.job else {}),
             "task": task.id,
-            **(
-                {"parent": task.parent, "subagent": task.subagent, "top": entry.top.task.id}
-                if task.subagent
-                else {}
-            ),
+            **_below(entry),
             "purpose": self._preview(task.purpose),
             "epoch": entry.epoch,
         }
@@ -299,6 +295,14 @@ class Recorder:
 
     def _preview(self, text: str) -> str:
         return self.redact(text)[:_PREVIEW]
+
+
+def _below(entry: TaskEntry) -> dict[str, str]:
+    """Whose task it is part of, and at last whose; a subagent by its agent's name for it."""
+    if entry.above is None:
+        return {}
+    below = {"parent": entry.task.parent, "top": entry.chain[-1].task.id}
+    return below | ({"subagent": entry.task.subagent} if entry.task.subagent else {})
 
 
 def title_of(call: ToolCall, effects: Sequence[Effect]) -> str:

@@ -71,7 +71,7 @@ class ServedCalls:
 
     def _announced(self, entry: TaskEntry, call: ToolCall) -> CallEntry | None:
         """The open call of this tool, with these arguments, that no server carries out yet."""
-        for open_one in self.engine.book.open_calls(entry.task.id):
+        for open_one in self.engine.book.tree_calls(entry.task.id):
             told = open_one.call.tool_call
             if (
                 told.kind is ToolKind.MCP

@@ -41,11 +41,15 @@ def peer_uid(connection: socket) -> int:
     return int.from_bytes(raw[4:8], sys.byteorder)
 
 
-def send(connection: socket, method: str, target: str, body: object = None) -> None:
-    """One request. Its answer is read by `receive`."""
+def send(
+    connection: socket, method: str, target: str, body: object = None, screen: str = ""
+) -> None:
+    """One request. Its answer is read by `receive`. `screen`: the token of a paired one."""
     data = b"" if body is None else _encode(body).encode()
-    head = f"{method} {target} HTTP/1.1\r\nhost: supervisor\r\ncontent-length: {len(data)}\r\n\r\n"
-    connection.sendall(head.encode() + data)
+    head = f"{method} {target} HTTP/1.1\r\nhost: supervisor\r\ncontent-length: {len(data)}\r\n"
+    if screen:
+        head += f"taskpass-screen: {screen}\r\n"
+    connection.sendall(head.encode() + b"\r\n" + data)
 
 
 def receive(connection: socket) -> dict[str, Any]:

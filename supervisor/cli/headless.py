@@ -27,14 +27,21 @@ _PROTOCOL = 1
 _TRIES, _PAUSE = 20, 0.05
 
 
-def run_headless(request: dict[str, object], begun: Callable[[str], object] | None = None) -> int:
+def run_headless(
+    request: dict[str, object],
+    begun: Callable[[str], object] | None = None,
+    *,
+    paired: bool = False,
+) -> int:
     """Run one task to its end; its exit code. `begun` is told the task's id.
+
+    `paired`: as a screen that a person sits at, which needs a terminal.
 
     Raises:
         TaskpassError: it could not be started.
     """
     try:
-        return _run(request, begun)
+        return _run(request, begun, paired)
     except exchange.Answered as answered:
         raise _error(answered.problem) from None
     except ConnectionError:
@@ -45,9 +52,13 @@ def run_headless(request: dict[str, object], begun: Callable[[str], object] | No
         ) from None
 
 
-def _run(request: dict[str, object], begun: Callable[[str], object] | None) -> int:
+def _run(request: dict[str, object], begun: Callable[[str], object] | None, paired: bool) -> int:
     daemon = _connected()
-    exchange.send(daemon, "POST", "/v1/tasks", request)
+    screen = ""
+    if paired:
+        exchange.send(daemon, "POST", "/v1/pair")
+        screen = exchange.receive(daemon)["token"]
+    exchange.send(daemon, "POST", "/v1/tasks", request, screen)
     # While the supervisor works: signal brings enum, 3 ms that nobody waits for here.
     import signal
 

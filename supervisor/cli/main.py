@@ -11,6 +11,7 @@ _GROUPS = (
         "run": ("-- AGENT …", "run an agent (or any program) as a task, in this terminal", "run"),
         "exec": ("-- AGENT …", "the same in a CI job, where nobody is asked", "exec"),
         "sandbox": ("", "a task for an agent in a container or sandbox elsewhere", "sandbox"),
+        "call": ("-- COMMAND", "run one command with what a running task may", "call"),
         "demo": ("", "see the whole idea in a minute, without an account or a network", "demo"),
         "setup": ("", "which log-ins lie about here; lend those you choose", "first_run"),
     },

@@ -81,7 +81,7 @@ def _tree(tasks: Sequence[TaskView]) -> Iterator[tuple[TaskView, int]]:
 
     def below(parent: str, depth: int) -> Iterator[tuple[TaskView, int]]:
         for task in tasks:
-            if (task.parent if task.subagent and task.parent in known else "") == parent:
+            if (task.parent if task.path and task.parent in known else "") == parent:
                 yield task, depth
                 yield from below(task.id, depth + 1)
 
@@ -92,7 +92,8 @@ def _line(task: TaskView, now: float, depth: int) -> str:
     age = int((task.ended or now) - task.created)
     tier = task.tier if task.tier == "uncontained" else f"tier {task.tier}"
     # A subagent works by the same program in the same place: what it is called tells more.
-    agent = f"{'  ' * (depth - 1)}└ subagent" if depth else task.agent
+    agent = "subagent" if task.subagent else task.agent
+    agent = f"{'  ' * (depth - 1)}└ {agent}" if depth else agent
     return (
         f"{task.called:>3}  {task.state:<20} {agent:<24} {tier:<12} "
         f"{age // 60:>4}m{age % 60:02d}s  {task.purpose}"

@@ -41,9 +41,11 @@ class Book:
         return entry
 
     def add_child(self, task: Task, above: TaskEntry, *, epoch: int = 1) -> TaskEntry:
-        """A subagent's task, bounded by all that bounds `above`."""
+        """A task that is bounded by `above` and all that bounds it: a subagent's, or one with
+        processes of its own."""
         above.had += 1
-        entry = TaskEntry(task, above.had, epoch, root=above.root, policy=above.policy, above=above)
+        root = above.root if task.subagent else None
+        entry = TaskEntry(task, above.had, epoch, root=root, policy=above.policy, above=above)
         entry.pane = False
         above.below.append(entry)
         self._tasks[task.id] = entry
@@ -68,7 +70,7 @@ class Book:
         return iter(self._tasks.values())
 
     def tops(self) -> Iterator[TaskEntry]:
-        """Those that have a process tree of their own."""
+        """Those that nothing bounds but the person."""
         return (entry for entry in self._tasks.values() if entry.above is None)
 
     def require_live(self, task: str, epoch: int | None = None) -> TaskEntry:
@@ -164,6 +166,10 @@ class Book:
         entry = self._tasks.get(task)
         whose = {one.task.id for one in entry.family} if entry else {task}
         return [c for c in self._calls.values() if c.call.task in whose]
+
+    def tree_calls(self, task: str) -> list[CallEntry]:
+        """As `open_calls`, of those whose processes are that task's agent's."""
+        return [call for call in self.open_calls(task) if self._top(call.call.task) == task]
 
     def call_by_handle(self, task: str, handle: str) -> CallEntry:
         """The open call that `handle` ("call id:capability") names.

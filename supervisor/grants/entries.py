@@ -46,7 +46,7 @@ class TaskEntry:
     asked_targets: set[str] = field(default_factory=set)  # of refused connections asked about
     asides: dict[str, list[str]] = field(default_factory=dict)  # agent's call id → what it hears
     revoked_grants: set[tuple[str, str]] = field(default_factory=set)  # (credential, resource)
-    # A subagent's: the task it belongs to, and what its own subagents are doing.
+    # The task that bounds it (of a subagent, its parent's), and those that it bounds.
     above: TaskEntry | None = field(default=None, repr=False)
     below: list[TaskEntry] = field(default_factory=list, repr=False)
     had: int = 0  # subagents it has had
@@ -63,8 +63,11 @@ class TaskEntry:
 
     @property
     def top(self) -> TaskEntry:
-        """The task whose agent runs all of these."""
-        return self if self.above is None else self.chain[-1]
+        """The one of them that owns the process tree: a subagent's has none of its own."""
+        entry = self
+        while entry.above is not None and entry.task.subagent:
+            entry = entry.above
+        return entry
 
     @property
     def family(self) -> list[TaskEntry]:
@@ -73,6 +76,16 @@ class TaskEntry:
         for entry in found:
             found.extend(entry.below)
         return found
+
+    @property
+    def subagents(self) -> list[TaskEntry]:
+        """Those below it whose processes are its agent's."""
+        return [entry for entry in self.family[1:] if entry.task.subagent]
+
+    @property
+    def trees_below(self) -> list[TaskEntry]:
+        """Those below it with processes of their own: commands that a person runs under it."""
+        return [entry for entry in self.family[1:] if not entry.task.subagent]
 
     @property
     def place(self) -> str:

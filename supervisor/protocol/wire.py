@@ -48,8 +48,8 @@ class Problem(Wire, frozen=True, kw_only=True):
 
 class TaskView(Wire, frozen=True, kw_only=True):
     id: str
-    number: int  # 1, 2, 3 … as shown and typed; 0 of a subagent, which is called by its `path`
-    path: str = ""  # "1.2" for the second subagent of task 1
+    number: int  # 1, 2, 3 … as shown and typed; 0 of one below another, called by its `path`
+    path: str = ""  # "1.2" for the second task below task 1: a subagent's, or a command's
     subagent: str = ""  # its agent's name for it, a claim; "" for a task with a process tree
     purpose: str
     state: str  # model.TaskState value
@@ -196,6 +196,7 @@ class StartTask(Wire, frozen=True, kw_only=True):
     loopback: tuple[int, ...] = ()  # ports of the machine's loopback that it may reach
     umask: int = 0o077  # of the files it makes: that of whoever starts it
     unattended: bool = False  # see `model.Task`; and it ends with whoever starts it
+    under: str = ""  # id of a task: one command of the person's own, with what that task may
     ci: str = ""  # the CI system whose job this is
     id_token: str = ""  # … and its token, which is verified and not kept
 

@@ -25,6 +25,8 @@ from supervisor.tasks.lifecycle import Lifecycle
 from supervisor.tasks.reviewing import Reviews
 from supervisor.tasks.saved import TaskFile
 
+_SHOWN = 30.0  # seconds for which a command under a task is listed after its end
+
 
 @dataclass(slots=True)
 class Followed:
@@ -96,6 +98,9 @@ class Followed:
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
         self.engine.desk.runtimes.pop(task.id, None)
         self.forget()
+        if self.entry.above is not None:  # a command under another task is soon of no interest
+            forget = self.engine.book.forget_child
+            asyncio.get_running_loop().call_later(_SHOWN, forget, self.entry)
 
     async def _failed(self, error: TaskpassError) -> None:
         await self.lifecycle.fail(self.entry, str(error))

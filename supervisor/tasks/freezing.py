@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from supervisor.calls.recorder import Recorder
 from supervisor.desk import Desk
 from supervisor.grants.book import TaskEntry
+from supervisor.ports import TaskControl
 
 
 async def freeze(entry: TaskEntry, desk: Desk, records: Recorder, by: str) -> None:
@@ -41,6 +42,15 @@ def _refuse(entry: TaskEntry, desk: Desk) -> None:
 
 
 async def _stop(entry: TaskEntry, desk: Desk, records: Recorder, by: str) -> None:
-    if runtime := desk.runtimes.get(entry.task.id):  # else nothing of it runs yet
-        await runtime.control.freeze()
+    for control in controls(entry, desk):
+        await control.freeze()
     await records.write("task.frozen", entry, by=by)
+
+
+def controls(entry: TaskEntry, desk: Desk) -> list[TaskControl]:
+    """Of all its processes: its own, and those of commands that a person runs under it.
+
+    None of what does not run yet.
+    """
+    trees = (one.task.id for one in (entry, *entry.trees_below))
+    return [desk.runtimes[task].control for task in trees if task in desk.runtimes]

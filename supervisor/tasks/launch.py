@@ -44,7 +44,7 @@ from supervisor.process.holder import screen_token
 from supervisor.process.plan import Plan
 from supervisor.process.probe import Probe
 from supervisor.protocol import wire
-from supervisor.tasks import environment, limits, network, refusing, saved, standing_in
+from supervisor.tasks import environment, limits, network, own_call, refusing, saved, standing_in
 from supervisor.tasks.adopting import Adopting
 from supervisor.tasks.ci_job import CiJobs
 from supervisor.tasks.containing import Containing, Setting, elsewhere, ways_out, with_holes
@@ -120,6 +120,8 @@ class Launcher:
             UsageError, AgentNotFound, AgentNotExecutable, LaunchFailed, LedgerFailed: nothing
             of the task runs and nothing of it is left.
         """
+        if request.under:
+            request = own_call.under(self.engine.book, request)
         profile, executable = self._recognise(request)
         setting = await asyncio.to_thread(self.containing.setting, request)
         task_id = new_id("t")
@@ -208,7 +210,11 @@ class Launcher:
         runtime = elsewhere(runtime) if plan.elsewhere else runtime
         runtime = await self.jobs.vouched(request, runtime)
         task = await self._identify(request, profile, plan, executable, setting, runtime, task_id)
-        task, tightening, policy = await self._policy(task, setting.project)
+        if request.under:
+            task, policy = own_call.bounded(self.engine, request.under, task)
+            tightening: tuple[PolicySource, ...] = ()
+        else:
+            task, tightening, policy = await self._policy(task, setting.project)
         _check_overlay(task, held.containment, plan)
         limits.check(task.limits, self.adopting.delegation)
         if contained:
@@ -291,7 +297,9 @@ class Launcher:
     # ── it runs ─────────────────────────────────────────────────────────────────────────
 
     async def _run(self, request: wire.StartTask, planned: _Planned) -> Launched:
-        entry = self.engine.book.add_task(planned.task)
+        book, task = self.engine.book, planned.task
+        above = book.task(request.under) if request.under else None
+        entry = book.add_child(task, above) if above else book.add_task(task)
         entry.policy = planned.policy.digest
         entry.pane = request.interactive
         handle = "" if planned.profile.announces else fresh_handle()
@@ -318,7 +326,11 @@ class Launcher:
             # No record, no task. The holder may be made meanwhile: it starts nothing of the agent
             # before it is adopted.
             record = self._record(entry, handle, planned.plan.mcp)
-            await _all(record, self.spawner.spawn(spawn, task_file.token))
+            if above is not None:
+                await record  # it may be refused, and a person be asked first
+                await self.spawner.spawn(spawn, task_file.token)
+            else:
+                await _all(record, self.spawner.spawn(spawn, task_file.token))
             self.engine.step("start.spawned")
             await self.adopting.adopt(
                 entry, planned.profile, planned.policy, task_file, planned.folder
@@ -371,7 +383,14 @@ class Launcher:
         )
 
     async def _record(self, entry: TaskEntry, handle: str, mcp: Sequence[McpServer]) -> None:
-        """The task, and the one call of an agent that announces none, in one commit."""
+        """The task, and the one call of an agent that announces none, in one commit.
+
+        A command under another task is judged first (`own_call`).
+        """
+        if entry.above is not None:
+            await self.lifecycle.create(entry)
+            await own_call.open_own_call(self.engine, entry, handle)
+            return
         records = [self.lifecycle.create(entry)]
         if mcp:
             servers = [asdict(server) for server in mcp]

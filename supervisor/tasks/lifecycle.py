@@ -26,8 +26,9 @@ from supervisor.model import (
     ToolCall,
     ToolKind,
 )
+from supervisor.ports import Channel, TaskControl
 from supervisor.protocol.wire import ClipboardAnswered, GrantChanged, LeaseChanged, RevokedView
-from supervisor.tasks.freezing import freeze, freeze_all
+from supervisor.tasks.freezing import controls, freeze, freeze_all
 
 
 @dataclass(slots=True)
@@ -129,6 +130,8 @@ class Lifecycle:
         await asyncio.sleep(0)  # their records, if nothing is to be revoked, are asked for first
         self._drop_grants(entry, revoked=lost)
         self.engine.children.end_all(entry, how)
+        for control in controls(entry, self.engine.desk)[1:]:  # of commands under it
+            self.engine.desk.spawn(_killed(control))
         self.engine.vault.forget(task)
         kind = "task.lost" if lost else "task.ended"
         with contextlib.suppress(LedgerFailed):
@@ -148,6 +151,20 @@ class Lifecycle:
             await self._exits.setdefault(task, asyncio.Event()).wait()
         return entry.exit_code if entry.exit_code is not None else 125, entry.failure
 
+    async def end(self, task: str) -> None:
+        """End a task's processes; what follows is told by its holder.
+
+        Raises:
+            Denied: it has none of its own.
+        """
+        entry = self.engine.book.require_live(task)
+        if entry.task.subagent:
+            raise Denied(
+                "A subagent ends by itself, or with its task.",
+                hint=f"Take its access away: taskpass revoke {entry.place}.",
+            )
+        await self.engine.desk.runtimes[task].control.kill()
+
     async def freeze(self, task: str, by: str) -> None:
         """Refuse everything and stop the task's processes until it is thawed."""
         await freeze(self.engine.book.require_live(task), self.engine.desk, self.engine.records, by)
@@ -165,12 +182,13 @@ class Lifecycle:
         # On record before it moves again.
         await self.engine.records.write("task.thawed", entry, by=by)
         entry.frozen = False
-        runtimes = self.engine.desk.runtimes
         if not entry.stands:
-            await runtimes[task].control.thaw()
+            for control in controls(entry, self.engine.desk):
+                await control.thaw()
         for one in entry.family:
-            if one.frozen and one.task.id in runtimes:  # a subagent that was stopped by itself
-                await runtimes[one.task.id].control.freeze()
+            if one.frozen:  # it was stopped by itself
+                for control in controls(one, self.engine.desk):
+                    await control.freeze()
             self.engine.desk.changed(one)
 
     async def limit_met(self, task: str, limit: str, times: int) -> None:
@@ -203,8 +221,8 @@ class Lifecycle:
         entry = self.engine.book.task(task)
         self.engine.book.raise_epoch(task)
         runtime = self.engine.desk.runtimes.get(task)
-        whole = entry.above is None
-        cut = sum(channel.cut() for channel in runtime.channels) if runtime and whole else 0
+        whole = not entry.task.subagent
+        cut = sum(channel.cut() for channel in self._channels(entry)) if whole else 0
         for one in entry.family:
             self.engine.questions.cancel(one.task.id, one.epoch)
         self.engine.children.revoking(entry)
@@ -247,6 +265,12 @@ class Lifecycle:
             took_ms=took,
         )
 
+    def _channels(self, entry: TaskEntry) -> list[Channel]:
+        """All that carries what it is lent, and what commands under it are."""
+        runtimes = self.engine.desk.runtimes
+        trees = (one.task.id for one in (entry, *entry.trees_below))
+        return [each for task in trees if task in runtimes for each in runtimes[task].channels]
+
     def _drop_grants(self, entry: TaskEntry, *, revoked: bool) -> None:
         family = {one.task.id for one in entry.family}
         for grant in [g for g in self.engine.book.grants() if g.task in family]:
@@ -274,13 +298,14 @@ class Lifecycle:
         left = 0
         if runtime is not None:
             with contextlib.suppress(LaunchFailed):
-                left = entry.tree_left = await runtime.control.kill()
+                kills = [one.kill() for one in controls(entry, self.engine.desk)]
+                left = entry.tree_left = sum(await asyncio.gather(*kills))
                 self.engine.desk.changed(entry)
-        if entry.above is not None:  # else what was shown to it is gone with its container
+        if entry.task.subagent:  # else what was shown to it is gone with its container
             for call in calls:
                 await self.engine.doors.drop(call)
         unconfirmed = await self.engine.revoking.end(dead)
-        if entry.above is None:
+        if not entry.task.subagent:
             self.engine.vault.forget(entry.task.id)
         with contextlib.suppress(LedgerFailed):
             await self.engine.records.write(
@@ -327,3 +352,8 @@ class Lifecycle:
 def _told(entry: TaskEntry) -> list[list[str]]:
     """Subagents that fall with a task: by their names they stay so under the next supervisor."""
     return [[one.task.id, one.task.parent, one.task.subagent] for one in entry.family[1:]]
+
+
+async def _killed(control: TaskControl) -> None:
+    with contextlib.suppress(LaunchFailed):
+        await control.kill()

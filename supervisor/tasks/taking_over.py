@@ -24,7 +24,8 @@ async def take_over(launcher: Launcher, recovered: Recovered) -> None:
     """Adopt what runs.
 
     Those that were revoked are killed. So is one whose launch was interrupted: whoever started
-    it has heard of a failure.
+    it has heard of a failure. And so are a person's own commands under tasks: what bounded them
+    is gone.
     """
     engine, lifecycle = launcher.engine, launcher.lifecycle
     placeholders = launcher.containing.placeholders
@@ -41,8 +42,9 @@ async def take_over(launcher: Launcher, recovered: Recovered) -> None:
         control = engine.desk.runtimes[entry.task.id].control
         if entry.revoked:
             engine.desk.spawn(_kill(control))
-        elif entry.root is None and not entry.ended:
-            await lifecycle.fail(entry, "the supervisor ended during the launch")
+        elif (entry.root is None or entry.task.parent) and not entry.ended:
+            during = "the launch" if entry.root is None else "this command under another task"
+            await lifecycle.fail(entry, f"the supervisor ended during {during}")
             engine.desk.spawn(_kill(control))
         elif not (entry.frozen or entry.ended):
             # A call that stood still while its request was asked about runs on, refused.
@@ -73,7 +75,9 @@ def _remember(
 ) -> TaskEntry:
     task = task_file.task.id
     entry = launcher.engine.book.add_task(
-        task_file.task, epoch=recovered.epochs.get(task, 1), number=task_file.number
+        task_file.task,
+        epoch=recovered.epochs.get(task, 1),
+        number=0 if task_file.task.parent else task_file.number,
     )
     entry.pane = task_file.pane
     entry.policy = policy.digest

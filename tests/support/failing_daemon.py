@@ -123,7 +123,7 @@ done
 
 # Announces each line of its input as Claude Code does: its root process posts the hook, and the
 # answer's command is what runs. A hook that is not answered blocks the call. "@a1 true" is a line
-# of its subagent a1.
+# of its subagent a1, "!true" one that it announces to nobody.
 _HOOKED = r"""#!/bin/bash
 settings=$(<"$2")
 url=${settings#*\"url\": \"http://}
@@ -151,6 +151,11 @@ post() {  # event, number, tool input as JSON → $answer
 number=0
 echo READY
 while IFS= read -r line; do
+  if [[ $line == !* ]]; then
+    /bin/bash -c "${line#!}"
+    printf '\nEND %s\n' "$?"
+    continue
+  fi
   number=$((number + 1))
   who=
   if [[ $line == @* ]]; then

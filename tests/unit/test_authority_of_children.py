@@ -65,10 +65,12 @@ class Families(RuleBasedStateMachine):
         task = replace(a_task(), limits=limits)
         return self.book.add_task(task).task.id
 
-    @rule(target=tasks, above=tasks)
-    def spawn(self, above: str) -> str:
+    @rule(target=tasks, above=tasks, own=st.booleans())
+    def spawn(self, above: str, own: bool) -> str:
+        """`own`: not a subagent, but a command that a person runs under it."""
         parent = self.book.task(above)
-        child = replace(parent.task, id=new_id("t"), parent=above, subagent=new_id("a"))
+        name = "" if own else new_id("a")
+        child = replace(parent.task, id=new_id("t"), parent=above, subagent=name)
         return self.book.add_child(child, parent).task.id
 
     @rule(task=tasks, count=st.integers(0, 3))

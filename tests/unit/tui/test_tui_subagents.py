@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from supervisor.model import TaskState
 from supervisor.protocol import wire
-from tests.support.fake_client import NOW, grant, task_view
+from tests.support.fake_client import NOW, grant, story, task_view
+from tests.support.tui_driver import running
 from tui import panels
 from tui.lines import View
 from tui.screens.dialog import IdentityPage
+from tui.screens.tasks import TasksScreen
 from tui.world import World
 
 
@@ -44,8 +48,8 @@ def rows(shown: View) -> list[str]:
 def test_a_row_below_its_task_is_a_task_of_its_own() -> None:
     shown = view(one("1.1", "explore a01db2"), one("1.2", "explore b77", allowed=1))
     assert [task for task, _ in panels.tasks(shown, 52)] == ["t-1", "t-1.1", "t-1.2", "t-2"]
-    assert rows(shown)[1] == "   └ 1.1 ● explore a01db2      1 grant  1:12 working"
-    assert rows(shown)[2] == "   └ 1.2 ● explore b77          1 call  1:12 working"
+    assert rows(shown)[1] == "   └ 1.1 ● explore a01db2              1 grant  1:12"
+    assert rows(shown)[2] == "   └ 1.2 ● explore b77                  1 call  1:12"
 
 
 def test_what_is_chosen_is_marked_and_its_agents_pane_is_shown() -> None:
@@ -84,3 +88,25 @@ def test_what_it_is_called_moves_no_cursor_and_has_no_authority() -> None:
     assert "by its agent's own word: at most what its task may, and revocable alone" in page
     above = IdentityPage(shown.world.tasks["t-1"], [shown.task]).text(90).plain
     assert "1.1 ad⟨U+202E⟩min" in above
+
+
+async def test_one_is_chosen_and_revoked_alone_by_keys_and_by_mouse() -> None:
+    started = msgspec.structs.replace(
+        story(), tasks=(*story().tasks, one("1.1", "explore a01db2"), one("1.2", "explore b77"))
+    )
+    async with running(started) as d:
+        await d.click("side-tasks", "1.2 ●")
+        await d.until(lambda: d.app.focused_task == "t-1.2")
+        assert d.tile("t-1").has_class("-focused")  # its agent's pane stays
+        assert "GRANTS  task 1.2" in d.said("side-grants")
+        await d.lead("f")
+        await d.until(lambda: d.client.requests("freeze_task") == ["t-1.2"])
+        await d.lead("l")
+        await d.until(lambda: isinstance(d.app.screen, TasksScreen))
+        await d.press("up", "enter")
+        await d.until(lambda: d.app.focused_task == "t-1.1")
+        await d.lead("x")
+        await d.until(lambda: d.client.requests("revoke_task") == ["t-1.1"])
+        await d.press("escape")
+        await d.lead("2")
+        await d.until(lambda: d.app.focused_task == "t-2")
