@@ -211,10 +211,9 @@ def _config(own: str, plugin: Path, request: LaunchRequest) -> dict[str, Any]:
         "load": {"paths": [str(plugin)]},
         "entries": {"taskpass": {"enabled": True, "hooks": hooks}},
     }
-    told = _read(own)
-    allowed = told.get("plugins", {}) if isinstance(told.get("plugins"), dict) else {}
-    if allowed.get("allow"):
-        plugins["allow"] = ["taskpass"]
+    told = _read(own).get("plugins")
+    if isinstance(told, dict) and (told.get("allow") or told.get("enabled") is False):
+        plugins["allow"] = ["taskpass"]  # ours, and none that the person has not let in
     # It works where the task does; without its files of instructions in there.
     agents = {"defaults": {"workspace": request.cwd, "skipBootstrap": True}}
     config: dict[str, Any] = {"plugins": plugins, "agents": agents}

@@ -261,6 +261,15 @@ class TestOpenClaw(PluginContract):
         assert timeouts == {"before_tool_call": asked.hook_timeout * 1000}
         assert "127.0.0.1:9" in plan.model_hosts
 
+    def test_plugins_that_the_person_has_switched_off_stay_so(self, tmp_path: Path) -> None:
+        asked = self.launch(tmp_path)
+        own = Path(asked.home, ".openclaw/openclaw.json")
+        own.parent.mkdir()
+        own.write_text('{"plugins": {"enabled": false, "load": {"paths": ["/x"]}}}')
+        plan = self.profile.prepare(asked)
+        config = json.loads(Path(plan.env["OPENCLAW_CONFIG_PATH"]).read_text())
+        assert (config["plugins"]["enabled"], config["plugins"]["allow"]) == (True, ["taskpass"])
+
 
 @pytest.mark.parametrize(
     ("agent", "name", "kind"),
