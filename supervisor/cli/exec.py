@@ -25,6 +25,7 @@ def parser(command: str) -> argparse.ArgumentParser:
         "no identity, or may not run here.",
     )
     made.add_argument("--purpose", default="", help="what the task is for, in your words")
+    made.add_argument("--profile", default="", help="treat it as this agent (else recognised)")
     made.add_argument("--preset", default="", help="policy: standard or strict")
     made.add_argument(
         "--contain", choices=("strict", "standard", "off"), default="", help="as for `run`"
@@ -87,6 +88,7 @@ def _run(options: argparse.Namespace) -> int:
         "interactive": False,
         "unattended": True,
         "purpose": options.purpose,
+        "profile": options.profile,
         "preset": options.preset,
         "contain": options.contain,
         "ci": system.name if system else "",

@@ -23,7 +23,7 @@ from supervisor.model import Effect, Outcome, Verb
 from tests.support.ci_provider import CiServer
 from tests.support.decided import Cell, Decided, decisions, differences, table
 from tests.support.live import TASKPASS, ApiServer, Install, Person
-from tests.support.native_forms import FORMS, GATEWAY, Form, Gap, Said, client_lines
+from tests.support.native_forms import ACP, FORMS, GATEWAY, Form, Gap, Said, client_lines
 from tests.support.repositories import a_repository, git
 from tests.support.runtimes import Place, Run, ci, container, laptop, run_there
 from tests.support.sixty_calls import SIXTY, Doing, Edit, Read, Write
@@ -167,20 +167,24 @@ def _run(
     folder = install.home / "bin" / form.agent
     folder.mkdir(parents=True)
     program = folder / form.program
+    source = "acp_agent_inside.py" if form is ACP else "announcer_inside.py"
     interpreter = Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
     program.write_text(
         f"#!{interpreter} -I\nimport json\nANNOUNCED = json.loads({json.dumps(announced)!r})\n"
-        + (_SUPPORT / "announcer_inside.py").read_text()
+        + (_SUPPORT / source).read_text()
     )
     program.chmod(0o755)
-    argv = (str(program), *form.options)
+    made = Run(form.agent, (str(program), *form.options))
+    if form is ACP:  # nothing tells from outside that a program speaks it
+        greeting = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {}}
+        return replace(made, lines=(json.dumps(greeting),), profile=form.agent)
     if form is not GATEWAY:
-        return Run(form.agent, argv) if announced else None
+        return made if announced else None
     # It is itself what runs, and a client of it is played.
     (install.project / "tracker.py").write_text((_SUPPORT / "tracker_inside.py").read_text())
     added = install.cli("mcp", "add", "tracker", "--", str(interpreter), "tracker.py")
     assert added.returncode == 0, added.stderr
-    return Run(form.agent, argv, client_lines(doings))
+    return replace(made, lines=client_lines(doings))
 
 
 def _in(place: Place, install: Install, runs: Sequence[Run]) -> list[dict[str, Any]]:

@@ -42,7 +42,7 @@ def decisions(records: Iterable[Mapping[str, Any]], task: str) -> list[Decided]:
     return [
         _decided(record)
         for record in records
-        if record.get("task") == task and record["kind"] in _KINDS and not _of_the_protocol(record)
+        if record.get("task") == task and record["kind"] in _KINDS and not _of_nobody(record)
     ]
 
 
@@ -56,9 +56,10 @@ def _decided(record: Mapping[str, Any]) -> Decided:
     )
 
 
-def _of_the_protocol(record: Mapping[str, Any]) -> bool:
-    """Whether the gateway asked its server something for itself: which tools it has."""
-    return "__@" in str(record.get("tool", ""))
+def _of_nobody(record: Mapping[str, Any]) -> bool:
+    """Whether it is no call that the agent announced: what the gateway asks its server for itself,
+    and the one call for all uses of an agent whose uses belong to a process."""
+    return "__@" in str(record.get("tool", "")) or record.get("agent_call_id") == "process"
 
 
 @dataclass(frozen=True, slots=True)

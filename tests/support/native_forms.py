@@ -289,7 +289,6 @@ ACP = Form(
     "any-acp-agent",
     event="request_permission",
     holds="toolCall",
-    tiers=(),  # only its name starts it, and any program; test_acp_live.py does
     tools={
         Shell: Tool("execute", lambda d: {"rawInput": {"command": d.command}}),
         Read: Tool(

@@ -75,12 +75,16 @@ class Run:
     purpose: str
     argv: tuple[str, ...]
     lines: tuple[str, ...] = ()
+    profile: str = ""  # where nothing tells it by its program
+
+    def words(self, verb: tuple[str, ...]) -> list[str]:
+        named = ("--profile", self.profile) if self.profile else ()
+        return [*verb, "--purpose", self.purpose, *named, "--", *self.argv]
 
 
 def run_there(place: Place, install: Install, runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Run these tasks side by side in a place, to their end; what the history then holds."""
-    words = [[*place.verb, "--purpose", run.purpose, "--", *run.argv] for run in runs]
-    plan = {"runs": [{"words": w, "lines": r.lines} for w, r in zip(words, runs, strict=True)]}
+    plan = {"runs": [{"words": run.words(place.verb), "lines": run.lines} for run in runs]}
     done = subprocess.run(
         [*place.prefix, sys.executable, "-m", "tests.support.runtime_inside"],
         input=json.dumps(plan),
