@@ -19,6 +19,7 @@ def all_profiles() -> tuple[Profile, ...]:
     from profiles.copilot.adapter import Copilot
     from profiles.cursor.adapter import Cursor
     from profiles.demo.adapter import Demo
+    from profiles.gemini.adapter import GeminiCli
     from profiles.generic.adapter import Generic
     from profiles.mcp_gateway.adapter import McpGateway
     from profiles.openclaw.adapter import OpenClaw
@@ -27,7 +28,7 @@ def all_profiles() -> tuple[Profile, ...]:
     from profiles.sandbox.adapter import Sandbox
 
     return (
-        ClaudeCode(), Codex(), Cursor(), OpenCode(), Copilot(), OpenClaw(), Pi(),
+        ClaudeCode(), Codex(), Cursor(), OpenCode(), Copilot(), GeminiCli(), OpenClaw(), Pi(),
         Acp(), Demo(), McpGateway(), ChatGpt(), Sandbox(), Generic(),
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -35,6 +36,25 @@ def tool_shell(hidden: Iterable[str]) -> str:
     """A shell for an agent's tools: bash, without these variables (the agent's own log-ins)."""
     names = " ".join(hidden)
     return f'#!/bin/sh\nunset {names}\nSHELL=/bin/bash\nexport SHELL\nexec /bin/bash "$@"\n'
+
+
+def write_hook(path: Path) -> None:
+    """The script that posts the inputs of command hooks. Raises LaunchFailed."""
+    write_private(path, Path(__file__).with_name("hook.sh").read_text("utf-8"))
+
+
+def own_limit(timeout: int) -> int:
+    """Seconds a hook gives itself: it ends before the agent's timeout, which lets the call run."""
+    return max(1, timeout - min(5, timeout // 4))
+
+
+def hook_command(script: str, hook_url: str, event: str, timeout: int) -> str:
+    """The command of one hook, for a shell of the agent's choice.
+
+    That shell is replaced: some shells (dash) would stay, and the hook be one process further
+    from the agent than its announcement may come from.
+    """
+    return "exec " + shlex.join(["/bin/sh", script, f"{hook_url}/{event}", str(timeout)])
 
 
 def private_folder(path: Path) -> None:

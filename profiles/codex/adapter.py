@@ -22,7 +22,7 @@ from profiles.codex import mcp, sandbox
 from profiles.codex.config import hooks, key_variables, provider, supervised
 from profiles.codex.drill import drill
 from profiles.environment import HARMLESS, keep
-from profiles.files import host_port, install_dir, link, write_private
+from profiles.files import host_port, install_dir, link, write_hook, write_private
 from profiles.manifest import load, older, refuse_options
 from profiles.toolcalls import absolute, mapping, patched, text, working_directory
 from supervisor.errors import ConfigError, LaunchFailed, UsageError
@@ -94,7 +94,7 @@ class Codex(Profile):
         home = task_dir / "codex-home"
         config = home / "config.toml"
         script = task_dir / "codex-hook.sh"
-        write_private(script, Path(__file__).with_name("hook.sh").read_text("utf-8"))
+        write_hook(script)
         keys = key_variables(own)
         hook_table = hooks(str(config), str(script), request.hook_url, request.hook_timeout)
         env = keep(request.environ, (*HARMLESS, *self.manifest.keep, *keys))

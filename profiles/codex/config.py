@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from profiles.files import hook_command, own_limit
 
 # Event → (Codex's key for it in the trust table, matcher or "").
 EVENTS: Mapping[str, tuple[str, str]] = {
@@ -27,20 +28,6 @@ _REPORT_TIMEOUT = 15
 
 def _table(value: Any) -> dict[str, Any]:
     return dict(value) if isinstance(value, Mapping) else {}
-
-
-def _own_limit(timeout: int) -> int:
-    """Seconds the hook gives itself: it ends before Codex's timeout, which lets the call run."""
-    return max(1, timeout - min(5, timeout // 4))
-
-
-def hook_command(script: str, hook_url: str, event: str, timeout: int) -> str:
-    """The command of one hook, for the shell that the account logs in with.
-
-    That shell is replaced: some shells (dash) would stay, and the hook be one process further
-    from Codex than its announcement may come from.
-    """
-    return "exec " + shlex.join(["/bin/sh", script, f"{hook_url}/{event}", str(timeout)])
 
 
 def trusted_hash(event_key: str, matcher: str, command: str, timeout: int) -> str:
@@ -63,7 +50,7 @@ def hooks(config_path: str, script: str, hook_url: str, hook_timeout: int) -> di
     state: dict[str, Any] = {}
     for event, (key, matcher) in EVENTS.items():
         timeout = hook_timeout if event == "PreToolUse" else _REPORT_TIMEOUT
-        command = hook_command(script, hook_url, event, _own_limit(timeout))
+        command = hook_command(script, hook_url, event, own_limit(timeout))
         handler = {"type": "command", "command": command, "timeout": timeout}
         group: dict[str, Any] = {"hooks": [handler]}
         if matcher:

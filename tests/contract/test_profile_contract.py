@@ -17,13 +17,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import profiles
-from profiles import all_profiles, find
+from profiles import all_profiles, find, nodejs
 from profiles.acp.adapter import Acp
 from profiles.chatgpt.adapter import ChatGpt
 from profiles.claude_code.adapter import ClaudeCode
 from profiles.codex.adapter import Codex
 from profiles.copilot.adapter import Copilot
 from profiles.demo.adapter import Demo
+from profiles.gemini.adapter import GeminiCli
 from profiles.generic.adapter import Generic
 from profiles.manifest import FailMode, Rewrite
 from profiles.mcp_gateway.adapter import McpGateway
@@ -169,6 +170,7 @@ class HookedContract(ProfileContract):
 
     identity = CallIdentity.CALL
     names_calls = True  # whether its hooks carry an id of the call
+    names_subagents = True
     of_mcp: ClassVar[Mapping[str, Any]] = {"tool_name": "mcp__files__read", "tool_input": {}}
     of_turn_end: ClassVar[Mapping[str, Any]] = {"hook_event_name": "Stop"}
 
@@ -208,7 +210,7 @@ class HookedContract(ProfileContract):
     def test_a_subagent_is_a_claim(self) -> None:
         event = self.profile.parse_hook(self.pre(agent_id="sub-1"))
         assert event.call is not None
-        assert event.call.subagent == "sub-1"
+        assert event.call.subagent == ("sub-1" if self.names_subagents else "")
 
     def test_mcp_calls_are_known(self) -> None:
         event = self.profile.parse_hook(self.pre(**self.of_mcp))
@@ -289,6 +291,37 @@ class TestOpenCode(HookedContract):
         event = self.profile.parse_hook(self.pre())
         output = json.loads(self.profile.render_answer(event, answer))
         return output["decision"], output["reason"], output.get("tool_input")
+
+
+class TestGemini(HookedContract):
+    profile = GeminiCli()
+    executable = "/opt/bin/gemini"
+    identity = CallIdentity.PROCESS
+    names_calls = False
+    names_subagents = False
+    of_mcp: ClassVar = {
+        "tool_name": "mcp_files_read", "tool_input": {},
+        "mcp_context": {"server_name": "files", "tool_name": "read"},
+    }  # fmt: skip
+    of_turn_end: ClassVar = {"hook_event_name": "AfterAgent"}
+
+    @pytest.fixture(autouse=True)
+    def node(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(nodejs, "runtime", lambda environ, title: "/opt/node/bin/node")
+
+    def pre(self, **changes: Any) -> dict[str, Any]:
+        event = {
+            "session_id": "s", "transcript_path": "/x.jsonl", "cwd": "/work",
+            "hook_event_name": "BeforeTool", "timestamp": "2026-01-01T00:00:00.000Z",
+            "tool_name": "run_shell_command", "tool_input": {"command": "ls"},
+        }  # fmt: skip
+        return event | changes
+
+    def told(self, answer: HookAnswer) -> tuple[str, str, Any]:
+        event = self.profile.parse_hook(self.pre())
+        output = json.loads(self.profile.render_answer(event, answer))
+        further = output.get("hookSpecificOutput", {})
+        return output["decision"], output.get("reason", ""), further.get("tool_input")
 
 
 class TestCopilot(HookedContract):

@@ -62,9 +62,9 @@ def supervised(
 
 
 async def test_a_routine_call_goes_on_by_itself(supervised: Supervised) -> None:
-    output = await supervised.run(supervised.way.shell("echo it-$((40 + 2)) > made; cat made"))
+    output = await supervised.run(supervised.way.shell("printf '%s-%d' it 42 > made; cat made"))
     assert "it-42" in supervised.model.last.last_result, output
-    assert (supervised.install.project / "made").read_text() == "it-42\n"
+    assert (supervised.install.project / "made").read_text() == "it-42"
 
 
 async def test_a_refused_call_tells_the_model_why(supervised: Supervised) -> None:
@@ -75,8 +75,8 @@ async def test_a_refused_call_tells_the_model_why(supervised: Supervised) -> Non
 
 
 async def test_a_person_answers_while_the_agent_waits(supervised: Supervised) -> None:
-    push = "git push origin agent/work; echo pushed-$((40 + 2))"
-    force = "git push --force origin agent/work; echo forced-$((40 + 2))"
+    push = "git push origin agent/work; printf '%s-%d' pushed 42"
+    force = "git push --force origin agent/work; printf '%s-%d' forced 42"
     with Person(supervised.install) as person:
         person.answers("git push origin")
         person.answers("git push --force", approve=False, note="not on a Friday")
@@ -95,10 +95,10 @@ async def test_a_credential_is_for_the_call_that_was_announced(
     """The next call has its own; by the way of the first it gets nothing."""
     curl = f'curl -sS -m 10 -H "Authorization: Bearer $API_TOKEN" https://{api.host}'
     with Person(supervised.install) as person:
-        person.answers("curl")
+        person.answers("read")
         output = await supervised.run(
             supervised.way.shell(f'{curl}/me; echo "$https_proxy" > way'),
-            supervised.way.shell(f'{curl}/again -x "$(cat way)"; echo "status $?"'),
+            supervised.way.shell(f'read -r way < way; {curl}/again -x "$way"; echo "status $?"'),
         )
     first, second = supervised.model.last.results.values()
     assert "hello" in first, output

@@ -69,11 +69,11 @@ def bench(request: pytest.FixtureRequest, scripted_model: ScriptedModel, tmp_pat
 
 async def test_an_allowed_call_runs_and_is_settled(bench: Bench) -> None:
     async with hooked(bench.profile, bench.task_dir) as at:
-        output = await bench.run(at, bench.way.shell("echo it-$((40 + 2)) > made; cat made"))
+        output = await bench.run(at, bench.way.shell("printf '%s-%d' it 42 > made; cat made"))
     assert at.authorize.opened, output
     (opened,) = at.authorize.opened
     assert opened.kind is ToolKind.SHELL
-    assert opened.command == "echo it-$((40 + 2)) > made; cat made"
+    assert opened.command == "printf '%s-%d' it 42 > made; cat made"
     assert opened.cwd == str(bench.work)
     assert "it-42" in bench.model.last.last_result
     assert at.authorize.settled[0] == (opened.agent_call_id, "ok")

@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.support.agents import (
     COPILOT,
+    GEMINI,
     OPENCODE,
     Package,
     RealAgent,
@@ -131,6 +132,52 @@ class CopilotWay(Way):
         return {"COPILOT_SEA_EXTRACT_ONLY": "1", "COPILOT_PKG_CACHE_HOME": str(folder)}
 
 
+class GeminiWay(Way):
+    package, program = GEMINI, "gemini"
+    before = "BeforeTool"
+    further = ("BeforeAgent", "AfterTool", "AfterAgent", "SessionEnd")
+    names_calls = False
+
+    def settle(self, at: Setting) -> None:
+        self._write(at, {})
+
+    def environ(self, at: Setting) -> dict[str, str]:
+        return {
+            "GEMINI_API_KEY": MODEL_KEY, "GOOGLE_GEMINI_BASE_URL": at.model,
+            "GEMINI_CLI_TRUST_WORKSPACE": "true", "GEMINI_TELEMETRY_ENABLED": "false",
+        }  # fmt: skip
+
+    def headless(self, prompt: str) -> list[str]:
+        return ["-m", "gemini-2.5-flash", "-p", prompt]
+
+    def shell(self, command: str) -> dict[str, Any]:
+        return call("run_shell_command", command=command, description="as told")
+
+    def tools(self, folder: Path) -> Mapping[str, dict[str, Any]]:
+        note = f"{folder}/note.txt"
+        edit = call(
+            "replace", file_path=note, instruction="x", old_string="hello", new_string="bye"
+        )
+        return {
+            "run_shell_command": self.shell("echo hello"),
+            "read_file": call("read_file", file_path=note),
+            "write_file": call("write_file", file_path=note, content="hello"),
+            "replace": edit,
+            "web_fetch": call("web_fetch", prompt="What does https://example.com/page say?"),
+            "invoke_agent": call("invoke_agent", agent_name="generalist", prompt="look"),
+            "mcp": call("mcp_notes_get_note", name="one"),
+        }
+
+    def with_server(self, at: Setting, name: str, command: list[str]) -> None:
+        self._write(at, {name: {"command": command[0], "args": command[1:]}})
+
+    def _write(self, at: Setting, servers: dict[str, Any]) -> None:
+        file = at.home / ".gemini/settings.json"
+        file.parent.mkdir(exist_ok=True)
+        auth = {"auth": {"selectedType": "gemini-api-key"}}
+        file.write_text(json.dumps({"security": auth, "mcpServers": servers}))
+
+
 class OpenCodeWay(Way):
     package, program = OPENCODE, "opencode"
     before = "tool.execute.before"
@@ -180,4 +227,6 @@ class OpenCodeWay(Way):
         self._file(at).write_text(json.dumps(settings))
 
 
-WAYS: Mapping[str, Way] = {way.package.label: way for way in (OpenCodeWay(), CopilotWay())}
+WAYS: Mapping[str, Way] = {
+    way.package.label: way for way in (OpenCodeWay(), CopilotWay(), GeminiWay())
+}

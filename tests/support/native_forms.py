@@ -278,6 +278,28 @@ COPILOT = Form(
     },
 )
 
+GEMINI = Form(
+    "gemini",
+    "gemini",
+    event="BeforeTool",
+    tools={
+        Shell: Tool("run_shell_command", _command),
+        Read: Tool("read_file", lambda d: {"file_path": d.path}),
+        Write: Tool("write_file", lambda d: {"file_path": d.path, "content": d.text}),
+        Edit: Tool(
+            "replace",
+            lambda d: {"file_path": d.path, "old_string": d.old, "new_string": d.new},
+        ),
+        Fetch: Tool("web_fetch", lambda d: {"prompt": f"What does {d.url} say?"}),
+        Mcp: Tool(
+            "mcp",
+            lambda d: d.arguments,
+            lambda d: {"mcp_context": {"server_name": d.server, "tool_name": d.tool}},
+        ),
+        Spawn: Tool("invoke_agent", lambda d: {"agent_name": "generalist", "prompt": d.errand}),
+    },
+)
+
 
 def _diff(path: str, old: str | None, new: str) -> Mapping[str, Any]:
     shown = {"type": "diff", "path": path, "oldText": old, "newText": new}
@@ -317,8 +339,8 @@ SANDBOX = Form("sandbox", "taskpass-sandbox")
 GENERIC = Form("generic", "any-program")
 
 FORMS = (
-    CLAUDE_CODE, CODEX, CURSOR, OPENCODE, COPILOT, OPENCLAW, PI, ACP, DEMO, GATEWAY, CHATGPT,
-    SANDBOX, GENERIC,
+    CLAUDE_CODE, CODEX, CURSOR, OPENCODE, COPILOT, GEMINI, OPENCLAW, PI, ACP, DEMO, GATEWAY,
+    CHATGPT, SANDBOX, GENERIC,
 )  # fmt: skip
 
 

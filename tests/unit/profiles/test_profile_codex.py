@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from profiles.codex.adapter import Codex, native_binary
-from profiles.codex.config import hook_command, trusted_hash
+from profiles.codex.config import trusted_hash
+from profiles.files import hook_command
 from supervisor.errors import ConfigError, LaunchFailed, UsageError
 from supervisor.model import ToolCall, ToolKind
 from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Posts one hook input of Codex to the supervisor and prints its answer: hook.sh URL SECONDS.
-# Codex goes on when a hook fails in any way but exit status 2, so a call that could not be
-# announced is 2. A mere report is 0: after Stop, status 2 would send the model on.
+# Posts one hook input of an agent to the supervisor and prints its answer: hook.sh URL SECONDS.
+# Codex, Gemini CLI and Qwen Code go on when a hook fails in any way but exit status 2, so a call
+# that could not be announced is 2. A mere report is 0: after Stop, status 2 would send the model on.
 PATH=/usr/bin:/bin
 unset CURL_HOME LD_PRELOAD LD_LIBRARY_PATH
 # With its status on a last line of its own: only 200 is an answer, and curl takes a redirect for one.
@@ -10,7 +10,7 @@ answer=$(curl -q --silent --show-error --fail --noproxy '*' --max-time "$2" \
     --header 'Content-Type: application/json' --data-binary @- "$1") &&
     [ "${answer##*[!0-9]}" = 200 ] && printf '%s' "${answer%????}" && exit 0
 case $1 in
-    */PreToolUse)
+    */PreToolUse | */BeforeTool)
         echo 'taskpass: the supervisor did not answer, so this call is blocked.' >&2
         exit 2
         ;;

@@ -1,0 +1,1 @@
+"""Gemini CLI: command hooks in the settings of a private home."""

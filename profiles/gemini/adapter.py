@@ -1,0 +1,179 @@
+"""Gemini CLI: how it is recognised, launched, and how its hooks speak.
+
+Source: the program itself, 0.61.0, run against a scripted model, and its shipped source.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from profiles import nodejs
+from profiles.environment import HARMLESS, keep
+from profiles.files import host_port, package_version, write_hook, write_private
+from profiles.gemini import config
+from profiles.manifest import load, older, refuse_options
+from profiles.toolcalls import absolute, mapping, same_call, text, working_directory
+from supervisor.errors import LaunchFailed
+from supervisor.model import CallIdentity, ToolCall, ToolKind
+from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount, Profile
+
+_PHASES = {
+    "BeforeTool": "pre",
+    "AfterTool": "post",
+    "BeforeAgent": "prompt",
+    "AfterAgent": "turn_end",
+    "Notification": "notice",
+    "SessionEnd": "session_end",
+}
+# Tool → kind and the argument that names its file ("" for none).
+_TOOLS: Mapping[str, tuple[ToolKind, str]] = {
+    "run_shell_command": (ToolKind.SHELL, ""),
+    "read_file": (ToolKind.READ, "file_path"),
+    "list_directory": (ToolKind.READ, "dir_path"),
+    "glob": (ToolKind.READ, "dir_path"),
+    "grep_search": (ToolKind.READ, "dir_path"),
+    "write_file": (ToolKind.WRITE, "file_path"),
+    "replace": (ToolKind.WRITE, "file_path"),
+    "invoke_agent": (ToolKind.AGENT, ""),
+}
+# A search without a path looks at the working directory.
+_DEFAULT_TO_CWD = frozenset({"list_directory", "glob", "grep_search"})
+_OWN_MODE = frozenset({"--approval-mode", "--yolo", "-y"})
+
+
+class GeminiCli(Profile):
+    """Command hooks, each a child of the root process, in the settings of a private home."""
+
+    name = "gemini"
+    call_identity = CallIdentity.PROCESS
+    hooks_by_child = True
+
+    def __init__(self) -> None:
+        self.manifest = load("gemini")
+
+    def matches(self, argv: Sequence[str]) -> bool:
+        return bool(argv) and Path(argv[0]).name in self.manifest.programs
+
+    def version(self, executable: str) -> str:
+        return package_version(executable)
+
+    def prepare(self, request: LaunchRequest) -> LaunchPlan:
+        executable, *arguments = request.argv
+        version = self.version(executable)
+        if older(version, self.manifest.minimum):
+            raise LaunchFailed(
+                f"Gemini CLI {version} has other hooks than we know, so it cannot be supervised.",
+                hint=f"Update it to {self.manifest.minimum} or later.",
+            )
+        refuse_options(self.manifest, arguments)
+        node = nodejs.runtime(request.environ, self.manifest.title)
+        task_dir = Path(os.path.realpath(request.task_dir))
+        home, person = task_dir / "gemini-home", os.path.join(request.home, ".gemini")
+        script, shell = task_dir / "gemini-hook.sh", task_dir / "gemini-tools.sh"
+        config.refuse_without_hooks(request.environ, request.cwd)
+        table = config.hooks(str(script), request.hook_url, request.hook_timeout)
+        settings = config.lay_out(home, person, self.manifest.readable, table)
+        write_hook(script)
+        write_private(shell, config.tools_environment(self.manifest.model_secrets))
+        env = keep(request.environ, (*HARMLESS, *self.manifest.keep))
+        env |= {
+            "HOME": request.home,
+            **self.manifest.set,
+            "GEMINI_CLI_HOME": str(home),
+            "BASH_ENV": str(shell),
+        }
+        return LaunchPlan(
+            argv=(executable, *_mode(arguments), *arguments),
+            env=env,
+            mounts=(
+                *nodejs.mounts(executable, node, request.home),
+                # State is the agent's to write, its settings with our hooks are not.
+                Mount(str(home), writable=True),
+                Mount(str(settings)),
+                *(
+                    Mount(os.path.join(person, name))
+                    for name in self.manifest.readable
+                    if os.path.isdir(os.path.join(person, name))
+                ),
+            ),
+            model_hosts=self._model_hosts(env),
+        )
+
+    def _model_hosts(self, env: Mapping[str, str]) -> tuple[str, ...]:
+        own = host_port(env.get("GOOGLE_GEMINI_BASE_URL", ""))
+        return (own,) if own else self.manifest.model_hosts
+
+    def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:
+        name = text(event, "hook_event_name")
+        phase = _PHASES.get(name)
+        if phase is None:
+            raise ValueError("unknown hook event")
+        call = self._call(event) if phase in {"pre", "post"} else None
+        notice = ""
+        if name == "Notification":
+            asks = text(event, "notification_type", required=False) == "ToolPermission"
+            notice = "waits" if asks else ""
+        return HookEvent(phase, call, text(event, "session_id", required=False), "", notice, event)
+
+    def _call(self, event: Mapping[str, Any]) -> ToolCall:
+        tool = text(event, "tool_name")
+        arguments = mapping(event, "tool_input")
+        cwd = working_directory(event)
+        identity = same_call(tool, arguments, "")
+        kind, argument = _TOOLS.get(tool, (ToolKind.OTHER, ""))
+        url = ""
+        if event.get("mcp_context") is not None:
+            context = mapping(event, "mcp_context")
+            server, name = text(context, "server_name"), text(context, "tool_name")
+            kind, argument, tool = ToolKind.MCP, "", f"mcp__{server}__{name}"
+        elif tool == "web_fetch":
+            # It takes pages out of words; of several none is the one to be judged.
+            words = text(arguments, "prompt", required=False).split()
+            urls = {word for word in words if "://" in word}
+            if len(urls) == 1 and (only := urls.pop()).startswith(("http://", "https://")):
+                kind, url = ToolKind.FETCH, only
+        elif kind is ToolKind.SHELL and (folder := text(arguments, "dir_path", required=False)):
+            cwd = absolute(folder, cwd)
+        paths: tuple[str, ...] = ()
+        if argument:
+            path = text(arguments, argument, required=tool not in _DEFAULT_TO_CWD) or cwd
+            paths = (absolute(path, cwd),)
+        return ToolCall(
+            agent_call_id=identity,
+            tool=tool,
+            kind=kind,
+            arguments=arguments,
+            cwd=cwd,
+            command=text(arguments, "command") if kind is ToolKind.SHELL else "",
+            paths=paths,
+            url=url,
+            note=str(arguments.get("description", "")),
+        )
+
+    def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
+        if event.phase == "post" and answer.reason:
+            aside = {"hookEventName": "AfterTool", "additionalContext": answer.reason}
+            return json.dumps({"hookSpecificOutput": aside}).encode()
+        if event.phase != "pre":
+            return b"{}"
+        if not answer.allow:
+            reason = answer.reason.strip() or "This call was refused."
+            return json.dumps({"decision": "deny", "reason": reason}).encode()
+        output: dict[str, Any] = {"decision": "allow"}
+        if answer.rewritten is not None:
+            rewritten = {"hookEventName": "BeforeTool", "tool_input": dict(answer.rewritten)}
+            output["hookSpecificOutput"] = rewritten
+        return json.dumps(output).encode()
+
+    def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
+        return {**call.arguments, "command": prefix + call.command}
+
+
+def _mode(arguments: Sequence[str]) -> tuple[str, ...]:
+    """Our hook decides, and a person answers there; the person's own choice is theirs."""
+    given = {argument.split("=", 1)[0] for argument in arguments}
+    return () if given & _OWN_MODE else ("--approval-mode=yolo",)
