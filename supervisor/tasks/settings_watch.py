@@ -132,7 +132,8 @@ class SettingsWatch:
             if record["kind"] == "call.settled":
                 ended[str(record.get("call"))] = record["time"]
             elif ended.get(str(record.get("call")), 0.0) > time.time() - _SINCE:
-                active = active or record.get("task") == self.entry.task.id
+                whose = (record.get("task"), record.get("top"))  # a subagent's is its agent's
+                active = active or self.entry.task.id in whose
                 paths += _written(record.get("effects", ()))
         return paths, active
 
