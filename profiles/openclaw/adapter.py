@@ -30,8 +30,8 @@ _FILE_TOOLS = {
 _HERE = frozenset({"", "auto", "gateway"})
 # Its limit for what a hook may take, in seconds.
 _LONGEST = 600
-# Ways of starting it in which its plugins see every call: the words that have to be there.
-_EMBEDDED = ({"agent", "--local"}, {"tui", "--local"}, {"chat"}, {"terminal"})
+# The way of starting it in which plugins were seen to be asked: the words that have to be there.
+_EMBEDDED = frozenset({"agent", "--local"})
 _HARMLESS_WORDS = frozenset({"--version", "-V", "-v", "--help", "-h"})
 
 
@@ -184,7 +184,7 @@ def _refuse_other_ways(arguments: Sequence[str]) -> None:
     """Refuse to start what does its work elsewhere, or does not load plugins that see calls.
 
     Raises:
-        UsageError: names the ways that work.
+        UsageError: names the way that works.
     """
     words = set(arguments)
     if words & _HARMLESS_WORDS:
@@ -195,10 +195,10 @@ def _refuse_other_ways(arguments: Sequence[str]) -> None:
             "`openclaw agent exec` does not load the plugin that announces its calls.",
             hint="Use `openclaw agent --local --agent main --message …`.",
         )
-    if not any(way <= words for way in _EMBEDDED):
+    if not words >= _EMBEDDED:
         raise UsageError(
-            "OpenClaw would do this work in its Gateway, which is not supervised.",
-            hint="Use `openclaw agent --local …` or `openclaw chat`.",
+            "Started so, openclaw works in its Gateway, or without what announces its calls.",
+            hint="Use `openclaw agent --local --agent main --message …`.",
         )
 
 

@@ -234,7 +234,7 @@ class TestOpenClaw(PluginContract):
     @pytest.mark.parametrize(
         "words",
         [("agent", "--message", "x"), ("gateway",), (), ("agent", "exec", "x"),
-         ("agent", "exec", "--local", "x"), ("tui",)],
+         ("agent", "exec", "--local", "x"), ("tui", "--local"), ("chat",)],
     )  # fmt: skip
     def test_what_works_elsewhere_or_without_its_plugin_is_refused(
         self, tmp_path: Path, words: tuple[str, ...]

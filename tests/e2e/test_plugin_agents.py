@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from supervisor.model import ToolCall, ToolKind
 from supervisor.ports import HookAnswer, LaunchPlan, Profile
 from tests.support.agents import RealAgent
 from tests.support.hooked import Hooked, deny, hooked
-from tests.support.live import ApiServer, Install
+from tests.support.live import ApiServer, Install, until
 from tests.support.native import Native, keep, native
 from tests.support.plugin_agents import MODEL_KEY, WAYS, Way, supervised_plugin
 from tests.support.scripted_model import ScriptedModel, call, parallel, script
@@ -167,6 +167,30 @@ async def test_a_held_call_waits_for_its_answer(bench: Bench) -> None:
         answered.set()
         output = await running
     assert (bench.workspace / "ran").exists(), output
+
+
+@pytest.mark.timeout(300)
+async def test_in_a_terminal_the_plugin_decides_too(
+    pi: RealAgent, scripted_model: ScriptedModel, tmp_path: Path
+) -> None:
+    home, workspace = tmp_path / "home", tmp_path / "work"
+    home.mkdir()
+    workspace.mkdir()
+    WAYS["pi"].settings(home, scripted_model.url, workspace)
+    bench = Bench(pi, scripted_model, home, workspace, tmp_path / "task")
+
+    async def judge(call: ToolCall) -> HookAnswer:
+        return HookAnswer("refused" not in call.command, "Not this one.")
+
+    run, ended = bench.way.run, ("", "turn ended")
+    async with hooked(bench.profile, bench.task_dir, judge=judge) as at:
+        headless = bench.plan(at, run("touch ran"), run("touch refused"))
+        plan = replace(headless, argv=tuple(word for word in headless.argv if word != "-p"))
+        async with at.in_terminal(plan, workspace):
+            await until(lambda: ended in at.authorize.settled, "its turn to end", 100)
+    assert (workspace / "ran").exists()
+    assert not (workspace / "refused").exists()
+    assert "Not this one." in bench.model.last.last_result
 
 
 @pytest.mark.timeout(300)

@@ -76,11 +76,13 @@ def _openclaw_settings(home: Path, model: str, workspace: Path) -> None:
 WAYS = {
     "openclaw": Way(
         _openclaw_settings,
-        ("agent", "--local", "--agent", "main", "--session-id", "s", "--message"), "exec",
+        ("agent", "--local", "--agent", "main", "--session-id", "s", "--message"),
+        "exec",
         {"OPENCLAW_OFFLINE": "1", "OPENAI_API_KEY": MODEL_KEY},
     ),
     "pi": Way(
-        _pi_settings, ("--provider", "scripted", "--model", "scripted", "-p"), "bash",
+        _pi_settings, ("--provider", "scripted", "--model", "scripted", "-p"),
+        "bash",
         {"PI_OFFLINE": "1", "OPENAI_API_KEY": MODEL_KEY},
     ),
 }  # fmt: skip
