@@ -65,6 +65,9 @@ class ServedCalls:
                 return answer
         else:
             engine.admit(call)
+            # What is sent to its address now is what was announced (`calls.announced`).
+            told = replace(found.call.tool_call, url=call.url)
+            found.call = replace(found.call, tool_call=told)
         found.server = sender
         self._joined[call.agent_call_id] = found
         return HookAnswer(allow=True)

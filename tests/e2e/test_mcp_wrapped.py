@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.live import ApiServer, Person, until
+from tests.support.mcp_upstream import TOKEN, upstream
 from tests.support.scripted_model import call
 from tests.support.supervised import Supervised
 
@@ -119,6 +120,39 @@ async def test_a_changed_definition_is_hidden_until_a_person_agrees(
     await supervised.end(process)
     output = await supervised.run(read)
     assert "water the plants" in supervised.last_result(), output
+
+
+@pytest.mark.full
+async def test_a_server_at_an_address_gets_a_token_for_each_call(supervised: Supervised) -> None:
+    """It is the vault's; what the agent has for it goes nowhere."""
+    install = supervised.install
+    with upstream() as tracker:
+        roots = install.root / "roots.pem"
+        tracker.authority.cert_pem.write_to_path(str(roots))
+        install.configure(f'[network]\nextra_roots = "{roots}"\n')
+        added = install.cli(
+            "credential", "add", "tracker", "--host", tracker.host, "--env", "TRACKER_TOKEN",
+            stdin=TOKEN + "\n",
+        )  # fmt: skip
+        assert added.returncode == 0, added.stderr
+        url = f"https://{tracker.host}/mcp"
+        state = json.loads((install.home / ".claude.json").read_text())
+        headers = {"Authorization": "Bearer ${TRACKER_TOKEN}", "X-Key": SECRET}
+        state["mcpServers"] = {"notes": {"type": "http", "url": url, "headers": headers}}
+        (install.home / ".claude.json").write_text(json.dumps(state))
+        own = install.home / ".codex/config.toml"
+        own.write_text(
+            f'{own.read_text()}[mcp_servers.notes]\nurl = "{url}"\n'
+            'bearer_token_env_var = "TRACKER_TOKEN"\n'
+            f'http_headers = {{ X-Key = "{SECRET}" }}\n'
+        )
+        output = await supervised.run(tool(supervised, "get_issue", number=7))
+    assert "issue 7" in supervised.last_result(), output
+    assert set(tracker.seen) == {f"Bearer {TOKEN}"}
+    calls = {one["call"]: one["tool"] for one in await supervised.records("call.opened")}
+    used = [calls[use["call"]] for use in await supervised.records("use.intent")]
+    assert set(used) >= {"mcp__notes__@tools/list", "mcp__notes__get_issue"}
+    assert "header X-Key" in output
 
 
 @pytest.mark.full

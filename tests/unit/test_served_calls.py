@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from supervisor.calls.served import ServedCalls
+from supervisor.effects.http import http_effect
 from supervisor.errors import NotAttested
 from supervisor.model import Process, ToolCall, ToolKind
 from supervisor.ports import HookAnswer
@@ -53,6 +54,22 @@ async def test_a_server_has_its_calls_credential_for_as_long_as_it_carries_it_ou
     assert len(world.ledger.read(kinds=["call.opened"])) == 1  # one call, one decision
     (intent,) = world.ledger.read(kinds=["use.intent"])
     assert intent["call"] == world.ledger.read(kinds=["call.opened"])[0]["call"]
+
+
+async def test_a_request_that_carries_an_announced_call_to_its_server_is_that_call(
+    world: World,
+) -> None:
+    """It was judged as the call: as a POST to an address it would be asked about once more."""
+    served = ServedCalls(world.engine)
+    assert (await announce(world, mcp("a-1", name="x"))).allow
+    carrying = replace(mcp("g-1", name="x"), url="https://api.example/mcp")
+    assert (await served.open_call(world.task, carrying, GATEWAY)).allow
+    sent = http_effect("https://api.example/mcp", "POST")
+    await world.engine.authorize_use(
+        world.task, f"agent:{world.task}", [GATEWAY, ROOT], sent, [STAND_IN]
+    )
+    (intent,) = world.ledger.read(kinds=["use.intent"])
+    assert intent["effect"] == "mcp notes.get_note"
 
 
 @pytest.mark.parametrize(
