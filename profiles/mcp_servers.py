@@ -28,6 +28,10 @@ from supervisor.ports import LaunchRequest, Mount
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-[^}]*)?\}")
 _BEARER = re.compile(r"[Bb]earer \$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
+_PROGRAMS = frozenset({"", "stdio", "local"})
+_ADDRESSES = frozenset({"http", "streamable-http"})
+_PARTS: Mapping[str, type] = {"args": list, "env": dict, "headers": dict}
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -89,6 +93,13 @@ class Overlay:
         self.told.append(McpServer(name, without=without))
         self.mounts += [*our_mounts(), *program_mounts(server, self.env, self.request.home)]
 
+    def add_json(self, name: str, entry: Any) -> None:
+        """As `add`, from the JSON form that most agents have in common."""
+        try:
+            self.add(name, _of_json(entry))
+        except UsageError as error:
+            self.leave_out(name, error.message)
+
     def _server(self, name: str, entry: Entry) -> tuple[servers.Server, tuple[str, ...]]:
         """The server, and what it is not given. Raises UsageError: says why it cannot be."""
         known = {*self.env, *self.request.lent}
@@ -123,6 +134,28 @@ class Overlay:
         except ConfigError:
             return ""
         return next((s.bearer_token_env_var for s in listed.values() if s.url == url), "")
+
+
+def _of_json(entry: Any) -> Entry:
+    """Raises UsageError: nothing that the gateway can start or reach."""
+    table = entry if isinstance(entry, dict) else {}
+    kind = table.get("type", "")
+    args, env, headers = (table.get(key) or kind_of() for key, kind_of in _PARTS.items())
+    shaped = (
+        isinstance(args, list)
+        and all(isinstance(each, str) for each in args)
+        and all(
+            isinstance(part, dict) and all(isinstance(each, str) for each in part.values())
+            for part in (env, headers)
+        )
+    )
+    if shaped and kind in _PROGRAMS and isinstance(table.get("command"), str):
+        return Entry(command=table["command"], args=tuple(args), env=env)
+    if shaped and kind in _ADDRESSES and isinstance(table.get("url"), str):
+        return Entry(url=table["url"], headers=headers)
+    if kind in ("sse", "ws"):
+        raise UsageError(f"it speaks {kind}, which the gateway does not")
+    raise UsageError("its entry is not one of a program or an http address")
 
 
 def called(name: str) -> str:

@@ -13,16 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from profiles.mcp_servers import Entry, Overlay
-from supervisor.errors import ConfigError, UsageError
+from profiles.mcp_servers import Overlay
+from supervisor.errors import ConfigError
 from supervisor.ports import LaunchRequest
 
 # With servers of an organisation's own, Claude Code refuses to start with any others.
 MANAGED = Path("/etc/claude-code/managed-mcp.json")
 
 _PRINT = frozenset({"-p", "--print"})
-_PROGRAMS = frozenset({"", "stdio"})
-_ADDRESSES = frozenset({"http", "streamable-http"})
 
 
 def take_configs(arguments: Sequence[str]) -> tuple[list[str], list[str], bool]:
@@ -73,10 +71,7 @@ def behind_gateway(
     for value in values:
         found |= _named(value, request.cwd)
     for name, entry in found.items():
-        try:
-            overlay.add(name, _entry(entry))
-        except UsageError as error:
-            overlay.leave_out(name, error.message)
+        overlay.add_json(name, entry)
     return overlay
 
 
@@ -161,31 +156,6 @@ def _named(value: str, cwd: str) -> dict[str, Any]:
             hint="Correct it, or leave it out.",
         ) from error
     return _servers(data)
-
-
-def _entry(entry: Any) -> Entry:
-    """Raises UsageError: nothing that the gateway can start or reach."""
-    kind = entry.get("type", "") if isinstance(entry, dict) else None
-    args, env, headers = (
-        (entry.get("args") or [], entry.get("env") or {}, entry.get("headers") or {})
-        if isinstance(entry, dict)
-        else ([], {}, {})
-    )
-    shaped = (
-        isinstance(args, list)
-        and all(isinstance(each, str) for each in args)
-        and all(
-            isinstance(table, dict) and all(isinstance(each, str) for each in table.values())
-            for table in (env, headers)
-        )
-    )
-    if shaped and kind in _PROGRAMS and isinstance(entry.get("command"), str):
-        return Entry(command=entry["command"], args=tuple(args), env=env)
-    if shaped and kind in _ADDRESSES and isinstance(entry.get("url"), str):
-        return Entry(url=entry["url"], headers=headers)
-    if kind in ("sse", "ws"):
-        raise UsageError(f"it speaks {kind}, which the gateway does not")
-    raise UsageError("its entry is not one of a program or an http address")
 
 
 def _servers(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from profiles.copilot import config
+from profiles.copilot import config, mcp
 from profiles.environment import HARMLESS, keep
-from profiles.files import host_port, install_dir, package_version
+from profiles.files import host_port, install_dir, package_version, write_private
 from profiles.manifest import load, older, refuse_options
 from profiles.toolcalls import absolute, mapping, same_call, text, working_directory
 from supervisor.errors import LaunchFailed
@@ -78,6 +78,7 @@ class Copilot(Profile):
                 hint=f"Update it to {self.manifest.minimum} or later.",
             )
         refuse_options(self.manifest, arguments)
+        words, configs = mcp.take_configs(arguments)
         environ = request.environ
         person = Path(environ.get("COPILOT_HOME") or os.path.join(request.home, ".copilot"))
         home = Path(request.task_dir) / "copilot-home"
@@ -85,11 +86,15 @@ class Copilot(Profile):
         config.lay_out(home, person, self.manifest.readable, table)
         env = keep(environ, (*HARMLESS, *self.manifest.keep))
         env |= {"HOME": request.home, **self.manifest.set, "COPILOT_HOME": str(home)}
+        overlay, servers = mcp.behind_gateway(request, env, person, configs)
+        write_private(home / mcp.FILE, servers)
         mounts = [
             install_dir(executable, request.home),
             # State is the agent's to write, what its hooks are is not.
             Mount(str(home), writable=True),
             Mount(str(home / "hooks")),
+            Mount(str(home / mcp.FILE)),
+            *overlay.mounts,
         ]
         if version:  # of one that did not come from npm we do not know what it unpacks
             base = config.unpacked(environ, request.home, version, packages_platform())
@@ -99,9 +104,10 @@ class Copilot(Profile):
             Mount(str(person / name)) for name in self.manifest.readable if (person / name).is_dir()
         ]
         return LaunchPlan(
-            argv=(executable, "--secret-env-vars=" + ",".join(self._secrets()), *arguments),
+            argv=(executable, "--secret-env-vars=" + ",".join(self._secrets()), *words),
             env=env,
             mounts=tuple(mounts),
+            mcp=tuple(overlay.told),
             model_hosts=self._model_hosts(environ),
         )
 

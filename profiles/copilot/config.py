@@ -21,7 +21,7 @@ _REPORT_TIMEOUT = 15  # seconds
 # What would take our hooks away, or have others change a call after it was judged.
 _LEFT_OUT = ("disableAllHooks", "disabledHooks", "hooks")
 _SETTINGS = ("config.json", "settings.json")
-_COPIED = (*_SETTINGS, "mcp-config.json", "lsp-config.json", "copilot-instructions.md")
+_COPIED = (*_SETTINGS, "lsp-config.json", "copilot-instructions.md")
 _COMPLETE = ".extraction-complete"
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from profiles.environment import HARMLESS, keep
 from profiles.files import host_port, install_dir, package_version, write_private
 from profiles.manifest import load, older, refuse_options
-from profiles.opencode import config
+from profiles.opencode import config, mcp
 from profiles.toolcalls import absolute, mapping, patched, text, texts, working_directory
 from supervisor.errors import LaunchFailed
 from supervisor.model import CallIdentity, ToolCall, ToolKind
@@ -74,12 +74,14 @@ class OpenCode(Profile):
         own = config.person_texts(found, request.environ)
         keys = config.variables_named(own)
         plugin, shell = base / "plugin.js", base / "bash_env.sh"
-        settings = config.content(request.environ.get("OPENCODE_CONFIG_CONTENT", ""), str(plugin))
         write_private(shell, Path(__file__).with_name("bash_env.sh").read_text("utf-8"))
         config.lay_out(found, (*self.manifest.writable, *self.manifest.readable))
         secrets = (*self.manifest.model_secrets, *keys)
         write_private(plugin, self._plugin(request, found, shell, secrets))
         env = keep(request.environ, (*HARMLESS, *self.manifest.keep, *keys, "OPENCODE_CONFIG"))
+        overlay, servers = mcp.behind_gateway(request, env, (*own[1:], own[0]))
+        content = request.environ.get("OPENCODE_CONFIG_CONTENT", "")
+        settings = config.content(content, str(plugin), servers)
         env |= {
             "HOME": request.home,
             **self.manifest.set,
@@ -89,7 +91,8 @@ class OpenCode(Profile):
         return LaunchPlan(
             argv=request.argv,
             env=env,
-            mounts=self._mounts(request, found, base),
+            mounts=(*self._mounts(request, found, base), *overlay.mounts),
+            mcp=tuple(overlay.told),
             model_hosts=self._model_hosts(own),
         )
 

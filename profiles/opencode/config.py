@@ -119,8 +119,11 @@ def base_urls(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(url for text in texts for url in _BASE_URL.findall(text)))
 
 
-def content(own: str, plugin: str) -> str:
+def content(own: str, plugin: str, servers: Mapping[str, Any]) -> str:
     """`OPENCODE_CONFIG_CONTENT`: the person's, with our plugin after all others.
+
+    Args:
+        servers: what replaces the MCP servers of all settings.
 
     Raises:
         ConfigError: the person's is not the JSON text of an object.
@@ -138,7 +141,8 @@ def content(own: str, plugin: str) -> str:
         raise ConfigError(
             "OPENCODE_CONFIG_CONTENT does not hold settings.", hint="Correct it, or unset it."
         )
-    return json.dumps({**settings, "plugin": [*plugins, Path(plugin).as_uri()]})
+    ours = {"plugin": [*plugins, Path(plugin).as_uri()], **({"mcp": servers} if servers else {})}
+    return json.dumps({**settings, **ours})
 
 
 def _take(original: str, copy: Path) -> None:

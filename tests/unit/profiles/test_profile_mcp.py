@@ -11,9 +11,11 @@ import pytest
 
 from profiles.claude_code.adapter import ClaudeCode
 from profiles.codex.adapter import Codex
+from profiles.copilot.adapter import Copilot
+from profiles.opencode.adapter import OpenCode
 from supervisor.errors import ConfigError, UsageError
 from supervisor.model import McpServer
-from supervisor.ports import LaunchPlan, LaunchRequest, Profile
+from supervisor.ports import LaunchPlan, LaunchRequest, Mount, Profile
 
 SECRET = "sk-live-0f9a8b7c6d5e4f3a2b1c"
 NOTES = {"command": "notes-server", "args": ["."]}
@@ -225,3 +227,44 @@ def test_a_projects_servers_of_codex_are_replaced_on_the_command_line(bench: Ben
 def test_codex_is_given_no_server_on_the_command_line(bench: Bench) -> None:
     with pytest.raises(UsageError, match="MCP servers"):
         bench.launch(Codex(), "-c", 'mcp_servers.own.command="own"', "do")
+
+
+def test_copilot_gets_its_servers_behind_the_gateway(bench: Bench) -> None:
+    (bench.home / ".copilot").mkdir()
+    server = {"type": "local", **NOTES, "tools": ["get_note"], "env": {"NOTES_TOKEN": SECRET}}
+    bench.put(".copilot/mcp-config.json", mcpServers={"notes": server, "old": {"type": "sse"}})
+    more = json.dumps({"mcpServers": {"own": {"command": "own"}}})
+    plan = bench.launch(Copilot(), "--additional-mcp-config", more, "-p", "x")
+    file = Path(plan.env["COPILOT_HOME"], "mcp-config.json")
+    servers = json.loads(file.read_text())["mcpServers"]
+    assert set(servers) == {"notes", "own"}
+    assert servers["notes"]["tools"] == ["get_note"]
+    assert servers["notes"]["args"][:3] == ["-I", "-m", "supervisor.gateway.serve"]
+    assert plan.argv[-2:] == ("-p", "x")
+    assert more not in plan.argv
+    assert Mount(str(file)) in plan.mounts  # and stays as it is
+    assert [(s.name, s.without, bool(s.left_out)) for s in plan.mcp] == [
+        ("notes", ("NOTES_TOKEN",), False), ("old", (), True), ("own", (), False),
+    ]  # fmt: skip
+
+
+def test_opencode_gets_its_servers_behind_the_gateway(bench: Bench) -> None:
+    """Its settings are merged, so each part of an entry has to be replaced."""
+    (bench.home / ".config/opencode").mkdir(parents=True)
+    settings = {
+        "notes": {"type": "local", "command": ["notes", "{env:HOME}"],
+                  "environment": {"NOTES_TOKEN": SECRET, "LEVEL": "low"}},
+        "off": {"type": "local", "command": ["off"], "enabled": False},
+    }  # fmt: skip
+    text = f"// mine: https://example.com\n{json.dumps({'mcp': settings})}"
+    (bench.home / ".config/opencode/opencode.jsonc").write_text(text)
+    bench.put("work/opencode.json", mcp={"shared": {"type": "local", "command": ["shared"]}})
+    plan = bench.launch(OpenCode(), "run", "x")
+    servers = json.loads(plan.env["OPENCODE_CONFIG_CONTENT"])["mcp"]
+    assert set(servers) == {"notes", "shared"}
+    # A variable that nobody lends is empty there.
+    assert servers["notes"]["environment"]["NOTES_TOKEN"] == "{env:NOTES_TOKEN}"
+    assert bench.told("notes")["server"]["env"] == {"LEVEL": "low"}
+    assert bench.told("notes")["server"]["args"] == ["${HOME}"]
+    assert plan.mcp == (McpServer("notes", without=("NOTES_TOKEN",)), McpServer("shared"))
+    assert SECRET not in str(plan)

@@ -1,0 +1,100 @@
+"""MCP servers that further real agents are configured with, behind the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.test_agents_live_further import Supervised
+from tests.support.further_agents import WAYS, Setting
+from tests.support.live import ApiServer, Install
+from tests.support.mcp_upstream import TOKEN, upstream
+from tests.support.scripted_model import ScriptedModel, call
+
+pytestmark = pytest.mark.full
+SERVER = Path(__file__).parents[1] / "support/mcp_server.py"
+# How each names a tool of the server `notes` to its model.
+NAMES = {"copilot": "notes-", "opencode": "notes_"}
+
+
+@pytest.mark.parametrize("label", sorted(NAMES))
+async def test_a_servers_tool_is_one_call_with_its_own_credential(
+    label: str,
+    install: Install,
+    api: ApiServer,
+    scripted_model: ScriptedModel,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    way = WAYS[label]
+    (install.project / "notes").mkdir()
+    (install.project / "notes/today.txt").write_text("water the plants")
+    (install.project / "server.py").write_text(SERVER.read_text())
+    command = [
+        sys.executable, str(install.project / "server.py"), str(install.project / "notes"),
+        f"https://{api.host}/me",
+    ]  # fmt: skip
+    settle = way.settle
+
+    def settle_with_server(at: Setting) -> None:
+        settle(at)
+        way.with_server(at, "notes", command)
+
+    monkeypatch.setattr(way, "settle", settle_with_server)
+    supervised = Supervised(way, scripted_model, install)
+    tool = NAMES[label]
+    output = await supervised.run(
+        way.shell("echo begun"),
+        call(f"{tool}get_note", name="today"),
+        call(f"{tool}get_environment"),
+        call(f"{tool}get_account"),
+    )
+    _, read, environment, account = scripted_model.last.results.values()
+    assert "water the plants" in read, output
+    assert "API_TOKEN=" in environment
+    assert api.token not in environment
+    assert "ana" in account, account
+    records = await asyncio.to_thread(install.records, "call.opened")
+    tools = [one["tool"] for one in records if one["tool"].startswith("mcp__")]
+    assert [each for each in tools if "@" not in each] == [
+        "mcp__notes__get_note", "mcp__notes__get_environment", "mcp__notes__get_account",
+    ]  # fmt: skip
+    (use,) = await asyncio.to_thread(install.records, "use.intent")
+    assert use["call"] == records[-1]["call"]
+
+
+async def test_a_server_at_an_address_gets_a_token_for_each_call(
+    install: Install, scripted_model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of opencode, whose settings can only be merged with ours."""
+    way = WAYS["opencode"]
+    settle = way.settle
+    with upstream() as tracker:
+        roots = install.root / "roots.pem"
+        tracker.authority.cert_pem.write_to_path(str(roots))
+        install.configure(f'[network]\nextra_roots = "{roots}"\n')
+        added = await asyncio.to_thread(
+            install.cli, "credential", "add", "tracker", "--host", tracker.host,
+            "--env", "TRACKER_TOKEN", stdin=TOKEN + "\n",
+        )  # fmt: skip
+        assert added.returncode == 0, added.stderr
+
+        def settle_with_server(at: Setting) -> None:
+            settle(at)
+            file = at.home / ".config/opencode/opencode.json"
+            settings = json.loads(file.read_text())
+            headers = {"Authorization": "Bearer {env:TRACKER_TOKEN}", "X-Key": "sk-live-1234567890"}
+            url = f"https://{tracker.host}/mcp"
+            settings["mcp"] = {"notes": {"type": "remote", "url": url, "headers": headers}}
+            # A comment, as settings of people have them.
+            file.write_text(f"// mine, see https://example.com\n{json.dumps(settings)}")
+
+        monkeypatch.setattr(way, "settle", settle_with_server)
+        supervised = Supervised(way, scripted_model, install)
+        output = await supervised.run(way.shell("true"), call("notes_get_issue", number=7))
+    assert "issue 7" in scripted_model.last.last_result, output
+    assert set(tracker.seen) == {f"Bearer {TOKEN}"}
+    assert "header X-Key" in output
