@@ -90,7 +90,8 @@ def _subagent(task: wire.TaskView, view: View, width: int) -> Text:
 def _task(task: wire.TaskView, view: View, width: int) -> Text:
     state = task_state(task.state)
     focused = view.task is not None and task.id == view.task.id
-    lead = ("▸" if focused else " ") + ("└" if task.path else "")
+    nested = task.parent in view.world.tasks
+    lead = ("▸" if focused else " ") + ("└" if nested else "")
     review = task.to_review > 0 and state in (TaskState.ENDED, TaskState.REVOKED, TaskState.LOST)
     word = "review" if review else _SHORT_STATE[state]
     text = Text(lead, palette.TEAL, no_wrap=True)

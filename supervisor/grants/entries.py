@@ -55,10 +55,11 @@ class TaskEntry:
     @property
     def chain(self) -> tuple[TaskEntry, ...]:
         """Itself, the task above it, and so on to the one that owns the process tree."""
-        chain, entry = [self], self.above
-        while entry is not None:
-            chain.append(entry)
-            entry = entry.above
+        if self.above is None:  # as for most requests, each of which asks
+            return (self,)
+        chain = [self]
+        while (above := chain[-1].above) is not None:
+            chain.append(above)
         return tuple(chain)
 
     @property
