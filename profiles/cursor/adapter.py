@@ -100,7 +100,8 @@ class Cursor(Profile):
         shell = task_dir / "shell" / "bash"
         write_private(script, Path(__file__).with_name("hook.sh").read_text("utf-8"))
         write_private(script.with_suffix(".url"), request.hook_url + "\n")
-        write_private(settings, json.dumps(hooks(str(script), request.hook_timeout), indent=1))
+        ours = hooks(str(script), request.hook_timeout)
+        write_private(settings, uncommented(joined(ours, _managed(Path(MANAGED)))))
         write_private(shell, tool_shell(self.manifest.model_secrets), mode=0o700)
         env = keep(request.environ, (*HARMLESS, *self.manifest.keep))
         env |= {"HOME": request.home, **self.manifest.set, "SHELL": str(shell)}
@@ -172,6 +173,51 @@ def hooks(script: str, timeout: int) -> dict[str, Any]:
                 hook["failClosed"] = True
             table[event] = [hook]
     return {"version": 1, "hooks": table}
+
+
+def joined(ours: dict[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """Our configuration with the hooks of the one that it takes the place of. Pure.
+
+    Raises:
+        LaunchFailed: that has another form.
+    """
+    table: dict[str, Any] = dict(ours["hooks"])
+    others = theirs.get("hooks", {})
+    if not isinstance(others, dict) or not all(isinstance(o, list) for o in others.values()):
+        raise _unknown_form()
+    for event, hooks_of_it in others.items():
+        table[event] = [*table.get(event, []), *hooks_of_it]
+    return {**ours, "hooks": table}
+
+
+def uncommented(config: Mapping[str, Any]) -> str:
+    """As JSON, in which nothing looks like a comment to Cursor, whatever texts are in it."""
+    text = json.dumps(config, indent=1)
+    return text.replace("//", r"/\u002f").replace("/*", r"/\u002a")
+
+
+def _managed(file: Path) -> dict[str, Any]:
+    """What the machine's own managers have there; {} for nothing.
+
+    Raises:
+        LaunchFailed: it cannot be joined with ours, and is not to be left out.
+    """
+    try:
+        told = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise _unknown_form() from error
+    if not isinstance(told, dict) or told.get("version") != 1:
+        raise _unknown_form()
+    return told
+
+
+def _unknown_form() -> LaunchFailed:
+    return LaunchFailed(
+        f"The hooks in {MANAGED} cannot be joined with ours, so Cursor is not started.",
+        hint="As JSON without comments, of version 1, they can be.",
+    )
 
 
 def _cwd(event: Mapping[str, Any], named: str = "") -> str:

@@ -129,6 +129,34 @@ class TestCursor(ProfileContract):
                      if re.match(matcher, tool)]  # fmt: skip
         assert asked_for == ["Shell", "TaskList", "Write"]
 
+    def test_hooks_that_the_machine_is_managed_by_stay_in_force(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        managed = tmp_path / "hooks.json"
+        monkeypatch.setattr("profiles.cursor.adapter.MANAGED", str(managed))
+        theirs = {"command": "post https://audit.example.com/ /* all */", "failClosed": True}
+        managed.write_text(json.dumps({"version": 1, "hooks": {"preToolUse": [theirs]}}))
+        plan = self.profile.prepare(request(tmp_path / "x", (self.executable,)))
+        (placed,) = (mount for mount in plan.mounts if mount.source)
+        text = Path(placed.source).read_text()
+        # As Cursor reads it: what looks like a comment is none of it.
+        stripped = re.sub(r"/\*[\s\S]*?\*/", "", re.sub(r"//.*$", "", text, flags=re.M))
+        ours, kept = json.loads(stripped)["hooks"]["preToolUse"]
+        assert ours["command"].startswith("exec /bin/sh")
+        assert kept == theirs
+
+    @pytest.mark.parametrize(
+        "text", ["// comment\n{}", "[]", '{"version": 2}', '{"version": 1, "hooks": {"stop": 7}}']
+    )
+    def test_it_is_not_started_without_hooks_that_it_is_managed_by(
+        self, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        managed = tmp_path / "hooks.json"
+        monkeypatch.setattr("profiles.cursor.adapter.MANAGED", str(managed))
+        managed.write_text(text)
+        with pytest.raises(LaunchFailed, match="cannot be joined"):
+            self.profile.prepare(request(tmp_path / "x", (self.executable,)))
+
     def test_it_is_not_started_where_its_hooks_could_not_be_shown(self, tmp_path: Path) -> None:
         asked = request(tmp_path, (self.executable,), contained=False)
         with pytest.raises(LaunchFailed, match=MANAGED):
