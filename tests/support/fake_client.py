@@ -372,7 +372,9 @@ def story() -> wire.Snapshot:
         task_view(4, "invoice bug", state="frozen", profile="codex", agent="codex 0.169.0",
                   tier="uncontained", exposed=("~/.ssh", "~/.aws", "~/.config/gh", "~/.npmrc")),
         task_view(5, "scrape job", state="revoked", ended=NOW - 400),
-        task_view(6, "explore the tests", state="waiting for you", parent="t-1"),
+        task_view(6, "explain the tests", state="waiting for you"),
+        task_view(0, "explore a01d", id="t-1.1", path="1.1", parent="t-1", subagent="a01d",
+                  pane=False, created=NOW - 72, allowed=3, denied=0),
     )  # fmt: skip
     grants = (
         grant("g-1", "github", "api.github.com", left=1860, whole=2400, uses=7, ago=10),

@@ -69,11 +69,11 @@ def test_requests_leave_the_queue_when_answered_or_over() -> None:
 def test_a_run_screen_asks_only_for_its_own_family() -> None:
     made = world(
         story(),
-        wire.ApprovalAsked(approval=approval(2, task="t-6")),
+        wire.ApprovalAsked(approval=approval(2, task="t-1.1")),
         wire.ApprovalAsked(approval=approval(3, task="t-2")),
     )
     asked = {batch.first.task for batch in made.pending(NOW, made.family("t-1"))}
-    assert asked == {"t-1", "t-6"}
+    assert asked == {"t-1", "t-1.1"}
 
 
 def test_records_are_told_in_words() -> None:
