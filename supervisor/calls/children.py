@@ -100,7 +100,7 @@ class Children:
     def _make(self, top: TaskEntry, call: ToolCall) -> TaskEntry:
         self._make_room(top)
         name = call.subagent[:_LONGEST]
-        above = self._announced.pop((top.task.id, name), None) or self._spawner(top)
+        above = self._parent(top, name)
         child = self.book.add_child(
             _task_of(above.task, name, call.subagent_kind, self.clock()), above
         )
@@ -125,6 +125,15 @@ class Children:
         finally:
             self._starting.pop(child.task.id, None)
         self.desk.changed(child)
+
+    def _parent(self, top: TaskEntry, name: str) -> TaskEntry:
+        """Below whom a subagent stands. One that goes on stays where it was: nobody comes out
+        from under what was revoked by beginning anew."""
+        known = self._known(top, name)
+        under = known.above if known else self._announced.pop((top.task.id, name), None)
+        if under is None:
+            return self._spawner(top)
+        return next(one for one in under.chain if one.revoked or not one.ended)
 
     def _spawner(self, top: TaskEntry) -> TaskEntry:
         """Whose subagent a new one is: of who is starting one; where several are, of what all of
@@ -164,9 +173,12 @@ class Children:
                 )
             self._end(idle[0], "made room")
         over = [child for child in children if child.ended and not child.below]
+        over.sort(key=lambda child: child.ended)
         for child in over[: max(0, len(over) - _MOST_KEPT)]:
             if not child.revoked:
                 self._forget(child)
+                assert child.above is not None
+                self.spawned(top, child.task.subagent, child.above.task.subagent)
 
     def _forget(self, child: TaskEntry) -> None:
         if self._known(child.top, child.task.subagent) is child:

@@ -316,6 +316,32 @@ async def test_whoever_a_revoked_one_had_started_comes_too_late(crew: Crew) -> N
     assert (await crew.announce("a2", a_shell_call())).allow
 
 
+async def test_nobody_comes_out_from_under_it_by_beginning_anew(crew: Crew) -> None:
+    await crew.runs("a1")
+    crew.world.engine.spawned(crew.world.task, "b1", "a1")
+    call = await crew.runs("b1")
+    await crew.turn_ends("b1")
+    await call.ends()
+    assert crew.entry("b1").state is TaskState.ENDED
+    await crew.runs("b1")  # it goes on, where it was
+    assert crew.entry("b1").above is crew.entry("a1")
+    await crew.turn_ends("b1")
+    await crew.world.lifecycle.revoke(crew.entry("a1").task.id, "ana")
+    assert "access was revoked" in await crew.refused("b1")
+
+
+async def test_nor_after_it_was_forgotten(crew: Crew) -> None:
+    await crew.runs("a1")
+    crew.world.engine.spawned(crew.world.task, "b1", "a1")
+    for name in ("b1", *(f"c{number}" for number in range(20))):
+        call = await crew.runs(name)
+        await crew.turn_ends(name)
+        await call.ends()
+    assert "b1" not in [entry.task.subagent for entry in crew.world.entry.family]
+    await crew.world.lifecycle.revoke(crew.entry("a1").task.id, "ana")
+    assert "access was revoked" in await crew.refused("b1")
+
+
 async def test_a_late_word_of_who_it_was_spares_the_others(crew: Crew) -> None:
     await crew.spawns("")
     await crew.runs("a1")
