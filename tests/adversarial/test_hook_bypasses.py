@@ -22,9 +22,10 @@ import pytest
 
 from profiles.codex.adapter import native_binary
 from tests.support.agents import RealAgent
-from tests.support.live import ApiServer, Install, Person, until
+from tests.support.live import TASKPASS, ApiServer, Install, Person, until
 from tests.support.scripted_model import ScriptedModel, call, script
 from tests.support.supervised import Supervised, supervise
+from tests.support.terminal import Terminal
 from tests.support.wrapped_agents import wrapped
 
 
@@ -289,3 +290,29 @@ async def test_an_agent_that_a_call_starts_is_part_of_that_call(
     asked = await supervised.records("approval.asked", "use.denied")
     assert {each["call"] for each in asked} <= {opened["call"], "agent"}
     assert await supervised.records("use.intent") == []
+
+
+# ── What the person types past the model ────────────────────────────────────────────────────
+
+
+@pytest.mark.full
+async def test_a_command_the_person_types_into_claude_code_gets_no_credential(
+    claude_code: RealAgent, install: Install, api: ApiServer, scripted_model: ScriptedModel
+) -> None:
+    """`!cmd` is not announced: `taskpass call -- CMD` is for that."""
+    supervised = supervise(claude_code, install, scripted_model)
+    # Short, for the terminal wraps what is typed.
+    (install.project / "ask.sh").write_text(use(api))
+    words = ["run", "--", *claude_code.argv]
+    async with Terminal(
+        [*TASKPASS, *words], cwd=install.project, environ=supervised.environ, cols=120
+    ) as terminal:
+        await terminal.shows("❯|auto mode|\\? for shortcuts")
+        terminal.type("!")
+        await terminal.shows("! for|shell mode|bash mode|!")
+        terminal.type("sh ask.sh")
+        await terminal.shows("sh ask.sh")
+        terminal.press("enter")
+        await until((install.project / "ran").exists, "the command")
+        await supervised.recorded("use.denied")
+    await ends_without_a_credential(supervised, api)
