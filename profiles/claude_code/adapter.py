@@ -15,6 +15,7 @@ from typing import Any
 from profiles.claude_code import mcp
 from profiles.claude_code.drill import drill
 from profiles.claude_code.settings import (
+    managed,
     read_settings,
     sandbox_setting,
     supervised,
@@ -124,6 +125,8 @@ class ClaudeCode(Profile):
         file = task_dir / "claude-settings.json"
         write_private(wrapper, self._tool_shell(), mode=0o700)
         write_private(file, json.dumps(settings, indent=1))
+        machines = task_dir / "claude-managed.json"
+        write_private(machines, json.dumps(managed(settings), indent=1))
         env = keep(request.environ, (*HARMLESS, *self.manifest.keep))
         env |= {"HOME": request.home, **self.manifest.set, **guard}
         overlay = Overlay(request, env)
@@ -137,7 +140,11 @@ class ClaudeCode(Profile):
         return LaunchPlan(
             argv=(executable, "--settings", str(file), *arguments),
             env=env,
-            mounts=(*self._mounts(request, env), *overlay.mounts),
+            mounts=(
+                *self._mounts(request, env),
+                *overlay.mounts,
+                Mount(str(_MANAGED), source=str(machines)),
+            ),
             mcp=tuple(overlay.told),
             guarded=self._missing(request, env),
             folders=tuple(os.path.join(request.cwd, name) for name in self.manifest.folders),

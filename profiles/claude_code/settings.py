@@ -174,3 +174,12 @@ def supervised(
         "disableAllHooks": False,
         "hooks": hooks,
     }
+
+
+def managed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What of them nobody may take away: for the machine's own settings file, in its container.
+
+    Hooks of that file alone run then, also where an option or a settings file drops all others.
+    """
+    ours = {key: settings[key] for key in ("hooks", "disableAllHooks", "env")}
+    return {**ours, "allowManagedHooksOnly": True}

@@ -126,17 +126,41 @@ def agent_of(request: pytest.FixtureRequest, name: str) -> RealAgent:
     return agent
 
 
+async def behind_a_wrapper(
+    request: pytest.FixtureRequest, install: Install, model: ScriptedModel, name: str
+) -> Supervised:
+    words = UNANNOUNCED[name].replace("{model}", model.url)
+    behind = wrapped(install.root / "wrapped", agent_of(request, name), words)
+    return supervise(behind, install, model)
+
+
 @pytest.mark.parametrize("name", fast(UNANNOUNCED, 2))
 async def test_a_call_that_was_not_announced_gets_no_credential(
     request: pytest.FixtureRequest, install: Install, api: ApiServer,
     scripted_model: ScriptedModel, name: str,
 ) -> None:  # fmt: skip
-    words = UNANNOUNCED[name].replace("{model}", scripted_model.url)
-    behind = wrapped(install.root / "wrapped", agent_of(request, name), words)
-    supervised = supervise(behind, install, scripted_model)
-    output = await supervised.run(supervised.shell(use(api)))
+    supervised = await behind_a_wrapper(request, install, scripted_model, name)
+    # In tier A the hooks of Claude Code hold nevertheless: see below.
+    options = ("--contain", "off") if supervised.is_claude else ()
+    output = await supervised.run(supervised.shell(use(api)), options=options)
     assert scripted_model.requests, output
     await ends_without_a_credential(supervised, api)
+
+
+@pytest.mark.parametrize(
+    "name", fast({name: "" for name in UNANNOUNCED if name.startswith("claude")}, 1)
+)
+async def test_in_tier_a_the_machines_own_settings_are_ours_and_nothing_drops_them(
+    request: pytest.FixtureRequest, install: Install, api: ApiServer,
+    scripted_model: ScriptedModel, name: str,
+) -> None:  # fmt: skip
+    supervised = await behind_a_wrapper(request, install, scripted_model, name)
+    output = await supervised.run(supervised.shell(refused(api)))
+    assert scripted_model.requests, output
+    (denied,) = await supervised.records("call.denied")
+    assert "sudo" in denied["preview"]
+    assert not (install.project / "ran").exists()
+    assert api.seen == []
 
 
 # ── The hooks hold, whatever settings say ───────────────────────────────────────────────────

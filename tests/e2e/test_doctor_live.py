@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-import shutil
 import socket
 import stat
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +13,7 @@ import pytest
 
 from tests.support.agents import RealAgent
 from tests.support.homes import everything
-from tests.support.live import TASKPASS, Install
+from tests.support.live import Install
 from tests.support.wrapped_agents import wrapped
 
 
@@ -178,6 +175,8 @@ def test_an_agent_whose_hooks_are_broken_is_found(
 ) -> None:
     agent: RealAgent = request.getfixturevalue(which)
     behind = wrapped(install.root / "wrapped", agent, words)
+    if which == "claude_code":  # in tier A its hooks hold nevertheless
+        install.configure('[containment]\nmode = "off"\n')
     put_on_path(install, which.partition("_")[0], behind)
     code, paths = tried(install)
     assert code == 1
@@ -186,33 +185,3 @@ def test_an_agent_whose_hooks_are_broken_is_found(
     assert "wrapper" in shell["next"]
     assert not any(each["proven"] for (who, _), each in paths.items() if who)
     assert paths["", "proxy"]["proven"]
-
-
-@pytest.mark.root
-@pytest.mark.full
-def test_managed_settings_that_drop_our_hooks_are_found(
-    install: Install, claude_code: RealAgent, codex: RealAgent
-) -> None:
-    """In a mount namespace of our own: the machine's settings stay as they are."""
-    put_on_path(install, "claude", claude_code)
-    put_on_path(install, "codex", codex)
-    managed = install.root / "etc"
-    shutil.copytree("/etc", managed, symlinks=True, ignore=lambda folder, names: [
-        name for name in names if not os.access(Path(folder, name), os.R_OK)
-    ])  # fmt: skip
-    for name, text in (
-        ("claude-code/managed-settings.json", '{"allowManagedHooksOnly": true}'),
-        ("codex/requirements.toml", "allow_managed_hooks_only = true\n"),
-    ):
-        (managed / name).parent.mkdir()
-        (managed / name).write_text(text)
-    mounted = f"mount --bind {managed} /etc && exec {shlex.join(TASKPASS)} doctor --json"
-    done = subprocess.run(
-        ["unshare", "-m", "sh", "-c", mounted], cwd=install.project, env=install.environ,
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1, done.stderr
-    told = {(each["who"], each["path"]): each for each in json.loads(done.stdout)["paths"]}
-    for who in ("Claude Code", "Codex"):
-        assert told[who, "shell"]["seen"].startswith("OPEN"), told
-        assert "managed" in told[who, "shell"]["next"]

@@ -126,7 +126,7 @@ def test_what_the_next_session_would_run_is_mounted_read_only(tmp_path: Path) ->
     state = mounts.index(Mount(str(home / ".claude"), writable=True))
     for name in ("settings.json", "commands"):
         assert mounts.index(Mount(str(home / ".claude" / name))) > state
-    assert all(Path(mount.path).exists() for mount in mounts[1:])
+    assert all(Path(mount.source or mount.path).exists() for mount in mounts[1:])
 
 
 def test_an_old_version_is_refused(tmp_path: Path) -> None:
