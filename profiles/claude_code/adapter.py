@@ -143,7 +143,7 @@ class ClaudeCode(Profile):
             mounts=(
                 *self._mounts(request, env),
                 *overlay.mounts,
-                Mount(str(_MANAGED), source=str(machines)),
+                Mount(str(_MANAGED), source=str(machines), optional=True),
             ),
             mcp=tuple(overlay.told),
             guarded=self._missing(request, env),

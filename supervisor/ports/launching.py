@@ -19,11 +19,13 @@ class Mount:
     Attributes:
         source: what is shown there, a file of the task's own directory; "" for what lies there.
             Only a container with a view of its own of the file system can (tier A).
+        optional: where none can show it, the agent is started without it.
     """
 
     path: str
     writable: bool = False
     source: str = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

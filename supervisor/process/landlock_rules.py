@@ -75,9 +75,7 @@ def file_rules(request: SpawnRequest, terminal: str) -> list[Rule]:
     rules += [Rule(path, Access.READ) for path in (*_KERNEL, request.task_dir)]
     rules += [Rule(path, Access.DEVICE) for path in (*_DEVICES, terminal) if path]
     rules += [Rule(path, Access.WRITE) for path in (private.home, private.temporary)]
-    # Nothing can be shown in another's place here, and what lies there is not what was meant.
-    mounts = (mount for mount in plan.mounts if not mount.source)
-    places = {mount.path: mount.writable for mount in mounts} | {plan.workspace: True}
+    places = {mount.path: mount.writable for mount in plan.mounts} | {plan.workspace: True}
     for path, writable in places.items():
         costly = writable and not _strict(plan)
         closed = (*plan.absent, *(plan.denied if costly else plan.masked))

@@ -118,8 +118,11 @@ class Containing:
             LaunchFailed: something cannot be kept from the task as it must be, or be put where the
                 agent looks for it.
         """
-        placed = [mount.path for mount in launch.mounts if mount.source]
-        if placed and setting.tier is not Tier.A:
+        mounts, placed = launch.mounts, list[str]()
+        if setting.tier is not Tier.A:
+            placed = [mount.path for mount in mounts if mount.source and not mount.optional]
+            mounts = tuple(mount for mount in mounts if not mount.source)
+        if placed:
             raise LaunchFailed(
                 f"This agent needs {placed[0]} of ours, which only a container of tier A can show.",
                 hint="`taskpass doctor` tells what this machine lacks for that.",
@@ -137,7 +140,7 @@ class Containing:
             workspace=setting.workspace,
             cwd=setting.cwd,
             home=request.environ.get("HOME", "/"),
-            mounts=launch.mounts,
+            mounts=mounts,
             settings=launch.guarded,
             folders=launch.folders,
             absent=self.absent,
