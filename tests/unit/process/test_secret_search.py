@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from supervisor.process import search
 from supervisor.process.search import secrets_in
 from supervisor.process.secret_places import exposed
 
@@ -104,11 +108,23 @@ def test_every_name_of_a_file_with_several(tmp_path: Path) -> None:
     assert names(tmp_path) == {".env", "notes.txt"}
 
 
-def test_it_says_when_the_time_was_over(tmp_path: Path) -> None:
-    put(tmp_path, ".env")
+def test_it_says_when_the_time_was_over_and_has_looked_at_the_nearest(tmp_path: Path) -> None:
+    put(tmp_path, ".env", "deep/.env")
     late = secrets_in([str(tmp_path)], strict=False, seconds=-1)
-    assert (late.paths, late.complete) == ((), False)
-    assert secrets_in([str(tmp_path)], strict=False, seconds=10).complete
+    assert (late.paths, late.complete) == ((str(tmp_path / ".env"),), False)
+    found = secrets_in([str(tmp_path)], strict=False, seconds=10)
+    assert (len(found.paths), found.complete) == (2, True)
+
+
+def test_a_machine_that_has_no_time_for_it_cuts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "deep/.env")
+    clock = itertools.count(step=0.04)  # by the clock more than it may take, each time it looks
+    own = SimpleNamespace(monotonic=lambda: next(clock), thread_time=time.thread_time)
+    monkeypatch.setattr(search, "time", own)
+    found = secrets_in([str(tmp_path)], strict=False, seconds=0.03)
+    assert (len(found.paths), found.complete) == (1, True)
 
 
 def test_an_uncontained_agent_is_told_to_read_only_what_exists(tmp_path: Path) -> None:
