@@ -25,11 +25,12 @@ def all_profiles() -> tuple[Profile, ...]:
     from profiles.openclaw.adapter import OpenClaw
     from profiles.opencode.adapter import OpenCode
     from profiles.pi.adapter import Pi
+    from profiles.qwen.adapter import QwenCode
     from profiles.sandbox.adapter import Sandbox
 
     return (
         ClaudeCode(), Codex(), Cursor(), OpenCode(), Copilot(), GeminiCli(), OpenClaw(), Pi(),
-        Acp(), Demo(), McpGateway(), ChatGpt(), Sandbox(), Generic(),
+        QwenCode(), Acp(), Demo(), McpGateway(), ChatGpt(), Sandbox(), Generic(),
     )  # fmt: skip
 
 

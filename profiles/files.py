@@ -7,9 +7,10 @@ import os
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-from supervisor.errors import LaunchFailed
+from supervisor.errors import ConfigError, LaunchFailed
 from supervisor.ports import Mount
 
 
@@ -86,6 +87,28 @@ def link(at: Path, target: str) -> None:
         raise LaunchFailed(
             f"Cannot create {at}: {error.strerror}.", hint="Free the disk, or clear the task."
         ) from error
+
+
+def read_settings(file: Path, agent: str) -> dict[str, Any]:
+    """An agent's settings, JSON; {} where there are none. Comments may stand on lines of their own.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
+    try:
+        lines = file.read_text("utf-8").splitlines()
+        found: Any = json.loads(
+            "\n".join(line for line in lines if not line.lstrip().startswith("//")) or "{}"
+        )
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"Cannot use {file}: {error}.", hint=f"Correct the file; {agent} itself needs it too."
+        ) from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"{file} is not a JSON object.", hint="Correct the file.")
+    return found
 
 
 def existing(home: str, names: Iterable[str], *, writable: bool) -> list[Mount]:

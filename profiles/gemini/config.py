@@ -8,8 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from profiles.files import hook_command, link, own_limit, private_folder, write_private
-from supervisor.errors import ConfigError, LaunchFailed
+from profiles.files import (
+    hook_command,
+    link,
+    own_limit,
+    private_folder,
+    read_settings,
+    write_private,
+)
+from supervisor.errors import LaunchFailed
 
 _SYSTEM = "/etc/gemini-cli/settings.json"
 # Event → whether it names tools.
@@ -62,34 +69,12 @@ def refuse_without_hooks(environ: Mapping[str, str], cwd: str) -> None:
     """
     system = environ.get("GEMINI_CLI_SYSTEM_SETTINGS_PATH") or _SYSTEM
     for file in (Path(cwd, ".gemini/settings.json"), Path(system)):
-        switches = read_settings(file).get("hooksConfig")
+        switches = read_settings(file, "Gemini").get("hooksConfig")
         if isinstance(switches, dict) and switches.get("enabled", True) is not True:
             raise LaunchFailed(
                 f"{file} switches hooks off, and they announce Gemini's calls.",
                 hint="Take hooksConfig.enabled out of it.",
             )
-
-
-def read_settings(file: Path) -> dict[str, Any]:
-    """A settings file; {} where there is none. Comments may stand on lines of their own.
-
-    Raises:
-        ConfigError: it cannot be used.
-    """
-    try:
-        lines = file.read_text("utf-8").splitlines()
-        found: Any = json.loads(
-            "\n".join(line for line in lines if not line.lstrip().startswith("//")) or "{}"
-        )
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"Cannot use {file}: {error}.", hint="Correct the file; Gemini itself needs it too."
-        ) from error
-    if not isinstance(found, dict):
-        raise ConfigError(f"{file} is not a JSON object.", hint="Correct the file.")
-    return found
 
 
 def lay_out(home: Path, person: str, folders: Iterable[str], hook_table: Mapping[str, Any]) -> Path:
@@ -103,7 +88,7 @@ def lay_out(home: Path, person: str, folders: Iterable[str], hook_table: Mapping
         LaunchFailed: something cannot be made.
     """
     own = home / ".gemini"
-    settings = user_settings(read_settings(Path(person, "settings.json")), hook_table)
+    settings = user_settings(read_settings(Path(person, "settings.json"), "Gemini"), hook_table)
     private_folder(own)
     write_private(own / "settings.json", json.dumps(settings, indent=1))
     for name in _COPIED:

@@ -29,6 +29,7 @@ from profiles.generic.adapter import Generic
 from profiles.manifest import FailMode, Rewrite
 from profiles.mcp_gateway.adapter import McpGateway
 from profiles.opencode.adapter import OpenCode
+from profiles.qwen.adapter import QwenCode
 from profiles.sandbox.adapter import Sandbox
 from supervisor.errors import TaskpassError, UsageError
 from supervisor.gateway import servers
@@ -322,6 +323,30 @@ class TestGemini(HookedContract):
         output = json.loads(self.profile.render_answer(event, answer))
         further = output.get("hookSpecificOutput", {})
         return output["decision"], output.get("reason", ""), further.get("tool_input")
+
+
+class TestQwen(HookedContract):
+    profile = QwenCode()
+    executable = "/opt/bin/qwen"
+    identity = CallIdentity.PROCESS
+
+    @pytest.fixture(autouse=True)
+    def node(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(nodejs, "runtime", lambda environ, title: "/opt/node/bin/node")
+
+    def pre(self, **changes: Any) -> dict[str, Any]:
+        event = {
+            "session_id": "s", "transcript_path": "/x.jsonl", "cwd": "/work",
+            "hook_event_name": "PreToolUse", "permission_mode": "yolo",
+            "tool_name": "run_shell_command", "tool_input": {"command": "ls"},
+            "tool_use_id": "call-1",
+        }  # fmt: skip
+        return event | changes
+
+    def test_a_rewrite_is_handed_over_with_an_allowance(self) -> None:
+        """It would be ignored, so none is handed over."""
+        decision, _, arguments = self.told(HookAnswer(True, "", {"command": "new"}))
+        assert (decision, arguments) == ("allow", None)
 
 
 class TestCopilot(HookedContract):

@@ -115,7 +115,8 @@ async def test_what_is_put_before_a_command_runs_first(bench: Bench) -> None:
 
     async with hooked(bench.profile, bench.task_dir, judge=judge) as at:
         output = await bench.run(at, bench.way.shell("echo length=${#CALL_HANDLE}"))
-    assert f"length={len(HANDLE)}" in bench.model.last.last_result, output
+    length = len(HANDLE) if bench.way.rewrites else 0
+    assert f"length={length}" in bench.model.last.last_result, output
     seen = any(HANDLE in json.dumps(request.body) for request in bench.model.requests)
     assert seen is bench.way.shows_prefix
 
@@ -155,7 +156,7 @@ async def test_calls_of_one_answer_are_two_calls(bench: Bench) -> None:
     assert len({call.agent_call_id for call in at.authorize.opened}) == 2
     first, second = bench.model.last.results.values()
     for name, text in (("one", first), ("two", second)):
-        assert f"before {name}" in text
+        assert (f"before {name}" in text) is bench.way.rewrites
         assert f"this is {name}" in text
 
 

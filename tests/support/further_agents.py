@@ -13,6 +13,7 @@ from tests.support.agents import (
     COPILOT,
     GEMINI,
     OPENCODE,
+    QWEN,
     Package,
     RealAgent,
     cache_dir,
@@ -48,6 +49,7 @@ class Way(ABC):
 
     # Whether a rewritten command is in what the model is told next.
     shows_prefix: bool = False
+    rewrites: bool = True  # whether what is put before a command runs
     names_calls: bool = True  # whether its hooks carry an id of the call
 
     @abstractmethod
@@ -227,6 +229,49 @@ class OpenCodeWay(Way):
         self._file(at).write_text(json.dumps(settings))
 
 
+class QwenWay(Way):
+    package, program = QWEN, "qwen"
+    before = "PreToolUse"
+    further = ("UserPromptSubmit", "PostToolUse", "Stop")
+    rewrites = False
+
+    def settle(self, at: Setting) -> None:
+        self._write(at, {})
+
+    def environ(self, at: Setting) -> dict[str, str]:
+        return {
+            "OPENAI_API_KEY": MODEL_KEY, "OPENAI_BASE_URL": f"{at.model}/v1",
+            "OPENAI_MODEL": "scripted", "QWEN_TELEMETRY_ENABLED": "false",
+        }  # fmt: skip
+
+    def headless(self, prompt: str) -> list[str]:
+        return ["-p", prompt]
+
+    def shell(self, command: str) -> dict[str, Any]:
+        return call("run_shell_command", command=command, description="x", is_background=False)
+
+    def tools(self, folder: Path) -> Mapping[str, dict[str, Any]]:
+        note = f"{folder}/note.txt"
+        return {
+            "run_shell_command": self.shell("echo hello"),
+            "read_file": call("read_file", file_path=note),
+            "write_file": call("write_file", file_path=note, content="hello"),
+            "edit": call("edit", file_path=note, old_string="hello", new_string="bye"),
+            "web_fetch": call("web_fetch", url="https://example.com/page", prompt="what it says"),
+            "agent": call("agent", description="look", prompt="look", subagent_type="Explore"),
+            "mcp": call("mcp__notes__get_note", name="one"),
+        }
+
+    def with_server(self, at: Setting, name: str, command: list[str]) -> None:
+        self._write(at, {name: {"command": command[0], "args": command[1:]}})
+
+    def _write(self, at: Setting, servers: dict[str, Any]) -> None:
+        file = at.home / ".qwen/settings.json"
+        file.parent.mkdir(exist_ok=True)
+        auth = {"auth": {"selectedType": "openai"}}
+        file.write_text(json.dumps({"security": auth, "mcpServers": servers}))
+
+
 WAYS: Mapping[str, Way] = {
-    way.package.label: way for way in (OpenCodeWay(), CopilotWay(), GeminiWay())
+    way.package.label: way for way in (OpenCodeWay(), CopilotWay(), GeminiWay(), QwenWay())
 }

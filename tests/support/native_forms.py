@@ -300,6 +300,23 @@ GEMINI = Form(
     },
 )
 
+QWEN = Form(
+    "qwen",
+    "qwen",
+    tools={
+        Shell: Tool("run_shell_command", _command),
+        Read: Tool("read_file", lambda d: {"file_path": d.path}),
+        Write: Tool("write_file", lambda d: {"file_path": d.path, "content": d.text}),
+        Edit: Tool(
+            "edit",
+            lambda d: {"file_path": d.path, "old_string": d.old, "new_string": d.new},
+        ),
+        Fetch: Tool("web_fetch", lambda d: {"url": d.url}),
+        Mcp: Tool("mcp", lambda d: d.arguments, _mcp_name),
+        Spawn: Tool("agent", lambda d: {"description": d.errand, "prompt": d.errand}),
+    },
+)
+
 
 def _diff(path: str, old: str | None, new: str) -> Mapping[str, Any]:
     shown = {"type": "diff", "path": path, "oldText": old, "newText": new}
@@ -339,7 +356,8 @@ SANDBOX = Form("sandbox", "taskpass-sandbox")
 GENERIC = Form("generic", "any-program")
 
 FORMS = (
-    CLAUDE_CODE, CODEX, CURSOR, OPENCODE, COPILOT, GEMINI, OPENCLAW, PI, ACP, DEMO, GATEWAY,
+    CLAUDE_CODE, CODEX, CURSOR, OPENCODE, COPILOT, GEMINI, OPENCLAW, PI, QWEN, ACP, DEMO,
+    GATEWAY,
     CHATGPT, SANDBOX, GENERIC,
 )  # fmt: skip
 

@@ -1,0 +1,192 @@
+"""Qwen Code: how it is recognised, launched, and how its hooks speak.
+
+Source: the program itself, 0.24.4, run against a scripted model.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from profiles import nodejs
+from profiles.environment import HARMLESS, keep
+from profiles.files import host_port, package_version, write_hook, write_private
+from profiles.manifest import load, older, refuse_options
+from profiles.qwen import config
+from profiles.toolcalls import absolute, mapping, text, working_directory
+from supervisor.errors import LaunchFailed
+from supervisor.model import CallIdentity, ToolCall, ToolKind
+from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount, Profile
+
+_PHASES = {
+    "PreToolUse": "pre",
+    "PostToolUse": "post",
+    "PostToolUseFailure": "failed",
+    "UserPromptSubmit": "prompt",
+    "Stop": "turn_end",
+    "SubagentStop": "turn_end",
+    "Notification": "notice",
+    "SessionEnd": "session_end",
+}
+_NOTICES = {"permission_prompt": "waits", "idle_prompt": "idle"}
+# Tool → kind and the argument that names its file ("" for none).
+_TOOLS: Mapping[str, tuple[ToolKind, str]] = {
+    "run_shell_command": (ToolKind.SHELL, ""),
+    "read_file": (ToolKind.READ, "file_path"),
+    "list_directory": (ToolKind.READ, "path"),
+    "glob": (ToolKind.READ, "path"),
+    "grep_search": (ToolKind.READ, "path"),
+    "write_file": (ToolKind.WRITE, "file_path"),
+    "edit": (ToolKind.WRITE, "file_path"),
+    "web_fetch": (ToolKind.FETCH, ""),
+    "agent": (ToolKind.AGENT, ""),
+}
+# A search without a path looks at the working directory.
+_DEFAULT_TO_CWD = frozenset({"list_directory", "glob", "grep_search"})
+_OWN_MODE = frozenset({"--approval-mode", "--yolo", "-y"})
+
+
+class QwenCode(Profile):
+    """Command hooks, each a child of the root process, in a private QWEN_HOME."""
+
+    name = "qwen"
+    call_identity = CallIdentity.PROCESS
+    hooks_by_child = True
+
+    def __init__(self) -> None:
+        self.manifest = load("qwen")
+
+    def matches(self, argv: Sequence[str]) -> bool:
+        if not argv:
+            return False
+        return Path(argv[0]).name == "qwen" or "/@qwen-code/qwen-code/" in argv[0]
+
+    def version(self, executable: str) -> str:
+        return package_version(executable)
+
+    def prepare(self, request: LaunchRequest) -> LaunchPlan:
+        executable, *arguments = request.argv
+        version = self.version(executable)
+        if older(version, self.manifest.minimum):
+            raise LaunchFailed(
+                f"Qwen Code {version} has other hooks than we know, so it cannot be supervised.",
+                hint=f"Update it to {self.manifest.minimum} or later.",
+            )
+        refuse_options(self.manifest, arguments)
+        config.refuse_without_hooks(request.cwd)
+        node = nodejs.runtime(request.environ, self.manifest.title)
+        task_dir = Path(os.path.realpath(request.task_dir))
+        home, script, shell = (
+            task_dir / name for name in ("qwen-home", "qwen-hook.sh", "qwen-tools.sh")
+        )
+        person = request.environ.get("QWEN_HOME") or os.path.join(request.home, ".qwen")
+        table = config.hooks(str(script), request.hook_url, request.hook_timeout)
+        settings = config.lay_out(home, person, self.manifest.readable, table)
+        write_hook(script)
+        write_private(shell, f"unset BASH_ENV {' '.join(self.manifest.model_secrets)}\n")
+        env = keep(request.environ, (*HARMLESS, *self.manifest.keep))
+        env |= {
+            "HOME": request.home,
+            **self.manifest.set,
+            "QWEN_HOME": str(home),
+            # Each shell of a tool reads it first: the model's log-in stays with the agent.
+            "BASH_ENV": str(shell),
+        }
+        return LaunchPlan(
+            argv=(*_program(executable, node), *_mode(arguments), *arguments),
+            env=env,
+            mounts=(
+                *nodejs.mounts(executable, node, request.home),
+                # State is the agent's to write, its settings with our hooks are not.
+                Mount(str(home), writable=True),
+                Mount(str(settings)),
+                *(
+                    Mount(os.path.join(person, name))
+                    for name in self.manifest.readable
+                    if os.path.isdir(os.path.join(person, name))
+                ),
+            ),
+            model_hosts=self._model_hosts(env),
+        )
+
+    def _model_hosts(self, env: Mapping[str, str]) -> tuple[str, ...]:
+        own = host_port(env.get("OPENAI_BASE_URL", ""))
+        return (own,) if own else self.manifest.model_hosts
+
+    def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:
+        name = text(event, "hook_event_name")
+        phase = _PHASES.get(name)
+        if phase is None:
+            raise ValueError("unknown hook event")
+        call = self._call(event) if phase in {"pre", "post", "failed"} else None
+        subagent = text(event, "agent_id", required=False)
+        if name == "SubagentStop" and not subagent:
+            phase = "notice"  # not to be taken for the end of the agent's own turn
+        notice = ""
+        if name == "Notification":
+            notice = _NOTICES.get(text(event, "notification_type", required=False), "")
+        session = text(event, "session_id", required=False)
+        return HookEvent(phase, call, session, subagent, notice, event)
+
+    def _call(self, event: Mapping[str, Any]) -> ToolCall:
+        tool = text(event, "tool_name")
+        arguments = mapping(event, "tool_input")
+        cwd = working_directory(event)
+        kind, argument = _TOOLS.get(tool, (ToolKind.OTHER, ""))
+        if tool.startswith("mcp__"):
+            kind = ToolKind.MCP
+        elif kind is ToolKind.SHELL and (folder := text(arguments, "directory", required=False)):
+            cwd = absolute(folder, cwd)
+        paths: tuple[str, ...] = ()
+        if argument:
+            path = text(arguments, argument, required=tool not in _DEFAULT_TO_CWD) or cwd
+            paths = (absolute(path, cwd),)
+        return ToolCall(
+            agent_call_id=text(event, "tool_use_id"),
+            tool=tool,
+            kind=kind,
+            arguments=arguments,
+            cwd=cwd,
+            command=text(arguments, "command") if kind is ToolKind.SHELL else "",
+            paths=paths,
+            url=text(arguments, "url") if kind is ToolKind.FETCH else "",
+            subagent=text(event, "agent_id", required=False),
+            subagent_kind=text(event, "agent_type", required=False),
+            note=str(arguments.get("description", "")),
+        )
+
+    def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
+        if event.phase in ("post", "failed") and answer.reason:
+            name = text(event.raw, "hook_event_name")
+            aside = {"hookEventName": name, "additionalContext": answer.reason}
+            return json.dumps({"hookSpecificOutput": aside}).encode()
+        if event.phase != "pre":
+            return b"{}"
+        output: dict[str, Any] = {
+            "hookEventName": "PreToolUse",
+            "permissionDecision": "allow" if answer.allow else "deny",
+            "permissionDecisionReason": answer.reason,
+        }
+        if not answer.allow:
+            output["permissionDecisionReason"] = answer.reason.strip() or "This call was refused."
+        return json.dumps({"hookSpecificOutput": output}).encode()
+
+    def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
+        return {**call.arguments, "command": prefix + call.command}
+
+
+def _program(executable: str, node: str) -> tuple[str, ...]:
+    """What npm's entry would start as a child: it must itself be the task's root process."""
+    real = Path(os.path.realpath(executable))
+    if real.name != "cli-entry.js":
+        return (executable,)
+    return (node, "--expose-gc", str(real.with_name("cli.js")))
+
+
+def _mode(arguments: Sequence[str]) -> tuple[str, ...]:
+    """Our hook decides, and a person answers there; the person's own choice is theirs."""
+    given = {argument.split("=", 1)[0] for argument in arguments}
+    return () if given & _OWN_MODE else ("--approval-mode=yolo",)

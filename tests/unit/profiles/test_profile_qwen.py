@@ -1,0 +1,68 @@
+"""Qwen Code's profile beyond the contract."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from profiles import nodejs
+from profiles.qwen.adapter import QwenCode
+from supervisor.errors import ConfigError, LaunchFailed
+from supervisor.ports import HookAnswer, HookEvent, LaunchPlan
+from tests.contract.test_profile_contract import request
+
+
+@pytest.fixture(autouse=True)
+def node(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodejs, "runtime", lambda environ, title: "/opt/node/bin/node")
+
+
+def plan(tmp_path: Path, *argv: str, settings: str = "", project: str = "") -> LaunchPlan:
+    """A launch by somebody with these settings, in a project with those."""
+    asked = request(tmp_path, argv or ("/opt/bin/qwen",), environ={"PATH": "/bin"})
+    for folder, text in ((asked.home, settings), (asked.cwd, project)):
+        if text:
+            Path(folder, ".qwen").mkdir()
+            Path(folder, ".qwen/settings.json").write_text(text)
+    return QwenCode().prepare(asked)
+
+
+def test_the_persons_settings_have_our_hooks_in_the_place_of_theirs(tmp_path: Path) -> None:
+    theirs = '{"hooks": {"PreToolUse": []}, "disableAllHooks": true, "ui": {}}'
+    made = plan(tmp_path, settings=theirs)
+    own = Path(made.env["QWEN_HOME"], "settings.json")
+    told = json.loads(own.read_text())
+    assert (told["ui"], told["disableAllHooks"]) == ({}, False)
+    (hook,) = told["hooks"]["PreToolUse"][0]["hooks"]
+    assert "http://127.0.0.1:4000/token/PreToolUse 595" in hook["command"]
+    assert hook["timeout"] == 600_000
+    assert str(own) in {mount.path for mount in made.mounts if not mount.writable}
+
+
+def test_a_project_that_switches_hooks_off_is_not_started(tmp_path: Path) -> None:
+    with pytest.raises(LaunchFailed, match="switches hooks off"):
+        plan(tmp_path, project='{"disableAllHooks": true}')
+
+
+def test_settings_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="Qwen Code itself needs it too"):
+        plan(tmp_path, settings="{")
+
+
+def test_what_npms_entry_would_start_is_itself_the_root_process(tmp_path: Path) -> None:
+    entry = tmp_path / "node_modules/@qwen-code/qwen-code/cli-entry.js"
+    entry.parent.mkdir(parents=True)
+    entry.touch()
+    made = plan(tmp_path, str(entry), "-p", "x")
+    assert made.argv == (
+        "/opt/node/bin/node", "--expose-gc", str(entry.with_name("cli.js")),
+        "--approval-mode=yolo", "-p", "x",
+    )  # fmt: skip
+
+
+def test_what_a_call_was_refused_on_the_way_is_told_at_its_end() -> None:
+    event = HookEvent("post", raw={"hook_event_name": "PostToolUse"})
+    told = json.loads(QwenCode().render_answer(event, HookAnswer(True, "No SSH here.")))
+    assert told["hookSpecificOutput"]["additionalContext"] == "No SSH here."
