@@ -116,6 +116,7 @@ def job(install: Install, api: ApiServer) -> Iterator[dict[str, str]]:
     server.close()
 
 
+@pytest.mark.timeout(400)  # some two thousand calls
 def test_sixty_calls_are_decided_alike_for_every_agent_in_every_runtime(
     install: Install, project: Path, job: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:

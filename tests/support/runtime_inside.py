@@ -52,6 +52,8 @@ def _start(run: dict[str, Any], told: IO[str]) -> tuple[subprocess.Popen[str], t
 
 def main() -> int:
     plan = json.load(sys.stdin)
+    # So that not each of them tries to start the supervisor.
+    subprocess.run([*_TASKPASS, "ps"], stdout=subprocess.DEVNULL, check=True)
     with tempfile.TemporaryFile("w+") as told:
         for process, talking in [_start(run, told) for run in plan["runs"]]:
             process.wait(_PATIENCE)
