@@ -166,7 +166,8 @@ def test_tools_of_the_agent() -> None:
         effects = effects_of(ToolCall("", tool, kind, {}, "/w"), "/w")
         return standard().decide(effects, situation("/w")).outcome
 
-    assert outcome("TodoWrite", ToolKind.OTHER) is Outcome.ALLOW
+    for tool in ("TodoWrite", "todowrite", "read_bash", "write_todos", "todo_write"):
+        assert outcome(tool, ToolKind.OTHER) is Outcome.ALLOW
     assert outcome("Task", ToolKind.AGENT) is Outcome.ALLOW
     assert outcome("LaunchMissiles", ToolKind.OTHER) is Outcome.ASK
     assert outcome("mcp__github__get_issue", ToolKind.MCP) is Outcome.ALLOW
