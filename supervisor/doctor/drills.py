@@ -15,7 +15,7 @@ from typing import Any
 
 from supervisor.config import Config
 from supervisor.doctor.model import Play, played
-from supervisor.doctor.private import HOST, MARK, Private, private_install
+from supervisor.doctor.private import HOST, MARK, TOO_LONG, Private, private_install
 from supervisor.doctor.report import Finding, State, Tried
 from supervisor.ports.drills import Drill, DrillRequest
 from supervisor.ports.drills import Path as Way
@@ -94,12 +94,14 @@ async def _agent(
             file = install.home / name
             file.parent.mkdir(exist_ok=True)
             file.write_text(content)
-        _, printed = await install.taskpass(
+        code, printed = await install.taskpass(
             "run", "--headless", "--", agent.program, *drill.arguments, environ=drill.environ
         )
         answered = model.asked
     records = [each for each in install.records() if each["kind"].startswith("call.")]
-    words = "" if answered else " ".join(printed.split())[-_LAST_WORDS:]
+    words = "" if answered else f"did not start: {_last_words(printed)}"
+    if code == TOO_LONG:
+        words = "did not come to its end in time"
     return [judged(agent.title, way, marks[way], records, words, drill) for way in Way]
 
 
@@ -111,21 +113,21 @@ def judged(
     words: str,
     drill: Drill,
 ) -> Tried:
-    """`words`: what an agent said that never asked its model, "" for one that did."""
+    """`words`: why not all was tried, "" where it was."""
     tool = drill.uses[way].tool.replace(".", "__")
     of_it = [record["kind"] for record in records if _is_of(record, way, Path(mark).name, tool)]
     done, refused = Path(mark).exists(), "call.denied" in of_it
     if refused and not done:
         return Tried(title, way, _EXPECTED, _EXPECTED, proven=True)
     step = drill.suspects
-    if words:
-        seen, step = f"not tried, the agent did not start: {words}", "start it by hand and see"
-    elif done and of_it:
+    if done and of_it:
         seen, step = "OPEN: allowed, and done", "taskpass did not refuse what it must: report this"
     elif done:
         seen = "OPEN: done without being announced; such a call gets no credential"
     elif of_it:
         seen, step = "allowed, and not done", "taskpass did not refuse what it must: report this"
+    elif words:
+        seen, step = f"not tried, the agent {words}", "start it by hand and see"
     else:
         seen = "not done, and not announced"
     return Tried(title, way, _EXPECTED, seen, proven=False, next=step)
@@ -152,9 +154,15 @@ async def _proxy(install: Private) -> Tried:
     kinds = [each["kind"] for each in install.records() if HOST in str(each.get("effect", ""))]
     if printed.split()[-2:] == ["403", "0"] and "use.denied" in kinds:
         return Tried("", "proxy", expected, expected, proven=True)
-    seen = " ".join(printed.split())[-_LAST_WORDS:] or "nothing"
+    seen = _last_words(printed) or "nothing"
     step = "`taskpass run --headless -- curl -v https://example.com/` tells more"
     return Tried("", "proxy", expected, seen, False, step)
+
+
+def _last_words(printed: str) -> str:
+    """The end of what a program printed, in one line that a terminal can be shown."""
+    line = " ".join(printed.split())[-_LAST_WORDS:]
+    return "".join(each for each in line if each.isprintable())
 
 
 def findings(tried: Sequence[Tried], without: Sequence[str]) -> list[Finding]:

@@ -23,6 +23,7 @@ from supervisor.errors import LedgerBroken, NotFound
 from supervisor.ledger.reading import reading
 
 MARK = "taskpass-drill-"  # how the files begin that must never be made
+TOO_LONG = 124  # as of timeout(1)
 HOST = "taskpass-drill.invalid"  # a host that must never be asked
 # Fixed, since a long TMPDIR would not leave room for a socket's path below it.
 _BASE = "/tmp"  # noqa: S108 - mkdtemp makes a directory that is ours alone
@@ -65,10 +66,10 @@ class Private:
         return self.home / "project"
 
     async def taskpass(
-        self, *words: str, environ: Mapping[str, str] | None = None, patience: float = 60.0
+        self, *words: str, environ: Mapping[str, str] | None = None, patience: float = 120.0
     ) -> tuple[int, str]:
-        """Run `taskpass WORDS` in the project: its exit code and all it printed, 124 when it had
-        to be ended."""
+        """Run `taskpass WORDS` in the project: its exit code and all it printed, `TOO_LONG` when
+        it had to be ended."""
         process = await asyncio.create_subprocess_exec(
             *_TASKPASS,
             *words,
@@ -85,7 +86,7 @@ class Private:
         except TimeoutError:
             process.send_signal(signal.SIGTERM)  # it ends its task
             printed, _ = await process.communicate()
-            code = 124
+            code = TOO_LONG
         return code, printed.decode(errors="replace")
 
     def records(self) -> list[dict[str, Any]]:

@@ -73,7 +73,9 @@ def test_an_allowance_is_not_what_was_expected(tmp_path: Path) -> None:
 
 
 def test_an_agent_that_does_not_start_is_told_in_its_own_words(tmp_path: Path) -> None:
-    found = judged("Codex", Way.SHELL, str(tmp_path / "mark"), (), "no such model", DRILL)
+    found = judged(
+        "Codex", Way.SHELL, str(tmp_path / "mark"), (), "did not start: no such model", DRILL
+    )
     assert "did not start: no such model" in found.seen
 
 
