@@ -26,8 +26,13 @@ from tests.support.plugin_agents import OPENCLAW, PI, supervised_plugin
 from tests.support.scripted_model import ScriptedModel, script
 from tests.support.supervised import Supervised, supervise
 
-# By itself it would hold its tools in a sandbox of its own, which is off in ours: not compared.
-_ALONE = {"codex": ("--dangerously-bypass-approvals-and-sandbox",)}
+# By itself Codex would hold its tools in a sandbox of its own, which is off in ours: not compared.
+# The others would ask before each call, and there is nobody.
+_ALONE = {
+    "codex": ("--dangerously-bypass-approvals-and-sandbox",),
+    "gemini": ("--approval-mode=yolo",),
+    "qwen": ("--approval-mode=yolo",),
+}
 
 
 @dataclass

@@ -125,10 +125,11 @@ def round_trips(
     model.requests.clear()
     # No two are the same: some agents take that for a loop.
     steps = [agent.shell(f"true {number}") for number in range(calls + WARM_UP)]
-    *words, prompt = agent.argv(*steps)
+    words = agent.argv(*steps)
+    at = -2 if words[-2] == "-p" else -1  # before the prompt, with the option it belongs to
     environ = agent.environ | {"PATH": f"{agent.agent.path}:{os.environ['PATH']}"}
     done = subprocess.run(
-        [*prefix, *words, *options, prompt],
+        [*prefix, *words[:at], *options, *words[at:]],
         cwd=agent.install.project,
         env=environ,
         stdin=subprocess.DEVNULL,
