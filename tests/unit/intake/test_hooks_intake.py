@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-import profiles.codex
+import profiles
 from profiles import find
 from supervisor.model import ToolCall
 from supervisor.ports import HookAnswer
@@ -234,7 +234,7 @@ async def test_closing_cuts_what_waits(at: Hooked) -> None:
 
 async def test_command_hooks_are_announced_by_a_child_of_the_root(tmp_path: Path) -> None:
     """The hook script itself, with this process as the agent."""
-    path = Path(profiles.codex.__file__).with_name("hook.sh")
+    path = Path(profiles.__file__).with_name("hook.sh")
 
     async def run(at: Hooked, event: dict[str, Any]) -> tuple[int | None, bytes, bytes]:
         hook = await asyncio.create_subprocess_exec(
