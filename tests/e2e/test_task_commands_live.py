@@ -12,7 +12,7 @@ from tests.support.terminal import Terminal
 def test_a_task_is_listed_told_of_and_revoked_by_its_number(install: Install) -> None:
     task = install.popen("run", "--headless", "--purpose", "wait a while", "--", "sleep", "300")
     listed = wait_for(lambda: _line(install, "wait a while"), "the task to be listed")
-    assert listed.split()[:2] == ["1", "working"]
+    assert listed.split()[0] == "1"
     assert "sleep (generic)" in listed
     assert "tier A " in listed
     told = install.cli("history", "1").stdout.splitlines()
@@ -28,7 +28,8 @@ def test_a_task_is_listed_told_of_and_revoked_by_its_number(install: Install) ->
 def test_a_script_waits_for_a_state(install: Install) -> None:
     task = install.popen("run", "--headless", "--purpose", "wait a while", "--", "sleep", "300")
     wait_for(lambda: _line(install, "wait a while"), "the task to be listed")
-    assert install.cli("wait", "1", "--until", "working,idle").stdout == "task 1: working\n"
+    reached = install.cli("wait", "1", "--until", "working,idle").stdout
+    assert reached in ("task 1: working\n", "task 1: idle\n")
     late = install.cli("wait", "1", "--until", "frozen", "--timeout", "0.2")
     assert late.returncode == 4
     assert "Task 1 is not frozen after 0.2 s." in late.stderr
@@ -85,4 +86,5 @@ def test_what_has_no_terminal_says_so(install: Install) -> None:
 
 def _line(install: Install, purpose: str) -> str:
     lines = install.cli("ps").stdout.splitlines()
-    return next((line for line in lines if purpose in line and "working" in line), "")
+    lives = ("working", "idle")  # as nothing tells of a program without hooks but what it uses
+    return next((line for line in lines if purpose in line and line.split()[1] in lives), "")
