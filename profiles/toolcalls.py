@@ -7,9 +7,77 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from supervisor.model import ToolCall, ToolKind
+
 _PATCHED = re.compile(r"^\*\*\* (?:Add File|Update File|Delete File|Move to): (.+?)\s*$", re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What an agent's tools are.
+
+    Attributes:
+        known: tool → its kind, and the argument that names its file ("" for none).
+        searches: those that look at the working directory when they name nothing.
+    """
+
+    known: Mapping[str, tuple[ToolKind, str]]
+    searches: frozenset[str] = frozenset()
+
+    def kind(self, tool: str) -> ToolKind:
+        return self.known.get(tool, (ToolKind.OTHER, ""))[0]
+
+    def paths(self, tool: str, arguments: Mapping[str, Any], cwd: str) -> tuple[str, ...]:
+        """The file that a call names, absolute. Raises ValueError: it has to, and does not."""
+        _, argument = self.known.get(tool, (ToolKind.OTHER, ""))
+        if not argument:
+            return ()
+        path = text(arguments, argument, required=tool not in self.searches) or cwd
+        return (absolute(path, cwd),)
+
+
+def phase_of(event: Mapping[str, Any], phases: Mapping[str, str]) -> str:
+    """What a hook's event is to us, by its name. Raises ValueError: it is none that we know."""
+    phase = phases.get(text(event, "hook_event_name"))
+    if phase is None:
+        raise ValueError("unknown hook event")
+    return phase
+
+
+def call_of(
+    event: Mapping[str, Any],
+    identity: str,
+    tool: str,
+    kind: ToolKind,
+    cwd: str,
+    paths: tuple[str, ...],
+    url: str = "",
+) -> ToolCall:
+    """A call told with the fields that Claude Code began with, as most agents do.
+
+    Args:
+        identity: the agent's own name for the call.
+        url: of a page that is fetched; "" where an argument names it.
+    """
+    arguments = mapping(event, "tool_input")
+    if kind is ToolKind.FETCH and not url:
+        url = text(arguments, "url")
+    return ToolCall(
+        agent_call_id=identity,
+        tool=tool,
+        kind=kind,
+        arguments=arguments,
+        cwd=cwd,
+        command=text(arguments, "command") if kind is ToolKind.SHELL else "",
+        paths=paths,
+        url=url,
+        subagent=text(event, "agent_id", required=False),
+        subagent_kind=text(event, "agent_type", required=False),
+        note=str(arguments.get("description", "")),
+    )
 
 
 def text(event: Mapping[str, Any], key: str, *, required: bool = True) -> str:

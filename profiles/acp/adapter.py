@@ -21,7 +21,7 @@ from profiles.files import install_dir, write_private
 from profiles.inprocess import rendered
 from profiles.manifest import load
 from profiles.mcp_servers import our_mounts
-from profiles.toolcalls import absolute, mapping, text, working_directory
+from profiles.toolcalls import absolute, mapping, phase_of, text, working_directory
 from supervisor.model import CallIdentity, ToolCall, ToolKind
 from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Profile
 
@@ -76,9 +76,7 @@ class Acp(Profile):
         )
 
     def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:
-        phase = _PHASES.get(text(event, "hook_event_name"))
-        if phase is None:
-            raise ValueError("unknown event")
+        phase = phase_of(event, _PHASES)
         if phase in ("prompt", "turn_end"):
             return HookEvent(phase, raw=event)
         if phase != "pre":
@@ -89,9 +87,6 @@ class Acp(Profile):
 
     def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
         return rendered(event, answer)
-
-    def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
-        return {**call.arguments, "command": prefix + call.command}
 
 
 def _call(event: Mapping[str, Any]) -> ToolCall:

@@ -23,12 +23,13 @@ from profiles.claude_code.settings import (
 )
 from profiles.environment import HARMLESS, keep
 from profiles.files import existing, host_port, install_dir, write_private
-from profiles.manifest import load, older, refuse_options
+from profiles.manifest import older, refuse_options
 from profiles.mcp_servers import Overlay
-from profiles.toolcalls import absolute, mapping, text, working_directory
+from profiles.supported import Supported
+from profiles.toolcalls import Tools, absolute, call_of, mapping, phase_of, text, working_directory
 from supervisor.errors import LaunchFailed
 from supervisor.model import CallIdentity, ToolCall, ToolKind
-from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount, Profile
+from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount
 from supervisor.ports.drills import Drill, DrillRequest
 
 _PHASES = {
@@ -45,24 +46,24 @@ _PHASES = {
 
 _NOTICES = {"permission_prompt": "waits", "elicitation_dialog": "waits", "idle_prompt": "idle"}
 
-# Tool → kind and the argument that names its file ("" for none).
-_TOOLS: Mapping[str, tuple[ToolKind, str]] = {
-    "Bash": (ToolKind.SHELL, ""),
-    "Read": (ToolKind.READ, "file_path"),
-    "NotebookRead": (ToolKind.READ, "notebook_path"),
-    "Glob": (ToolKind.READ, "path"),
-    "Grep": (ToolKind.READ, "path"),
-    "LS": (ToolKind.READ, "path"),
-    "Write": (ToolKind.WRITE, "file_path"),
-    "Edit": (ToolKind.WRITE, "file_path"),
-    "MultiEdit": (ToolKind.WRITE, "file_path"),
-    "NotebookEdit": (ToolKind.WRITE, "notebook_path"),
-    "WebFetch": (ToolKind.FETCH, ""),
-    "Agent": (ToolKind.AGENT, ""),
-    "Task": (ToolKind.AGENT, ""),
-}
-# A search without a path looks at the working directory.
-_DEFAULT_TO_CWD = frozenset({"Glob", "Grep", "LS"})
+_TOOLS = Tools(
+    {
+        "Bash": (ToolKind.SHELL, ""),
+        "Read": (ToolKind.READ, "file_path"),
+        "NotebookRead": (ToolKind.READ, "notebook_path"),
+        "Glob": (ToolKind.READ, "path"),
+        "Grep": (ToolKind.READ, "path"),
+        "LS": (ToolKind.READ, "path"),
+        "Write": (ToolKind.WRITE, "file_path"),
+        "Edit": (ToolKind.WRITE, "file_path"),
+        "MultiEdit": (ToolKind.WRITE, "file_path"),
+        "NotebookEdit": (ToolKind.WRITE, "notebook_path"),
+        "WebFetch": (ToolKind.FETCH, ""),
+        "Agent": (ToolKind.AGENT, ""),
+        "Task": (ToolKind.AGENT, ""),
+    },
+    searches=frozenset({"Glob", "Grep", "LS"}),
+)
 
 _WILDCARD = re.compile(r"[*?\[{]")
 
@@ -72,14 +73,11 @@ _MANAGED = Path("/etc/claude-code/managed-settings.json")
 _VERSIONED = re.compile(r"/claude/versions/(\d+(?:\.\d+)+)$")
 
 
-class ClaudeCode(Profile):
+class ClaudeCode(Supported):
     """Hooks over HTTP by its root process, blocking when they fail."""
 
     name = "claude-code"
     call_identity = CallIdentity.CALL
-
-    def __init__(self) -> None:
-        self.manifest = load("claude_code")
 
     def matches(self, argv: Sequence[str]) -> bool:
         if not argv:
@@ -187,16 +185,13 @@ class ClaudeCode(Profile):
         return (own,) if own else self.manifest.model_hosts
 
     def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:
-        name = text(event, "hook_event_name")
-        phase = _PHASES.get(name)
-        if phase is None:
-            raise ValueError("unknown hook event")
+        phase = phase_of(event, _PHASES)
         call = self._call(event) if phase in {"pre", "post", "failed"} else None
         subagent = text(event, "agent_id", required=False)
-        if name == "SubagentStop" and not subagent:
+        if event["hook_event_name"] == "SubagentStop" and not subagent:
             phase = "notice"  # not to be taken for the end of the agent's own turn
         session, notice = text(event, "session_id", required=False), ""
-        if name == "Notification":
+        if event["hook_event_name"] == "Notification":
             notice = _NOTICES.get(text(event, "notification_type", required=False), "")
         spawned = _spawned(event) if call is not None and call.kind is ToolKind.AGENT else ""
         return HookEvent(phase, call, session, subagent, notice, event, spawned=spawned)
@@ -205,33 +200,17 @@ class ClaudeCode(Profile):
         tool = text(event, "tool_name")
         arguments = mapping(event, "tool_input")
         cwd = working_directory(event)
-        kind, argument = _TOOLS.get(tool, (ToolKind.OTHER, ""))
+        kind = _TOOLS.kind(tool)
         if tool.startswith("mcp__"):
             kind = ToolKind.MCP
         elif tool == "Monitor" and "command" in arguments:  # it can also open a web socket
             kind = ToolKind.SHELL
-        paths: tuple[str, ...] = ()
-        if argument:
-            optional = tool in _DEFAULT_TO_CWD
-            path = text(arguments, argument, required=not optional) or cwd
-            paths = (absolute(path, cwd),)
+        paths = _TOOLS.paths(tool, arguments, cwd)
         if tool == "Glob":
             # An absolute pattern looks elsewhere than in `path`.
             fixed = _WILDCARD.split(text(arguments, "pattern"), maxsplit=1)[0]
             paths = tuple({*paths, absolute(os.path.dirname(fixed), paths[0])})
-        return ToolCall(
-            agent_call_id=text(event, "tool_use_id"),
-            tool=tool,
-            kind=kind,
-            arguments=arguments,
-            cwd=cwd,
-            command=text(arguments, "command") if kind is ToolKind.SHELL else "",
-            paths=paths,
-            url=text(arguments, "url") if kind is ToolKind.FETCH else "",
-            subagent=text(event, "agent_id", required=False),
-            subagent_kind=text(event, "agent_type", required=False),
-            note=str(arguments.get("description", "")),
-        )
+        return call_of(event, text(event, "tool_use_id"), tool, kind, cwd, paths)
 
     def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
         if event.phase in ("post", "failed") and answer.reason:
@@ -251,9 +230,6 @@ class ClaudeCode(Profile):
 
     def drill(self, request: DrillRequest) -> Drill:
         return drill(request)
-
-    def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
-        return {**call.arguments, "command": prefix + call.command}
 
 
 def _spawned(event: Mapping[str, Any]) -> str:

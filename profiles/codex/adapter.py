@@ -23,11 +23,11 @@ from profiles.codex.config import hooks, key_variables, provider, supervised
 from profiles.codex.drill import drill
 from profiles.environment import HARMLESS, keep
 from profiles.files import host_port, install_dir, link, write_hook, write_private
-from profiles.manifest import load, older, refuse_options
-from profiles.toolcalls import absolute, mapping, patched, text, working_directory
+from profiles.supported import Supported
+from profiles.toolcalls import absolute, mapping, patched, phase_of, text, working_directory
 from supervisor.errors import ConfigError, LaunchFailed, UsageError
 from supervisor.model import CallIdentity, ToolCall, ToolKind
-from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount, Profile
+from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount
 from supervisor.ports.drills import Drill, DrillRequest
 
 _PHASES = {
@@ -47,15 +47,12 @@ _HEADLESS = frozenset(
 )  # fmt: skip
 
 
-class Codex(Profile):
+class Codex(Supported):
     """Command hooks, each a child of the root process, in a private CODEX_HOME."""
 
     name = "codex"
     call_identity = CallIdentity.CALL
     hooks_by_child = True
-
-    def __init__(self) -> None:
-        self.manifest = load("codex")
 
     def matches(self, argv: Sequence[str]) -> bool:
         if not argv:
@@ -79,12 +76,7 @@ class Codex(Profile):
         executable = native_binary(request.argv[0])
         arguments = request.argv[1:]
         version = self.version(executable)
-        if older(version, self.manifest.minimum):
-            raise LaunchFailed(
-                f"Codex {version} has other hooks than we know, so it cannot be supervised.",
-                hint=f"Update it to {self.manifest.minimum} or later.",
-            )
-        refuse_options(self.manifest, arguments)
+        self.check(version, arguments)
         _refuse_overrides(arguments)
         user_home = Path(request.environ.get("CODEX_HOME") or Path(request.home, ".codex"))
         own = _read_config(user_home / "config.toml")
@@ -169,9 +161,7 @@ class Codex(Profile):
 
     def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:
         name = text(event, "hook_event_name")
-        phase = _PHASES.get(name)
-        if phase is None:
-            raise ValueError("unknown hook event")
+        phase = phase_of(event, _PHASES)
         call = self._call(event) if phase in {"pre", "post"} else None
         subagent = text(event, "agent_id", required=False)
         if (phase == "prompt" and subagent) or (name == "SubagentStop" and not subagent):

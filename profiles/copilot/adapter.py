@@ -16,11 +16,19 @@ from typing import Any
 from profiles.copilot import config, mcp
 from profiles.environment import HARMLESS, keep
 from profiles.files import host_port, install_dir, package_version, write_private
-from profiles.manifest import load, older, refuse_options
-from profiles.toolcalls import absolute, mapping, same_call, text, working_directory
+from profiles.supported import Supported
+from profiles.toolcalls import (
+    Tools,
+    call_of,
+    mapping,
+    phase_of,
+    same_call,
+    text,
+    working_directory,
+)
 from supervisor.errors import LaunchFailed
 from supervisor.model import CallIdentity, ToolCall, ToolKind
-from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount, Profile
+from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount
 
 _PHASES = {
     "PreToolUse": "pre",
@@ -33,32 +41,29 @@ _PHASES = {
     "SessionEnd": "session_end",
 }
 _NOTICES = {"permission_prompt": "waits", "elicitation_dialog": "waits", "agent_idle": "idle"}
-# Tool → kind and the argument that names its file ("" for none). Its hooks call some by the names
-# that other agents have for them.
-_TOOLS: Mapping[str, tuple[ToolKind, str]] = {
-    "Bash": (ToolKind.SHELL, ""),
-    "Read": (ToolKind.READ, "path"),
-    "Grep": (ToolKind.READ, "path"),
-    "Glob": (ToolKind.READ, "path"),
-    "Write": (ToolKind.WRITE, "path"),
-    "Edit": (ToolKind.WRITE, "path"),
-    "WebFetch": (ToolKind.FETCH, ""),
-    "Agent": (ToolKind.AGENT, ""),
-}
+# Its hooks call some by the names that other agents have for them.
+_TOOLS = Tools(
+    {
+        "Bash": (ToolKind.SHELL, ""),
+        "Read": (ToolKind.READ, "path"),
+        "Grep": (ToolKind.READ, "path"),
+        "Glob": (ToolKind.READ, "path"),
+        "Write": (ToolKind.WRITE, "path"),
+        "Edit": (ToolKind.WRITE, "path"),
+        "WebFetch": (ToolKind.FETCH, ""),
+        "Agent": (ToolKind.AGENT, ""),
+    },
+    searches=frozenset({"Grep", "Glob"}),
+)
 # The server that it brings along.
 _ITS_OWN = "github-mcp-server-"
-# A search without a path looks at the working directory.
-_DEFAULT_TO_CWD = frozenset({"Grep", "Glob"})
 
 
-class Copilot(Profile):
+class Copilot(Supported):
     """Hooks over HTTP by its root process, which deny when they fail."""
 
     name = "copilot"
     call_identity = CallIdentity.PROCESS
-
-    def __init__(self) -> None:
-        self.manifest = load("copilot")
 
     def matches(self, argv: Sequence[str]) -> bool:
         if not argv:
@@ -72,12 +77,7 @@ class Copilot(Profile):
     def prepare(self, request: LaunchRequest) -> LaunchPlan:
         executable, arguments = native_binary(request.argv[0]), request.argv[1:]
         version = package_version(executable)
-        if older(version, self.manifest.minimum):
-            raise LaunchFailed(
-                f"Copilot CLI {version} has other hooks than we know, so it cannot be supervised.",
-                hint=f"Update it to {self.manifest.minimum} or later.",
-            )
-        refuse_options(self.manifest, arguments)
+        self.check(version, arguments)
         words, configs = mcp.take_configs(arguments)
         environ = request.environ
         person = Path(environ.get("COPILOT_HOME") or os.path.join(request.home, ".copilot"))
@@ -120,15 +120,12 @@ class Copilot(Profile):
         return (own,) if own else self.manifest.model_hosts
 
     def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:
-        name = text(event, "hook_event_name")
-        phase = _PHASES.get(name)
-        if phase is None:
-            raise ValueError("unknown hook event")
+        phase = phase_of(event, _PHASES)
         call = self._call(event) if phase in {"pre", "post", "failed"} else None
         subagent = text(event, "agent_id", required=False)
         session = text(event, "session_id", required=False)
         notice = ""
-        if name == "Notification":
+        if event["hook_event_name"] == "Notification":
             notice = _NOTICES.get(text(event, "notification_type", required=False), "")
         return HookEvent(phase, call, session, subagent, notice, event)
 
@@ -138,26 +135,11 @@ class Copilot(Profile):
         cwd = working_directory(event)
         subagent = text(event, "agent_id", required=False)
         identity = same_call(tool, arguments, subagent)
-        kind, argument = _TOOLS.get(tool, (ToolKind.OTHER, ""))
+        kind = _TOOLS.kind(tool)
         if "-" in tool.strip("-"):  # none of its own has one
             kind, tool = ToolKind.MCP, _mcp(tool)
-        paths: tuple[str, ...] = ()
-        if argument:
-            path = text(arguments, argument, required=tool not in _DEFAULT_TO_CWD) or cwd
-            paths = (absolute(path, cwd),)
-        return ToolCall(
-            agent_call_id=identity,
-            tool=tool,
-            kind=kind,
-            arguments=arguments,
-            cwd=cwd,
-            command=text(arguments, "command") if kind is ToolKind.SHELL else "",
-            paths=paths,
-            url=text(arguments, "url") if kind is ToolKind.FETCH else "",
-            subagent=subagent,
-            subagent_kind=text(event, "agent_type", required=False),
-            note=str(arguments.get("description", "")),
-        )
+        paths = _TOOLS.paths(tool, arguments, cwd)
+        return call_of(event, identity, tool, kind, cwd, paths)
 
     def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
         if event.phase in ("post", "failed") and answer.reason:
@@ -173,9 +155,6 @@ class Copilot(Profile):
             if answer.rewritten is not None:
                 output["modifiedArgs"] = dict(answer.rewritten)
         return json.dumps(output).encode()
-
-    def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
-        return {**call.arguments, "command": prefix + call.command}
 
 
 def _mcp(tool: str) -> str:

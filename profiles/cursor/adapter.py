@@ -18,11 +18,11 @@ from urllib.parse import urlsplit
 
 from profiles.environment import HARMLESS, keep
 from profiles.files import existing, install_dir, tool_shell, write_private
-from profiles.manifest import load, older, refuse_options
-from profiles.toolcalls import absolute, mapping, text, texts
+from profiles.supported import Supported
+from profiles.toolcalls import absolute, mapping, phase_of, text, texts
 from supervisor.errors import LaunchFailed
 from supervisor.model import CallIdentity, ToolCall, ToolKind
-from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount, Profile
+from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount
 
 MANAGED = "/etc/cursor/hooks.json"
 
@@ -62,15 +62,12 @@ _DEFAULT_TO_CWD = frozenset({"Grep", "Glob", "List", "ReadLints"})
 _VERSION = re.compile(r"/cursor-agent/versions/(\d{4}\.\d+\.\d+)[^/]*/")
 
 
-class Cursor(Profile):
+class Cursor(Supported):
     """Command hooks, each a child of the root process, that deny when they fail."""
 
     name = "cursor"
     call_identity = CallIdentity.CALL
     hooks_by_child = True
-
-    def __init__(self) -> None:
-        self.manifest = load("cursor")
 
     def matches(self, argv: Sequence[str]) -> bool:
         if not argv:
@@ -83,12 +80,7 @@ class Cursor(Profile):
 
     def prepare(self, request: LaunchRequest) -> LaunchPlan:
         executable, *arguments = request.argv
-        refuse_options(self.manifest, arguments)
-        if older(self.version(executable), self.manifest.minimum):
-            raise LaunchFailed(
-                f"Cursor {self.version(executable)} has other hooks than we know.",
-                hint=f"Update it to {self.manifest.minimum} or later.",
-            )
+        self.check(self.version(executable), arguments)
         if not request.contained:
             raise LaunchFailed(
                 f"Cursor takes hooks that nobody can switch off from {MANAGED} only, which is not "
@@ -126,9 +118,7 @@ class Cursor(Profile):
 
     def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:
         name = text(event, "hook_event_name")
-        phase = _PHASES.get(name)
-        if phase is None:
-            raise ValueError("unknown hook event")
+        phase = phase_of(event, _PHASES)
         session = text(event, "conversation_id", required=False)
         if phase == "pre":
             return HookEvent(phase, _READERS[name](event), session, raw=event)
@@ -153,9 +143,6 @@ class Cursor(Profile):
         if answer.rewritten is not None:
             allowed["updated_input"] = dict(answer.rewritten)
         return json.dumps(allowed).encode()
-
-    def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
-        return {**call.arguments, "command": prefix + call.command}
 
 
 def hooks(script: str, timeout: int) -> dict[str, Any]:

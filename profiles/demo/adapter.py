@@ -14,7 +14,7 @@ from pathlib import Path
 from profiles.claude_code.adapter import ClaudeCode
 from profiles.environment import HARMLESS, keep
 from profiles.files import install_dir, write_private
-from profiles.manifest import load, refuse_options
+from profiles.manifest import refuse_options
 from supervisor.ports import LaunchPlan, LaunchRequest, Mount
 
 
@@ -22,9 +22,6 @@ class Demo(ClaudeCode):
     """As Claude Code, but for how it is recognised and launched."""
 
     name = "demo"
-
-    def __init__(self) -> None:
-        self.manifest = load("demo")
 
     def matches(self, argv: Sequence[str]) -> bool:
         return bool(argv) and Path(argv[0]).name in self.manifest.programs

@@ -8,18 +8,27 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from profiles import nodejs
 from profiles.environment import HARMLESS, keep
-from profiles.files import host_port, package_version, write_hook, write_private
+from profiles.files import host_port, write_hook, write_private
 from profiles.gemini import config
-from profiles.manifest import load, older, refuse_options
-from profiles.toolcalls import absolute, mapping, same_call, text, working_directory
-from supervisor.errors import LaunchFailed
+from profiles.supported import Supported
+from profiles.toolcalls import (
+    Tools,
+    absolute,
+    call_of,
+    mapping,
+    phase_of,
+    same_call,
+    text,
+    working_directory,
+)
 from supervisor.model import CallIdentity, ToolCall, ToolKind
-from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount, Profile
+from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount
 
 _PHASES = {
     "BeforeTool": "pre",
@@ -29,47 +38,32 @@ _PHASES = {
     "Notification": "notice",
     "SessionEnd": "session_end",
 }
-# Tool → kind and the argument that names its file ("" for none).
-_TOOLS: Mapping[str, tuple[ToolKind, str]] = {
-    "run_shell_command": (ToolKind.SHELL, ""),
-    "read_file": (ToolKind.READ, "file_path"),
-    "list_directory": (ToolKind.READ, "dir_path"),
-    "glob": (ToolKind.READ, "dir_path"),
-    "grep_search": (ToolKind.READ, "dir_path"),
-    "write_file": (ToolKind.WRITE, "file_path"),
-    "replace": (ToolKind.WRITE, "file_path"),
-    "invoke_agent": (ToolKind.AGENT, ""),
-}
-# A search without a path looks at the working directory.
-_DEFAULT_TO_CWD = frozenset({"list_directory", "glob", "grep_search"})
+_TOOLS = Tools(
+    {
+        "run_shell_command": (ToolKind.SHELL, ""),
+        "read_file": (ToolKind.READ, "file_path"),
+        "list_directory": (ToolKind.READ, "dir_path"),
+        "glob": (ToolKind.READ, "dir_path"),
+        "grep_search": (ToolKind.READ, "dir_path"),
+        "write_file": (ToolKind.WRITE, "file_path"),
+        "replace": (ToolKind.WRITE, "file_path"),
+        "invoke_agent": (ToolKind.AGENT, ""),
+    },
+    searches=frozenset({"list_directory", "glob", "grep_search"}),
+)
 _OWN_MODE = frozenset({"--approval-mode", "--yolo", "-y"})
 
 
-class GeminiCli(Profile):
+class GeminiCli(Supported):
     """Command hooks, each a child of the root process, in the settings of a private home."""
 
     name = "gemini"
     call_identity = CallIdentity.PROCESS
     hooks_by_child = True
 
-    def __init__(self) -> None:
-        self.manifest = load("gemini")
-
-    def matches(self, argv: Sequence[str]) -> bool:
-        return bool(argv) and Path(argv[0]).name in self.manifest.programs
-
-    def version(self, executable: str) -> str:
-        return package_version(executable)
-
     def prepare(self, request: LaunchRequest) -> LaunchPlan:
         executable, *arguments = request.argv
-        version = self.version(executable)
-        if older(version, self.manifest.minimum):
-            raise LaunchFailed(
-                f"Gemini CLI {version} has other hooks than we know, so it cannot be supervised.",
-                hint=f"Update it to {self.manifest.minimum} or later.",
-            )
-        refuse_options(self.manifest, arguments)
+        self.check(self.version(executable), arguments)
         node = nodejs.runtime(request.environ, self.manifest.title)
         task_dir = Path(os.path.realpath(request.task_dir))
         home, person = task_dir / "gemini-home", os.path.join(request.home, ".gemini")
@@ -108,13 +102,10 @@ class GeminiCli(Profile):
         return (own,) if own else self.manifest.model_hosts
 
     def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:
-        name = text(event, "hook_event_name")
-        phase = _PHASES.get(name)
-        if phase is None:
-            raise ValueError("unknown hook event")
+        phase = phase_of(event, _PHASES)
         call = self._call(event) if phase in {"pre", "post"} else None
         notice = ""
-        if name == "Notification":
+        if event["hook_event_name"] == "Notification":
             asks = text(event, "notification_type", required=False) == "ToolPermission"
             notice = "waits" if asks else ""
         return HookEvent(phase, call, text(event, "session_id", required=False), "", notice, event)
@@ -124,12 +115,12 @@ class GeminiCli(Profile):
         arguments = mapping(event, "tool_input")
         cwd = working_directory(event)
         identity = same_call(tool, arguments, "")
-        kind, argument = _TOOLS.get(tool, (ToolKind.OTHER, ""))
+        kind = _TOOLS.kind(tool)
         url = ""
         if event.get("mcp_context") is not None:
             context = mapping(event, "mcp_context")
             server, name = text(context, "server_name"), text(context, "tool_name")
-            kind, argument, tool = ToolKind.MCP, "", f"mcp__{server}__{name}"
+            kind, tool = ToolKind.MCP, f"mcp__{server}__{name}"
         elif tool == "web_fetch":
             # It takes pages out of words; of several none is the one to be judged.
             words = text(arguments, "prompt", required=False).split()
@@ -138,21 +129,9 @@ class GeminiCli(Profile):
                 kind, url = ToolKind.FETCH, only
         elif kind is ToolKind.SHELL and (folder := text(arguments, "dir_path", required=False)):
             cwd = absolute(folder, cwd)
-        paths: tuple[str, ...] = ()
-        if argument:
-            path = text(arguments, argument, required=tool not in _DEFAULT_TO_CWD) or cwd
-            paths = (absolute(path, cwd),)
-        return ToolCall(
-            agent_call_id=identity,
-            tool=tool,
-            kind=kind,
-            arguments=arguments,
-            cwd=cwd,
-            command=text(arguments, "command") if kind is ToolKind.SHELL else "",
-            paths=paths,
-            url=url,
-            note=str(arguments.get("description", "")),
-        )
+        paths = _TOOLS.paths(tool, arguments, cwd)
+        call = call_of(event, identity, tool, kind, cwd, paths, url)
+        return replace(call, subagent="", subagent_kind="")  # it has no words for whose it is
 
     def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
         if event.phase == "post" and answer.reason:
@@ -168,9 +147,6 @@ class GeminiCli(Profile):
             rewritten = {"hookEventName": "BeforeTool", "tool_input": dict(answer.rewritten)}
             output["hookSpecificOutput"] = rewritten
         return json.dumps(output).encode()
-
-    def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
-        return {**call.arguments, "command": prefix + call.command}
 
 
 def _mode(arguments: Sequence[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 from profiles.environment import scrub
 from profiles.files import install_dir
 from profiles.manifest import load
-from supervisor.model import CallIdentity, ToolCall
+from supervisor.model import CallIdentity
 from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Profile
 
 
@@ -42,6 +42,3 @@ class Generic(Profile):
     def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
         # Nobody of this profile asks; whoever does gets no permission out of it.
         return b'{"error":"this task announces no calls"}'
-
-    def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
-        return {**call.arguments, "command": prefix + call.command}

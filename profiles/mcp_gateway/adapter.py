@@ -17,7 +17,7 @@ from profiles.environment import HARMLESS, keep
 from profiles.files import write_private
 from profiles.manifest import load
 from profiles.mcp_servers import config_dir, our_mounts, program_mounts
-from profiles.toolcalls import mapping, text, working_directory
+from profiles.toolcalls import mapping, phase_of, text, working_directory
 from supervisor.errors import UsageError
 from supervisor.gateway import servers
 from supervisor.model import CallIdentity, ToolCall, ToolKind
@@ -68,9 +68,7 @@ class McpGateway(Profile):
         )
 
     def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:
-        phase = _PHASES.get(text(event, "hook_event_name"))
-        if phase is None:
-            raise ValueError("unknown event")
+        phase = phase_of(event, _PHASES)
         if phase in ("definitions", "visitor"):
             return HookEvent(phase, raw=event)
         call = text(event, "id")
@@ -99,6 +97,3 @@ class McpGateway(Profile):
         return json.dumps(
             {"granted": answer.allow, "reason": answer.reason, "ticket": answer.ticket}
         ).encode()
-
-    def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
-        return {**call.arguments, "command": prefix + call.command}

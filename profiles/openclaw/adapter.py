@@ -14,12 +14,12 @@ from typing import Any
 
 from profiles import inprocess, nodejs
 from profiles.environment import HARMLESS, keep
-from profiles.files import existing, host_port, package_version, tool_shell, write_private
-from profiles.manifest import load, older, refuse_options
-from profiles.toolcalls import mapping, patched, text, working_directory
-from supervisor.errors import LaunchFailed, UsageError
+from profiles.files import existing, host_port, tool_shell, write_private
+from profiles.supported import Supported
+from profiles.toolcalls import mapping, patched, phase_of, text, working_directory
+from supervisor.errors import UsageError
 from supervisor.model import CallIdentity, ToolCall, ToolKind
-from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount, Profile
+from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount
 
 _PHASES = {"before_tool_call": "pre", "after_tool_call": "post", "agent_end": "turn_end"}
 _FILE_TOOLS = {
@@ -35,33 +35,21 @@ _EMBEDDED = frozenset({"agent", "--local"})
 _HARMLESS_WORDS = frozenset({"--version", "-V", "-v", "--help", "-h"})
 
 
-class OpenClaw(Profile):
+class OpenClaw(Supported):
     """A plugin posts from inside its root process; OpenClaw blocks a call whose plugin fails."""
 
     name = "openclaw"
     call_identity = CallIdentity.CALL
-
-    def __init__(self) -> None:
-        self.manifest = load("openclaw")
 
     def matches(self, argv: Sequence[str]) -> bool:
         if not argv:
             return False
         return Path(argv[0]).name.removesuffix(".mjs") in self.manifest.programs
 
-    def version(self, executable: str) -> str:
-        return package_version(executable)
-
     def prepare(self, request: LaunchRequest) -> LaunchPlan:
         executable, *arguments = request.argv
-        refuse_options(self.manifest, arguments)
+        self.check(self.version(executable), arguments)
         _refuse_other_ways(arguments)
-        version = self.version(executable)
-        if older(version, self.manifest.minimum):
-            raise LaunchFailed(
-                f"OpenClaw {version} has other plugin hooks than we know.",
-                hint=f"Update it to {self.manifest.minimum} or later.",
-            )
         node = nodejs.runtime(request.environ, self.manifest.title)
         task_dir = Path(request.task_dir)
         plugin, shell = task_dir / "openclaw-plugin", task_dir / "shell" / "bash"
@@ -101,9 +89,7 @@ class OpenClaw(Profile):
         )
 
     def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:
-        phase = _PHASES.get(text(event, "hook_event_name"))
-        if phase is None:
-            raise ValueError("unknown hook event")
+        phase = phase_of(event, _PHASES)
         session = text(event, "session_id", required=False)
         if phase == "turn_end":
             return HookEvent(phase, session_id=session, subagent=_subagent(event), raw=event)

@@ -12,13 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from profiles.environment import HARMLESS, keep
-from profiles.files import host_port, install_dir, package_version, write_private
-from profiles.manifest import load, older, refuse_options
+from profiles.files import host_port, install_dir, write_private
 from profiles.opencode import config, mcp
-from profiles.toolcalls import absolute, mapping, patched, text, texts, working_directory
-from supervisor.errors import LaunchFailed
+from profiles.supported import Supported
+from profiles.toolcalls import (
+    Tools,
+    absolute,
+    call_of,
+    mapping,
+    patched,
+    phase_of,
+    text,
+    texts,
+    working_directory,
+)
 from supervisor.model import CallIdentity, ToolCall, ToolKind
-from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount, Profile
+from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount
 
 _PHASES = {
     "tool.execute.before": "pre",
@@ -28,47 +37,32 @@ _PHASES = {
     "session.idle": "turn_end",
     "permission.asked": "notice",
 }
-# Tool → kind and the argument that names its file ("" for none).
-_TOOLS: Mapping[str, tuple[ToolKind, str]] = {
-    "bash": (ToolKind.SHELL, ""),
-    "read": (ToolKind.READ, "filePath"),
-    "glob": (ToolKind.READ, "path"),
-    "grep": (ToolKind.READ, "path"),
-    "list": (ToolKind.READ, "path"),
-    "write": (ToolKind.WRITE, "filePath"),
-    "edit": (ToolKind.WRITE, "filePath"),
-    "apply_patch": (ToolKind.WRITE, ""),
-    "webfetch": (ToolKind.FETCH, ""),
-    "task": (ToolKind.AGENT, ""),
-}
-# A search without a path looks at the working directory.
-_DEFAULT_TO_CWD = frozenset({"glob", "grep", "list"})
+_TOOLS = Tools(
+    {
+        "bash": (ToolKind.SHELL, ""),
+        "read": (ToolKind.READ, "filePath"),
+        "glob": (ToolKind.READ, "path"),
+        "grep": (ToolKind.READ, "path"),
+        "list": (ToolKind.READ, "path"),
+        "write": (ToolKind.WRITE, "filePath"),
+        "edit": (ToolKind.WRITE, "filePath"),
+        "apply_patch": (ToolKind.WRITE, ""),
+        "webfetch": (ToolKind.FETCH, ""),
+        "task": (ToolKind.AGENT, ""),
+    },
+    searches=frozenset({"glob", "grep", "list"}),
+)
 
 
-class OpenCode(Profile):
+class OpenCode(Supported):
     """A plugin posts its hooks from the root process, and throws where no answer comes."""
 
     name = "opencode"
     call_identity = CallIdentity.CALL
 
-    def __init__(self) -> None:
-        self.manifest = load("opencode")
-
-    def matches(self, argv: Sequence[str]) -> bool:
-        return bool(argv) and Path(argv[0]).name in self.manifest.programs
-
-    def version(self, executable: str) -> str:
-        return package_version(executable)
-
     def prepare(self, request: LaunchRequest) -> LaunchPlan:
         executable, *arguments = request.argv
-        version = self.version(executable)
-        if older(version, self.manifest.minimum):
-            raise LaunchFailed(
-                f"opencode {version} has other hooks than we know, so it cannot be supervised.",
-                hint=f"Update it to {self.manifest.minimum} or later.",
-            )
-        refuse_options(self.manifest, arguments)
+        self.check(self.version(executable), arguments)
         base = Path(request.task_dir, "opencode")
         found = config.places(request.home, request.environ, base)
         own = config.person_texts(found, request.environ)
@@ -135,10 +129,7 @@ class OpenCode(Profile):
         return tuple(dict.fromkeys((*named, *self.manifest.model_hosts)))
 
     def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:
-        name = text(event, "hook_event_name")
-        phase = _PHASES.get(name)
-        if phase is None:
-            raise ValueError("unknown hook event")
+        phase = phase_of(event, _PHASES)
         call = self._call(event) if phase in {"pre", "post", "failed"} else None
         subagent = text(event, "agent_id", required=False)
         session = text(event, "session_id", required=False)
@@ -149,30 +140,15 @@ class OpenCode(Profile):
         tool = text(event, "tool_name")
         arguments = mapping(event, "tool_input")
         cwd = working_directory(event)
-        kind, argument = _TOOLS.get(tool, (ToolKind.OTHER, ""))
-        paths: tuple[str, ...] = ()
+        kind = _TOOLS.kind(tool)
         if kind is ToolKind.OTHER and (name := _mcp(tool, texts(event, "mcp_servers"))):
             kind, tool = ToolKind.MCP, name
         if kind is ToolKind.SHELL and (folder := text(arguments, "workdir", required=False)):
             cwd = absolute(folder, cwd)
-        if argument:
-            path = text(arguments, argument, required=tool not in _DEFAULT_TO_CWD) or cwd
-            paths = (absolute(path, cwd),)
-        elif tool == "apply_patch":
+        paths = _TOOLS.paths(tool, arguments, cwd)
+        if tool == "apply_patch":
             paths = patched(text(arguments, "patchText"), cwd)
-        return ToolCall(
-            agent_call_id=text(event, "tool_use_id"),
-            tool=tool,
-            kind=kind,
-            arguments=arguments,
-            cwd=cwd,
-            command=text(arguments, "command") if kind is ToolKind.SHELL else "",
-            paths=paths,
-            url=text(arguments, "url") if kind is ToolKind.FETCH else "",
-            subagent=text(event, "agent_id", required=False),
-            subagent_kind=text(event, "agent_type", required=False),
-            note=str(arguments.get("description", "")),
-        )
+        return call_of(event, text(event, "tool_use_id"), tool, kind, cwd, paths)
 
     def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
         if event.phase != "pre":
@@ -184,9 +160,6 @@ class OpenCode(Profile):
         if answer.allow and answer.rewritten is not None:
             output["tool_input"] = dict(answer.rewritten)
         return json.dumps(output).encode()
-
-    def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
-        return {**call.arguments, "command": prefix + call.command}
 
 
 def _mcp(tool: str, servers: Sequence[str]) -> str:

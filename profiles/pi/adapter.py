@@ -14,11 +14,11 @@ from typing import Any
 
 from profiles import inprocess, nodejs
 from profiles.environment import HARMLESS, keep
-from profiles.files import existing, host_port, package_version
-from profiles.manifest import load, refuse_options
-from profiles.toolcalls import absolute, mapping, text, working_directory
+from profiles.files import existing, host_port
+from profiles.supported import Supported
+from profiles.toolcalls import absolute, mapping, phase_of, text, working_directory
 from supervisor.model import CallIdentity, ToolCall, ToolKind
-from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount, Profile
+from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount
 
 _PHASES = {
     "tool_call": "pre",
@@ -43,26 +43,20 @@ _SPACES = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
 _PACKAGE = re.compile(r"/@[\w-]+/pi-coding-agent/")
 
 
-class Pi(Profile):
+class Pi(Supported):
     """An extension posts from inside its root process; pi blocks a call whose extension throws."""
 
     name = "pi"
     call_identity = CallIdentity.CALL
-
-    def __init__(self) -> None:
-        self.manifest = load("pi")
 
     def matches(self, argv: Sequence[str]) -> bool:
         if not argv:
             return False
         return Path(argv[0]).name in self.manifest.programs or bool(_PACKAGE.search(argv[0]))
 
-    def version(self, executable: str) -> str:
-        return package_version(executable)
-
     def prepare(self, request: LaunchRequest) -> LaunchPlan:
         executable, *arguments = request.argv
-        refuse_options(self.manifest, arguments)
+        self.check(self.version(executable), arguments)
         node = nodejs.runtime(request.environ, self.manifest.title)
         plugin = Path(request.task_dir, "pi-extension")
         source = Path(__file__).with_name("extension.mjs")
@@ -94,9 +88,7 @@ class Pi(Profile):
         return [os.path.join(agent_dir, name) for name in self.manifest.readable]
 
     def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:
-        phase = _PHASES.get(text(event, "hook_event_name"))
-        if phase is None:
-            raise ValueError("unknown hook event")
+        phase = phase_of(event, _PHASES)
         session = text(event, "session_id", required=False)
         if phase not in {"pre", "post"}:
             return HookEvent(phase, session_id=session, raw=event)
@@ -125,9 +117,6 @@ class Pi(Profile):
 
     def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
         return inprocess.rendered(event, answer)
-
-    def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
-        return {**call.arguments, "command": prefix + call.command}
 
 
 def _named(path: str, cwd: str) -> str:

@@ -13,13 +13,12 @@ from typing import Any
 
 from profiles import nodejs
 from profiles.environment import HARMLESS, keep
-from profiles.files import host_port, package_version, write_hook, write_private
-from profiles.manifest import load, older, refuse_options
+from profiles.files import host_port, write_hook, write_private
 from profiles.qwen import config
-from profiles.toolcalls import absolute, mapping, text, working_directory
-from supervisor.errors import LaunchFailed
+from profiles.supported import Supported
+from profiles.toolcalls import Tools, absolute, call_of, mapping, phase_of, text, working_directory
 from supervisor.model import CallIdentity, ToolCall, ToolKind
-from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount, Profile
+from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount
 
 _PHASES = {
     "PreToolUse": "pre",
@@ -32,50 +31,38 @@ _PHASES = {
     "SessionEnd": "session_end",
 }
 _NOTICES = {"permission_prompt": "waits", "idle_prompt": "idle"}
-# Tool → kind and the argument that names its file ("" for none).
-_TOOLS: Mapping[str, tuple[ToolKind, str]] = {
-    "run_shell_command": (ToolKind.SHELL, ""),
-    "read_file": (ToolKind.READ, "file_path"),
-    "list_directory": (ToolKind.READ, "path"),
-    "glob": (ToolKind.READ, "path"),
-    "grep_search": (ToolKind.READ, "path"),
-    "write_file": (ToolKind.WRITE, "file_path"),
-    "edit": (ToolKind.WRITE, "file_path"),
-    "web_fetch": (ToolKind.FETCH, ""),
-    "agent": (ToolKind.AGENT, ""),
-}
-# A search without a path looks at the working directory.
-_DEFAULT_TO_CWD = frozenset({"list_directory", "glob", "grep_search"})
+_TOOLS = Tools(
+    {
+        "run_shell_command": (ToolKind.SHELL, ""),
+        "read_file": (ToolKind.READ, "file_path"),
+        "list_directory": (ToolKind.READ, "path"),
+        "glob": (ToolKind.READ, "path"),
+        "grep_search": (ToolKind.READ, "path"),
+        "write_file": (ToolKind.WRITE, "file_path"),
+        "edit": (ToolKind.WRITE, "file_path"),
+        "web_fetch": (ToolKind.FETCH, ""),
+        "agent": (ToolKind.AGENT, ""),
+    },
+    searches=frozenset({"list_directory", "glob", "grep_search"}),
+)
 _OWN_MODE = frozenset({"--approval-mode", "--yolo", "-y"})
 
 
-class QwenCode(Profile):
+class QwenCode(Supported):
     """Command hooks, each a child of the root process, in a private QWEN_HOME."""
 
     name = "qwen"
     call_identity = CallIdentity.PROCESS
     hooks_by_child = True
 
-    def __init__(self) -> None:
-        self.manifest = load("qwen")
-
     def matches(self, argv: Sequence[str]) -> bool:
         if not argv:
             return False
         return Path(argv[0]).name == "qwen" or "/@qwen-code/qwen-code/" in argv[0]
 
-    def version(self, executable: str) -> str:
-        return package_version(executable)
-
     def prepare(self, request: LaunchRequest) -> LaunchPlan:
         executable, *arguments = request.argv
-        version = self.version(executable)
-        if older(version, self.manifest.minimum):
-            raise LaunchFailed(
-                f"Qwen Code {version} has other hooks than we know, so it cannot be supervised.",
-                hint=f"Update it to {self.manifest.minimum} or later.",
-            )
-        refuse_options(self.manifest, arguments)
+        self.check(self.version(executable), arguments)
         config.refuse_without_hooks(request.cwd)
         node = nodejs.runtime(request.environ, self.manifest.title)
         task_dir = Path(os.path.realpath(request.task_dir))
@@ -117,16 +104,13 @@ class QwenCode(Profile):
         return (own,) if own else self.manifest.model_hosts
 
     def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:
-        name = text(event, "hook_event_name")
-        phase = _PHASES.get(name)
-        if phase is None:
-            raise ValueError("unknown hook event")
+        phase = phase_of(event, _PHASES)
         call = self._call(event) if phase in {"pre", "post", "failed"} else None
         subagent = text(event, "agent_id", required=False)
-        if name == "SubagentStop" and not subagent:
+        if event["hook_event_name"] == "SubagentStop" and not subagent:
             phase = "notice"  # not to be taken for the end of the agent's own turn
         notice = ""
-        if name == "Notification":
+        if event["hook_event_name"] == "Notification":
             notice = _NOTICES.get(text(event, "notification_type", required=False), "")
         session = text(event, "session_id", required=False)
         return HookEvent(phase, call, session, subagent, notice, event)
@@ -135,28 +119,13 @@ class QwenCode(Profile):
         tool = text(event, "tool_name")
         arguments = mapping(event, "tool_input")
         cwd = working_directory(event)
-        kind, argument = _TOOLS.get(tool, (ToolKind.OTHER, ""))
+        kind = _TOOLS.kind(tool)
         if tool.startswith("mcp__"):
             kind = ToolKind.MCP
         elif kind is ToolKind.SHELL and (folder := text(arguments, "directory", required=False)):
             cwd = absolute(folder, cwd)
-        paths: tuple[str, ...] = ()
-        if argument:
-            path = text(arguments, argument, required=tool not in _DEFAULT_TO_CWD) or cwd
-            paths = (absolute(path, cwd),)
-        return ToolCall(
-            agent_call_id=text(event, "tool_use_id"),
-            tool=tool,
-            kind=kind,
-            arguments=arguments,
-            cwd=cwd,
-            command=text(arguments, "command") if kind is ToolKind.SHELL else "",
-            paths=paths,
-            url=text(arguments, "url") if kind is ToolKind.FETCH else "",
-            subagent=text(event, "agent_id", required=False),
-            subagent_kind=text(event, "agent_type", required=False),
-            note=str(arguments.get("description", "")),
-        )
+        paths = _TOOLS.paths(tool, arguments, cwd)
+        return call_of(event, text(event, "tool_use_id"), tool, kind, cwd, paths)
 
     def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
         if event.phase in ("post", "failed") and answer.reason:
@@ -173,9 +142,6 @@ class QwenCode(Profile):
         if not answer.allow:
             output["permissionDecisionReason"] = answer.reason.strip() or "This call was refused."
         return json.dumps({"hookSpecificOutput": output}).encode()
-
-    def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
-        return {**call.arguments, "command": prefix + call.command}
 
 
 def _program(executable: str, node: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 from profiles.environment import HARMLESS, keep
 from profiles.files import write_private
 from profiles.manifest import load
-from supervisor.model import CallIdentity, ToolCall
+from supervisor.model import CallIdentity
 from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Profile
 
 
@@ -50,6 +50,3 @@ class Sandbox(Profile):
     def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
         # Nobody of this profile asks; whoever does gets no permission out of it.
         return b'{"error":"this task announces no calls"}'
-
-    def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
-        return {**call.arguments, "command": prefix + call.command}

@@ -97,9 +97,9 @@ class Profile(ABC):
     def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
         """The hook's output: exact bytes for the agent."""
 
-    @abstractmethod
     def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
         """The tool's arguments with `prefix` put before the shell command."""
+        return {**call.arguments, "command": prefix + call.command}
 
     def drill(self, request: DrillRequest) -> Drill | None:
         """How the doctor shows that its calls are enforced; None where it cannot."""
