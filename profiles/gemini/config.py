@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from profiles.files import (
-    hook_command,
-    link,
-    own_limit,
-    private_folder,
-    read_settings,
-    write_private,
-)
+from profiles import private_home
+from profiles.files import read_settings
 from supervisor.errors import LaunchFailed
 
 _SYSTEM = "/etc/gemini-cli/settings.json"
-# Event → whether it names tools.
 _EVENTS: Mapping[str, bool] = {
     "BeforeTool": True, "AfterTool": True, "BeforeAgent": False, "AfterAgent": False,
     "Notification": False, "SessionEnd": False,
 }  # fmt: skip
-# Only reports: the agent must not hang on them.
-_REPORT_TIMEOUT = 15  # seconds
 _COPIED = (
     "oauth_creds.json", "google_accounts.json", "gemini-credentials.json",
     "installation_id", "trustedFolders.json", "GEMINI.md", "keybindings.json",
@@ -33,30 +22,17 @@ _COPIED = (
 
 
 def hooks(script: str, hook_url: str, hook_timeout: int) -> dict[str, Any]:
-    """The `hooks` table: one command for each event. Its timeouts are in milliseconds."""
-    table: dict[str, Any] = {}
-    for event, tools in _EVENTS.items():
-        timeout = hook_timeout if event == "BeforeTool" else _REPORT_TIMEOUT
-        command = hook_command(script, hook_url, event, own_limit(timeout))
-        group: dict[str, Any] = {
-            "hooks": [{"type": "command", "command": command, "timeout": timeout * 1000}]
-        }
-        table[event] = [{"matcher": ".*", **group} if tools else group]
-    return table
+    """The `hooks` table."""
+    return private_home.hooks(_EVENTS, "BeforeTool", script, hook_url, hook_timeout)
 
 
 def user_settings(own: Mapping[str, Any], hook_table: Mapping[str, Any]) -> dict[str, Any]:
     """The person's settings with our hooks in the place of theirs."""
-    general = own.get("general")
     return {
-        **own,
-        "general": {
-            **(general if isinstance(general, dict) else {}),
-            "enableAutoUpdate": False, "disableAutoUpdate": True,
-        },
+        **private_home.with_general(own, enableAutoUpdate=False, disableAutoUpdate=True),
         "hooksConfig": {"enabled": True},
         "hooks": dict(hook_table),
-    }  # fmt: skip
+    }
 
 
 def refuse_without_hooks(environ: Mapping[str, str], cwd: str) -> None:
@@ -78,29 +54,14 @@ def refuse_without_hooks(environ: Mapping[str, str], cwd: str) -> None:
 
 
 def lay_out(home: Path, person: str, folders: Iterable[str], hook_table: Mapping[str, Any]) -> Path:
-    """Make the private `.gemini`: copies of the person's files, links to their folders.
-
-    Returns:
-        Its settings.
+    """Make the private `.gemini`; its settings.
 
     Raises:
         ConfigError: the person's settings cannot be used.
         LaunchFailed: something cannot be made.
     """
-    own = home / ".gemini"
     settings = user_settings(read_settings(Path(person, "settings.json"), "Gemini"), hook_table)
-    private_folder(own)
-    write_private(own / "settings.json", json.dumps(settings, indent=1))
-    for name in _COPIED:
-        try:
-            text = Path(person, name).read_text("utf-8")
-        except (OSError, UnicodeDecodeError):
-            continue  # Gemini itself says what is wrong with it
-        write_private(own / name, text)
-    for name in folders:
-        if os.path.isdir(os.path.join(person, name)):
-            link(own / name, os.path.join(person, name))
-    return own / "settings.json"
+    return private_home.lay_out(home / ".gemini", person, settings, _COPIED, folders)
 
 
 def tools_environment(secrets: Sequence[str]) -> str:

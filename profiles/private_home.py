@@ -1,0 +1,70 @@
+"""The private home of an agent whose settings name its hooks, as Gemini CLI and its kin have it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from profiles.files import hook_command, link, own_limit, private_folder, write_private
+
+# Only reports: the agent must not hang on them.
+_REPORT_TIMEOUT = 15  # seconds
+
+
+def hooks(
+    events: Mapping[str, bool], judged: str, script: str, hook_url: str, hook_timeout: int
+) -> dict[str, Any]:
+    """The `hooks` table: one command for each event. Its timeouts are in milliseconds.
+
+    Args:
+        events: event → whether it names tools.
+        judged: the event that waits for an answer.
+        hook_timeout: seconds that it may wait.
+    """
+    table: dict[str, Any] = {}
+    for event, tools in events.items():
+        timeout = hook_timeout if event == judged else _REPORT_TIMEOUT
+        command = hook_command(script, hook_url, event, own_limit(timeout))
+        group: dict[str, Any] = {
+            "hooks": [{"type": "command", "command": command, "timeout": timeout * 1000}]
+        }
+        table[event] = [{"matcher": ".*", **group} if tools else group]
+    return table
+
+
+def lay_out(
+    home: Path,
+    person: str,
+    settings: Mapping[str, Any],
+    copied: Iterable[str],
+    folders: Iterable[str],
+) -> Path:
+    """Make it: settings, copies of the person's files, links to their folders.
+
+    Returns:
+        Its settings.
+
+    Raises:
+        LaunchFailed: something cannot be made.
+    """
+    private_folder(home)
+    write_private(home / "settings.json", json.dumps(settings, indent=1))
+    for name in copied:
+        try:
+            text = Path(person, name).read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue  # the agent itself says what is wrong with it
+        write_private(home / name, text)
+    for name in folders:
+        if os.path.isdir(os.path.join(person, name)):
+            link(home / name, os.path.join(person, name))
+    return home / "settings.json"
+
+
+def with_general(own: Mapping[str, Any], **values: Any) -> dict[str, Any]:
+    """The person's settings, with some of the group `general` as we need them."""
+    general = own.get("general")
+    return {**own, "general": {**(general if isinstance(general, dict) else {}), **values}}
