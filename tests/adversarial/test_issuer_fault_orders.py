@@ -91,7 +91,7 @@ class Story:
     async def begin(self) -> None:
         self.issuer = Elsewhere(self.tokens, self._crash)
         self.world = World(
-            self.ledger, vault=OneCredential(SPEC), issuer=self.issuer, owed=self.owed
+            ledger=self.ledger, vault=OneCredential(SPEC), issuer=self.issuer, owed=self.owed
         )
         self.engine = self.world.engine
         self.engine.minting.late = 0.03
