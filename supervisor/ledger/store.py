@@ -29,7 +29,7 @@ _BATCH = 512  # records in one commit; what was asked for together is not divide
 _IDLE = 0.25  # seconds without an append after which the write-ahead log is folded
 # Seconds that a record waits for company, and for what is added to it, when nobody waits for it;
 # and how often that is looked at.
-_BEHIND, _TICK = 0.05, 0.02
+_BEHIND, _TICK = 0.06, 0.05
 _FOLD_AFTER = 4096  # commits after which it is folded even when busy
 
 Listener = Callable[[Iterator[dict[str, Any]]], None]
