@@ -46,6 +46,7 @@ from tests.support.live import Install
 COLS, ROWS, PANES = 200, 60, 4
 LEADER = b"\x1c"
 _PATIENCE = 60.0
+_LOADED = 15.0  # seconds after its start in which the daemon loads what few calls need
 _MARK = re.compile(rb"([FK])(\d):(\d{6})")
 
 
@@ -222,10 +223,12 @@ async def typed(install: Install, keys: int) -> tuple[list[float], float, float]
 
 
 async def idle(install: Install, seconds: float) -> float:
+    """CPU of screen and daemon with four agents that do nothing, once the daemon has loaded what
+    it loads beside its work after its start."""
     with workspace(install) as outer:
         for number in range(PANES):
             await start(install, [*load(install), "idle", str(number)])
-        await asyncio.sleep(4)
+        await asyncio.sleep(min(_LOADED, 2 * seconds))
         meter = Meter([outer.pid, install.daemon_pid()])
         await asyncio.sleep(seconds)
         return meter.percent()
