@@ -45,14 +45,18 @@ class Tile(Container):
     def __init__(self, task: wire.TaskView) -> None:
         super().__init__(id=f"tile-{task.id}")
         self.about = task
+        self._said: tuple[Text, str] | None = None
 
     def show(self, task: wire.TaskView) -> None:
         """Follow the task's state in title and frame."""
         self.about = task
         state = task_state(task.state)
         self.set_class(state is TaskState.WAITING_APPROVAL, "-asks")
-        self.border_title = Content.from_rich_text(_title(task))
-        self.border_subtitle = Content(_exposed(task))
+        said = _title(task), _exposed(task)
+        if said != self._said:  # to set a title draws all of the tile anew
+            self._said = said
+            self.border_title = Content.from_rich_text(said[0])
+            self.border_subtitle = Content(said[1])
 
 
 class Panes(Container):

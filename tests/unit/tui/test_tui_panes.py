@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
+import pytest
 from textual import events
 
 from supervisor.errors import Denied
@@ -11,6 +13,7 @@ from supervisor.protocol import wire
 from tests.support.fake_client import NOW, approval, task_view
 from tests.support.tui_driver import running
 from tui.widgets.line import Line
+from tui.widgets.panes import Tile
 
 
 async def test_digits_and_tab_show_other_tasks() -> None:
@@ -101,3 +104,17 @@ async def test_a_pane_that_could_not_be_attached_is_tried_again() -> None:
         await d.until(lambda: "The holder is busy." in d.toasts)
         d.client.refuse = None
         await d.until(lambda: d.app.focused is not None and d.app.focused.id == "pane-t-2")
+
+
+async def test_a_second_that_changes_nothing_draws_no_tile_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[Tile] = []
+    async with running() as d:
+        await d.until(lambda: d.app.main.query(Tile))
+        monkeypatch.setattr(Tile, "refresh", lambda self, *_, **__: drawn.append(self) or self)
+        d.app.draw()
+        assert drawn == []
+        task = msgspec.structs.replace(d.client.state.tasks[0], purpose="another one")
+        d.client.send(wire.TaskChanged(task=task))
+        await d.until(lambda: drawn)
