@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from profiles.files import hook_command, link, own_limit, private_folder, write_
 
 # Only reports: the agent must not hang on them.
 _REPORT_TIMEOUT = 15  # seconds
+_OWN_MODE = frozenset({"--approval-mode", "--yolo", "-y"})
 
 
 def hooks(
@@ -33,6 +34,12 @@ def hooks(
         }
         table[event] = [{"matcher": ".*", **group} if tools else group]
     return table
+
+
+def mode(arguments: Sequence[str]) -> tuple[str, ...]:
+    """Our hook decides, and a person answers there; the person's own choice is theirs."""
+    given = {argument.split("=", 1)[0] for argument in arguments}
+    return () if given & _OWN_MODE else ("--approval-mode=yolo",)
 
 
 def lay_out(

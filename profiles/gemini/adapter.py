@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from profiles import nodejs
+from profiles import nodejs, private_home
 from profiles.environment import HARMLESS, keep
 from profiles.files import host_port, write_hook, write_private
 from profiles.gemini import config
@@ -51,7 +51,6 @@ _TOOLS = Tools(
     },
     searches=frozenset({"list_directory", "glob", "grep_search"}),
 )
-_OWN_MODE = frozenset({"--approval-mode", "--yolo", "-y"})
 
 
 class GeminiCli(Supported):
@@ -81,7 +80,7 @@ class GeminiCli(Supported):
             "BASH_ENV": str(shell),
         }
         return LaunchPlan(
-            argv=(executable, *_mode(arguments), *arguments),
+            argv=(executable, *private_home.mode(arguments), *arguments),
             env=env,
             mounts=(
                 *nodejs.mounts(executable, node, request.home),
@@ -147,9 +146,3 @@ class GeminiCli(Supported):
             rewritten = {"hookEventName": "BeforeTool", "tool_input": dict(answer.rewritten)}
             output["hookSpecificOutput"] = rewritten
         return json.dumps(output).encode()
-
-
-def _mode(arguments: Sequence[str]) -> tuple[str, ...]:
-    """Our hook decides, and a person answers there; the person's own choice is theirs."""
-    given = {argument.split("=", 1)[0] for argument in arguments}
-    return () if given & _OWN_MODE else ("--approval-mode=yolo",)

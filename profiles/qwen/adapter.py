@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from profiles import nodejs
+from profiles import nodejs, private_home
 from profiles.environment import HARMLESS, keep
 from profiles.files import host_port, write_hook, write_private
 from profiles.qwen import config
@@ -45,7 +45,6 @@ _TOOLS = Tools(
     },
     searches=frozenset({"list_directory", "glob", "grep_search"}),
 )
-_OWN_MODE = frozenset({"--approval-mode", "--yolo", "-y"})
 
 
 class QwenCode(Supported):
@@ -83,7 +82,7 @@ class QwenCode(Supported):
             "BASH_ENV": str(shell),
         }
         return LaunchPlan(
-            argv=(*_program(executable, node), *_mode(arguments), *arguments),
+            argv=(*_program(executable, node), *private_home.mode(arguments), *arguments),
             env=env,
             mounts=(
                 *nodejs.mounts(executable, node, request.home),
@@ -150,9 +149,3 @@ def _program(executable: str, node: str) -> tuple[str, ...]:
     if real.name != "cli-entry.js":
         return (executable,)
     return (node, "--expose-gc", str(real.with_name("cli.js")))
-
-
-def _mode(arguments: Sequence[str]) -> tuple[str, ...]:
-    """Our hook decides, and a person answers there; the person's own choice is theirs."""
-    given = {argument.split("=", 1)[0] for argument in arguments}
-    return () if given & _OWN_MODE else ("--approval-mode=yolo",)

@@ -120,7 +120,17 @@ def compare(texts: list[str], folder: Path) -> tuple[list[tuple[str, set[str]]],
     return missed, running, read
 
 
-def check_against_bash(count: int, seed: int) -> None:
+@pytest.mark.parametrize(
+    ("count", "seed"),
+    [
+        (300, 1),
+        *(
+            pytest.param(1000, 100 + part, marks=[pytest.mark.full, pytest.mark.timeout(600)])
+            for part in range(20)
+        ),
+    ],
+)
+def test_bash_runs_nothing_that_is_not_named(count: int, seed: int) -> None:
     with tempfile.TemporaryDirectory(prefix="taskpass-shell-") as folder:
         os.chmod(folder, 0o755)
         supply = Texts(seed)
@@ -131,18 +141,11 @@ def check_against_bash(count: int, seed: int) -> None:
     assert read > count // 10, "too much is uninspectable for this test to mean anything"
 
 
-def test_bash_runs_nothing_that_is_not_named() -> None:
-    check_against_bash(300, 1)
-
-
-@pytest.mark.full
-@pytest.mark.timeout(3600)
-def test_bash_runs_nothing_that_is_not_named_in_20_000_texts() -> None:
-    for part in range(20):
-        check_against_bash(1000, 100 + part)
-
-
-def check_speed(count: int, seed: int) -> None:
+@pytest.mark.parametrize(
+    ("count", "seed"),
+    [(2_000, 2), pytest.param(200_000, 3, marks=[pytest.mark.full, pytest.mark.timeout(3600)])],
+)
+def test_any_text_is_judged_at_once(count: int, seed: int) -> None:
     """Every text is judged, within 50 ms of computing (the best of three: others compute too)."""
     for text in Texts(seed).any(count):
         best = 1.0
@@ -153,13 +156,3 @@ def check_speed(count: int, seed: int) -> None:
             if best < 0.05:
                 break
         assert best < 0.05, f"{best * 1000:.0f} ms for {text!r}"
-
-
-def test_any_text_is_judged_at_once() -> None:
-    check_speed(2_000, 2)
-
-
-@pytest.mark.full
-@pytest.mark.timeout(3600)
-def test_200_000_texts_are_judged_at_once() -> None:
-    check_speed(200_000, 3)
