@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from supervisor.errors import LaunchFailed
 from supervisor.ports import Profile
 
 
-class Supported(Profile, ABC):
+class Supported(Profile):
     """Known by a manifest, by the name of its program, and by its version."""
 
     def __init__(self) -> None:

@@ -80,6 +80,12 @@ def call_of(
     )
 
 
+def aside(event: Mapping[str, Any], reason: str) -> bytes:
+    """What is told to the model besides the result of its call."""
+    told = {"hookEventName": text(event, "hook_event_name"), "additionalContext": reason}
+    return json.dumps({"hookSpecificOutput": told}).encode()
+
+
 def text(event: Mapping[str, Any], key: str, *, required: bool = True) -> str:
     """A string field; "" when it may be missing and is."""
     value = event.get(key)

@@ -26,7 +26,16 @@ from profiles.files import existing, host_port, install_dir, write_private
 from profiles.manifest import older, refuse_options
 from profiles.mcp_servers import Overlay
 from profiles.supported import Supported
-from profiles.toolcalls import Tools, absolute, call_of, mapping, phase_of, text, working_directory
+from profiles.toolcalls import (
+    Tools,
+    absolute,
+    aside,
+    call_of,
+    mapping,
+    phase_of,
+    text,
+    working_directory,
+)
 from supervisor.errors import LaunchFailed
 from supervisor.model import CallIdentity, ToolCall, ToolKind
 from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount
@@ -214,9 +223,7 @@ class ClaudeCode(Supported):
 
     def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
         if event.phase in ("post", "failed") and answer.reason:
-            name = text(event.raw, "hook_event_name")
-            aside = {"hookEventName": name, "additionalContext": answer.reason}
-            return json.dumps({"hookSpecificOutput": aside}).encode()
+            return aside(event.raw, answer.reason)
         if event.phase != "pre":
             return b"{}"
         output: dict[str, Any] = {

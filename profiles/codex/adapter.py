@@ -24,7 +24,7 @@ from profiles.codex.drill import drill
 from profiles.environment import HARMLESS, keep
 from profiles.files import host_port, install_dir, link, write_hook, write_private
 from profiles.supported import Supported
-from profiles.toolcalls import absolute, mapping, patched, phase_of, text, working_directory
+from profiles.toolcalls import absolute, aside, mapping, patched, phase_of, text, working_directory
 from supervisor.errors import ConfigError, LaunchFailed, UsageError
 from supervisor.model import CallIdentity, ToolCall, ToolKind
 from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount
@@ -203,8 +203,7 @@ class Codex(Supported):
 
     def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
         if event.phase == "post" and answer.reason:
-            aside = {"hookEventName": "PostToolUse", "additionalContext": answer.reason}
-            return json.dumps({"hookSpecificOutput": aside}).encode()
+            return aside(event.raw, answer.reason)
         # An allowance without a rewrite is marked as a failed hook: silence allows.
         if event.phase != "pre" or (answer.allow and answer.rewritten is None):
             return b""

@@ -20,6 +20,7 @@ from profiles.supported import Supported
 from profiles.toolcalls import (
     Tools,
     absolute,
+    aside,
     call_of,
     mapping,
     phase_of,
@@ -134,8 +135,7 @@ class GeminiCli(Supported):
 
     def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
         if event.phase == "post" and answer.reason:
-            aside = {"hookEventName": "AfterTool", "additionalContext": answer.reason}
-            return json.dumps({"hookSpecificOutput": aside}).encode()
+            return aside(event.raw, answer.reason)
         if event.phase != "pre":
             return b"{}"
         if not answer.allow:

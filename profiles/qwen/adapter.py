@@ -16,7 +16,16 @@ from profiles.environment import HARMLESS, keep
 from profiles.files import host_port, write_hook, write_private
 from profiles.qwen import config
 from profiles.supported import Supported
-from profiles.toolcalls import Tools, absolute, call_of, mapping, phase_of, text, working_directory
+from profiles.toolcalls import (
+    Tools,
+    absolute,
+    aside,
+    call_of,
+    mapping,
+    phase_of,
+    text,
+    working_directory,
+)
 from supervisor.model import CallIdentity, ToolCall, ToolKind
 from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount
 
@@ -128,9 +137,7 @@ class QwenCode(Supported):
 
     def render_answer(self, event: HookEvent, answer: HookAnswer) -> bytes:
         if event.phase in ("post", "failed") and answer.reason:
-            name = text(event.raw, "hook_event_name")
-            aside = {"hookEventName": name, "additionalContext": answer.reason}
-            return json.dumps({"hookSpecificOutput": aside}).encode()
+            return aside(event.raw, answer.reason)
         if event.phase != "pre":
             return b"{}"
         output: dict[str, Any] = {
