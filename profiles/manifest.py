@@ -26,6 +26,7 @@ class Rewrite(StrEnum):
 
     ARGUMENTS = "arguments"  # the tool's arguments, before it runs
     ENVIRONMENT = "environment"  # the environment of this one call
+    SHELL = "shell"  # nothing: its shell asks which call it was started for
     NONE = "none"
 
 

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from profiles import nodejs
 from profiles.files import hook_command, link, own_limit, private_folder, write_private
+from supervisor.ports import Mount
 
 # Only reports: the agent must not hang on them.
 _REPORT_TIMEOUT = 15  # seconds
@@ -69,6 +71,26 @@ def lay_out(
         if os.path.isdir(os.path.join(person, name)):
             link(home / name, os.path.join(person, name))
     return home / "settings.json"
+
+
+def mounts(
+    executable: str, node: str, request_home: str, home: Path, settings: Path, person: str,
+    folders: Iterable[str],
+) -> tuple[Mount, ...]:  # fmt: skip
+    """The program, and its private home: state is the agent's to write, its settings are not.
+
+    Args:
+        request_home: of the person.
+        home, settings: as they were laid out.
+        person: where the person's own `folders` lie.
+    """
+    own = (os.path.join(person, name) for name in folders)
+    return (
+        *nodejs.mounts(executable, node, request_home),
+        Mount(str(home), writable=True),
+        Mount(str(settings)),
+        *(Mount(path) for path in own if os.path.isdir(path)),
+    )
 
 
 def with_general(own: Mapping[str, Any], **values: Any) -> dict[str, Any]:

@@ -41,6 +41,7 @@ from supervisor.calls.questions import Questions, refusal
 from supervisor.calls.recorder import Recorder
 from supervisor.calls.revoking import Revoking
 from supervisor.calls.settlement import Settlement
+from supervisor.calls.started import Started
 from supervisor.calls.userecords import UseRecords
 from supervisor.desk import Desk
 from supervisor.effects import effects_of
@@ -112,10 +113,12 @@ class Engine(Authorize):
     minting: Minting = field(init=False)
     uses: UseRecords = field(init=False)
     egress: Egress = field(init=False)
+    started: Started = field(init=False)
 
     def __post_init__(self) -> None:
         self.attestation = Attestation(self.book, self.records)
         self.judge = Judge(self.book, self.clock)
+        self.started = Started(self.book, self.desk)
         self.questions = Questions(
             self.book, self.approvals, self.records, self.desk,
             self.approval_timeout, self.clock, self.step, self.vault.specs,
@@ -283,6 +286,9 @@ class Engine(Authorize):
         )
         self.step("bind.bound")
         return True
+
+    def prefix(self, task: str, ancestry: Sequence[Process]) -> str:
+        return self.started.prefix(task, ancestry)
 
     # ── authorize_use ───────────────────────────────────────────────────────────────────
 

@@ -83,6 +83,16 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
+def arguments(pid: int) -> tuple[str, ...]:
+    """The command line of a process, () when it has none or is gone. It can change its own."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            line = file.read()
+    except OSError:
+        return ()
+    return tuple(os.fsdecode(line).split("\0")[:-1])
+
+
 def lives(process: Process) -> bool:
     """Whether this very process (not another one with its pid) still exists and runs."""
     found = stat(process.pid)

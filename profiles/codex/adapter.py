@@ -18,7 +18,7 @@ from typing import Any
 
 import tomli_w
 
-from profiles.codex import mcp, sandbox
+from profiles.codex import mcp, requirements, sandbox
 from profiles.codex.config import hooks, key_variables, provider, supervised
 from profiles.codex.drill import drill
 from profiles.environment import HARMLESS, keep
@@ -100,6 +100,10 @@ class Codex(Supported):
             hook_table=hook_table,
         )
         write_private(config, tomli_w.dumps(settings))
+        required = task_dir / "codex-requirements.toml"
+        machines = _read_config(requirements.FILE)
+        told = requirements.with_hooks(machines, hook_table, str(task_dir))
+        write_private(required, tomli_w.dumps(told))
         helpers = task_dir / "bin"
         link(helpers / "apply_patch", executable)
         link(helpers / "codex-linux-sandbox", executable)
@@ -119,7 +123,11 @@ class Codex(Supported):
                 *arguments,
             ),
             env=env,
-            mounts=(*self._mounts(request, executable, user_home, home), *overlay.mounts),
+            mounts=(
+                *self._mounts(request, executable, user_home, home),
+                *overlay.mounts,
+                Mount(str(requirements.FILE), source=str(required), optional=True),
+            ),
             mcp=tuple(overlay.told),
             model_hosts=self._model_hosts(own, env),
             agent_sandbox=self.manifest.own_sandbox if request.contained else held.words,

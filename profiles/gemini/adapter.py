@@ -15,7 +15,7 @@ from typing import Any
 from profiles import nodejs, private_home
 from profiles.environment import HARMLESS, keep
 from profiles.files import host_port, write_hook, write_private
-from profiles.gemini import config
+from profiles.gemini import config, mcp
 from profiles.supported import Supported
 from profiles.toolcalls import (
     Tools,
@@ -29,7 +29,7 @@ from profiles.toolcalls import (
     working_directory,
 )
 from supervisor.model import CallIdentity, ToolCall, ToolKind
-from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount
+from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest
 
 _PHASES = {
     "BeforeTool": "pre",
@@ -69,10 +69,7 @@ class GeminiCli(Supported):
         home, person = task_dir / "gemini-home", os.path.join(request.home, ".gemini")
         script, shell = task_dir / "gemini-hook.sh", task_dir / "gemini-tools.sh"
         config.refuse_without_hooks(request.environ, request.cwd)
-        table = config.hooks(str(script), request.hook_url, request.hook_timeout)
-        settings = config.lay_out(home, person, self.manifest.readable, table)
-        write_hook(script)
-        write_private(shell, config.tools_environment(self.manifest.model_secrets))
+        own = config.persons(person)
         env = keep(request.environ, (*HARMLESS, *self.manifest.keep))
         env |= {
             "HOME": request.home,
@@ -80,20 +77,23 @@ class GeminiCli(Supported):
             "GEMINI_CLI_HOME": str(home),
             "BASH_ENV": str(shell),
         }
+        secrets = self.manifest.model_secrets
+        overlay, servers, words = mcp.behind_gateway(request, env, own, arguments, secrets)
+        table = config.hooks(str(script), request.hook_url, request.hook_timeout)
+        told = config.user_settings(own, table, servers)
+        settings = config.lay_out(home, person, self.manifest.readable, told)
+        write_hook(script)
+        write_private(shell, config.tools_environment(secrets))
         return LaunchPlan(
-            argv=(executable, *private_home.mode(arguments), *arguments),
+            argv=(executable, *private_home.mode(arguments), *words),
             env=env,
             mounts=(
-                *nodejs.mounts(executable, node, request.home),
-                # State is the agent's to write, its settings with our hooks are not.
-                Mount(str(home), writable=True),
-                Mount(str(settings)),
-                *(
-                    Mount(os.path.join(person, name))
-                    for name in self.manifest.readable
-                    if os.path.isdir(os.path.join(person, name))
+                *private_home.mounts(
+                    executable, node, request.home, home, settings, person, self.manifest.readable
                 ),
+                *overlay.mounts,
             ),
+            mcp=tuple(overlay.told),
             model_hosts=self._model_hosts(env),
         )
 
@@ -120,7 +120,7 @@ class GeminiCli(Supported):
         if event.get("mcp_context") is not None:
             context = mapping(event, "mcp_context")
             server, name = text(context, "server_name"), text(context, "tool_name")
-            kind, tool = ToolKind.MCP, f"mcp__{server}__{name}"
+            kind, tool = ToolKind.MCP, f"mcp__{mcp.named(server)}__{name}"
         elif tool == "web_fetch":
             # It takes pages out of words; of several none is the one to be judged.
             words = text(arguments, "prompt", required=False).split()

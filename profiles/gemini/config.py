@@ -26,12 +26,15 @@ def hooks(script: str, hook_url: str, hook_timeout: int) -> dict[str, Any]:
     return private_home.hooks(_EVENTS, "BeforeTool", script, hook_url, hook_timeout)
 
 
-def user_settings(own: Mapping[str, Any], hook_table: Mapping[str, Any]) -> dict[str, Any]:
-    """The person's settings with our hooks in the place of theirs."""
+def user_settings(
+    own: Mapping[str, Any], hook_table: Mapping[str, Any], servers: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The person's settings with our hooks, and MCP servers, in the place of theirs."""
     return {
         **private_home.with_general(own, enableAutoUpdate=False, disableAutoUpdate=True),
         "hooksConfig": {"enabled": True},
         "hooks": dict(hook_table),
+        "mcpServers": dict(servers),
     }
 
 
@@ -53,14 +56,13 @@ def refuse_without_hooks(environ: Mapping[str, str], cwd: str) -> None:
             )
 
 
-def lay_out(home: Path, person: str, folders: Iterable[str], hook_table: Mapping[str, Any]) -> Path:
-    """Make the private `.gemini`; its settings.
+def persons(person: str) -> dict[str, Any]:
+    """The person's own settings. Raises ConfigError: they cannot be used."""
+    return read_settings(Path(person, "settings.json"), "Gemini")
 
-    Raises:
-        ConfigError: the person's settings cannot be used.
-        LaunchFailed: something cannot be made.
-    """
-    settings = user_settings(read_settings(Path(person, "settings.json"), "Gemini"), hook_table)
+
+def lay_out(home: Path, person: str, folders: Iterable[str], settings: Mapping[str, Any]) -> Path:
+    """Make the private `.gemini`; its settings. Raises LaunchFailed."""
     return private_home.lay_out(home / ".gemini", person, settings, _COPIED, folders)
 
 

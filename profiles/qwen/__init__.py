@@ -1,1 +1,1 @@
-"""Qwen Code: command hooks in a private QWEN_HOME; its allowances change nothing of a call."""
+"""Qwen Code: command hooks in a private QWEN_HOME; its shells ask which call they belong to."""

@@ -14,7 +14,7 @@ from typing import Any
 from profiles import nodejs, private_home
 from profiles.environment import HARMLESS, keep
 from profiles.files import host_port, write_hook, write_private
-from profiles.qwen import config
+from profiles.qwen import config, mcp
 from profiles.supported import Supported
 from profiles.toolcalls import (
     Tools,
@@ -27,7 +27,7 @@ from profiles.toolcalls import (
     working_directory,
 )
 from supervisor.model import CallIdentity, ToolCall, ToolKind
-from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount
+from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest
 
 _PHASES = {
     "PreToolUse": "pre",
@@ -78,38 +78,45 @@ class QwenCode(Supported):
             task_dir / name for name in ("qwen-home", "qwen-hook.sh", "qwen-tools.sh")
         )
         person = request.environ.get("QWEN_HOME") or os.path.join(request.home, ".qwen")
-        table = config.hooks(str(script), request.hook_url, request.hook_timeout)
-        settings = config.lay_out(home, person, self.manifest.readable, table)
-        write_hook(script)
-        write_private(shell, f"unset BASH_ENV {' '.join(self.manifest.model_secrets)}\n")
+        own = config.persons(person)
         env = keep(request.environ, (*HARMLESS, *self.manifest.keep))
         env |= {
             "HOME": request.home,
             **self.manifest.set,
             "QWEN_HOME": str(home),
-            # Each shell of a tool reads it first: the model's log-in stays with the agent.
+            # Each shell of a tool reads it first: the model's log-in stays with the agent, and
+            # the shell asks for the call that it was started for.
             "BASH_ENV": str(shell),
         }
+        secrets = self.manifest.model_secrets
+        overlay, words = mcp.behind_gateway(request, env, own, arguments, secrets)
+        table = config.hooks(str(script), request.hook_url, request.hook_timeout)
+        told = config.user_settings(own, table)
+        settings = config.lay_out(home, person, self.manifest.readable, told)
+        write_hook(script)
+        write_private(shell, config.tools_environment(secrets))
         return LaunchPlan(
-            argv=(*_program(executable, node), *private_home.mode(arguments), *arguments),
+            argv=(*_program(executable, node), *private_home.mode(arguments), *words),
             env=env,
             mounts=(
-                *nodejs.mounts(executable, node, request.home),
-                # State is the agent's to write, its settings with our hooks are not.
-                Mount(str(home), writable=True),
-                Mount(str(settings)),
-                *(
-                    Mount(os.path.join(person, name))
-                    for name in self.manifest.readable
-                    if os.path.isdir(os.path.join(person, name))
+                *private_home.mounts(
+                    executable, node, request.home, home, settings, person, self.manifest.readable
                 ),
+                *overlay.mounts,
             ),
+            mcp=tuple(overlay.told),
             model_hosts=self._model_hosts(env),
         )
 
     def _model_hosts(self, env: Mapping[str, str]) -> tuple[str, ...]:
         own = host_port(env.get("OPENAI_BASE_URL", ""))
         return (own,) if own else self.manifest.model_hosts
+
+    def started_as(self, call: ToolCall) -> tuple[str, ...]:
+        command = call.command.strip()
+        if call.arguments.get("is_background") is True and not command.endswith(("&&", "\\&")):
+            command = command.removesuffix("&").rstrip()
+        return ("bash", "-c", command)
 
     def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:
         phase = phase_of(event, _PHASES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +37,41 @@ def refuse_without_hooks(cwd: str) -> None:
             )
 
 
-def lay_out(home: Path, person: str, folders: Iterable[str], hook_table: Mapping[str, Any]) -> Path:
-    """Make the private home, with our hooks in the place of the person's; its settings.
+def persons(person: str) -> dict[str, Any]:
+    """The person's own settings. Raises ConfigError: they cannot be used."""
+    return read_settings(Path(person, "settings.json"), "Qwen Code")
 
-    Raises:
-        ConfigError: the person's settings cannot be used.
-        LaunchFailed: something cannot be made.
-    """
-    own = read_settings(Path(person, "settings.json"), "Qwen Code")
-    settings = {
-        **private_home.with_general(own, enableAutoUpdate=False),
+
+def user_settings(own: Mapping[str, Any], hook_table: Mapping[str, Any]) -> dict[str, Any]:
+    """The person's settings with our hooks in the place of theirs."""
+    return {
+        **private_home.with_general(
+            own,
+            enableAutoUpdate=False,
+            # It would put words into a command after that was judged.
+            gitCoAuthor={"commit": False, "pr": False},
+        ),
         "disableAllHooks": False,
         "hooks": dict(hook_table),
+        "mcpServers": {},  # ours are on the command line
     }
+
+
+def lay_out(home: Path, person: str, folders: Iterable[str], settings: Mapping[str, Any]) -> Path:
+    """Make the private home; its settings. Raises LaunchFailed."""
     return private_home.lay_out(home, person, settings, _COPIED, folders)
+
+
+def tools_environment(secrets: Sequence[str]) -> str:
+    """What each shell of a tool reads first (`BASH_ENV`).
+
+    Our hook cannot put anything before a command, so the shell asks for it, where the agent's own
+    variables lead to; told nothing, it is no call's, and what it runs gets no credential.
+    """
+    return (
+        f"unset BASH_ENV {' '.join(secrets)}\n"
+        "TASKPASS_PREFIX=\n"
+        "{ printf 'TASKPASS-SHELL\\n' >&9 && IFS= read -r -d '' -t 60 TASKPASS_PREFIX <&9; } "
+        '2>/dev/null 9<>"/dev/tcp/127.0.0.1/${https_proxy##*:}"\n'
+        'eval "unset TASKPASS_PREFIX; $TASKPASS_PREFIX"\n'
+    )

@@ -29,6 +29,7 @@ _IDENTITY = {
 _REWRITE = {
     Rewrite.ARGUMENTS: "a command is rewritten, so that its processes are tied to its call",
     Rewrite.ENVIRONMENT: "a command gets variables that tie its processes to its call",
+    Rewrite.SHELL: "nothing is changed; a shell asks which call it was started for",
     Rewrite.NONE: "nothing of a call is changed",
 }
 _FAIL_MODE = {

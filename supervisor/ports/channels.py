@@ -100,6 +100,10 @@ class Authorize(Announced, Protocol):
     async def bind_call(self, task: str, handle: str, ancestry: Sequence[Process]) -> bool:
         """First word of a rewritten command: ties the call's handle to its process tree."""
 
+    def prefix(self, task: str, ancestry: Sequence[Process]) -> str:
+        """What a shell is to read before its command, where the agent could not put it there;
+        "" for one that no open call has started."""
+
     async def authorize_use(
         self,
         task: str,

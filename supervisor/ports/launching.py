@@ -101,6 +101,11 @@ class Profile(ABC):
         """The tool's arguments with `prefix` put before the shell command."""
         return {**call.arguments, "command": prefix + call.command}
 
+    def started_as(self, call: ToolCall) -> tuple[str, ...]:
+        """The command line of the shell that runs this call, where nothing can be put before its
+        command, so that the shell asks for that itself; () where `with_prefix` counts."""
+        return ()
+
     def drill(self, request: DrillRequest) -> Drill | None:
         """How the doctor shows that its calls are enforced; None where it cannot."""
         return None

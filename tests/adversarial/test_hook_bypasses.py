@@ -105,8 +105,8 @@ UNANNOUNCED = {
     "codex features.hooks": f"{_CODEX} -c features.hooks=false",
     "codex --ignore-user-config": f"{_CODEX} --ignore-user-config {_PROVIDER}",
     "codex untrusted hooks": (
-        'cp -r "$CODEX_HOME" /tmp/other; sed -i /trusted_hash/d /tmp/other/config.toml;'
-        f" CODEX_HOME=/tmp/other {_CODEX}"
+        'cp -r "$CODEX_HOME" other; sed -i /trusted_hash/d other/config.toml;'
+        f' CODEX_HOME="$PWD/other" {_CODEX}'
     ),
 }
 
@@ -134,22 +134,31 @@ async def behind_a_wrapper(
     return supervise(behind, install, model)
 
 
+@pytest.fixture
+def without_tier_a(request: pytest.FixtureRequest, install: Install) -> tuple[str, ...]:
+    """The words by which a task sees the machine's own settings; in tier A it sees ours.
+
+    Uncontained, Codex has a sandbox of its own.
+    """
+    if request.node.callspec.params["name"].startswith("claude"):
+        return ("--contain", "off")
+    install.settings = '[containment]\ntier = "B"\n'
+    install.configure("")
+    return ()
+
+
 @pytest.mark.parametrize("name", fast(UNANNOUNCED, 2))
 async def test_a_call_that_was_not_announced_gets_no_credential(
-    request: pytest.FixtureRequest, install: Install, api: ApiServer,
-    scripted_model: ScriptedModel, name: str,
+    request: pytest.FixtureRequest, without_tier_a: tuple[str, ...], install: Install,
+    api: ApiServer, scripted_model: ScriptedModel, name: str,
 ) -> None:  # fmt: skip
     supervised = await behind_a_wrapper(request, install, scripted_model, name)
-    # In tier A the hooks of Claude Code hold nevertheless: see below.
-    options = ("--contain", "off") if supervised.is_claude else ()
-    output = await supervised.run(supervised.shell(use(api)), options=options)
+    output = await supervised.run(supervised.shell(use(api)), options=without_tier_a)
     assert scripted_model.requests, output
     await ends_without_a_credential(supervised, api)
 
 
-@pytest.mark.parametrize(
-    "name", fast({name: "" for name in UNANNOUNCED if name.startswith("claude")}, 1)
-)
+@pytest.mark.parametrize("name", fast(dict.fromkeys(UNANNOUNCED, ""), 2))
 async def test_in_tier_a_the_machines_own_settings_are_ours_and_nothing_drops_them(
     request: pytest.FixtureRequest, install: Install, api: ApiServer,
     scripted_model: ScriptedModel, name: str,

@@ -18,7 +18,9 @@ from tests.support.scripted_model import ScriptedModel, call
 pytestmark = pytest.mark.full
 SERVER = Path(__file__).parents[1] / "support/mcp_server.py"
 # How each names a tool of the server `notes` to its model.
-NAMES = {"copilot": "notes-", "opencode": "notes_"}
+NAMES = {
+    "copilot": "notes-", "opencode": "notes_", "gemini": "mcp_notes_", "qwen": "mcp__notes__",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("label", sorted(NAMES))
@@ -64,6 +66,30 @@ async def test_a_servers_tool_is_one_call_with_its_own_credential(
     ]  # fmt: skip
     (use,) = await asyncio.to_thread(install.records, "use.intent")
     assert use["call"] == records[-1]["call"]
+
+
+async def test_a_projects_server_is_behind_the_gateway_too(
+    install: Install, scripted_model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of Gemini, whose project's settings win over all that we can write; they stay as they are."""
+    way = WAYS["gemini"]
+    (install.project / "notes").mkdir()
+    (install.project / "notes/today.txt").write_text("water the plants")
+    command = [sys.executable, str(SERVER), str(install.project / "notes"), ""]
+    file = install.project / ".gemini/settings.json"
+    file.parent.mkdir()
+    text = json.dumps({"mcpServers": {"notes": {"command": command[0], "args": command[1:]}}})
+    file.write_text(text)
+    supervised = Supervised(way, scripted_model, install)
+    output = await supervised.run(call("mcp_notes-taskpass_get_note", name="today"))
+    assert "water the plants" in scripted_model.last.last_result, output
+    (opened,) = [
+        one
+        for one in await asyncio.to_thread(install.records, "call.opened")
+        if "@" not in one["tool"]
+    ]
+    assert opened["tool"] == "mcp__notes__get_note"
+    assert file.read_text() == text
 
 
 async def test_a_server_at_an_address_gets_a_token_for_each_call(

@@ -375,6 +375,9 @@ class HookedProfile:
     def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
         return {**call.arguments, "command": prefix + call.command}
 
+    def started_as(self, call: ToolCall) -> tuple[str, ...]:
+        return ()
+
 
 @dataclass
 class World:

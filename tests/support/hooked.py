@@ -91,6 +91,9 @@ class RecordingAuthorize:
     async def bind_call(self, task: str, handle: str, ancestry: Sequence[Process]) -> bool:
         raise NotImplementedError
 
+    def prefix(self, task: str, ancestry: Sequence[Process]) -> str:
+        raise NotImplementedError
+
     async def authorize_use(
         self,
         task: str,

@@ -68,6 +68,7 @@ class FakeAuthorize:
     settled: list[tuple[str, int]] = field(default_factory=list)
     incidents: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     binds: list[tuple[str, list[Process]]] = field(default_factory=list)
+    asked: list[list[Process]] = field(default_factory=list)  # who asked for a prefix
     cancelled: int = 0
 
     async def open_call(
@@ -92,6 +93,10 @@ class FakeAuthorize:
     async def bind_call(self, task: str, handle: str, ancestry: Sequence[Process]) -> bool:
         self.binds.append((handle, list(ancestry)))
         return self.bound and task == TASK
+
+    def prefix(self, task: str, ancestry: Sequence[Process]) -> str:
+        self.asked.append(list(ancestry))
+        return "a prefix\n" if task == TASK else ""
 
     async def authorize_use(
         self,

@@ -1,7 +1,8 @@
 """A client's connection to a task's proxy, from its first byte to its last.
 
-Attested, then one of: a bind (`TASKPASS-BIND`), a tunnel to the agent's model (untouched), a tunnel
-that ends in TLS here, or plain HTTP. Each request is judged by itself.
+Attested, then one of: a bind (`TASKPASS-BIND`), a shell's question (`TASKPASS-SHELL`), a tunnel to
+the agent's model (untouched), a tunnel that ends in TLS here, or plain HTTP. Each request is judged
+by itself.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from supervisor.channels.http import refusal
 from supervisor.channels.http.admission import Admission, check_origin
 from supervisor.channels.http.endpoint import FOREVER, Endpoint
-from supervisor.channels.http.environment import BIND_WORD, BOUND, NOT_BOUND
+from supervisor.channels.http.environment import ASK_WORD, BIND_WORD, BOUND, NOT_BOUND
 from supervisor.channels.http.exchange import splice
 from supervisor.channels.http.judged import DISCARD_LIMIT, DISCARD_TIME, JudgedRequests
 from supervisor.channels.http.message import (
@@ -79,6 +80,8 @@ class Connection:
     async def _serve(self) -> None:
         if await self._starts_with(BIND_WORD):
             await self._bind()
+        elif await self._starts_with(ASK_WORD):
+            self._tell()
         elif (head := await self._next_head()) is not None:
             if head.method == "CONNECT":
                 await self._tunnel(head)
@@ -112,6 +115,13 @@ class Connection:
             else:
                 bound = await services.authorize.bind_call(services.task, handle, ancestry)
         self._client.write(BOUND if bound else NOT_BOUND)
+
+    def _tell(self) -> None:
+        """What a shell reads before its command; nothing for one that belongs to no call."""
+        ancestry = self._visitor.attest()
+        if ancestry:
+            services = self._services
+            self._client.write(services.authorize.prefix(services.task, ancestry).encode())
 
     async def _next_head(self) -> RequestHead | None:
         """The next request's head; None at a clean end."""

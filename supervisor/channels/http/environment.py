@@ -50,6 +50,7 @@ def environment(bundle: str, url: str, *, no_proxy: str = "") -> dict[str, str]:
 
 BIND_WORD = b"TASKPASS-BIND "
 BOUND, NOT_BOUND = b"ok\n", b"no\n"
+ASK_WORD = b"TASKPASS-SHELL\n"  # asks for `shell_prefix`, by a shell that does not know its call
 
 _UNBOUND = (
     "taskpass: this command was not started, because the supervisor did not recognise it as "

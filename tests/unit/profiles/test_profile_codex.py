@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from profiles.codex import requirements
 from profiles.codex.adapter import Codex, native_binary
 from profiles.codex.config import trusted_hash
 from profiles.files import hook_command
@@ -267,3 +268,52 @@ def test_a_command_runs_in_bash_whatever_shell_the_account_has(
     shown = subprocess.Popen(["/bin/sh", "-c", rewritten], stdout=subprocess.PIPE, text=True)
     told, _ = shown.communicate()
     assert int(told) == shown.pid  # the very process that Codex started
+
+
+def required(plan: LaunchPlan) -> dict[str, Any]:
+    """What Codex finds as this machine's requirements, in a container of tier A."""
+    (mount,) = [each for each in plan.mounts if each.path == str(requirements.FILE)]
+    assert mount.optional
+    assert not mount.writable
+    return tomllib.loads(Path(mount.source).read_text())
+
+
+def test_our_hooks_are_required_where_we_can_show_that(tmp_path: Path) -> None:
+    plan = launch(tmp_path)
+    told = required(plan)
+    assert told["allow_managed_hooks_only"] is True
+    assert told["features"] == {"hooks": True}
+    assert told["hooks"]["managed_dir"] == str(tmp_path / "task")
+    own = configuration(plan)["hooks"]
+    assert {event: told["hooks"][event] for event in own if event != "state"} == {
+        event: own[event] for event in own if event != "state"
+    }
+    assert "state" not in told["hooks"]
+
+
+def test_what_the_machine_requires_holds_further(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machines = tmp_path / "requirements.toml"
+    monkeypatch.setattr(requirements, "FILE", machines)
+    machines.write_text(
+        'allowed_web_search_modes = ["cached"]\n[features]\nhooks = false\napps = false\n'
+        '[hooks]\nmanaged_dir = "/opt/hooks"\n[[hooks.PreToolUse]]\nmatcher = "Bash"\n'
+        '[[hooks.PreToolUse.hooks]]\ntype = "command"\ncommand = "/opt/hooks/theirs"\n'
+    )
+    told = required(launch(tmp_path))
+    assert told["allowed_web_search_modes"] == ["cached"]
+    assert told["features"] == {"hooks": True, "apps": False}
+    assert told["hooks"]["managed_dir"] == "/opt/hooks"
+    theirs, ours = told["hooks"]["PreToolUse"]
+    assert theirs["hooks"][0]["command"] == "/opt/hooks/theirs"
+    assert "codex-hook.sh" in ours["hooks"][0]["command"]
+
+
+def test_requirements_that_cannot_be_read_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requirements, "FILE", tmp_path / "requirements.toml")
+    requirements.FILE.write_text("[")
+    with pytest.raises(ConfigError, match=r"requirements\.toml"):
+        launch(tmp_path)

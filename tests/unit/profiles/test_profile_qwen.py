@@ -56,9 +56,11 @@ def test_what_npms_entry_would_start_is_itself_the_root_process(tmp_path: Path) 
     entry.parent.mkdir(parents=True)
     entry.touch()
     made = plan(tmp_path, str(entry), "-p", "x")
+    servers = Path(made.env["QWEN_HOME"]).with_name("qwen-mcp.json")
     assert made.argv == (
         "/opt/node/bin/node", "--expose-gc", str(entry.with_name("cli.js")),
-        "--approval-mode=yolo", "-p", "x",
+        "--approval-mode=yolo",
+        "--allowed-mcp-server-names=taskpass", f"--mcp-config={servers}", "-p", "x",
     )  # fmt: skip
 
 
@@ -66,3 +68,33 @@ def test_what_a_call_was_refused_on_the_way_is_told_at_its_end() -> None:
     event = HookEvent("post", raw={"hook_event_name": "PostToolUse"})
     told = json.loads(QwenCode().render_answer(event, HookAnswer(True, "No SSH here.")))
     assert told["hookSpecificOutput"]["additionalContext"] == "No SSH here."
+
+
+@pytest.mark.parametrize(
+    ("command", "background", "runs"),
+    [
+        ("  make test\n", False, "make test"),
+        ("serve &", True, "serve"),
+        ("serve &", False, "serve &"),
+        ("a &&", True, "a &&"),
+    ],
+)
+def test_a_shell_is_known_by_the_command_line_that_qwen_gives_it(
+    command: str, background: bool, runs: str
+) -> None:
+    arguments = {"command": command, "is_background": background}
+    event = QwenCode().parse_hook({
+        "hook_event_name": "PreToolUse", "session_id": "s", "cwd": "/work", "tool_use_id": "c",
+        "tool_name": "run_shell_command", "tool_input": arguments,
+    })  # fmt: skip
+    assert event.call is not None
+    assert QwenCode().started_as(event.call) == ("bash", "-c", runs)
+
+
+def test_a_command_runs_as_it_was_judged(tmp_path: Path) -> None:
+    """Of its own accord it adds lines to what a commit and a pull request say."""
+    theirs = '{"general": {"gitCoAuthor": {"commit": true, "pr": true}, "vimMode": true}}'
+    made = plan(tmp_path, settings=theirs)
+    general = json.loads(Path(made.env["QWEN_HOME"], "settings.json").read_text())["general"]
+    assert general["gitCoAuthor"] == {"commit": False, "pr": False}
+    assert general["vimMode"] is True

@@ -34,6 +34,18 @@ async def test_malformed_binds(rig: Rig, line: bytes) -> None:
     assert not rig.authorize.binds
 
 
+async def test_a_shell_asks_what_it_begins_with(rig: Rig) -> None:
+    reader, writer = await rig.dial()
+    writer.write(b"TASKPASS-SHELL\n")
+    assert await reader.read() == b"a prefix\n"
+    assert rig.authorize.asked == [TREE]
+    rig.owner.found = []  # whose connection it is cannot be told
+    reader, writer = await rig.dial()
+    writer.write(b"TASKPASS-SHELL\n")
+    assert await reader.read() == b""
+    assert rig.authorize.asked == [TREE]
+
+
 async def test_the_agents_own_model_is_not_intercepted(tmp_path: Path) -> None:
     hosts = ["localhost:{tls}", "127.0.0.1:{plain}"]
     async with proxy_rig(tmp_path, model_hosts=hosts, private=False) as rig:
