@@ -404,8 +404,7 @@ class Engine(Authorize):
         return self.book.lease_live(task, lease, self.clock())
 
     async def used(self, task: str, release: Release, status: int) -> None:
-        held = self.book.lease(release.lease)
-        entry = self.book.task(held.task if held else task)
+        entry = self.book.borrower(release.lease, task)
         self.uses.ended(entry, release.use, release.lease, status)
 
     def model_access(self, task: str, ancestry: Sequence[Process], host: str, port: int) -> bool:

@@ -102,6 +102,8 @@ _RISKS = (Risk.LOW, Risk.MEDIUM, Risk.HIGH)
 
 def strictest(decisions: Sequence[Decision]) -> Decision:
     """Of several about the same: the first of the strictest, and what all of those ask about."""
+    if len(decisions) == 1:
+        return decisions[0]
     first = min(decisions, key=lambda one: _STRICT.index(one.outcome))
     same = [one for one in decisions if one.outcome is first.outcome]
     lease = all(one.lease for one in decisions)

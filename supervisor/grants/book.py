@@ -28,6 +28,7 @@ class Book:
         self._by_agent_id: dict[tuple[str, str], str] = {}
         self._roots: dict[tuple[str, Process], str] = {}  # a process tree belongs to one call
         self._grants: dict[str, Grant] = {}
+        self._granted: dict[tuple[str, str, str], str] = {}  # task, credential, resource → grant
         self._leases: dict[str, Lease] = {}
         self._uses: dict[str, tuple[int, float]] = {}  # by lease, not in it yet: how many, the last
 
@@ -255,27 +256,30 @@ class Book:
         Raises:
             Revoked: a person took it away in this task, or in one above it.
         """
-        taken = (entry.revoked_grants for entry in self.task(task).chain)
-        if any((credential, resource) in gone for gone in taken):
-            raise Revoked(
-                f"Access to {credential} at {resource} was revoked in this task.",
-                hint="The person can start a new task.",
-            )
-        for grant in self._grants.values():
-            if (grant.task, grant.credential, grant.resource) == (task, credential, resource):
-                if grant.expires > now:
-                    return grant
-                del self._grants[grant.id]
-                break
-        return None
+        for entry in self.task(task).chain:
+            if entry.revoked_grants and (credential, resource) in entry.revoked_grants:
+                raise Revoked(
+                    f"Access to {credential} at {resource} was revoked in this task.",
+                    hint="The person can start a new task.",
+                )
+        grant = self._grants.get(self._granted.get((task, credential, resource), ""))
+        if grant is not None and grant.expires <= now:
+            self._forget_grant(grant)
+            return None
+        return grant
 
     def add_grant(self, grant: Grant) -> None:
         self._grants[grant.id] = grant
+        self._granted[grant.task, grant.credential, grant.resource] = grant.id
+
+    def _forget_grant(self, grant: Grant) -> None:
+        del self._grants[grant.id]
+        del self._granted[grant.task, grant.credential, grant.resource]
 
     def drop_grant(self, grant: str, *, revoked: bool) -> Grant:
         """Raises NotFound."""
         gone = self.grant(grant)
-        del self._grants[grant]
+        self._forget_grant(gone)
         if revoked:
             self.task(gone.task).revoked_grants.add((gone.credential, gone.resource))
         return gone
@@ -332,6 +336,11 @@ class Book:
         """None: it is closed."""
         self._add_uses()
         return self._leases.get(lease)
+
+    def borrower(self, lease: str, task: str) -> TaskEntry:
+        """Whose lease it is, `task` where it is closed. Raises NotFound."""
+        held = self._leases.get(lease)
+        return self.task(held.task if held else task)
 
     def leases_of(self, *, task: str = "", grant: str = "") -> list[Lease]:
         self._add_uses()

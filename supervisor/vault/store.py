@@ -17,6 +17,7 @@ from supervisor.vault import sealing, standing
 from supervisor.vault import specs as spec_file
 from supervisor.vault.backend import SecretStore
 from supervisor.vault.binding import check_secret, opened, sealed
+from supervisor.vault.known import KnownSecrets
 from supervisor.vault.redact import Redactor
 from supervisor.vault.standins import StandIns
 from supervisor.vault.stores import FindKeyring, Stores, in_thread
@@ -53,10 +54,7 @@ class FileVault(Vault):
         self._specs = spec_file.load(self._file)
         self._listed = tuple(self._specs.values())
         self._standing = standing.digests(self._listed)
-        self._secrets: dict[str, Secret] = {}
-        self._borrowed: dict[tuple[str, str], Secret] = {}  # task and name → of another vault
-        self._masking: dict[str, Secret] = {}  # what `_redactor` was made for
-        self._redactor = Redactor({})
+        self._known = KnownSecrets()
         self._stand_ins = StandIns(paths.runtime / "stand-ins.json")
         self._surrogate_key = private_file(self._state / "surrogate.key", lambda: os.urandom(32))
         self._changing = asyncio.Lock()
@@ -66,12 +64,13 @@ class FileVault(Vault):
 
     async def secret(self, name: str) -> Secret:
         spec = self._spec(name)
-        if name not in self._secrets:
+        secret = self._known.get(name)
+        if secret is None:
             secret = await self._load(spec)
             if self._specs.get(name) is not spec:  # removed, or made anew, meanwhile
                 return await self.secret(name)
-            self._secrets[name] = secret
-        return self._secrets[name]
+            self._known.keep(name, secret)
+        return secret
 
     async def add(self, spec: CredentialSpec, secret: Secret) -> None:
         """Keep a credential; an empty `secret` for issuers that mint.
@@ -103,7 +102,7 @@ class FileVault(Vault):
                     await in_thread(lambda: store.delete(spec.name))
                 raise
             if secret.value:
-                self._secrets[spec.name] = secret
+                self._known.keep(spec.name, secret)
 
     async def remove(self, name: str) -> None:
         """Forget a credential: its secret first, so that a crash leaves no secret unlisted.
@@ -116,7 +115,7 @@ class FileVault(Vault):
             if spec.protection:
                 store = await self._stores.of(spec.protection)
                 await in_thread(lambda: store.delete(name))
-            self._secrets.pop(name, None)
+            self._known.drop(name)
             self._replace({key: value for key, value in self._specs.items() if key != name})
             self._stand_ins.forget_name(name)
 
@@ -133,7 +132,7 @@ class FileVault(Vault):
             # A new spec, the same as before: who is reading the old secret reads again.
             self._specs = {**self._specs, name: replace(spec)}
             self._listed = tuple(self._specs.values())
-            self._secrets[name] = secret
+            self._known.keep(name, secret)
 
     async def surrogate(self, name: str, task: str) -> str:
         shape = await self._shape(name)
@@ -171,8 +170,7 @@ class FileVault(Vault):
             text = same_shape(shape, self._surrogate_key, task, name, attempt)
         else:
             text = like_a_token(self._surrogate_key, task, name, attempt)
-        real = any(text == known.value for known in self._secrets.values())
-        return "" if real else text
+        return "" if self._known.is_own(text) else text
 
     def resolve(self, task: str, text: str) -> str:
         name = self._stand_ins.resolve(task, text)
@@ -195,25 +193,21 @@ class FileVault(Vault):
 
     def forget(self, task: str) -> None:
         self._stand_ins.forget_task(task)
-        self._borrowed = {key: each for key, each in self._borrowed.items() if key[0] != task}
+        self._known.give_back(task)
 
     def borrow(self, task: str, name: str, secret: Secret) -> None:
-        self._borrowed[task, name] = secret
+        self._known.borrow(task, name, secret)
 
     def borrowed(self, task: str, name: str) -> Secret | None:
-        return self._borrowed.get((task, name))
+        return self._known.borrowed(task, name)
 
     def redactor(self) -> Redactor:
         """Masks every secret that was loaded so far, or is borrowed by a task."""
-        known = self._secrets | {f"{n} in {t}": each for (t, n), each in self._borrowed.items()}
-        if self._masking != known:
-            self._masking = known
-            self._redactor = Redactor({name: each.value for name, each in self._masking.items()})
-        return self._redactor
+        return self._known.redactor()
 
     def redact(self, text: str) -> str:
         """`text` with every secret that was loaded so far masked."""
-        return self.redactor().mask(text)
+        return self._known.redactor().mask(text)
 
     @property
     def locked(self) -> bool:
