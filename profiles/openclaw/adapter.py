@@ -14,7 +14,9 @@ from typing import Any
 
 from profiles import inprocess, nodejs
 from profiles.environment import HARMLESS, keep
-from profiles.files import existing, host_port, tool_shell, write_private
+from profiles.files import existing, tool_shell, write_private
+from profiles.openclaw import mcp
+from profiles.openclaw.config import of_task, own_hosts
 from profiles.supported import Supported
 from profiles.toolcalls import mapping, patched, phase_of, text, working_directory
 from supervisor.errors import UsageError
@@ -28,8 +30,6 @@ _FILE_TOOLS = {
 }
 # Where a command of `exec` runs here, and not on another machine or in another container.
 _HERE = frozenset({"", "auto", "gateway"})
-# Its limit for what a hook may take, in seconds.
-_LONGEST = 600
 # The way of starting it in which plugins were seen to be asked: the words that have to be there.
 _EMBEDDED = frozenset({"agent", "--local"})
 _HARMLESS_WORDS = frozenset({"--version", "-V", "-v", "--help", "-h"})
@@ -40,6 +40,7 @@ class OpenClaw(Supported):
 
     name = "openclaw"
     call_identity = CallIdentity.CALL
+    servers_below = 2  # a relay, and what that reaps them by
 
     def matches(self, argv: Sequence[str]) -> bool:
         if not argv:
@@ -61,7 +62,9 @@ class OpenClaw(Supported):
         state = env.get("OPENCLAW_STATE_DIR") or os.path.join(request.home, ".openclaw")
         own = env.get("OPENCLAW_CONFIG_PATH") or os.path.join(state, "openclaw.json")
         config = task_dir / "openclaw.json"
-        write_private(config, json.dumps(_config(own, plugin, request), indent=1))
+        overlay, base = mcp.behind_gateway(request, env, own)
+        told = of_task(base, own, plugin, request)
+        write_private(config, json.dumps(told, indent=1))
         env |= {
             "HOME": request.home,
             **self.manifest.set,
@@ -79,13 +82,15 @@ class OpenClaw(Supported):
                 *existing("/", [state], writable=True),
                 *existing("/", [own], writable=False),
                 *(Mount(path) for path in settings if os.path.lexists(path)),
+                *overlay.mounts,
             ),
+            mcp=tuple(overlay.told),
             guarded=tuple(
                 path
                 for path in settings
                 if os.path.isdir(os.path.dirname(path)) and not os.path.lexists(path)
             ),
-            model_hosts=(*_own_hosts(own), *self.manifest.model_hosts),
+            model_hosts=(*own_hosts(own), *self.manifest.model_hosts),
         )
 
     def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:
@@ -186,41 +191,3 @@ def _refuse_other_ways(arguments: Sequence[str]) -> None:
             "Started so, openclaw works in its Gateway, or without what announces its calls.",
             hint="Use `openclaw agent --local --agent main --message …`.",
         )
-
-
-def _config(own: str, plugin: Path, request: LaunchRequest) -> dict[str, Any]:
-    """The person's configuration with our plugin laid over it; lists are joined, not replaced."""
-    hooks = {"timeouts": {"before_tool_call": min(request.hook_timeout, _LONGEST) * 1000},
-             "allowConversationAccess": True}  # fmt: skip
-    plugins: dict[str, Any] = {
-        "enabled": True,
-        "load": {"paths": [str(plugin)]},
-        "entries": {"taskpass": {"enabled": True, "hooks": hooks}},
-    }
-    told = _read(own).get("plugins")
-    if isinstance(told, dict) and (told.get("allow") or told.get("enabled") is False):
-        plugins["allow"] = ["taskpass"]  # ours, and none that the person has not let in
-    # It works where the task does; without its files of instructions in there.
-    agents = {"defaults": {"workspace": request.cwd, "skipBootstrap": True}}
-    config: dict[str, Any] = {"plugins": plugins, "agents": agents}
-    return {"$include": [own], **config} if os.path.exists(own) else config
-
-
-def _read(path: str) -> dict[str, Any]:
-    """A configuration, as far as it is JSON; {} for one that is more than that."""
-    try:
-        told = json.loads(Path(path).read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return told if isinstance(told, dict) else {}
-
-
-def _own_hosts(path: str) -> tuple[str, ...]:
-    """Where the person's providers are, as far as the configuration is JSON."""
-    try:
-        providers = _read(path)["models"]["providers"].values()
-        urls = [provider.get("baseUrl") for provider in providers]
-    except (KeyError, TypeError, AttributeError):
-        return ()
-    found = (host_port(url) for url in urls if isinstance(url, str))
-    return tuple(dict.fromkeys(host for host in found if host))

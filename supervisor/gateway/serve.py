@@ -27,7 +27,7 @@ from mcp.shared.exceptions import MCPError
 from supervisor.errors import Denied, TaskpassError
 from supervisor.gateway.announce import Announcer, Refused
 from supervisor.gateway.relay import Relay
-from supervisor.gateway.servers import Server, expanded
+from supervisor.gateway.servers import Server, expanded, take_passed
 
 TICKET = "taskpass/ticket"  # in `_meta` of a refusal
 Context = ServerRequestContext[Any, Any]
@@ -143,6 +143,7 @@ async def serve(told: dict[str, Any], begun: Callable[[], None]) -> None:
     entry = told["server"]
     visitor = told.get("visitor")
     server = Server(**(entry | {"args": tuple(entry["args"])}))
+    take_passed(os.environ)
     if told.get("expand"):
         server = expanded(server, os.environ)
     if "no_proxy" in told:  # the agent around us has exceptions of its own

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from supervisor.paths import replace_file
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,47}")
 _KEYS = frozenset(("command", "args", "env", "url", "bearer_token_env_var"))
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}")
+PASSED = "TASKPASS_PASSED_"  # before the name of a variable that is passed on under another one
 RESERVED = "taskpass"  # the gateway itself, in policies: a client that asks to be let in
 
 
@@ -132,6 +133,17 @@ def expanded(server: Server, environ: Mapping[str, str]) -> Server:
         env={name: put(value) for name, value in server.env.items()},
         url=put(server.url),
     )
+
+
+def take_passed(environ: MutableMapping[str, str]) -> None:
+    """Give variables their own names again, where an agent gives its servers none by those.
+
+    What it did not put in, since it has none itself, is dropped.
+    """
+    for name in [name for name in environ if name.startswith(PASSED)]:
+        value = environ.pop(name)
+        if not _VARIABLE.fullmatch(value):
+            environ[name.removeprefix(PASSED)] = value
 
 
 def write(path: Path, servers: Mapping[str, Server]) -> None:

@@ -155,7 +155,8 @@ class HookIntake:
         """Who speaks when `process` holds the connection: the root, or its direct child."""
         chain = self.owner.ancestry(process)
         if self._length is not None:
-            return chain[0] if len(chain) == self._length else None
+            # What is between it and the agent's own child was started for it alone.
+            return chain[-2:][0] if len(chain) == self._length else None
         if not self.profile.hooks_by_child:
             return chain[0] if len(chain) == 1 else None
         return chain[-2] if 2 <= len(chain) <= _LONGEST_CHAIN else None

@@ -74,6 +74,8 @@ class Profile(ABC):
     announces: bool = True
     # False: the agent's root process posts its hooks itself. True: a command that it starts does.
     hooks_by_child: bool = False
+    # Processes between the agent's root and an MCP server that it starts.
+    servers_below: int = 0
     # False: nothing tells when it works and when it waits.
     tells_turns: bool = True
 

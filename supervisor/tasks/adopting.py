@@ -88,7 +88,7 @@ class Adopting:
             hold=self.hold,
             reports=self.reports,
         )
-        intakes = [intake, *self._gateways(task, task_file, adoption, owner)]
+        intakes = [intake, *self._gateways(task, task_file, adoption, owner, profile)]
         self.engine.desk.runtimes[task] = TaskRuntime(
             profile=profile,
             policy=policy,
@@ -143,12 +143,18 @@ class Adopting:
             await followed.finish(adoption.exit_code)
 
     def _gateways(
-        self, task: str, task_file: TaskFile, adoption: Adoption, owner: SockDiagOwner
+        self,
+        task: str,
+        task_file: TaskFile,
+        adoption: Adoption,
+        owner: SockDiagOwner,
+        profile: Profile,
     ) -> list[HookIntake]:
         """Where the gateways before the agent's MCP servers announce, if it has any."""
         if "mcp" not in adoption.listeners:
             return []
-        # Each is a child of the agent's root, and what it starts is a server: not our speaker.
+        # Each is a child of the agent's root, or of what that starts its servers by, and what it
+        # starts is a server: not our speaker.
         return [
             HookIntake(
                 task=task,
@@ -158,7 +164,7 @@ class Adopting:
                 authorize=ServedCalls(self.engine),
                 owner=owner,
                 hold=self.hold,
-                chain=2,
+                chain=2 + profile.servers_below,
                 reports=self.reports,
             )
         ]

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_agents_live_further import Supervised
+from tests.support.agents import RealAgent
 from tests.support.further_agents import WAYS, Setting
 from tests.support.live import ApiServer, Install
 from tests.support.mcp_upstream import TOKEN, upstream
+from tests.support.plugin_agents import MODEL_KEY, supervised_plugin
 from tests.support.scripted_model import ScriptedModel, call
 
 pytestmark = pytest.mark.full
@@ -124,3 +126,43 @@ async def test_a_server_at_an_address_gets_a_token_for_each_call(
     assert "issue 7" in scripted_model.last.last_result, output
     assert set(tracker.seen) == {f"Bearer {TOKEN}"}
     assert "header X-Key" in output
+
+
+async def test_a_server_of_openclaw_is_behind_the_gateway(
+    openclaw: RealAgent, install: Install, api: ApiServer, scripted_model: ScriptedModel
+) -> None:
+    """It gives its servers no variables, and its model calls their tools through another tool."""
+    (install.project / "notes").mkdir()
+    (install.project / "notes/today.txt").write_text("water the plants")
+    (install.project / "server.py").write_text(SERVER.read_text())
+    supervised = supervised_plugin(openclaw, install, scripted_model)
+    file = install.home / ".openclaw/openclaw.json"
+    words = ["server.py", "notes", f"https://{api.host}/me"]
+    notes = {
+        "command": sys.executable, "args": words, "cwd": str(install.project),
+        "env": {"NOTES_TOKEN": "sk-live-1234567890"},
+    }  # fmt: skip
+    text = json.dumps(json.loads(file.read_text()) | {"mcp": {"servers": {"notes": notes}}})
+    file.write_text(text)
+
+    def tool(name: str, /, **arguments: str) -> dict[str, object]:
+        return call("tool_call", id=f"notes__{name}", args=arguments)
+
+    output = await supervised.run(
+        tool("get_note", name="today"), tool("get_environment"), tool("get_account")
+    )
+    read, environment, account = scripted_model.last.results.values()
+    assert "water the plants" in read, output
+    assert "NOTES_TOKEN" not in environment
+    assert api.token not in environment
+    assert MODEL_KEY not in environment
+    assert "ana" in account, account
+    records = await supervised.records("call.opened")
+    tools = [one["tool"] for one in records if one["tool"].startswith("mcp__")]
+    assert [each for each in tools if "@" not in each] == [
+        "mcp__notes__get_note", "mcp__notes__get_environment", "mcp__notes__get_account",
+    ]  # fmt: skip
+    (use,) = await supervised.records("use.intent")
+    assert use["call"] == records[-1]["call"]
+    assert "NOTES_TOKEN" in output
+    assert file.read_text() == text

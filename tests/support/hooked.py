@@ -311,7 +311,7 @@ async def hooked(
     # Every definition is shown, and every call passes: the agent's own hook is what is looked at.
     served = HookIntake(
         "t-test", gateways, token, McpGateway(), RecordingAuthorize(), owner,
-        hold=hook_timeout / 2, chain=2, reports={"definitions": _shown},
+        hold=hook_timeout / 2, chain=2 + profile.servers_below, reports={"definitions": _shown},
     )  # fmt: skip
     url, mcp_url = (
         f"http://127.0.0.1:{each.getsockname()[1]}/{token}" for each in (listener, gateways)

@@ -9,7 +9,7 @@ import pytest
 
 from profiles.environment import sensitive
 from supervisor.errors import ConfigError, TaskpassError, UsageError
-from supervisor.gateway.servers import Server, checked, find, read, write
+from supervisor.gateway.servers import Server, checked, find, read, take_passed, write
 from supervisor.gateway.wrapping import wrap
 
 
@@ -92,3 +92,16 @@ def test_a_configuration_is_wrapped_and_its_secrets_are_left_out() -> None:
 def test_another_file_is_refused(config: Any) -> None:
     with pytest.raises(UsageError):
         wrap(config, sensitive)
+
+
+def test_variables_that_came_under_other_names_get_their_own_back() -> None:
+    environ = {
+        "PATH": "/bin", "TASKPASS_PASSED_HTTPS_PROXY": "http://a:b@127.0.0.1:1",
+        "TASKPASS_PASSED_https_proxy": "http://a:b@127.0.0.1:1",
+        "TASKPASS_PASSED_ABSENT": "${ABSENT}",
+    }  # fmt: skip
+    take_passed(environ)
+    assert environ == {
+        "PATH": "/bin", "HTTPS_PROXY": "http://a:b@127.0.0.1:1",
+        "https_proxy": "http://a:b@127.0.0.1:1",
+    }  # fmt: skip

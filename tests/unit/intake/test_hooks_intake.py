@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import pytest
 
 import profiles
 from profiles import find
+from supervisor.intake.hooks_http import HookIntake
 from supervisor.model import ToolCall
 from supervisor.ports import HookAnswer
 from tests.support.hooked import Hooked, allow, deny, hooked, process
@@ -264,3 +266,29 @@ async def test_command_hooks_are_announced_by_a_child_of_the_root(tmp_path: Path
         assert (code, out) == (2, b"")
         # After Stop, status 2 would send the model on.
         assert (await run(at, announced(hook_event_name="Stop")))[0] == 0
+
+
+async def test_who_is_started_by_way_of_others_speaks_as_the_agents_own_child(at: Hooked) -> None:
+    """An agent may start a relay for each MCP server: what it started itself is the sender."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    intake = HookIntake(
+        "t-test", listener, "word", at.profile, at.authorize, at.owner, hold=5, chain=4
+    )
+    curl = rf"curl -sS --noproxy \* -d @- http://127.0.0.1:{port}/word/PreToolUse; :"
+
+    async def told(words: str) -> tuple[int, str]:
+        pipe = asyncio.subprocess.PIPE
+        child = await asyncio.create_subprocess_exec("sh", "-c", words, stdin=pipe, stdout=pipe)
+        body, _ = await child.communicate(json.dumps(announced()).encode())
+        return child.pid, decision(json.loads(body))
+
+    await intake.serve()
+    try:
+        sender, answer = await told(f"sh -c '{curl}'; :")
+        assert answer == "allow"
+        assert [each.pid for each in at.authorize.senders if each] == [sender]
+        assert (await told(curl))[1] == "deny"
+    finally:
+        await intake.close()
+    assert [kind for kind, _ in at.authorize.incidents] == ["forged_hook"]
