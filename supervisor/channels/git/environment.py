@@ -67,7 +67,10 @@ def helper_script(port: int) -> str:
         f"if ! {{ exec 9<>/dev/tcp/127.0.0.1/{port}; }} 2>/dev/null; then\n"
         f"  echo {shlex.quote(_UNREACHED)} >&2; echo quit=1; exit 0\n"
         "fi\n"
-        "{ cat; printf '\\n\\n'; } >&9\n"
+        # Whoever refuses does not read on: what is then written must not end this script, which
+        # has the refusal still to tell.
+        "trap '' PIPE\n"
+        "{ cat; printf '\\n\\n'; } 2>/dev/null >&9\n"
         "while IFS= read -r line <&9; do\n"
         '  case "$line" in\n'
         f'    "{SAY}"*) printf "%s\\n" "${{line#{SAY}}}" >&2;;\n'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -166,6 +167,29 @@ def test_nothing_is_stored_and_nothing_erased(tmp_path: Path, action: str) -> No
         capture_output=True, text=True, timeout=20,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_refusal_that_comes_before_the_question_ends_is_told(tmp_path: Path) -> None:
+    """The other end does not read what is too long to its end: what git then writes is lost, and
+    the refusal is not."""
+    helper = tmp_path / environment.HELPER
+    refusal = protocol.refusal(Denied("The question is too long."))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        helper.write_text(environment.helper_script(server.getsockname()[1]))
+        asking = subprocess.Popen(
+            ["bash", str(helper), "get"], text=True, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        assert asking.stdin is not None
+        asking.stdin.write("a" * 5000)
+        asking.stdin.flush()
+        connection, _ = server.accept()
+        connection.recv(1)
+        connection.sendall(refusal)
+        connection.close()  # with most of it unread: the kernel resets the connection
+        out, err = asking.communicate("a" * 5000 + "\n", timeout=20)
+    assert (asking.returncode, out) == (0, "quit=1\n")
+    assert err == "taskpass: The question is too long.\n"
 
 
 def test_without_a_supervisor_git_stops_and_says_why(tmp_path: Path) -> None:
