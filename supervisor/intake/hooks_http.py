@@ -109,7 +109,7 @@ class HookIntake:
     ) -> tuple[int, bytes, HookEvent | None]:
         """Status, body, and the event when it opened a call. Never raises."""
         try:
-            sender = await self._attest(request)
+            sender = await self._attest(request, connection)
             if sender is None:
                 return 403, self._denial(_FORGED), None
             event = self._parse(request)
@@ -131,24 +131,28 @@ class HookIntake:
         await self._report(event)
         return 200, self._render(event, HookAnswer(allow=True, reason=aside)), None
 
-    async def _attest(self, request: Request) -> Process | None:
-        """The sender, or None after the attempt was recorded."""
-        why = "wrong address"
+    async def _attest(self, request: Request, connection: _Connection) -> Process | None:
+        """The sender, or None after the attempt was recorded.
+
+        Of a sender that has gone nobody can say any more who it was: a hook that the agent did
+        not wait for, or a forgery. It is refused as well, and on record by another word.
+        """
+        kind, why = "forged_hook", "wrong address"
         if request.method == b"POST" and hmac.compare_digest(request.token, self._token):
             for attempt in range(_ATTEST_TRIES):
                 if attempt:
                     await asyncio.sleep(_ATTEST_PAUSE)
                 owners = self.owner.owners(request.sockname, request.peername)
-                if not owners:
-                    break
                 senders = {self._sender(process) for process in owners}
                 if len(senders) == 1 and (sender := senders.pop()) is not None:
                     return sender
-            why = "not sent by the agent itself"
+                if attempt and connection.gone:
+                    kind, why = "hook_sender_gone", "its sender was gone before it was looked at"
+                    break
+            else:
+                why = "not sent by the agent itself"
         with contextlib.suppress(Exception):  # recorded or not, it is refused
-            await self.authorize.incident(
-                self.task, "forged_hook", {"why": why, "event": request.event}
-            )
+            await self.authorize.incident(self.task, kind, {"why": why, "event": request.event})
         return None
 
     def _sender(self, process: Process) -> Process | None:
@@ -283,6 +287,11 @@ class _Connection(asyncio.Protocol):
         # Only a question is withdrawn; the report of an end is carried through.
         if self._task is not None and self.holding:
             self._task.cancel()
+
+    @property
+    def gone(self) -> bool:
+        """Whether the other end has closed it."""
+        return self._transport is None or self._transport.is_closing()
 
     def abort(self) -> None:
         if self._transport is not None:

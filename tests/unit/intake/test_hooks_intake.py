@@ -21,6 +21,7 @@ from supervisor.intake.hooks_http import HookIntake
 from supervisor.model import ToolCall
 from supervisor.ports import HookAnswer
 from tests.support.hooked import Hooked, allow, deny, hooked, process
+from tests.support.live import until
 
 
 def announced(**changes: Any) -> dict[str, Any]:
@@ -131,11 +132,23 @@ async def test_another_process_with_the_token_is_refused_and_recorded(at: Hooked
     assert [kind for kind, _ in at.authorize.incidents] == ["forged_hook"]
 
 
+async def test_a_sender_that_has_gone_is_refused_and_not_called_a_forger(at: Hooked) -> None:
+    """A hook that the agent did not wait for: nobody can say any more who it was."""
+    at.owner.root = None  # as of a process that ended: no owner is found
+    agent = await connect(at)
+    await agent.send(f"/{at.url.rsplit('/', 1)[1]}/PreToolUse", json.dumps(announced()).encode())
+    agent.writer.transport.abort()
+    await until(lambda: at.authorize.incidents, "the record")
+    assert [kind for kind, _ in at.authorize.incidents] == ["hook_sender_gone"]
+    assert at.authorize.opened == []
+
+
 async def test_an_unresolved_connection_gets_nothing(at: Hooked) -> None:
     at.owner.root = None
     status, body = await (await connect(at)).post(at, announced())
     assert (status, decision(body)) == (403, "deny")
     assert at.authorize.opened == []
+    assert [kind for kind, _ in at.authorize.incidents] == ["forged_hook"]
 
 
 @pytest.mark.parametrize(
