@@ -91,13 +91,13 @@ def line(record: Mapping[str, Any]) -> Line:
 
 def fields(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """All of a record as (name, value), nested objects one level down as `name.inner`."""
-    rows: list[tuple[str, str]] = []
+    rows: list[tuple[str, Any]] = []
     for name, value in record.items():
         if isinstance(value, Mapping) and value:
-            rows += [(f"{name}.{inner}", _plain(part)) for inner, part in value.items()]
+            rows += [(f"{name}.{inner}", part) for inner, part in value.items()]
         else:
-            rows.append((name, _plain(value)))
-    return rows
+            rows.append((name, value))
+    return [(name, words.local_time(name, value) or _plain(value)) for name, value in rows]
 
 
 def _number(value: Any, default: float) -> Any:

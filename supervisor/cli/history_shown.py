@@ -9,6 +9,7 @@ from supervisor.cli.history import latest, query_of, safe
 from supervisor.cli.session import print_json, with_client
 from supervisor.client import AsyncClient
 from supervisor.protocol.review import HASTE, FiguresView, ReplayView, TimelineView
+from supervisor.review.words import local_time
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _JUDGED = ("call.opened", "call.denied", "approval.asked", "use.allowed", "use.denied",
@@ -23,7 +24,7 @@ def record(seq: int, as_json: bool) -> int:
         print_json(proof)
         return int(proof.standing == "broken")
     for name, value in proof.record.items():
-        print(f"{name:<14} {_plain(value)}")
+        print(f"{name:<14} {local_time(name, value) or _plain(value)}")
     print(f"\n{'proof':<14} {proof.standing}: {proof.message}")
     if proof.head is not None:
         at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(proof.head.time))

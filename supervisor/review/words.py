@@ -8,6 +8,7 @@ these four is taken for granted.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 # Where a record says what it is about, best first.
@@ -27,6 +28,23 @@ DECISIONS: Final = frozenset(
     | {"irrevocable", "frozen", "lost", "incident"}
 )
 INCIDENT: Final = "incident"
+
+# Where a record keeps POSIX seconds.
+_TIMES: Final = frozenset({"time", "expires", "until", "created", "opened", "ended"})
+_LATEST: Final = 32503680000.0  # the year 3000: what comes after is no time
+
+
+def local_time(name: str, value: Any) -> str | None:
+    """The value of a record's field for people where it is a time, else None.
+
+    `2026-11-23 14:22:11+01:00`: local, with its zone. `name`: the field's, its own last
+    where it is nested (`detail.until`).
+    """
+    if name.rpartition(".")[2] not in _TIMES or isinstance(value, bool):
+        return None
+    if not isinstance(value, int | float) or not 0 < value < _LATEST:
+        return None
+    return datetime.fromtimestamp(value).astimezone().isoformat(" ", "seconds")
 
 
 def decision(record: Mapping[str, Any]) -> str:

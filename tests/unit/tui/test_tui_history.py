@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,9 @@ async def test_a_record_shows_its_proof() -> None:
         await d.until(lambda: "✓ verified" in said(d, "history-record"))
         assert "Checkpoint 17" in said(d, "history-record").replace("\n", " ")
         assert "SHA256:q7dX" in said(d, "history-record")
+        shown = said(d, "history-record")
+        assert datetime.fromtimestamp(NOW).strftime("%Y-%m-%d %H:") in shown
+        assert str(int(NOW))[:6] not in shown, "no time is left as seconds"
 
 
 async def test_a_broken_place_in_the_chain_is_told_in_words() -> None:
