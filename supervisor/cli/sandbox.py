@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import ipaddress
 import os
+import secrets
 import shutil
 import socket
 import sys
@@ -15,9 +16,8 @@ from pathlib import Path
 
 from supervisor import places
 from supervisor.errors import LaunchFailed, UsageError
-from supervisor.sandbox.guidance import INSIDE, KINDS, lines
+from supervisor.sandbox.guidance import INSIDE, KINDS, PORT, SSH, lines, there
 
-_PORT = 3128  # where a sandbox finds the proxy, by whatever leads there
 _SOCKET = "proxy.sock"
 _LONGEST_PATH = 107  # of a unix socket (unix(7))
 
@@ -42,9 +42,9 @@ def parser(command: str) -> argparse.ArgumentParser:
     made.add_argument("--preset", default="", help="policy: standard or strict")
     made.add_argument(
         "--certificates",
-        default=INSIDE,
+        default="",
         metavar="PATH",
-        help=f"where the sandbox finds our certificates ({INSIDE})",
+        help=f"where a container finds our certificates ({INSIDE})",
     )
     made.add_argument(
         "--max-age", type=int, default=0, metavar="MINUTES", help="how long the task may live"
@@ -58,15 +58,23 @@ def main(command: str, words: list[str]) -> int:
     options = parser(command).parse_args(words)
     if os.environ.get("TASKPASS_TASK"):
         raise UsageError("This is inside a task already; a task does not start another one.")
+    by_ssh = options.kind == SSH
+    if by_ssh and (options.listen or options.certificates):
+        raise UsageError(
+            "Over SSH the proxy is reached by a socket, and the certificates go along.",
+            hint="Leave --listen and --certificates out.",
+        )
     with _directory() as folder:
-        listener, address = _listening(options.listen, folder)
+        certificates = f"{there(folder)}/ca.pem" if by_ssh else options.certificates or INSIDE
+        port = _free_elsewhere() if by_ssh else PORT
+        listener, address = _listening(options.listen, folder, port)
         os.dup2(listener.fileno(), 0)
         listener.close()
-        for line in lines(options.kind, folder, options.listen, options.certificates):
+        for line in lines(options.kind, folder, options.listen, port, certificates):
             print(line)
         sys.stdout.flush()
         request: dict[str, object] = {
-            "argv": [sys.executable, str(folder), address, options.certificates],
+            "argv": [sys.executable, str(folder), address, certificates],
             "profile": "sandbox",
             "cwd": os.getcwd(),
             "environ": places.environment(),
@@ -92,8 +100,18 @@ def _directory() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _listening(listen: str, folder: Path) -> tuple[socket.socket, str]:
+def _free_elsewhere() -> int:
+    """A port that is likely to be free on another machine, where other tasks may be as well.
+
+    It is below those that Linux gives to connections by itself.
+    """
+    return 20000 + secrets.randbelow(12000)
+
+
+def _listening(listen: str, folder: Path, port: int) -> tuple[socket.socket, str]:
     """The listener, and the address by which the sandbox dials it.
+
+    `port`: of the sandbox's loopback, whence something leads to the socket.
 
     Raises:
         UsageError: it is no address that is ours alone.
@@ -109,11 +127,11 @@ def _listening(listen: str, folder: Path) -> tuple[socket.socket, str]:
         made.bind(path)
         os.chmod(path, 0o600)
         made.listen(128)
-        return made, f"127.0.0.1:{_PORT}"
-    host, _, port = listen.rpartition(":")
+        return made, f"127.0.0.1:{port}"
+    host, _, given = listen.rpartition(":")
     try:
         address = ipaddress.ip_address(host.strip("[]"))
-        number = int(port)
+        number = int(given)
     except ValueError:
         raise UsageError(
             f"{listen!r} is not ADDRESS:PORT.", hint="For Docker's bridge: 172.17.0.1:3128."

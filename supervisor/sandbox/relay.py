@@ -29,8 +29,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from supervisor.channels.http.environment import environment
+from supervisor.sandbox.guidance import script
 
-ENV_FILE, CA_FILE = "sandbox.env", "ca.pem"
+ENV_FILE, SCRIPT, CA_FILE = "sandbox.env", "sandbox.sh", "ca.pem"
 USER = "taskpass"
 _LOOPBACK = "localhost,127.0.0.1,::1"
 _MOST = 256  # connections at once
@@ -141,10 +142,15 @@ def variables(
 
 
 def hand_over(directory: Path, told: Mapping[str, str], certificates: str) -> None:
-    """Write both files, new and private. Raises OSError."""
-    file = os.open(directory / ENV_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(file, "w") as env:
-        env.writelines(f"{name}={value}\n" for name, value in told.items() if "\n" not in value)
+    """Write all files, new and private. Raises OSError."""
+    one_line = {name: value for name, value in told.items() if "\n" not in value}
+    for name, text in (
+        (ENV_FILE, "".join(f"{name}={value}\n" for name, value in one_line.items())),
+        (SCRIPT, script(told)),
+    ):
+        file = os.open(directory / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(file, "w") as written:
+            written.write(text)
     with open(directory / CA_FILE, "xb") as copy, open(certificates, "rb") as ours:
         shutil.copyfileobj(ours, copy)
 

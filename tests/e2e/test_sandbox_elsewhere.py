@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from tests.support.bwrap import find_bwrap
 from tests.support.live import ApiServer, Install, wait_for
+from tests.support.ssh_server import ALIAS, ssh_server
 
 # Between a socket in the file system and a port of the container's loopback, as socat does it.
 _BRIDGE = """
@@ -133,6 +135,51 @@ def test_an_address_for_containers_takes_the_bearer_only(install: Install, api: 
         made.end()
     wait_for(lambda: install.records("task.ended"), "the end of the task")
     assert not made.folder.exists()
+
+
+def test_what_is_printed_for_ssh_starts_an_agent_on_another_machine(
+    install: Install, api: ApiServer, tmp_path: Path
+) -> None:
+    """Word for word, but for the machine and the agent; at a real sshd, as somebody else."""
+    made = Elsewhere(install, "--for", "ssh")
+    try:
+        send, start = (line for line in made.printed.splitlines() if " HOST " in line)
+        secret = made.variables["HTTPS_PROXY"].split("@")[0].rpartition(":")[2]
+        assert secret not in made.printed, "everybody sees the words of a program"
+        with ssh_server(tmp_path) as server:
+
+            def typed(line: str) -> subprocess.CompletedProcess[str]:
+                words = line.replace("HOST", ALIAS).replace("AGENT …", "sh ./agent")
+                return subprocess.run(
+                    ["sh", "-c", words], env=install.environ | server.environ, timeout=60,
+                    stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                )  # fmt: skip
+
+            look = 'id -u; echo "$API_TOKEN"; cd "$(dirname "$SSL_CERT_FILE")"; pwd; stat -c %a . *'
+            (server.home / "agent").write_text(f"{look}; {ask(api)}; exit 7\n")
+            sent, done = typed(send), typed(start)
+            assert (sent.returncode, sent.stdout, sent.stderr) == (0, "", "")
+            told = f"{done.stdout}{done.stderr}\n{server.log.read_text()}"
+            account, stand_in, there, *modes, answer = done.stdout.splitlines()
+            assert (done.returncode, answer) == (7, '{"hello": "ana"} 200'), told
+            assert account == str(server.uid)
+            assert modes == ["700", "600", "600"]
+            assert stand_in != api.token
+            assert not Path(there).exists(), "the bearer stays nowhere"
+            # Where the way back cannot be had, no agent is started without it.
+            with socket.create_server(("127.0.0.1", int(start.split(":")[1]))):
+                assert typed(send).returncode == 0
+                late = typed(start)
+                assert (late.returncode, late.stdout) == (255, ""), late.stderr
+                typed(f"ssh HOST rm -r {there}")
+        assert api.seen == [("GET /me", f"Bearer {api.token}", "ok")]
+        (opened,) = install.records("call.opened")
+        assert opened["identity"] == "session"
+    finally:
+        made.end()
+    refused = install.cli("sandbox", "--for", "ssh", "--listen", "127.0.0.1:0")
+    assert refused.returncode == 2
+    assert "reached by a socket" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -57,16 +57,24 @@ def this_account() -> Account:
 
 def unprivileged_account() -> Iterator[Account]:
     """Make an account, yield it, remove it. Only root can."""
+    with somebody_new() as entry, tempfile.TemporaryDirectory(prefix="taskpass-public-") as base:
+        os.chmod(base, 0o755)
+        python, prefix = _public_python(Path(base), entry.pw_uid)
+        yield Account(entry.pw_name, entry.pw_uid, Path(entry.pw_dir), python, prefix)
+
+
+@contextlib.contextmanager
+def somebody_new() -> Iterator[pwd.struct_passwd]:
+    """An account with nothing but a home, for a while. Only root can."""
     name = f"taskpass-t{os.getpid()}-{secrets.token_hex(2)}"
-    subprocess.run(["useradd", "--create-home", "--shell", "/bin/sh", name], check=True)
+    roots = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}  # a person's own has no sbin
+    add = ["useradd", "--create-home", "--shell", "/bin/sh", name]
+    subprocess.run(add, check=True, env=roots)
     try:
-        with tempfile.TemporaryDirectory(prefix="taskpass-public-") as base:
-            os.chmod(base, 0o755)
-            entry = pwd.getpwnam(name)
-            python, prefix = _public_python(Path(base), entry.pw_uid)
-            yield Account(name, entry.pw_uid, Path(entry.pw_dir), python, prefix)
+        yield pwd.getpwnam(name)
     finally:
-        subprocess.run(["userdel", "--remove", name], check=False, capture_output=True)
+        remove = ["userdel", "--remove", name]
+        subprocess.run(remove, check=False, capture_output=True, env=roots)
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ def find_program(name: str, *packages: str) -> Program:
 
     `packages` names those that carry it and what a small installation lacks of their needs.
     """
-    if found := shutil.which(name):
+    if found := shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin"):
         return Program(found, "", {})
     target = cache_dir() / f"debian-{name}"
     with locked(target.name):
@@ -39,7 +39,7 @@ def find_program(name: str, *packages: str) -> Program:
                 package.unlink()
             partial.rename(target)
     root = target / "root"
-    where = os.pathsep.join(str(root / folder) for folder in ("usr/bin", "bin"))
+    where = os.pathsep.join(str(root / folder) for folder in ("usr/bin", "bin", "usr/sbin"))
     path = shutil.which(name, path=where)
     assert path is not None, f"none of {', '.join(packages)} has {name}"
     libraries = (f"{root}/{at}/{platform.machine()}-linux-gnu" for at in ("usr/lib", "lib"))
