@@ -1,30 +1,27 @@
-"""What a screen uses to talk to the supervisor and to the holders of its panes."""
+"""What a screen uses to talk to the supervisor."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fcntl
-import socket as sockets
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
-import h11
 import msgspec
 
 from supervisor import errors
+from supervisor.client_connection import Connection
+from supervisor.client_pane import PaneConnection
 from supervisor.client_review import ReviewCalls
 from supervisor.paths import Paths, user_paths
 from supervisor.protocol import handshake, wire
 
 if TYPE_CHECKING:
-    from supervisor.protocol import clipboard, pane, reading
     from supervisor.protocol import credentials as wcred
     from supervisor.protocol.person import PersonView, SignInPerson
 
-_LIMIT = wire.MAX_FRAME
 _LOOKS, _PAUSE = 1500, 0.01  # whether the supervisor has ended; seconds between two
 _KEPT = 2  # idle connections: the usual one, and one more for what cannot wait
 _T = TypeVar("_T")
@@ -43,135 +40,6 @@ def _locked(lock: Path) -> bool:
     return False
 
 
-class _Connection:
-    """One HTTP/1.1 connection on the supervisor's socket, handshake done."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._http = h11.Connection(h11.CLIENT)
-
-    @classmethod
-    async def open(cls, paths: Paths, *, any_protocol: bool = False) -> _Connection:
-        try:
-            reader, writer = await asyncio.open_unix_connection(str(paths.socket), limit=_LIMIT)
-        except OSError as error:
-            raise errors.DaemonUnavailable(
-                "The supervisor is not running.", hint="Start it with `taskpass`."
-            ) from error
-        connection = cls(reader, writer)
-        try:
-            sock = writer.get_extra_info("socket")
-            handshake.check_peer(sock, paths)
-            nonce = handshake.new_nonce()
-            hello = msgspec.json.decode(
-                await connection.request("GET", f"/v1/hello?nonce={nonce}"), type=wire.Hello
-            )
-            handshake.check_proof(paths, nonce, hello.proof)
-            if not any_protocol:
-                handshake.check_protocol(hello.protocol, hello.version, wire.PROTOCOL)
-        except msgspec.MsgspecError as error:
-            handshake.report_fake(paths, "no handshake")
-            connection.close()
-            raise handshake.fake_daemon(paths) from error
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    async def _send(self, method: str, target: str, body: bytes, headers: dict[str, str]) -> None:
-        head = [("host", "supervisor"), ("content-length", str(len(body))), *headers.items()]
-        data = self._http.send(h11.Request(method=method, target=target, headers=head)) or b""
-        if body:
-            data += self._http.send(h11.Data(data=body)) or b""
-        data += self._http.send(h11.EndOfMessage()) or b""
-        self._writer.write(data)
-        await self._writer.drain()
-
-    async def _next(self) -> Any:
-        while True:
-            event = self._http.next_event()
-            if event is not h11.NEED_DATA:
-                return event
-            self._http.receive_data(await self._reader.read(65536))
-
-    async def request(
-        self, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None
-    ) -> bytes:
-        """One exchange; the answer's body.
-
-        Raises:
-            TaskpassError: the one the supervisor answered with, or DaemonUnavailable.
-        """
-        try:
-            await self._send(method, target, body, headers or {})
-            status, answer = 0, b""
-            while not isinstance(event := await self._next(), h11.EndOfMessage):
-                if isinstance(event, h11.Response):
-                    status = event.status_code
-                elif isinstance(event, h11.Data):
-                    answer += event.data
-                elif isinstance(event, h11.ConnectionClosed):
-                    raise ConnectionError("closed in mid-answer")
-            if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
-                self._http.start_next_cycle()
-        except (OSError, h11.ProtocolError) as error:
-            raise errors.DaemonUnavailable(
-                "The supervisor went away in mid-request.", hint="Try again; it is restarted."
-            ) from error
-        if status >= 300:
-            raise _problem(answer)
-        return answer
-
-    async def parts(self, target: str) -> AsyncIterator[bytes]:
-        """A streamed answer as it comes, to its end.
-
-        Raises:
-            TaskpassError: the one the supervisor answered with, or DaemonUnavailable: it went away.
-        """
-        await self._send("GET", target, b"", {})
-        problem: bytes | None = None
-        try:
-            while not isinstance(event := await self._next(), h11.EndOfMessage):
-                if isinstance(event, h11.Response) and event.status_code >= 300:
-                    problem = b""
-                elif isinstance(event, h11.Data) and problem is None:
-                    yield bytes(event.data)
-                elif isinstance(event, h11.Data):
-                    problem = (problem or b"") + event.data
-                elif isinstance(event, h11.ConnectionClosed):
-                    raise ConnectionError("closed in mid-answer")
-        except (OSError, h11.ProtocolError) as error:
-            raise errors.DaemonUnavailable("The supervisor closed the event stream.") from error
-        if problem is not None:
-            raise _problem(problem)
-
-    async def lines(self, target: str) -> AsyncIterator[bytes]:
-        """The lines of a streamed answer, until the other end closes."""
-        rest = b""
-        async for part in self.parts(target):
-            *whole, rest = (rest + part).split(b"\n")
-            for line in whole:
-                yield line
-        raise errors.DaemonUnavailable("The supervisor closed the event stream.")
-
-    @property
-    def usable(self) -> bool:
-        """Whether the other end has kept it open; it closes what has long been idle."""
-        return not (self._reader.at_eof() or self._writer.is_closing())
-
-    def close(self) -> None:
-        self._writer.close()
-
-
-def _problem(body: bytes) -> errors.TaskpassError:
-    try:
-        problem = msgspec.json.decode(body, type=wire.Problem)
-    except msgspec.MsgspecError:
-        return errors.DaemonUnavailable("The supervisor gave an answer that is not ours.")
-    return errors.of_code(problem.code)(problem.message, hint=problem.hint)
-
-
 class AsyncClient(ReviewCalls):
     """A screen's view of the supervisor. Every method raises TaskpassError on failure.
 
@@ -181,29 +49,29 @@ class AsyncClient(ReviewCalls):
 
     def __init__(self, paths: Paths | None = None) -> None:
         self._paths = paths or user_paths()
-        self._idle: list[_Connection] = []
+        self._idle: list[Connection] = []
         self._pairing = ""
 
     async def connect(self) -> None:
         """Start the supervisor if there is none, and shake hands."""
         await asyncio.to_thread(handshake.ensure_daemon, self._paths)
         await self.close()
-        self._idle.append(await _Connection.open(self._paths))
+        self._idle.append(await Connection.open(self._paths))
 
     async def close(self) -> None:
         while self._idle:
             self._idle.pop().close()
 
-    async def _take(self) -> _Connection:
+    async def _take(self) -> Connection:
         """A connection that nobody uses: a kept one that is still open, or a new one."""
         while self._idle:
             connection = self._idle.pop()
             if connection.usable:
                 return connection
             connection.close()
-        return await _Connection.open(self._paths)
+        return await Connection.open(self._paths)
 
-    def _give_back(self, connection: _Connection) -> None:
+    def _give_back(self, connection: Connection) -> None:
         if len(self._idle) < _KEPT:
             self._idle.append(connection)
         else:
@@ -225,7 +93,7 @@ class AsyncClient(ReviewCalls):
         return msgspec.json.decode(raw, type=answer)
 
     async def _parts(self, target: str) -> AsyncIterator[bytes]:
-        connection = await _Connection.open(self._paths)
+        connection = await Connection.open(self._paths)
         try:
             async for part in connection.parts(target):
                 yield part
@@ -241,7 +109,7 @@ class AsyncClient(ReviewCalls):
         Raises:
             DaemonUnavailable: the supervisor is gone; connect again.
         """
-        connection = await _Connection.open(self._paths)
+        connection = await Connection.open(self._paths)
         try:
             async for line in connection.lines("/v1/events"):
                 if line:
@@ -400,7 +268,7 @@ class AsyncClient(ReviewCalls):
         Raises:
             TaskpassError: tasks are running, or it does not come to its end.
         """
-        connection = await _Connection.open(self._paths, any_protocol=True)
+        connection = await Connection.open(self._paths, any_protocol=True)
         try:
             await connection.request("POST", "/v1/stop")
         finally:
@@ -422,105 +290,3 @@ def _credential(name: str) -> str:
             f"There is no credential {name!r}.", hint="See `taskpass credential list`."
         )
     return f"/v1/credentials/{name}"
-
-
-class PaneConnection:
-    """One pane of one task, straight from its holder; outlives the supervisor."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    @classmethod
-    async def open(cls, path: str, token: str, cols: int, rows: int) -> PaneConnection:
-        """Raises DaemonUnavailable when the holder is gone."""
-        try:
-            reader, writer = await asyncio.open_unix_connection(path, limit=_LIMIT)
-        except OSError as error:
-            raise errors.DaemonUnavailable("The task's holder is gone; the task has ended.") from (
-                error
-            )
-        writer.get_extra_info("socket").setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, 1 << 18)
-        opened = cls(reader, writer)
-        opened._send(wire.Attach(token=token, cols=cols, rows=rows))
-        return opened
-
-    async def frames(self) -> AsyncIterator[pane.FromPane]:
-        """What the holder shows and answers, until it closes."""
-        from supervisor.protocol import pane
-
-        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
-            while True:
-                length = wire.frame_length(await self._reader.readexactly(4))
-                message = pane.from_pane().decode(await self._reader.readexactly(length))
-                if isinstance(message, pane.FromPane):
-                    yield message
-
-    def _send(self, message: pane.ToPane) -> None:
-        if not self._writer.is_closing():
-            self._writer.write(wire.pack(message))
-
-    def read(self, request: reading.Request) -> None:
-        """Ask for something of what the pane shows and has shown."""
-        self._send(request)
-
-    def answer_clipboard(self, answer: clipboard.AnswerClipboard) -> None:
-        self._send(answer)
-
-    def key(self, key: str, text: str = "") -> None:
-        self._send(wire.Key(key=key, text=text))
-
-    def paste(self, text: str) -> None:
-        self._send(wire.Paste(text=text))
-
-    def resize(self, cols: int, rows: int) -> None:
-        self._send(wire.Resize(cols=cols, rows=rows))
-
-    def mouse(self, action: str, button: int, x: int, y: int, mods: int = 0) -> None:
-        self._send(wire.Mouse(action=action, button=button, x=x, y=y, mods=mods))
-
-    def focus(self, gained: bool) -> None:
-        self._send(wire.Focus(gained=gained))
-
-    async def close(self) -> None:
-        self._writer.close()
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
-
-
-async def read_terminal(client: AsyncClient, task: str) -> list[str]:
-    """All lines of a task's terminal as text, oldest first, without the empty rest.
-
-    Looks on without a size of its own: what its person works in is never reflowed. Raises
-    TaskpassError.
-    """
-    from supervisor.protocol import reading
-
-    pane = await client.attach(task, 0, 0)
-    pane.read(reading.StartReading(count=0))
-    lines: list[str] = []
-    count = 0
-    try:
-        async for frame in pane.frames():
-            match frame:
-                case reading.Reading():
-                    count = frame.count
-                case reading.Lines():
-                    lines += map(_text, frame.rows)
-                case wire.Exited():
-                    break
-                case _:
-                    continue
-            if len(lines) >= count:
-                break
-            pane.read(reading.ReadLines(first=len(lines), count=count))
-    finally:
-        await pane.close()
-    while lines and not lines[-1]:
-        lines.pop()
-    return lines
-
-
-def _text(row: Sequence[wire.RunTuple]) -> str:
-    """No control character of a pane gets into the terminal of who reads it."""
-    return "".join(filter(str.isprintable, "".join(run[0] for run in row))).rstrip()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from supervisor.protocol.holder_wire import RunTuple
 from supervisor.protocol.recording import ChunkView
-from supervisor.protocol.wire import RunTuple
 
 QUIET: Final = 2.0  # seconds without a change; longer ones are skipped while it plays
 

@@ -7,7 +7,8 @@ import os
 import sys
 
 from supervisor.cli.session import find_task, with_client
-from supervisor.client import AsyncClient, read_terminal
+from supervisor.client import AsyncClient
+from supervisor.client_pane import read_terminal
 from supervisor.errors import NotFound, UsageError
 from supervisor.protocol.wire import TaskView
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from supervisor.protocol import clipboard, wire
+from supervisor.protocol import clipboard, holder_wire
 
 
 class Clipboard:
@@ -18,7 +18,7 @@ class Clipboard:
     def __init__(
         self,
         show: Callable[[clipboard.ClipboardAsked | clipboard.ClipboardClosed], None],
-        tell: Callable[[wire.ClipboardAnswered], None],
+        tell: Callable[[holder_wire.ClipboardAnswered], None],
     ) -> None:
         self._show = show
         self._tell = tell
@@ -39,4 +39,6 @@ class Clipboard:
         self._show(clipboard.ClipboardClosed(number=asked.number))
         data = asked.text.encode("utf-8", "replace")
         digest = hashlib.sha256(data).hexdigest()
-        self._tell(wire.ClipboardAnswered(size=len(data), digest=digest, allowed=message.allow))
+        self._tell(
+            holder_wire.ClipboardAnswered(size=len(data), digest=digest, allowed=message.allow)
+        )

@@ -12,18 +12,17 @@ from __future__ import annotations
 
 import re
 import weakref
-from functools import lru_cache
 from typing import Any
 
 from pyghostty import Terminal
 from pyghostty._ffi import check, ffi, lib
 from pyghostty.core import init_sized
-from rich.cells import cell_len
 
 from supervisor.model import Cursor, Run
 from supervisor.ports import Emulator, Still
 from supervisor.process import emulator_keys
-from supervisor.process.emulator import BIDI_CONTROLS, clamp, clean_title
+from supervisor.process.emulator import clamp, clean_title
+from supervisor.process.rows_ghostty import RowReader
 
 SCROLLBACK_LINES = 10_000
 # The engine's own default is 10,000 bytes, which is about ten lines.
@@ -35,16 +34,6 @@ CLIPBOARD_BYTES = 64 * 1024  # of a write that is asked about; terminals take li
 # What colour queries (OSC 10, 11) are answered: agents pick their palette by it.
 FOREGROUND, BACKGROUND = (220, 220, 220), (16, 16, 24)
 _CELL_WIDTH, _CELL_HEIGHT = 8, 16  # nominal pixels, for size reports and mouse positions
-
-_BOLD, _FAINT, _ITALIC, _UNDERLINE, _INVERSE, _STRIKE = 1, 2, 4, 8, 16, 32
-_INVISIBLE = 64  # not in model.Run: invisible text is never sent, only its blanks
-_MAX_GRAPHEME = 32  # code points of one cell that are kept
-
-# A cell is a packed 64-bit integer (libghostty-vt page.zig): tag 0–1, content 2–25,
-# style id 26–41, width 42–43.
-_TAG, _CONTENT, _STYLE, _WIDE = 0, 2, 26, 42
-_TAG_TEXT, _TAG_GRAPHEME, _TAG_PALETTE, _TAG_RGB = range(4)
-_WIDE_NARROW, _WIDE_WIDE, _WIDE_TAIL = range(3)
 
 _BUTTONS = {1: 1, 2: 3, 3: 2, 4: 4, 5: 5, 6: 6, 7: 7}  # Textual's 2 is the middle one
 _WHEEL = {4: "up", 5: "down"}
@@ -73,40 +62,6 @@ def _scroll_function() -> Any:
 _scroll_viewport = _scroll_function()
 
 
-@lru_cache(maxsize=8192)
-def _style(raw: bytes) -> tuple[int, int, int]:
-    """(fg, bg, attrs) of a GhosttyStyle given as its bytes."""
-    style = ffi.from_buffer("GhosttyStyle*", raw)
-
-    def colour(value: Any) -> int:
-        if value.tag == lib.GHOSTTY_STYLE_COLOR_PALETTE:
-            return int(value.value.palette)
-        if value.tag == lib.GHOSTTY_STYLE_COLOR_RGB:
-            rgb = value.value.rgb
-            return 0x1000000 | int(rgb.r) << 16 | int(rgb.g) << 8 | int(rgb.b)
-        return -1
-
-    attrs = (
-        _BOLD * style.bold
-        | _FAINT * style.faint
-        | _ITALIC * style.italic
-        | _UNDERLINE * bool(style.underline)
-        | _INVERSE * style.inverse
-        | _STRIKE * style.strikethrough
-        | _INVISIBLE * style.invisible
-    )
-    return colour(style.fg_color), colour(style.bg_color), int(attrs)
-
-
-def _printable(codepoint: int) -> str:
-    """A cell's character; blanks for controls, which must not reach any terminal."""
-    if codepoint < 0x20 or 0x7F <= codepoint < 0xA0:
-        return " "
-    if 0xD800 <= codepoint < 0xE000:
-        return "\ufffd"
-    return chr(codepoint)
-
-
 class GhosttyEmulator(Emulator):
     """One terminal. Single-threaded."""
 
@@ -124,17 +79,12 @@ class GhosttyEmulator(Emulator):
 
         self._state = self._made("render_state")
         self._iterator = self._made("render_state_row_iterator")
-        self._cells = self._made("render_state_row_cells")
+        self._reader = RowReader(self._made("render_state_row_cells"))
         self._key_encoder = self._made("key_encoder")
         self._key_event = self._made("key_event")
         self._mouse_encoder = self._made("mouse_encoder")
         self._mouse_event = self._made("mouse_event")
-        self._view = ffi.new("GhosttyCellsView*")
         self._row_number = ffi.new("uint16_t*")
-        self._cell_style = init_sized("GhosttyStyle")
-        self._cell_style_bytes = ffi.buffer(self._cell_style, ffi.sizeof("GhosttyStyle"))
-        self._grapheme = ffi.new("uint32_t[]", 256)
-        self._grapheme_length = ffi.new("uint32_t*")
         self._out = ffi.new("char[]", 256)
         self._written = ffi.new("size_t*")
 
@@ -283,7 +233,7 @@ class GhosttyEmulator(Emulator):
         following = lib.ghostty_render_state_row_iterator_next_dirty
         rows: dict[int, tuple[Run, ...]] = {}
         while following(iterator, number):
-            rows[number[0]] = self._row(iterator)
+            rows[number[0]] = self._reader.read(iterator)
         check(lib.ghostty_render_state_clean(self._state[0]), "clean")
         return rows
 
@@ -292,7 +242,7 @@ class GhosttyEmulator(Emulator):
         following = lib.ghostty_render_state_row_iterator_next
         rows: list[tuple[Run, ...]] = []
         while following(iterator):
-            rows.append(self._row(iterator))
+            rows.append(self._reader.read(iterator))
         return rows
 
     def snapshot(self) -> dict[int, tuple[Run, ...]]:
@@ -318,123 +268,6 @@ class GhosttyEmulator(Emulator):
         behaviour = ffi.new("TaskpassScrollViewport*")
         behaviour.tag, behaviour.value[0] = tag, row
         _scroll_viewport(self._native, behaviour[0])
-
-    def _row(self, iterator: Any) -> tuple[Run, ...]:
-        """The row the iterator stands on. Trailing plain blanks are left out."""
-        lib.ghostty_render_state_row_get(
-            iterator, lib.GHOSTTY_RENDER_STATE_ROW_DATA_CELLS_RAW, self._view
-        )
-        view = self._view
-        cells: list[int] = (
-            memoryview(ffi.buffer(view.ptr, view.len * 8)).cast("Q").tolist() if view.len else []
-        )
-        end = len(cells)
-        while end and not cells[end - 1] & 0x3FFFFFFFFFF:  # no text, no colour, no style
-            end -= 1
-        if not end:
-            return ()
-        selected = False
-        styles: dict[int, tuple[int, int, int]] = {0: (-1, -1, 0)}
-        runs: list[Run] = []
-        start = 0
-        while start < end:
-            cell = cells[start]
-            tag = cell & 3
-            key = cell & 0x3FFFFFFFFFF if tag >= _TAG_PALETTE else cell >> _STYLE & 0xFFFF
-            stop = start + 1
-            if tag >= _TAG_PALETTE:
-                while stop < end and cells[stop] & 0x3FFFFFFFFFF == key:
-                    stop += 1
-                content = cell >> _CONTENT
-                if tag == _TAG_PALETTE:
-                    background = content & 0xFF
-                else:  # packed r, g, b from the low byte up
-                    background = (
-                        0x1000000
-                        | (content & 0xFF) << 16
-                        | (content & 0xFF00)
-                        | (content >> 16 & 0xFF)
-                    )
-                runs.append(Run(" " * (stop - start), -1, background, 0))
-                start = stop
-                continue
-            while stop < end and (other := cells[stop]) & 3 < 2 and other >> _STYLE & 0xFFFF == key:
-                stop += 1
-            if not selected and (key or any(c & 3 == _TAG_GRAPHEME for c in cells[start:stop])):
-                lib.ghostty_render_state_row_get(
-                    iterator, lib.GHOSTTY_RENDER_STATE_ROW_DATA_CELLS, self._cells
-                )
-                selected = True
-            style = styles.get(key)
-            if style is None:
-                style = styles[key] = self._style_at(start)
-            text = self._text(cells, start, stop)
-            fg, bg, attrs = style
-            if attrs & _INVISIBLE:
-                text, attrs = " " * cell_len(text), attrs & ~_INVISIBLE
-            runs.append(Run(text, fg, bg, attrs))
-            start = stop
-        last = runs[-1]
-        if last.bg == -1 and not last.attrs & (_UNDERLINE | _INVERSE | _STRIKE):
-            runs[-1] = Run(last.text.rstrip(" "), last.fg, last.bg, last.attrs)
-            if not runs[-1].text:
-                runs.pop()
-        return tuple(runs)
-
-    def _style_at(self, x: int) -> tuple[int, int, int]:
-        cells = self._cells[0]
-        lib.ghostty_render_state_row_cells_select(cells, x)
-        lib.ghostty_render_state_row_cells_get(
-            cells, lib.GHOSTTY_RENDER_STATE_ROW_CELLS_DATA_STYLE, self._cell_style
-        )
-        return _style(bytes(self._cell_style_bytes))
-
-    def _text(self, cells: list[int], start: int, stop: int) -> str:
-        """Text of the cells [start, stop): exactly as wide as they are.
-
-        The screen measures text by `rich.cells.cell_len` and lays the row out by that: where
-        the two would disagree about a character, it is shown as U+FFFD.
-        """
-        pieces: list[str] = []
-        width = 0
-        for x in range(start, stop):
-            cell = cells[x]
-            wide = cell >> _WIDE & 3
-            if wide == _WIDE_TAIL:
-                continue
-            width += 2 if wide == _WIDE_WIDE else 1
-            codepoint = cell >> _CONTENT & 0x1FFFFF
-            if cell & 3 == _TAG_GRAPHEME:
-                pieces.append(self._grapheme_at(x, codepoint))
-            elif 0x20 <= codepoint < 0x7F:
-                pieces.append(chr(codepoint))
-            else:
-                pieces.append(_printable(codepoint))
-        text = "".join(pieces)
-        if text.isascii() or cell_len(text) == width:
-            return text
-        wides = (c >> _WIDE & 3 for c in cells[start:stop])
-        widths = (2 if wide == _WIDE_WIDE else 1 for wide in wides if wide != _WIDE_TAIL)
-        return "".join(
-            piece if piece.isascii() or (cells_ == cell_len(piece) and len(piece) == 1)
-            else "\ufffd" + " " * (cells_ - 1)
-            for piece, cells_ in zip(pieces, widths, strict=True)
-        )  # fmt: skip
-
-    def _grapheme_at(self, x: int, codepoint: int) -> str:
-        cells = self._cells[0]
-        lib.ghostty_render_state_row_cells_select(cells, x)
-        get = lib.ghostty_render_state_row_cells_get
-        data = lib.GHOSTTY_RENDER_STATE_ROW_CELLS_DATA_GRAPHEMES_LEN
-        if get(cells, data, self._grapheme_length):
-            return _printable(codepoint)
-        length = self._grapheme_length[0]
-        if length > len(self._grapheme):
-            self._grapheme = ffi.new("uint32_t[]", length)
-        if get(cells, lib.GHOSTTY_RENDER_STATE_ROW_CELLS_DATA_GRAPHEMES_BUF, self._grapheme):
-            return _printable(codepoint)
-        points = (self._grapheme[n] for n in range(min(length, _MAX_GRAPHEME)))
-        return "".join(c for c in map(_printable, points) if c not in BIDI_CONTROLS)
 
     # ── Input of the person ─────────────────────────────────────────────────────────────
 

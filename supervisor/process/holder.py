@@ -2,7 +2,7 @@
 
 It outlives the daemon and every screen, so an agent waits instead of breaking; it holds no
 secret and decides nothing. It serves one unix socket (`SpawnRequest.socket`, 0600) with the
-frames of `supervisor.protocol.wire`. The first frame says who speaks:
+frames of `supervisor.protocol.holder_wire`. The first frame says who speaks:
 
 - `Adopt` with the task's token: the daemon. Answered by `Adopted`, with the listeners' and the
   sock_diag descriptors; from then on this connection gets Spawned, SpawnFailed, Exited, Killed
@@ -16,12 +16,10 @@ wanted), and lives no longer than this process.
 
 from __future__ import annotations
 
-import array
 import asyncio
 import contextlib
 import fcntl
 import hashlib
-import hmac
 import importlib
 import os
 import pwd
@@ -46,17 +44,24 @@ from supervisor.process.cgroup import Group
 from supervisor.process.emulator import engine
 from supervisor.process.filedoors import Doors
 from supervisor.process.gate import Gate
+from supervisor.process.holder_socket import (
+    DECODER,
+    first_frame,
+    listen,
+    peer_uid,
+    same,
+    send_with_fds,
+    streams,
+)
 from supervisor.process.launch import Launcher, launch
 from supervisor.process.limit_watch import LimitWatch
-from supervisor.protocol import wire
+from supervisor.protocol import holder_wire
 
 if TYPE_CHECKING:
     from supervisor.process.panes import PaneServer
 
 _LINGER = 10.0  # seconds the last screen is kept after the agent's end when nobody is connected
 _HELLO_LIMIT = 5.0  # seconds a new connection has to say who it is
-_FRAME_LIMIT = 64 * 1024  # of a first frame
-_DECODER = msgspec.msgpack.Decoder(wire.ToHolder)
 
 
 def screen_token(token: str) -> str:
@@ -136,7 +141,7 @@ class Holder:
             self._group.remove()
 
     def _limit_met(self, limit: str, times: int) -> None:
-        self._tell(wire.LimitMet(limit=limit, times=times))
+        self._tell(holder_wire.LimitMet(limit=limit, times=times))
 
     def _retire(self) -> None:
         """From here on nobody finds this holder."""
@@ -163,37 +168,37 @@ class Holder:
     async def _serve(self, connection: socket.socket) -> None:
         with connection:
             connection.setblocking(False)
-            if _peer_uid(connection) != os.geteuid():
+            if peer_uid(connection) != os.geteuid():
                 return
             try:
                 async with asyncio.timeout(_HELLO_LIMIT):
-                    first, fds = await _first_frame(connection)
+                    first, fds = await first_frame(connection)
             except (TimeoutError, ValueError, OSError, EOFError, msgspec.MsgspecError):
                 return
-            if isinstance(first, wire.Stdio) and len(fds) == 3:
+            if isinstance(first, holder_wire.Stdio) and len(fds) == 3:
                 self._take_stdio(first, (fds[0], fds[1], fds[2]))
                 return
             for fd in fds:
                 os.close(fd)
             match first:
-                case wire.Adopt(token=token) if _same(token, self._token):
+                case holder_wire.Adopt(token=token) if same(token, self._token):
                     await self._serve_daemon(connection)
-                case wire.Attach(token=token) if _same(token, self._screen_token):
+                case holder_wire.Attach(token=token) if same(token, self._screen_token):
                     await self._serve_screen(first, connection)
 
-    def _take_stdio(self, first: wire.Stdio, fds: tuple[int, int, int]) -> None:
+    def _take_stdio(self, first: holder_wire.Stdio, fds: tuple[int, int, int]) -> None:
         wanted = self._request.stdio and not self._request.pty and self._stdio is None
-        if wanted and _same(first.token, self._screen_token):
+        if wanted and same(first.token, self._screen_token):
             self._stdio = fds
             self._start_if_ready()
             return
         for fd in fds:
             os.close(fd)
 
-    async def _serve_screen(self, first: wire.Attach, connection: socket.socket) -> None:
+    async def _serve_screen(self, first: holder_wire.Attach, connection: socket.socket) -> None:
         if self._panes is None:
             return
-        reader, writer = await _streams(connection)
+        reader, writer = await streams(connection)
         self._screens += 1
         try:
             await self._panes.serve(first, reader, writer)
@@ -203,17 +208,17 @@ class Holder:
 
     async def _serve_daemon(self, connection: socket.socket) -> None:
         launcher = self._launcher
-        answer = wire.Adopted(
+        answer = holder_wire.Adopted(
             listeners=self._request.listeners,
             ports=launcher.ports,
             root_pid=self._root.pid if self._root else 0,
             root_start=self._root.start_time if self._root else 0,
             exit_code=self._exit_code,
         )
-        await _send_with_fds(
-            connection, wire.frame(answer), [*launcher.listeners, launcher.sock_diag]
+        await send_with_fds(
+            connection, holder_wire.frame(answer), [*launcher.listeners, launcher.sock_diag]
         )
-        reader, writer = await _streams(connection)
+        reader, writer = await streams(connection)
         if self._daemon is not None:
             self._daemon.close()
         self._daemon = writer
@@ -224,8 +229,8 @@ class Holder:
         try:
             while True:
                 header = await reader.readexactly(4)
-                body = await reader.readexactly(wire.frame_length(header))
-                self._obey(_DECODER.decode(body))
+                body = await reader.readexactly(holder_wire.frame_length(header))
+                self._obey(DECODER.decode(body))
         except (asyncio.IncompleteReadError, ConnectionError, ValueError, msgspec.MsgspecError):
             pass
         finally:
@@ -234,9 +239,9 @@ class Holder:
             with contextlib.suppress(ConnectionError):
                 writer.close()
 
-    def _tell(self, message: wire.FromHolder) -> None:
+    def _tell(self, message: holder_wire.FromHolder) -> None:
         if self._daemon is not None:
-            self._daemon.write(wire.frame(message))
+            self._daemon.write(holder_wire.frame(message))
 
     # ── The agent's life ────────────────────────────────────────────────────────────────
 
@@ -280,7 +285,7 @@ class Holder:
             self._init = found.parent if self._contained else 0
             if self._launcher.gate >= 0:
                 self._open_gate(self._launcher.gate)
-            self._tell(wire.Spawned(root_pid=pid, root_start=found.start))
+            self._tell(holder_wire.Spawned(root_pid=pid, root_start=found.start))
             self._listen_for(self._settled)
             self._launcher.release()
         except (TaskpassError, OSError) as error:
@@ -290,7 +295,7 @@ class Holder:
         loop = asyncio.get_running_loop()
 
         def refused(attempt: Attempt) -> None:
-            message = wire.Refused(
+            message = holder_wire.Refused(
                 protocol=attempt.protocol, address=attempt.address, port=attempt.port
             )
             loop.call_soon_threadsafe(self._tell, message)
@@ -308,7 +313,7 @@ class Holder:
         self._listen_for(None)
         self._failure = error
         code = error.code if isinstance(error, TaskpassError) else LaunchFailed.code
-        self._tell(wire.SpawnFailed(code=code, message=str(error)))
+        self._tell(holder_wire.SpawnFailed(code=code, message=str(error)))
         tree.kill_below(os.getpid())
 
     def _reap(self) -> None:
@@ -328,7 +333,7 @@ class Holder:
         if self._watch is not None:
             self._watch.look()  # while there is somebody to tell
         if self._failure is None:
-            self._tell(wire.Exited(code=code))
+            self._tell(holder_wire.Exited(code=code))
         self._forget_staging()
         asyncio.get_running_loop().call_later(_LINGER, self._check_linger)
 
@@ -346,23 +351,23 @@ class Holder:
 
     # ── The daemon's commands ───────────────────────────────────────────────────────────
 
-    def _obey(self, message: wire.ToHolder) -> None:
+    def _obey(self, message: holder_wire.ToHolder) -> None:
         match message:
-            case wire.Freeze(pid=pid):
+            case holder_wire.Freeze(pid=pid):
                 self._freeze(pid)
-            case wire.Thaw(pid=pid):
+            case holder_wire.Thaw(pid=pid):
                 self._thaw(pid)
-            case wire.OpenDoors():
+            case holder_wire.OpenDoors():
                 self._with_doors(self._open_doors(message))
-            case wire.CloseDoors():
+            case holder_wire.CloseDoors():
                 self._with_doors(self._close_doors(message))
-            case wire.Kill():
+            case holder_wire.Kill():
                 began = time.monotonic()
                 left = self._kill()
                 self._reap()
                 self._retire()
                 took = (time.monotonic() - began) * 1000
-                self._tell(wire.Killed(left=left, took_ms=took))
+                self._tell(holder_wire.Killed(left=left, took_ms=took))
                 asyncio.get_running_loop().call_soon(self._ended.set)
             case _:
                 raise ValueError(f"unexpected {type(message).__name__}")
@@ -378,23 +383,25 @@ class Holder:
 
         self._door_work = asyncio.create_task(in_turn())
 
-    async def _open_doors(self, message: wire.OpenDoors) -> None:
+    async def _open_doors(self, message: holder_wire.OpenDoors) -> None:
         problem = "" if self._doors is not None else "Nothing contains this task."
         try:
             if self._doors is not None and self._root is not None:
                 await self._doors.open(message.call, message.doors, self._root.pid)
         except LaunchFailed as error:
             problem = error.message
-        self._tell(wire.DoorsAnswered(call=message.call, problem=problem))
+        self._tell(holder_wire.DoorsAnswered(call=message.call, problem=problem))
 
-    async def _close_doors(self, message: wire.CloseDoors) -> None:
+    async def _close_doors(self, message: holder_wire.CloseDoors) -> None:
         problem, published = "", []
         try:
             if self._doors is not None:
                 published = await self._doors.close(message.call, publish=message.publish)
         except LaunchFailed as error:
             problem = error.message
-        answer = wire.DoorsAnswered(call=message.call, problem=problem, published=tuple(published))
+        answer = holder_wire.DoorsAnswered(
+            call=message.call, problem=problem, published=tuple(published)
+        )
         self._tell(answer)
         self._forget_staging()
 
@@ -448,7 +455,7 @@ def prepare(
     if request.pty:
         _load_panes()
     terminal = open_terminal(request.cols, request.rows) if request.pty else None
-    server = _listen(request.socket)
+    server = listen(request.socket)
     group: Group | None = None
     try:
         if request.cgroup:
@@ -482,96 +489,3 @@ def _load_panes() -> None:
             f"The terminal emulator cannot be loaded: {error}.",
             hint="Install taskpass again, or start with --headless.",
         ) from error
-
-
-def _listen(path: str) -> socket.socket:
-    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    mask = os.umask(0o177)
-    try:
-        server.bind(path)
-    except OSError as error:
-        raise LaunchFailed(
-            f"Cannot listen at {path}: {error.strerror}.", hint="Is the task running already?"
-        ) from error
-    finally:
-        os.umask(mask)
-    server.listen(16)
-    server.setblocking(False)
-    return server
-
-
-def _same(given: str, wanted: str) -> bool:
-    return hmac.compare_digest(given.encode(), wanted.encode())
-
-
-def _peer_uid(connection: socket.socket) -> int:
-    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-    return int(struct.unpack("3i", raw)[1])
-
-
-async def _ready(connection: socket.socket, *, write: bool = False) -> None:
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[None] = loop.create_future()
-    add, remove = (
-        (loop.add_writer, loop.remove_writer) if write else (loop.add_reader, loop.remove_reader)
-    )
-
-    def wake() -> None:
-        if not future.done():
-            future.set_result(None)
-
-    add(connection, wake)
-    try:
-        await future
-    finally:
-        remove(connection)
-
-
-async def _first_frame(connection: socket.socket) -> tuple[wire.ToHolder, list[int]]:
-    """Exactly one frame and the descriptors on it; nothing behind it is taken."""
-    fds: list[int] = []
-    try:
-        length = wire.frame_length(await _exactly(connection, 4, fds))
-        if length > _FRAME_LIMIT:
-            raise ValueError(f"first frame of {length} bytes")
-        return _DECODER.decode(await _exactly(connection, length, fds)), fds
-    except BaseException:
-        for fd in fds:
-            os.close(fd)
-        raise
-
-
-async def _exactly(connection: socket.socket, length: int, fds: list[int]) -> bytes:
-    data = b""
-    while len(data) < length:
-        try:
-            part, received, _, _ = socket.recv_fds(
-                connection, length - len(data), 3, socket.MSG_CMSG_CLOEXEC
-            )
-        except BlockingIOError:
-            await _ready(connection)
-            continue
-        fds += received
-        if not part:
-            raise EOFError
-        data += part
-    return data
-
-
-async def _send_with_fds(connection: socket.socket, data: bytes, fds: list[int]) -> None:
-    """The descriptors ride on the first byte; the rest follows as the peer takes it."""
-    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))]
-    while True:
-        try:
-            sent = connection.sendmsg([data], rights)
-            break
-        except BlockingIOError:
-            await _ready(connection, write=True)
-    if sent < len(data):
-        await asyncio.get_running_loop().sock_sendall(connection, data[sent:])
-
-
-async def _streams(
-    connection: socket.socket,
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    return await asyncio.open_unix_connection(sock=connection.dup())

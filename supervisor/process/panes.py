@@ -23,7 +23,7 @@ from supervisor.ports import Emulator
 from supervisor.process.clipboard import Clipboard
 from supervisor.process.emulator import make_emulator
 from supervisor.process.still import Reader
-from supervisor.protocol import clipboard, pane, reading, wire
+from supervisor.protocol import clipboard, holder_wire, pane, reading
 
 FRAME_RATE = 30.0  # frames a second and screen
 # While the person types, what they see of it must not wait for its turn.
@@ -42,7 +42,7 @@ _READS_PER_TURN = 16  # then other screens and tasks of the loop have their turn
 _INPUT_LIMIT = 64 * 1024
 _REPLY_LIMIT = 16 * 1024
 
-Row = tuple[wire.RunTuple, ...]
+Row = tuple[holder_wire.RunTuple, ...]
 # The cursor's column and row, whether it is shown, the title, and what the agent asked for:
 # wheel, mouse, brackets around pastes.
 _Status = tuple[int, int, bool, str, tuple[bool, bool, bool]]
@@ -59,7 +59,7 @@ class _Display:
         self, writer: asyncio.StreamWriter, size: tuple[int, int], emulator: Emulator
     ) -> None:
         self.writer = writer
-        self.reader = Reader(emulator, lambda answer: writer.write(wire.pack(answer)))
+        self.reader = Reader(emulator, lambda answer: writer.write(holder_wire.pack(answer)))
         self.size = size  # columns and rows it has room for; 0 of each: it only looks on
         self.wake = asyncio.Event()
         self.changed: set[int] = set()
@@ -83,7 +83,7 @@ class PaneServer:
         master_fd: int,
         cols: int,
         rows: int,
-        tell: Callable[[wire.ClipboardAnswered], None] = lambda _: None,
+        tell: Callable[[holder_wire.ClipboardAnswered], None] = lambda _: None,
     ) -> None:
         self._fd = master_fd
         self._loop = asyncio.get_running_loop()
@@ -212,7 +212,7 @@ class PaneServer:
         for display in self._displays:
             # A screen that does not read is shown the question when it attaches anew.
             if not display.writer.transport.get_write_buffer_size():
-                display.writer.write(wire.pack(message))
+                display.writer.write(holder_wire.pack(message))
 
     def _wake(self) -> None:
         for display in self._displays:
@@ -221,7 +221,7 @@ class PaneServer:
     # ── The screens' side ───────────────────────────────────────────────────────────────
 
     async def serve(
-        self, attach: wire.Attach, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, attach: holder_wire.Attach, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """Serve one screen until it goes; its token has been checked by the caller."""
         # `drain` then waits for the last byte, and the kernel holds a frame or two at most.
@@ -230,7 +230,7 @@ class PaneServer:
         display = _Display(writer, (attach.cols, attach.rows), self._emulator)
         self._displays.insert(0, display)
         if self._clipboard.waiting is not None:
-            writer.write(wire.pack(self._clipboard.waiting))
+            writer.write(holder_wire.pack(self._clipboard.waiting))
         self._fit()
         display.wake.set()
         sender = asyncio.create_task(self._send_frames(display))
@@ -252,7 +252,7 @@ class PaneServer:
             asyncio.IncompleteReadError, OSError, ValueError, msgspec.MsgspecError
         ):
             while True:
-                length = wire.frame_length(await reader.readexactly(4))
+                length = holder_wire.frame_length(await reader.readexactly(4))
                 message = pane.to_pane().decode(await reader.readexactly(length))
                 if isinstance(message, reading.Request):
                     display.reader.take(message)
@@ -263,24 +263,26 @@ class PaneServer:
     def _handle(self, display: _Display, message: pane.ToPane) -> bool:
         """Whether `message` is one that a screen may send."""
         emulator = self._emulator
-        if isinstance(message, wire.Key | wire.Paste) or message == wire.Focus(gained=True):
+        if isinstance(message, holder_wire.Key | holder_wire.Paste) or message == holder_wire.Focus(
+            gained=True
+        ):
             self._lead(display)
         match message:
-            case wire.Key():
+            case holder_wire.Key():
                 display.typed = self._loop.time()
                 display.hurried.set()
                 self._from_person(emulator.key(message.key, message.text))
-            case wire.Paste():
+            case holder_wire.Paste():
                 self._from_person(emulator.paste(message.text))
-            case wire.Mouse():
+            case holder_wire.Mouse():
                 self._from_person(
                     emulator.mouse(
                         message.action, message.button, message.x, message.y, message.mods
                     )
                 )
-            case wire.Focus():
+            case holder_wire.Focus():
                 self._from_person(emulator.focus(message.gained))
-            case wire.Resize():
+            case holder_wire.Resize():
                 display.size = (message.cols, message.rows)
                 self._fit()
             case clipboard.AnswerClipboard():
@@ -302,7 +304,7 @@ class PaneServer:
                 if self._stale:
                     display.wake.set()  # there is more than what was kept
                 if exit_code is not None:
-                    frames.append(wire.frame(wire.Exited(code=exit_code)))
+                    frames.append(holder_wire.frame(holder_wire.Exited(code=exit_code)))
                 if frames:
                     display.sent = self._paced(display)
                     display.writer.writelines(frames)
@@ -359,8 +361,8 @@ class PaneServer:
         cols, height = self._emulator.size
         x, y, visible, title, (mouse, buttons, bracketed) = status
         frames.append(
-            wire.frame(
-                wire.Screen(
+            holder_wire.frame(
+                holder_wire.Screen(
                     rows={row: self._rows[row] for row in sorted(wanted) if row in self._rows},
                     links={row: found for row in wanted if (found := self._links.get(row))},
                     x=x,
@@ -400,7 +402,7 @@ class PaneServer:
     # ── Its end ─────────────────────────────────────────────────────────────────────────
 
     def exited(self, code: int) -> None:
-        """The agent has ended: screens get its last state, then `wire.Exited`."""
+        """The agent has ended: screens get its last state, then `holder_wire.Exited`."""
         if self._reading:
             self._readable()  # what it printed last may still be in the terminal's buffer
         self._exit = code

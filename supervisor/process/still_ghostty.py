@@ -59,13 +59,13 @@ class _Copy(emulator_ghostty.GhosttyEmulator):
             data = lib.GHOSTTY_RENDER_STATE_ROW_DATA_RAW
             check(lib.ghostty_render_state_row_get(iterator, data, raw), "row")
             check(lib.ghostty_row_get(raw[0], lib.GHOSTTY_ROW_DATA_WRAP, wraps), "wrap")
-            runs = self._row(iterator)
+            runs = self._reader.read(iterator)
             found.append(Line(runs, self._filled() if wraps[0] else 0))
         return found
 
     def _filled(self) -> int:
         """Cells of the row just read that hold something: a wide character may not have fitted."""
-        cells, length = self._view.ptr, self._view.len
+        cells, length = self._reader.view.ptr, self._reader.view.len
         return int(length - (cells[length - 1] >> _WIDE & 3 == _SPACER_HEAD))
 
 

@@ -6,13 +6,13 @@ from functools import cache
 
 import msgspec
 
-from supervisor.protocol import clipboard, reading, wire
+from supervisor.protocol import clipboard, holder_wire, reading
 
 FromPane = (
-    wire.Screen | wire.Exited
+    holder_wire.Screen | holder_wire.Exited
     | reading.Answer | clipboard.ClipboardAsked | clipboard.ClipboardClosed
 )  # fmt: skip
-ToPane = wire.ToHolder | reading.Request | clipboard.AnswerClipboard
+ToPane = holder_wire.ToHolder | reading.Request | clipboard.AnswerClipboard
 
 
 @cache
@@ -22,6 +22,6 @@ def to_pane() -> msgspec.msgpack.Decoder[ToPane]:
 
 
 @cache
-def from_pane() -> msgspec.msgpack.Decoder[wire.FromHolder | FromPane]:
+def from_pane() -> msgspec.msgpack.Decoder[holder_wire.FromHolder | FromPane]:
     """Reads what a holder sends to a screen."""
-    return msgspec.msgpack.Decoder(wire.FromHolder | FromPane)
+    return msgspec.msgpack.Decoder(holder_wire.FromHolder | FromPane)

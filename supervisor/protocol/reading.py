@@ -7,7 +7,8 @@ counted from the oldest one of the still, cells from the left edge.
 
 from __future__ import annotations
 
-from supervisor.protocol.wire import RunTuple, Wire
+from supervisor.protocol.holder_wire import RunTuple
+from supervisor.protocol.wire import Wire
 
 Row = tuple[RunTuple, ...]
 Place = tuple[int, int, int]  # line, first cell, cells (more than fit when it goes on in the next)

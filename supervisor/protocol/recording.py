@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from supervisor.protocol.wire import RunTuple, Wire
+from supervisor.protocol.holder_wire import RunTuple
+from supervisor.protocol.wire import Wire
 
 
 class FrameView(Wire, frozen=True, kw_only=True):

@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from supervisor.protocol.holder_wire import RunTuple
 from supervisor.protocol.recording import FrameView
-from supervisor.protocol.wire import RunTuple
 
 _ATTRIBUTES: Final = ((1, "1"), (2, "2"), (4, "3"), (8, "4"), (16, "7"), (32, "9"))
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from supervisor.protocol.holder_wire import RunTuple, Screen
 from supervisor.protocol.recording import FrameView
-from supervisor.protocol.wire import RunTuple, Screen
 
 Row = tuple[RunTuple, ...]
 

@@ -16,10 +16,10 @@ from supervisor.errors import DaemonUnavailable, LaunchFailed, TaskpassError, of
 from supervisor.identity.attest_linux import peer_process
 from supervisor.model import FileDoor, Process
 from supervisor.ports import Attempt, TaskControl
-from supervisor.protocol import wire
+from supervisor.protocol import holder_wire
 
 _MAX_DESCRIPTORS = 64
-_decoder = msgspec.msgpack.Decoder(wire.FromHolder)
+_decoder = msgspec.msgpack.Decoder(holder_wire.FromHolder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class HolderLink(TaskControl):
         self._reader = reader
         self._writer = writer
         self._killed: asyncio.Future[int] | None = None
-        self._doors: deque[asyncio.Future[wire.DoorsAnswered]] = deque()  # answered in order
+        self._doors: deque[asyncio.Future[holder_wire.DoorsAnswered]] = deque()  # answered in order
         self._gone = False
         self.on_spawned: Callable[[Process], None] = lambda process: None
         self.on_failed: Callable[[TaskpassError], None] = lambda error: None
         self.on_limit_met: Callable[[str, int], object] = lambda limit, times: None
-        self.on_clipboard: Callable[[wire.ClipboardAnswered], object] = lambda answer: None
+        self.on_clipboard: Callable[[holder_wire.ClipboardAnswered], object] = lambda answer: None
         self.on_exited: Callable[[int], None] = lambda code: None
         self.on_refused: Callable[[Attempt], object] = lambda attempt: None
         self.on_lost: Callable[[], None] = lambda: None
@@ -64,10 +64,10 @@ class HolderLink(TaskControl):
         try:
             await loop.sock_connect(sock, path)
             holder = peer_process(sock)
-            await loop.sock_sendall(sock, wire.frame(wire.Adopt(token=token)))
+            await loop.sock_sendall(sock, holder_wire.frame(holder_wire.Adopt(token=token)))
             header, descriptors = await _receive_descriptors(sock)
             body = b""
-            length = wire.frame_length(header)
+            length = holder_wire.frame_length(header)
             while len(body) < length:
                 chunk = await loop.sock_recv(sock, length - len(body))
                 if not chunk:
@@ -77,7 +77,7 @@ class HolderLink(TaskControl):
             sock.close()
             raise LaunchFailed("The task's holder does not answer.") from error
         adopted = _decoder.decode(body)
-        if not isinstance(adopted, wire.Adopted):
+        if not isinstance(adopted, holder_wire.Adopted):
             raise LaunchFailed("The task's holder gave an answer that is not ours.")
         names = adopted.listeners
         # At once, not when notices are first listened for: a kill may come before.
@@ -98,7 +98,7 @@ class HolderLink(TaskControl):
         """Handle the holder's notices until it is gone. Run once, as a task of its own."""
         with contextlib.suppress(asyncio.IncompleteReadError, OSError, ValueError):
             while True:
-                length = wire.frame_length(await self._reader.readexactly(4))
+                length = holder_wire.frame_length(await self._reader.readexactly(4))
                 self._handle(_decoder.decode(await self._reader.readexactly(length)))
         self._gone = True
         self._writer.close()
@@ -109,60 +109,62 @@ class HolderLink(TaskControl):
                 waiting.set_exception(LaunchFailed("The task's holder is gone."))
         self.on_lost()
 
-    def _handle(self, message: wire.FromHolder) -> None:
+    def _handle(self, message: holder_wire.FromHolder) -> None:
         match message:
-            case wire.Spawned():
+            case holder_wire.Spawned():
                 self.on_spawned(Process(message.root_pid, message.root_start))
-            case wire.SpawnFailed():
+            case holder_wire.SpawnFailed():
                 self.on_failed(of_code(message.code)(message.message))
-            case wire.Exited():
+            case holder_wire.Exited():
                 self.on_exited(message.code)
-            case wire.Refused():
+            case holder_wire.Refused():
                 self.on_refused(Attempt(message.protocol, message.address, message.port))
-            case wire.DoorsAnswered():
+            case holder_wire.DoorsAnswered():
                 if self._doors and not (waiting := self._doors.popleft()).done():
                     waiting.set_result(message)
-            case wire.LimitMet():
+            case holder_wire.LimitMet():
                 self.on_limit_met(message.limit, message.times)
-            case wire.ClipboardAnswered():
+            case holder_wire.ClipboardAnswered():
                 self.on_clipboard(message)
-            case wire.Killed():
+            case holder_wire.Killed():
                 if self._killed and not self._killed.done():
                     self._killed.set_result(message.left)
             case _:
                 pass  # a newer holder may say more
 
-    def _send(self, message: wire.ToHolder) -> None:
+    def _send(self, message: holder_wire.ToHolder) -> None:
         if self._gone:
             raise LaunchFailed("The task's holder is gone.")
-        self._writer.write(wire.frame(message))
+        self._writer.write(holder_wire.frame(message))
 
     async def freeze(self, tree: Process | None = None) -> None:
-        self._send(wire.Freeze(pid=tree.pid if tree else 0))
+        self._send(holder_wire.Freeze(pid=tree.pid if tree else 0))
 
     async def thaw(self, tree: Process | None = None) -> None:
-        self._send(wire.Thaw(pid=tree.pid if tree else 0))
+        self._send(holder_wire.Thaw(pid=tree.pid if tree else 0))
 
     async def kill(self) -> int:
         if self._gone:
             return 0
         if self._killed is None:
             self._killed = asyncio.get_running_loop().create_future()
-            self._send(wire.Kill())
+            self._send(holder_wire.Kill())
         return await asyncio.shield(self._killed)
 
     async def open_doors(self, call: str, doors: Sequence[FileDoor]) -> None:
-        await self._doors_answered(wire.OpenDoors(call=call, doors=tuple(doors)))
+        await self._doors_answered(holder_wire.OpenDoors(call=call, doors=tuple(doors)))
 
     async def close_doors(self, call: str, *, publish: bool) -> tuple[str, ...]:
-        answer = await self._doors_answered(wire.CloseDoors(call=call, publish=publish))
+        answer = await self._doors_answered(holder_wire.CloseDoors(call=call, publish=publish))
         return answer.published
 
     async def _doors_answered(
-        self, message: wire.OpenDoors | wire.CloseDoors
-    ) -> wire.DoorsAnswered:
+        self, message: holder_wire.OpenDoors | holder_wire.CloseDoors
+    ) -> holder_wire.DoorsAnswered:
         self._send(message)
-        waiting: asyncio.Future[wire.DoorsAnswered] = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[holder_wire.DoorsAnswered] = (
+            asyncio.get_running_loop().create_future()
+        )
         self._doors.append(waiting)
         answer = await waiting
         if answer.problem:

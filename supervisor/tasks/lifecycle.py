@@ -27,7 +27,8 @@ from supervisor.model import (
     ToolKind,
 )
 from supervisor.ports import Channel, TaskControl
-from supervisor.protocol.wire import ClipboardAnswered, GrantChanged, LeaseChanged, RevokedView
+from supervisor.protocol.holder_wire import ClipboardAnswered
+from supervisor.protocol.wire import GrantChanged, LeaseChanged, RevokedView
 from supervisor.tasks.freezing import controls, freeze, freeze_all
 
 

@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from supervisor.calls.recorder import Recorder
-from supervisor.client import PaneConnection
+from supervisor.client_pane import PaneConnection
 from supervisor.errors import LedgerBroken, NotFound, TaskpassError
 from supervisor.grants.book import TaskEntry
 from supervisor.paths import private_dir
-from supervisor.protocol import wire
+from supervisor.protocol import holder_wire, wire
 from supervisor.protocol.recording import ChunkView, FrameView, RecordingView
 from supervisor.recording.frames import Film, Pane, pack, unpack
 from supervisor.recording.masking import mask_rows
@@ -136,9 +136,9 @@ class Recordings:
 
         async def take() -> None:
             async for message in connection.frames():
-                if isinstance(message, wire.Exited):
+                if isinstance(message, holder_wire.Exited):
                     return
-                if isinstance(message, wire.Screen):
+                if isinstance(message, holder_wire.Screen):
                     pane.take(message)
                     fresh.set()
 

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from supervisor import procfs
-from supervisor.client import AsyncClient, PaneConnection
+from supervisor.client import AsyncClient
+from supervisor.client_pane import PaneConnection
 from supervisor.protocol import wire
 from tests.support.agents import RealAgent
 from tests.support.live import ApiServer, Install, Person, until, wait_for

@@ -15,7 +15,7 @@ from profiles.cursor.adapter import MANAGED, Cursor
 from supervisor.errors import LaunchFailed, UsageError
 from supervisor.model import ToolKind
 from supervisor.ports import HookAnswer, Mount
-from tests.contract.test_profile_contract import ProfileContract, request
+from tests.contract.profile_contract import ProfileContract, request
 from tests.support.native import native
 
 

@@ -15,7 +15,7 @@ from profiles.pi.adapter import Pi
 from supervisor.errors import UsageError
 from supervisor.model import CallIdentity, ToolKind
 from supervisor.ports import HookAnswer, HookEvent, LaunchRequest
-from tests.contract.test_profile_contract import ProfileContract, request
+from tests.contract.profile_contract import ProfileContract, request
 from tests.support.native import native
 
 

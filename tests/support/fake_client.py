@@ -20,7 +20,7 @@ from supervisor.model import (
     Verb,
 )
 from supervisor.process.still import places
-from supervisor.protocol import clipboard, reading, wire
+from supervisor.protocol import clipboard, holder_wire, reading, wire
 from supervisor.protocol import pane as protocol
 from supervisor.protocol.setup import NeedsView
 from supervisor.protocol.vault import VaultView
@@ -32,7 +32,9 @@ NOW = 1_790_000_531.0  # 2026-09-21 13:42:11 UTC
 class FakePane:
     """A pane that shows fixed rows and keeps what is typed."""
 
-    def __init__(self, rows: dict[int, tuple[wire.RunTuple, ...]], cols: int, height: int) -> None:
+    def __init__(
+        self, rows: dict[int, tuple[holder_wire.RunTuple, ...]], cols: int, height: int
+    ) -> None:
         self.keys: list[tuple[str, str]] = []
         self.pasted: list[str] = []
         self.clipboard: list[tuple[int, bool]] = []
@@ -45,11 +47,11 @@ class FakePane:
     def _show(self, cols: int, height: int) -> None:
         rows, last = self._rows, len(self._rows) - 1
         self._frames.put_nowait(
-            wire.Screen(rows=rows, x=2, y=last, cols=cols, height=height, full=True)
+            holder_wire.Screen(rows=rows, x=2, y=last, cols=cols, height=height, full=True)
         )
 
     def end(self, code: int) -> None:
-        self._frames.put_nowait(wire.Exited(code=code))
+        self._frames.put_nowait(holder_wire.Exited(code=code))
 
     async def frames(self) -> AsyncIterator[protocol.FromPane]:
         while True:
@@ -70,7 +72,7 @@ class FakePane:
 
     def focus(self, gained: bool) -> None: ...
 
-    def show(self, screen: wire.Screen) -> None:
+    def show(self, screen: holder_wire.Screen) -> None:
         self._frames.put_nowait(screen)
 
     def wish(self, number: int, text: str) -> None:
@@ -455,10 +457,10 @@ def records() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def agent_rows(task: wire.TaskView) -> dict[int, tuple[wire.RunTuple, ...]]:
+def agent_rows(task: wire.TaskView) -> dict[int, tuple[holder_wire.RunTuple, ...]]:
     """Something an agent might show."""
     green, grey, plain = 0x1000000 | 0x86CE8B, 8, -1
-    rows: list[tuple[wire.RunTuple, ...]] = [
+    rows: list[tuple[holder_wire.RunTuple, ...]] = [
         ((f" ✻ Welcome to {task.agent}", 0x1000000 | 0xE8956B, -1, 1),),
         ((f"   {task.cwd}", grey, -1, 0),),
         (),

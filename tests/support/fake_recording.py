@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from supervisor.protocol.holder_wire import RunTuple
 from supervisor.protocol.recording import ChunkView, FrameView
-from supervisor.protocol.wire import RunTuple
 
 
 def row(text: str, fg: int = -1) -> tuple[RunTuple, ...]:

@@ -14,7 +14,7 @@ import tty
 from collections.abc import AsyncIterator, Callable
 
 from supervisor.process.panes import PaneServer
-from supervisor.protocol import clipboard, reading, wire
+from supervisor.protocol import clipboard, holder_wire, reading
 from supervisor.protocol import pane as protocol
 
 DEADLINE = 10.0  # seconds; a generous one, because tests share their machine
@@ -25,16 +25,16 @@ class FakeScreen:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
-        self.rows: dict[int, tuple[wire.RunTuple, ...]] = {}
-        self.last: wire.Screen | None = None
-        self.screens: list[wire.Screen] = []
+        self.rows: dict[int, tuple[holder_wire.RunTuple, ...]] = {}
+        self.last: holder_wire.Screen | None = None
+        self.screens: list[holder_wire.Screen] = []
         self.answers: list[reading.Answer] = []
         self.asked: list[str] = []  # for the clipboard
         self.closed: list[int] = []
         self.exited: int | None = None
 
-    def send(self, message: wire.ToHolder | reading.Request) -> None:
-        self.writer.write(wire.pack(message))
+    def send(self, message: holder_wire.ToHolder | reading.Request) -> None:
+        self.writer.write(holder_wire.pack(message))
 
     async def ask(self, message: reading.Request) -> reading.Answer:
         """Send a question of a reading; its answer."""
@@ -46,13 +46,13 @@ class FakeScreen:
     def type(self, text: str) -> None:
         for character in text:
             key = {"\n": "enter", " ": "space"}.get(character, character)
-            self.send(wire.Key(key=key, text="\r" if character == "\n" else character))
+            self.send(holder_wire.Key(key=key, text="\r" if character == "\n" else character))
 
-    async def frame(self) -> wire.FromHolder | protocol.FromPane:
-        length = wire.frame_length(await self.reader.readexactly(4))
+    async def frame(self) -> holder_wire.FromHolder | protocol.FromPane:
+        length = holder_wire.frame_length(await self.reader.readexactly(4))
         message = protocol.from_pane().decode(await self.reader.readexactly(length))
         match message:
-            case wire.Screen():
+            case holder_wire.Screen():
                 if message.full:
                     self.rows.clear()
                 self.rows.update(message.rows)
@@ -62,7 +62,7 @@ class FakeScreen:
                 self.asked.append(message.text)
             case clipboard.ClipboardClosed():
                 self.closed.append(message.number)
-            case wire.Exited():
+            case holder_wire.Exited():
                 self.exited = message.code
             case reading.Reading() | reading.Lines() | reading.Found() | reading.Taken():
                 self.answers.append(message)
@@ -92,7 +92,7 @@ class Pane:
         self.master, self.slave = pty.openpty()
         self._cooked = termios.tcgetattr(self.slave)
         tty.setraw(self.slave)
-        self.told: list[wire.ClipboardAnswered] = []
+        self.told: list[holder_wire.ClipboardAnswered] = []
         self.server = PaneServer(self.master, cols, rows, self.told.append)
         self.pids: list[int] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -103,7 +103,7 @@ class Pane:
         if receive:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
         reader, writer = await asyncio.open_unix_connection(sock=theirs)
-        attach = wire.Attach(token="checked", cols=cols, rows=rows)
+        attach = holder_wire.Attach(token="checked", cols=cols, rows=rows)
         self._tasks.append(asyncio.create_task(self.server.serve(attach, reader, writer)))
         # Else asyncio would read far ahead of a screen that takes nothing.
         limit = receive or 65536

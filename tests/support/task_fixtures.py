@@ -43,8 +43,11 @@ def account(request: pytest.FixtureRequest) -> Account:
 def _scripts() -> Iterator[Path]:
     """The driver where every account can read it."""
     with tempfile.TemporaryDirectory(prefix="taskpass-scripts-") as directory:
-        for name in ("task_driver.py", "attacks_inside.py"):
-            shutil.copy(_SUPPORT / name, directory)
+        support = Path(directory, "tests/support")
+        shutil.copytree(_SUPPORT / "task_driver", support / "task_driver")
+        for package in (support, support.parent):
+            (package / "__init__.py").touch()
+        shutil.copy(_SUPPORT / "attacks_inside.py", support)
         subprocess.run(["chmod", "-R", "a+rX", directory], check=True)
         yield Path(directory)
 
@@ -59,9 +62,12 @@ def drive(account: Account, bwrap: str, _scripts: Path) -> Iterator[Drive]:
             prefix = str(Path(account.prefix).resolve())
             python = str(Path(account.python).resolve())
             settings = {"bwrap": bwrap, "mounts": [prefix], "python": python} | settings
-            script = str(_scripts / "task_driver.py")
+            start = (
+                f"import runpy, sys; sys.path.insert(0, {str(_scripts)!r}); "
+                "runpy.run_module('tests.support.task_driver', run_name='__main__')"
+            )
             done = subprocess.run(
-                [account.python, "-I", script, scenario, json.dumps(settings)],
+                [account.python, "-I", "-c", start, scenario, json.dumps(settings)],
                 capture_output=True,
                 text=True,
                 timeout=120,

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from supervisor.process.emulator import make_emulator
-from supervisor.protocol import wire
+from supervisor.protocol import holder_wire
 from tests.support.tmux_screen import Cell, cells_of
 from tests.unit.test_terminal_widget import FakeConnection
 from tui.widgets.terminal import TerminalPane
@@ -78,7 +78,7 @@ async def shows(app: Desk, pilot: Any, rows: dict[int, Any], **more: Any) -> boo
     compositor = app.screen._compositor
     draws = compositor.render_update
     compositor.render_update = lambda *a, **k: drawn.append(1) or draws(*a, **k)  # type: ignore[method-assign]
-    app.connection.queue.put_nowait(wire.Screen(rows=rows, cols=40, height=ROWS, **more))
+    app.connection.queue.put_nowait(holder_wire.Screen(rows=rows, cols=40, height=ROWS, **more))
     await settled(app, pilot)
     compositor.render_update = draws  # type: ignore[method-assign]
     return not drawn

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from supervisor.process import panes
-from supervisor.protocol import clipboard, wire
+from supervisor.protocol import clipboard, holder_wire
 from tests.support.live import until
 from tests.support.panes import DEADLINE, pane
 
@@ -56,7 +56,7 @@ async def test_what_is_typed_does_not_wait_for_the_next_frame() -> None:
             await screen.shows(f"first-{number}")
             began = loop.time()
             if typed:
-                screen.send(wire.Key(key="a", text="a"))
+                screen.send(holder_wire.Key(key="a", text="a"))
                 await served.agent_reads(1)
             served.agent_writes(b"second-%d\r\n" % number)
             await screen.shows(f"second-{number}")
@@ -111,12 +111,12 @@ async def test_keys_pastes_mouse_and_focus_reach_the_agent() -> None:
         assert screen.last is not None
         assert screen.last.mouse
         for message, expected in (
-            (wire.Key(key="a", text="a"), b"a"),
-            (wire.Key(key="ctrl+c", text="\x03"), b"\x03"),
-            (wire.Key(key="alt+enter", text="\r"), b"\x1b\r"),
-            (wire.Paste(text="two\nlines"), b"\x1b[200~two\nlines\x1b[201~"),
-            (wire.Mouse(action="press", button=1, x=2, y=3), b"\x1b[<0;3;4M"),
-            (wire.Focus(gained=False), b"\x1b[O"),
+            (holder_wire.Key(key="a", text="a"), b"a"),
+            (holder_wire.Key(key="ctrl+c", text="\x03"), b"\x03"),
+            (holder_wire.Key(key="alt+enter", text="\r"), b"\x1b\r"),
+            (holder_wire.Paste(text="two\nlines"), b"\x1b[200~two\nlines\x1b[201~"),
+            (holder_wire.Mouse(action="press", button=1, x=2, y=3), b"\x1b[<0;3;4M"),
+            (holder_wire.Focus(gained=False), b"\x1b[O"),
         ):
             screen.send(message)
             assert await served.agent_reads(len(expected)) == expected
@@ -127,7 +127,7 @@ async def test_a_paste_cannot_end_its_own_brackets() -> None:
         screen = await served.attach()
         served.agent_writes(b"\x1b[?2004hready")
         await screen.shows("ready")
-        screen.send(wire.Paste(text="x\x1b[201~rm -rf ~\n"))
+        screen.send(holder_wire.Paste(text="x\x1b[201~rm -rf ~\n"))
         received = await served.agent_reads(len("\x1b[200~x [201~rm -rf ~\n\x1b[201~"))
         assert received.count(b"\x1b[201~") == 1
         assert received.endswith(b"\x1b[201~")
@@ -155,16 +155,16 @@ async def test_the_screen_somebody_is_at_decides_the_size() -> None:
         await first.until(lambda: first.last is not None and first.last.cols == 100)
         second = await served.attach(60, 20)
         await second.until(lambda: second.last is not None)
-        second.send(wire.Resize(cols=62, rows=21))
-        first.send(wire.Resize(cols=90, rows=25))
+        second.send(holder_wire.Resize(cols=62, rows=21))
+        first.send(holder_wire.Resize(cols=90, rows=25))
         await second.until(lambda: second.last is not None and second.last.cols == 90)
         assert winsize(served.slave) == (90, 25), "looking on changes nothing"
-        second.send(wire.Key(key="a", text="a"))
+        second.send(holder_wire.Key(key="a", text="a"))
         await first.until(lambda: first.last is not None and first.last.cols == 62)
         assert first.last is not None
         assert first.last.full
         assert winsize(served.slave) == (62, 21)
-        first.send(wire.Focus(gained=True))
+        first.send(holder_wire.Focus(gained=True))
         await second.until(lambda: second.last is not None and second.last.cols == 90)
         first.writer.close()
         await second.until(lambda: second.last is not None and second.last.cols == 62)
@@ -257,8 +257,8 @@ async def test_an_unfinished_synchronized_update_is_shown_after_all() -> None:
     [
         b"\xff\xff\xff\xff",
         b"\x00\x00\x00\x04\xc1\xc1\xc1\xc1",
-        wire.frame(wire.Kill()),
-        wire.frame(wire.Adopt(token="t")),
+        holder_wire.frame(holder_wire.Kill()),
+        holder_wire.frame(holder_wire.Adopt(token="t")),
         b"\x00\x00",
     ],
     ids=["length", "not msgpack", "kill", "adopt", "cut short"],
@@ -314,7 +314,7 @@ async def test_the_agent_writes_to_the_clipboard_when_a_person_says_so() -> None
         screen.send(clipboard.AnswerClipboard(number=1, allow=True))
         await later.until(lambda: later.closed == [1])
         digest = hashlib.sha256(b"hello").hexdigest()
-        assert served.told == [wire.ClipboardAnswered(size=5, digest=digest, allowed=True)]
+        assert served.told == [holder_wire.ClipboardAnswered(size=5, digest=digest, allowed=True)]
         screen.send(clipboard.AnswerClipboard(number=1, allow=True))
         screen.type("x")
         assert await served.agent_reads(1) == b"x", "nothing was answered to the agent"

@@ -10,7 +10,7 @@ from rich.style import Style
 from textual import events
 from textual.app import App, ComposeResult
 
-from supervisor.protocol import clipboard, reading, wire
+from supervisor.protocol import clipboard, holder_wire, reading
 from supervisor.protocol import pane as protocol
 from tui.widgets.rows import row_strip, with_cursor
 from tui.widgets.terminal import TerminalPane
@@ -84,8 +84,8 @@ async def shows(app: PaneApp, pilot: Any, frame: protocol.FromPane) -> None:
         await pilot.pause()
 
 
-def screen(rows: dict[int, tuple[wire.RunTuple, ...]], **more: Any) -> wire.Screen:
-    return wire.Screen(rows=rows, cols=80, height=24, **more)
+def screen(rows: dict[int, tuple[holder_wire.RunTuple, ...]], **more: Any) -> holder_wire.Screen:
+    return holder_wire.Screen(rows=rows, cols=80, height=24, **more)
 
 
 def still(above: str, live: str) -> reading.Reading:
@@ -137,7 +137,7 @@ async def test_size_focus_paste_and_the_end() -> None:
         app.pane.post_message(events.Paste("some\ntext"))
         await pilot.pause()
         assert ("paste", "some\ntext") in app.connection.sent
-        await shows(app, pilot, wire.Exited(code=7))
+        await shows(app, pilot, holder_wire.Exited(code=7))
         assert app.ended == [7]
 
 

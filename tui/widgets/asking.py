@@ -16,7 +16,7 @@ from tui.screens.question import Question
 from tui.widgets.links import Link, has_browser
 
 if TYPE_CHECKING:
-    from supervisor.client import PaneConnection
+    from supervisor.client_pane import PaneConnection
 
 
 class Asking(Widget):

@@ -18,7 +18,7 @@ from tui.text import clip
 from tui.widgets.rows import PLAIN
 
 if TYPE_CHECKING:
-    from supervisor.client import PaneConnection
+    from supervisor.client_pane import PaneConnection
 
 _LABEL = Style(reverse=True, bold=True)
 _SELECTED = Style(reverse=True)

@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from supervisor.protocol import wire
+from supervisor.protocol import holder_wire
 from tui.cells import apart
 
 # Padding has a style of its own: under NO_COLOR Textual's filter takes no segment without one.
@@ -40,7 +40,7 @@ def _style(fg: int, bg: int, attrs: int, ground: Style) -> Style:
     )
 
 
-def row_strip(row: Iterable[wire.RunTuple], width: int = 0, ground: Style = PLAIN) -> Strip:
+def row_strip(row: Iterable[holder_wire.RunTuple], width: int = 0, ground: Style = PLAIN) -> Strip:
     """A row of cells over `ground`, made as wide as the pane where blanks were left out."""
     segments: list[Segment] = []
     taken = 0

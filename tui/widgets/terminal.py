@@ -15,7 +15,7 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
-from supervisor.protocol import clipboard, reading, wire
+from supervisor.protocol import clipboard, holder_wire, reading
 from tui.clipboard import notice
 from tui.copymode import CopyMode
 from tui.keymap import DEFAULT, Keymap
@@ -29,11 +29,11 @@ from tui.widgets.rows import PLAIN, row_strip, with_cursor
 from tui.widgets.selecting import MouseSelection
 
 if TYPE_CHECKING:
-    from supervisor.client import PaneConnection
+    from supervisor.client_pane import PaneConnection
 
 _WHEEL_LINES = 3
-_LEFT, _WHEEL_UP, _WHEEL_DOWN = 1, 4, 5  # buttons, as wire.Mouse numbers them
-_SHIFT, _CTRL, _ALT = 1, 2, 4  # modifiers of wire.Mouse
+_LEFT, _WHEEL_UP, _WHEEL_DOWN = 1, 4, 5  # buttons, as holder_wire.Mouse numbers them
+_SHIFT, _CTRL, _ALT = 1, 2, 4  # modifiers of holder_wire.Mouse
 
 _CURSOR = Style(reverse=True)
 _CURSOR_ELSEWHERE = Style(underline=True)
@@ -115,7 +115,7 @@ class TerminalPane(Asking, can_focus=True):
         code: int | None = None
         async for frame in self._connection.frames():
             match frame:
-                case wire.Screen():
+                case holder_wire.Screen():
                     self._take_screen(frame)
                 case reading.Reading() | reading.Lines() | reading.Found() | reading.Taken():
                     self._reader.take(frame)
@@ -124,7 +124,7 @@ class TerminalPane(Asking, can_focus=True):
                 case clipboard.ClipboardClosed():
                     if self.wish is not None and self.wish.number == frame.number:
                         self._wishes(None)
-                case wire.Exited():
+                case holder_wire.Exited():
                     code = frame.code
                     break
         self._cursor_shown = False
@@ -139,7 +139,7 @@ class TerminalPane(Asking, can_focus=True):
         """The title the agent gave its terminal, sanitised by the holder."""
         return self._agent_title
 
-    def _take_screen(self, frame: wire.Screen) -> None:
+    def _take_screen(self, frame: holder_wire.Screen) -> None:
         width, _ = self._measure()
         top, cursor = self._top(), self._cursor_cell
         if frame.full:

@@ -12,7 +12,7 @@ from profiles.copilot.adapter import Copilot, native_binary, packages_platform
 from supervisor.errors import ConfigError, LaunchFailed
 from supervisor.model import ToolKind
 from supervisor.ports import HookAnswer, HookEvent, LaunchPlan
-from tests.contract.test_profile_contract import request
+from tests.contract.profile_contract import request
 
 
 def plan(tmp_path: Path, files: dict[str, str]) -> LaunchPlan:

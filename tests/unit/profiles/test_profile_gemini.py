@@ -14,7 +14,7 @@ from profiles.gemini.adapter import GeminiCli
 from supervisor.errors import ConfigError, LaunchFailed
 from supervisor.model import ToolCall, ToolKind
 from supervisor.ports import LaunchPlan
-from tests.contract.test_profile_contract import request
+from tests.contract.profile_contract import request
 
 
 @pytest.fixture(autouse=True)

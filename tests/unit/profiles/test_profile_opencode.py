@@ -11,7 +11,7 @@ from profiles.opencode.adapter import OpenCode
 from supervisor.errors import ConfigError, UsageError
 from supervisor.model import ToolCall, ToolKind
 from supervisor.ports import LaunchPlan
-from tests.contract.test_profile_contract import request
+from tests.contract.profile_contract import request
 
 
 def plan(tmp_path: Path, settings: str = "", **environ: str) -> LaunchPlan:

@@ -11,7 +11,7 @@ from profiles import nodejs
 from profiles.qwen.adapter import QwenCode
 from supervisor.errors import ConfigError, LaunchFailed
 from supervisor.ports import HookAnswer, HookEvent, LaunchPlan
-from tests.contract.test_profile_contract import request
+from tests.contract.profile_contract import request
 
 
 @pytest.fixture(autouse=True)

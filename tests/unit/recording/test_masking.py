@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from supervisor.protocol.holder_wire import Screen
 from supervisor.protocol.recording import FrameView
-from supervisor.protocol.wire import Screen
 from supervisor.recording.cast import asciicast
 from supervisor.recording.frames import Film, Pane, Row, pack, unpack
 from supervisor.recording.masking import PIECE, mask_rows

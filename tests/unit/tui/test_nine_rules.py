@@ -31,7 +31,7 @@ from supervisor.model import (
     Scope,
     Verb,
 )
-from supervisor.protocol import wire
+from supervisor.protocol import holder_wire, wire
 from tests.support.fake_client import DEPLOY, NOW, approval
 from tests.support.judging import question
 from tests.support.tui_driver import LEADER, Driver, asking, running
@@ -87,7 +87,7 @@ async def test_rule_1_what_a_pane_shows_is_no_request() -> None:
     async with running(asking()) as d:
         pane = d.client.panes["t-1"]
         pane._frames.put_nowait(
-            wire.Screen(rows=FAKE_DOCK, x=0, y=0, cols=80, height=40, full=True)
+            holder_wire.Screen(rows=FAKE_DOCK, x=0, y=0, cols=80, height=40, full=True)
         )
         await d.lead("a")
         assert not d.dock.display
@@ -420,7 +420,7 @@ async def test_rule_9_a_title_is_cleaned_and_names_no_dock() -> None:
         rows = {0: (("x", -1, -1, 0),)}
         hostile = "own\x1b]52;c;eA==\x07ed\u202e\x9b2J"
         d.client.panes["t-1"]._frames.put_nowait(
-            wire.Screen(rows=rows, x=0, y=0, cols=80, height=2, full=True, title=hostile)
+            holder_wire.Screen(rows=rows, x=0, y=0, cols=80, height=2, full=True, title=hostile)
         )
         await d.until(lambda: "own" in str(d.tile("t-1").border_title)
                       or "own" in d.app.main.query_one("#pane-t-1").agent_title)  # type: ignore[attr-defined]  # fmt: skip

@@ -7,7 +7,7 @@ import time
 import pytest
 from textual.app import App
 
-from supervisor.protocol import wire
+from supervisor.protocol import holder_wire
 from tests.support.tui_driver import Driver, running
 from tui.links import page, refusal, warnings
 from tui.screens.question import Question
@@ -74,7 +74,7 @@ def row(d: Driver, y: int) -> str:
 
 async def showing(d: Driver) -> None:
     rows = {0: (("a link, file, text", -1, -1, 0),)}
-    screen = wire.Screen(rows=rows, links=LINKS, cols=78, height=20, full=True)
+    screen = holder_wire.Screen(rows=rows, links=LINKS, cols=78, height=20, full=True)
     d.client.panes["t-1"].show(screen)
     await d.until(lambda: row(d, 0).startswith("a link, file"))
 
@@ -121,14 +121,16 @@ async def test_without_a_browser_the_address_is_copied(monkeypatch: pytest.Monke
     async with running() as d:
         rows = {0: (("a link", -1, -1, 0),)}
         one = {0: ((2, 4, "https://a.example/b"),)}
-        d.client.panes["t-1"].show(wire.Screen(rows=rows, links=one, cols=78, height=20, full=True))
+        d.client.panes["t-1"].show(
+            holder_wire.Screen(rows=rows, links=one, cols=78, height=20, full=True)
+        )
         await d.until(lambda: row(d, 0).startswith("a link"))
         await d.lead("o")
         await answer(d, "o")
         await d.until(lambda: d.app.clipboard == "https://a.example/b")
         await d.until(lambda: "no browser here" in d.toasts[-1])
         # The row is another one now, and has no link.
-        d.client.panes["t-1"].show(wire.Screen(rows=rows, cols=78, height=20))
+        d.client.panes["t-1"].show(holder_wire.Screen(rows=rows, cols=78, height=20))
         await d.until(lambda: not d.app.main.panes.links())
         await d.lead("o")
         await d.until(lambda: "no link" in d.toasts[-1])
