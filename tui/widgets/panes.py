@@ -27,9 +27,11 @@ from tui.widgets.line import Line
 from tui.world import is_gone
 
 if TYPE_CHECKING:
-    from supervisor.client import AsyncClient, PaneConnection
+    from supervisor.client import AsyncClient
+    from supervisor.client_pane import PaneConnection
 
 _WELCOME = "welcome"
+_MISSING = "missing"  # class of what stands in a tile while its terminal cannot be attached
 _RETRY_SECONDS = 1.0
 _TYPED_AHEAD = 256  # keys kept while a pane is being attached
 # Among our own colours, a pane has the ground that its agent is told when it asks; alone in a
@@ -260,6 +262,7 @@ class Panes(Container):
                     connection, ground=ground, keys=lambda: self.keys, id=f"pane-{task.id}"
                 )
                 self._keys_go_to(task.id, connection)
+        await self._tiles[task.id].remove_children(f".{_MISSING}")
         await self._tiles[task.id].mount(pane)
         self._attached[task.id] = pane
         if task.id == self._focused:
@@ -284,12 +287,30 @@ class Panes(Container):
         return pane
 
     async def _later(self, task: wire.TaskView, error: TaskpassError) -> None:
-        """Say once that the pane cannot be attached; the next drawing tries again."""
+        """Say that the pane cannot be attached, until it is; the next drawing tries again."""
+        tile = self._tiles[task.id]
+        missing = next(iter(tile.query(f".{_MISSING}").results(Line)), None)
+        if missing is None:
+            missing = Line(classes=f"no-pane {_MISSING}")
+            await tile.mount(missing)
+        missing.say(_not_attached(task, error))
         if task.id not in self._failed:
             self._failed.add(task.id)
             self.post_message(self.Failed(error))
         await asyncio.sleep(_RETRY_SECONDS)
         self._asked.discard(task.id)
+
+
+def _not_attached(task: wire.TaskView, error: TaskpassError) -> Text:
+    """What happened, and what comes next: the app starts a lost supervisor by itself."""
+    text = Text(justify="center")
+    text.append(f"Task {task.called}: its terminal cannot be shown now.\n", f"bold {palette.TEXT}")
+    text.append(f"{one_line(error.message)}\n\n", palette.AMBER)
+    return text.append(
+        "The agent goes on, but nothing new is allowed to it meanwhile.\n"
+        "It is tried again every second. If this stays, `taskpass doctor` says why.",
+        palette.MUTED,
+    )
 
 
 def _title(task: wire.TaskView) -> Text:

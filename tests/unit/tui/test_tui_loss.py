@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+from textual.widget import Widget
+
 from supervisor.errors import VersionMismatch
 from supervisor.protocol import wire
 from tests.support.fake_app import fake_app
 from tests.support.fake_client import NOW, FakeClient, story, task_view
 from tests.support.tui_driver import Driver, running
+from tui.widgets.line import Line
 
 
 async def test_leaving_the_workspace_tells_what_goes_on() -> None:
@@ -27,6 +30,24 @@ async def test_a_lost_supervisor_is_said_and_found_again() -> None:
         d.client.down = False
         await d.until(lambda: "tier A contained" in d.said("header"))
         assert len(d.client.requests("pair")) >= 2, "it pairs with the new supervisor"
+
+
+async def test_a_tile_without_its_terminal_says_why_and_is_filled_later() -> None:
+    async with running(size=(80, 24)) as d:
+        d.client.lose()
+        await d.pilot.resize_terminal(200, 60)
+        await d.until(lambda: d.app.main.query("#tile-t-2"))
+        tile = d.app.main.query_one("#tile-t-2")
+        await d.until(lambda: "The supervisor is not running." in _words(tile))
+        assert "Task 2: its terminal cannot be shown now." in _words(tile)
+        assert "`taskpass doctor` says why" in _words(tile)
+        d.client.down = False
+        await d.until(lambda: d.app.main.query("#pane-t-2"))
+        await d.until(lambda: not _words(tile))
+
+
+def _words(tile: Widget) -> str:
+    return "".join(line.said for line in tile.query(Line))
 
 
 async def test_another_version_ends_the_app_with_one_sentence() -> None:
