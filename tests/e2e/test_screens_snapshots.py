@@ -20,10 +20,11 @@ from syrupy.assertion import SnapshotAssertion
 from textual import events
 from textual.geometry import Size
 from textual.pilot import Pilot
+from textual.widget import Widget
 from textual.widgets import Input
 
 from supervisor.model import Effect, Verb
-from supervisor.protocol import wire
+from supervisor.protocol import holder_wire, wire
 from supervisor.protocol.review import ReplayView
 from supervisor.protocol.setup import NeedsView
 from tests.support import first_run
@@ -41,6 +42,7 @@ from tui.widgets.terminal import TerminalPane
 SIZES = ((80, 24), (120, 40), (200, 60))
 THEMES = ("dark", "light", "no-colour")
 _PATIENCE = 20.0
+_LAYOUTS = 2  # a column comes on show, which gives it a size; then it is filled for that
 AWAIT = "… "
 _RECORDS = (LEADER, "h", AWAIT + "chain ok", "down")
 _OTHERWISE = ReplayView(
@@ -164,7 +166,7 @@ def _link(app: TaskpassApp) -> None:
     rows = {0: (("see https://github.com/ana/shop for more", -1, -1, 0),)}
     links = {0: ((4, 27, "https://gіthub.com/ana/shop"),)}  # with a Cyrillic letter
     _client(app).panes["t-1"].show(
-        wire.Screen(rows=rows, links=links, cols=78, height=20, full=True)
+        holder_wire.Screen(rows=rows, links=links, cols=78, height=20, full=True)
     )
 
 
@@ -361,16 +363,37 @@ async def looks(pilot: Pilot[Any], name: str) -> Looks:
 
 
 async def at_rest(pilot: Pilot[Any]) -> Frame:
-    """The screen when drawing it anew changes nothing."""
+    """The screen when drawing it anew changes nothing, and nothing waits to be done."""
     last: Frame = []
     deadline = time.monotonic() + _PATIENCE
     while last != (last := frame(pilot.app)):
         assert time.monotonic() < deadline, "the screen does not come to rest"
         if isinstance(pilot.app, TaskpassApp):
             pilot.app.draw()
-        await pilot.pause()
-        await pilot.pause()
+        for _ in range(_LAYOUTS):
+            await all_done(pilot)
     return last
+
+
+async def all_done(pilot: Pilot[Any]) -> None:
+    """Wait until every widget of every screen has done what it had before it, and was drawn.
+
+    `Pilot.pause` does so for the topmost screen alone: what is behind a dialog is late.
+    """
+    screens = list(pilot.app.screen_stack)
+    busy = {widget for screen in screens for widget in screen.walk_children(with_self=True)}
+    idle = asyncio.Event()
+
+    def done(widget: Widget) -> None:
+        busy.discard(widget)
+        if not busy:
+            idle.set()
+
+    for widget in tuple(busy):
+        if not widget.call_after_refresh(done, widget):
+            done(widget)  # it is being removed
+    await asyncio.wait_for(idle.wait(), _PATIENCE)
+    await pilot.pause()  # and what has asked to be drawn is drawn
 
 
 async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
@@ -385,10 +408,7 @@ async def laid_out(pilot: Pilot[Any], size: Size) -> None:
     app = pilot.app
     assert isinstance(app, TaskpassApp)
     await until(pilot, lambda: app.main.size == size)
-    for widget in (app.main, app.main.panes):
-        done = asyncio.Event()
-        widget.call_after_refresh(done.set)
-        await asyncio.wait_for(done.wait(), _PATIENCE)
+    await all_done(pilot)
 
 
 def attached(app: TaskpassApp) -> bool:
