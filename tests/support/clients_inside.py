@@ -122,6 +122,7 @@ CLIENTS = {
             f"--//{INDEX}/:_authToken={TOKEN}",
             "--no-audit",
             "--no-fund",
+            "--loglevel=http",  # what it waited for
             "left-margin",
         ],
         {},
@@ -142,7 +143,10 @@ def run(name):
             words, env={**os.environ, **more}, cwd=HERE, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
         )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired as error:
+        said = (error.stdout or b"").decode(errors="replace")
+        return name, {"code": -1, "output": f"{said}\nnot done after {error.timeout} s"}
+    except OSError as error:
         return name, {"code": -1, "output": repr(error)}
     return name, {"code": done.returncode, "output": done.stdout}
 

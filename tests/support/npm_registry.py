@@ -14,6 +14,7 @@ import ssl
 import tarfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import cache
 
 import pytest
 import trustme
@@ -79,8 +80,12 @@ class NpmRegistry:
         return web.json_response({})
 
 
+@cache
 def _archive() -> bytes:
-    """The package as `npm publish` sends it: everything below `package/`."""
+    """The package as `npm publish` sends it: everything below `package/`.
+
+    Made once: the time stands in it, and a second later its digest would be another one.
+    """
     manifest = json.dumps({"name": _NAME, "version": _VERSION, "main": "index.js"})
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
