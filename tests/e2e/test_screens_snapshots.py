@@ -417,8 +417,11 @@ def attached(app: TaskpassApp) -> bool:
     if not client.state.tasks:
         return "connecting" not in text_of(app)
     shown = app.main.panes.shown
-    # What comes on show while the supervisor is lost has none.
-    return bool(shown) and (client.down or all(_has_frame(app, task) for task in shown))
+    # What comes on show while the supervisor is lost has none, and says why.
+    return bool(shown) and all(
+        _has_frame(app, task) or (client.down and app.main.panes.query(f"#tile-{task} .missing"))
+        for task in shown
+    )
 
 
 def _has_frame(app: TaskpassApp, task: str) -> bool:

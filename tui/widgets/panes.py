@@ -307,7 +307,7 @@ def _not_attached(task: wire.TaskView, error: TaskpassError) -> Text:
     text.append(f"Task {task.called}: its terminal cannot be shown now.\n", f"bold {palette.TEXT}")
     text.append(f"{one_line(error.message)}\n\n", palette.AMBER)
     return text.append(
-        "The agent goes on, but nothing new is allowed to it meanwhile.\n"
+        "Its agent is as it was, but nothing new is allowed to it meanwhile.\n"
         "It is tried again every second. If this stays, `taskpass doctor` says why.",
         palette.MUTED,
     )
