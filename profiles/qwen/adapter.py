@@ -27,7 +27,7 @@ from profiles.toolcalls import (
     working_directory,
 )
 from supervisor.model import CallIdentity, ToolCall, ToolKind
-from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest
+from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount
 
 _PHASES = {
     "PreToolUse": "pre",
@@ -93,6 +93,8 @@ class QwenCode(Supported):
         table = config.hooks(str(script), request.hook_url, request.hook_timeout)
         told = config.user_settings(own, table)
         settings = config.lay_out(home, person, self.manifest.readable, told)
+        machines = task_dir / "qwen-system.json"
+        write_private(machines, json.dumps(config.system_settings(table), indent=1))
         write_hook(script)
         write_private(shell, config.tools_environment(secrets))
         return LaunchPlan(
@@ -103,6 +105,7 @@ class QwenCode(Supported):
                     executable, node, request.home, home, settings, person, self.manifest.readable
                 ),
                 *overlay.mounts,
+                Mount(str(config.SYSTEM), source=str(machines), optional=True),
             ),
             mcp=tuple(overlay.told),
             model_hosts=self._model_hosts(env),

@@ -10,7 +10,7 @@ from profiles import private_home
 from profiles.files import read_settings
 from supervisor.errors import LaunchFailed
 
-_SYSTEM = "/etc/qwen-code/settings.json"
+SYSTEM = Path("/etc/qwen-code/settings.json")  # which win over all others
 _EVENTS: Mapping[str, bool] = {
     "PreToolUse": True, "PostToolUse": True, "PostToolUseFailure": True, "UserPromptSubmit": False,
     "Stop": False, "SubagentStop": False, "Notification": False, "SessionEnd": False,
@@ -29,7 +29,7 @@ def refuse_without_hooks(cwd: str) -> None:
     Raises:
         LaunchFailed: names the file that switches hooks off.
     """
-    for file in (Path(cwd, ".qwen/settings.json"), Path(_SYSTEM)):
+    for file in (Path(cwd, ".qwen/settings.json"), SYSTEM):
         if read_settings(file, "Qwen Code").get("disableAllHooks"):
             raise LaunchFailed(
                 f"{file} switches hooks off, and they announce Qwen Code's calls.",
@@ -55,6 +55,21 @@ def user_settings(own: Mapping[str, Any], hook_table: Mapping[str, Any]) -> dict
         "hooks": dict(hook_table),
         "mcpServers": {},  # ours are on the command line
     }
+
+
+def system_settings(hook_table: Mapping[str, Any]) -> dict[str, Any]:
+    """The machine's own settings with our hooks, for the task's own view of the machine.
+
+    What Qwen Code finds in several settings it runs once. Raises ConfigError: they cannot be used.
+    """
+    machines = read_settings(SYSTEM, "Qwen Code")
+    theirs = machines.get("hooks")
+    known = theirs if isinstance(theirs, dict) else {}
+    both = {
+        event: [*(known[event] if isinstance(known.get(event), list) else []), *groups]
+        for event, groups in hook_table.items()
+    }
+    return {**machines, "disableAllHooks": False, "hooks": {**known, **both}}
 
 
 def lay_out(home: Path, person: str, folders: Iterable[str], settings: Mapping[str, Any]) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from profiles import nodejs
+from profiles.qwen import config
 from profiles.qwen.adapter import QwenCode
 from supervisor.errors import ConfigError, LaunchFailed
 from supervisor.ports import HookAnswer, HookEvent, LaunchPlan
@@ -98,3 +99,31 @@ def test_a_command_runs_as_it_was_judged(tmp_path: Path) -> None:
     general = json.loads(Path(made.env["QWEN_HOME"], "settings.json").read_text())["general"]
     assert general["gitCoAuthor"] == {"commit": False, "pr": False}
     assert general["vimMode"] is True
+
+
+def test_in_tier_a_the_machines_settings_have_our_hooks_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machines = tmp_path / "machines.json"
+    theirs = {"hooks": [{"type": "command", "command": "/opt/theirs"}]}
+    machines.write_text(json.dumps({"hooks": {"PreToolUse": [theirs]}, "telemetry": {}}))
+    monkeypatch.setattr(config, "SYSTEM", machines)
+    made = plan(tmp_path / "a")
+    (mount,) = [each for each in made.mounts if each.path == str(machines)]
+    assert mount.optional
+    assert not mount.writable
+    told = json.loads(Path(mount.source).read_text())
+    assert (told["telemetry"], told["disableAllHooks"]) == ({}, False)
+    own = json.loads(Path(made.env["QWEN_HOME"], "settings.json").read_text())["hooks"]
+    # Of what two settings say alike Qwen Code runs one.
+    assert told["hooks"] == own | {"PreToolUse": [theirs, *own["PreToolUse"]]}
+
+
+def test_a_machine_that_switches_hooks_off_is_not_overruled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machines = tmp_path / "machines.json"
+    machines.write_text('{"disableAllHooks": true}')
+    monkeypatch.setattr(config, "SYSTEM", machines)
+    with pytest.raises(LaunchFailed, match=r"machines\.json"):
+        plan(tmp_path / "a")
