@@ -60,7 +60,7 @@ class QwenCode(Supported):
     """Command hooks, each a child of the root process, in a private QWEN_HOME."""
 
     name = "qwen"
-    call_identity = CallIdentity.PROCESS
+    call_identity = CallIdentity.CALL
     hooks_by_child = True
 
     def matches(self, argv: Sequence[str]) -> bool:
@@ -116,10 +116,7 @@ class QwenCode(Supported):
         return (own,) if own else self.manifest.model_hosts
 
     def started_as(self, call: ToolCall) -> tuple[str, ...]:
-        command = call.command.strip()
-        if call.arguments.get("is_background") is True and not command.endswith(("&&", "\\&")):
-            command = command.removesuffix("&").rstrip()
-        return ("bash", "-c", command)
+        return ("bash", "-c", call.command.strip())
 
     def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:
         phase = phase_of(event, _PHASES)

@@ -15,6 +15,8 @@ _EVENTS: Mapping[str, bool] = {
     "PreToolUse": True, "PostToolUse": True, "PostToolUseFailure": True, "UserPromptSubmit": False,
     "Stop": False, "SubagentStop": False, "Notification": False, "SessionEnd": False,
 }  # fmt: skip
+# It would put words into a command after that was judged.
+_AS_JUDGED = {"gitCoAuthor": {"commit": False, "pr": False}}
 _COPIED = ("oauth_creds.json", "QWEN.md", "trustedFolders.json", "installation_id", ".env")
 
 
@@ -45,12 +47,7 @@ def persons(person: str) -> dict[str, Any]:
 def user_settings(own: Mapping[str, Any], hook_table: Mapping[str, Any]) -> dict[str, Any]:
     """The person's settings with our hooks in the place of theirs."""
     return {
-        **private_home.with_general(
-            own,
-            enableAutoUpdate=False,
-            # It would put words into a command after that was judged.
-            gitCoAuthor={"commit": False, "pr": False},
-        ),
+        **private_home.with_general(own, enableAutoUpdate=False, **_AS_JUDGED),
         "disableAllHooks": False,
         "hooks": dict(hook_table),
         "mcpServers": {},  # ours are on the command line
@@ -69,7 +66,11 @@ def system_settings(hook_table: Mapping[str, Any]) -> dict[str, Any]:
         event: [*(known[event] if isinstance(known.get(event), list) else []), *groups]
         for event, groups in hook_table.items()
     }
-    return {**machines, "disableAllHooks": False, "hooks": {**known, **both}}
+    return {
+        **private_home.with_general(machines, **_AS_JUDGED),
+        "disableAllHooks": False,
+        "hooks": {**known, **both},
+    }
 
 
 def lay_out(home: Path, person: str, folders: Iterable[str], settings: Mapping[str, Any]) -> Path:

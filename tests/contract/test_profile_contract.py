@@ -113,7 +113,6 @@ class TestGemini(HookedContract):
 class TestQwen(HookedContract):
     profile = QwenCode()
     executable = "/opt/bin/qwen"
-    identity = CallIdentity.PROCESS
 
     @pytest.fixture(autouse=True)
     def node(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,71 @@
+"""Shells of an agent whose hooks can change nothing: each asks which call it was started for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.test_agents_live_further import Supervised
+from tests.support.further_agents import WAYS
+from tests.support.live import ApiServer, Install, Person
+from tests.support.scripted_model import ScriptedModel, call, parallel
+
+pytestmark = pytest.mark.full
+
+
+@pytest.fixture
+def qwen(install: Install, scripted_model: ScriptedModel) -> Supervised:
+    return Supervised(WAYS["qwen"], scripted_model, install)
+
+
+def curl(api: ApiServer, path: str) -> str:
+    return f'curl -sS -m 10 -H "Authorization: Bearer $API_TOKEN" https://{api.host}{path}'
+
+
+def git(project: Path, *words: str) -> str:
+    return subprocess.check_output(["git", "-C", str(project), *words], text=True).strip()
+
+
+async def test_calls_side_by_side_have_a_credential_each(qwen: Supervised, api: ApiServer) -> None:
+    """Two of them say the same."""
+    commands = [curl(api, path) for path in ("/one", "/two", "/two")]
+    await qwen.run(parallel(*map(qwen.way.shell, commands)))
+    assert sorted(api.accepted) == ["GET /one", "GET /two", "GET /two"]
+    uses = await asyncio.to_thread(qwen.install.records, "use.intent")
+    opened = await asyncio.to_thread(qwen.install.records, "call.opened")
+    assert len({use["call"] for use in uses}) == 3
+    assert {use["call"] for use in uses} == {one["call"] for one in opened}
+
+
+async def test_a_background_command_has_its_own(qwen: Supervised, api: ApiServer) -> None:
+    command = f"{curl(api, '/me')} > got"
+    await qwen.run(
+        call("run_shell_command", command=command, description="x", is_background=True),
+        qwen.way.shell("until test -s got; do sleep 0.05; done; cat got"),
+    )
+    assert "hello" in qwen.model.last.last_result
+    assert api.accepted == ["GET /me"]
+    (use,) = await asyncio.to_thread(qwen.install.records, "use.intent")
+    first, _ = await asyncio.to_thread(qwen.install.records, "call.opened")
+    assert use["call"] == first["call"]
+
+
+async def test_a_commit_says_what_was_judged(qwen: Supervised, api: ApiServer) -> None:
+    """Qwen Code would add a line to its message, and the shell's command line be another."""
+    project = qwen.install.project
+    await asyncio.to_thread(git, project, "init", "-q")
+    for name in ("user.name", "user.email"):
+        await asyncio.to_thread(git, project, "config", name, "ana")
+    (project / ".qwen").mkdir()
+    wanted = {"general": {"gitCoAuthor": {"commit": True, "pr": True}}}
+    (project / ".qwen/settings.json").write_text(json.dumps(wanted))
+    commit = 'git commit --allow-empty -m "mended"'
+    with Person(qwen.install) as person:
+        person.answers("git")
+        await qwen.run(qwen.way.shell(f"{commit} && {curl(api, '/me')}"))
+    assert await asyncio.to_thread(git, project, "log", "--format=%B") == "mended"
+    assert api.accepted == ["GET /me"]
