@@ -71,6 +71,11 @@ def assert_refused(output: str) -> None:
     assert output.strip().splitlines()[-1].endswith(REFUSED), output
 
 
+def recorded(install: Install, kind: str) -> list[dict[str, Any]]:
+    """What the proxy tells of is written while it answers: it may come after the answer."""
+    return wait_for(lambda: install.records(kind), f"{kind} on record")
+
+
 def refusals(install: Install, reason: str) -> list[dict[str, Any]]:
     return [r for r in install.records("use.denied") if reason in r["reason"]]
 
@@ -135,7 +140,7 @@ def test_an_orphan_of_a_sibling_with_the_live_handle(
     agent.say("try")
     wait_for(lambda: "ask:" in agent.output(left), "the orphan's attempt")
     assert_refused(agent.output(left))
-    assert install.records("incident.unattested")
+    recorded(install, "incident.unattested")
     still_good(agent, robbed, api)
 
 
@@ -151,7 +156,7 @@ def test_an_orphan_with_the_handle_of_its_own_call(
     agent.say("go")
     agent.finish(call)
     assert api.accepted == ["GET /me", "GET /me"]
-    assert install.records("incident.unattested")
+    recorded(install, "incident.unattested")
 
 
 def test_what_a_call_left_behind_gets_nothing_after_it(
@@ -164,7 +169,7 @@ def test_what_a_call_left_behind_gets_nothing_after_it(
     wait_for(lambda: agent.output(left).count("ask:") == 2, "the late attempt")
     assert_refused(agent.output(left))
     assert len(api.seen) == 1
-    assert install.records("incident.unattested")
+    recorded(install, "incident.unattested")
 
 
 def test_a_child_of_the_agent_that_no_call_announced(
@@ -243,7 +248,7 @@ def test_another_task_at_the_listener_of_the_robbed_one(install: Install, api: A
         port = _proxy_port(robbed)
         with running(install, *_contain("uncontained"), name="other") as other:
             assert_refused(other.run(f"./thief ask {me(api)} {robbed.handle} {port}"))
-        incidents = install.records("incident.unattested")
+        incidents = recorded(install, "incident.unattested")
         first = install.records("task.started")[0]
         assert [r["task"] for r in incidents] == [first["task"]]
         still_good(agent, robbed, api)
