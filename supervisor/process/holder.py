@@ -28,7 +28,7 @@ import socket
 import struct
 import termios
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,7 @@ from supervisor.ports import Attempt, SpawnRequest
 from supervisor.process import linux, tree
 from supervisor.process.apart import Apart
 from supervisor.process.cgroup import Group
+from supervisor.process.door_turns import DoorTurns
 from supervisor.process.emulator import engine
 from supervisor.process.filedoors import Doors
 from supervisor.process.gate import Gate
@@ -112,8 +113,7 @@ class Holder:
         self._screens = 0  # of the connections
         self._ended = asyncio.Event()
         stage = launcher.staging
-        self._doors = Doors(stage, home()) if stage is not None else None
-        self._door_work: asyncio.Task[None] | None = None  # the newest; each waits for the last
+        self._doors = DoorTurns(Doors(stage, home()) if stage is not None else None, self._tell)
 
     async def run(self, terminal: tuple[int, int] | None) -> None:
         """Serve until the task is over and nobody needs its last screen."""
@@ -222,8 +222,7 @@ class Holder:
         if self._daemon is not None:
             self._daemon.close()
         self._daemon = writer
-        if self._doors is not None and self._doors.any:
-            self._with_doors(self._doors.close_all())  # this daemon knows none of those calls
+        self._doors.close_all()  # this daemon knows none of those calls
         self._adopted = True
         self._start_if_ready()
         try:
@@ -334,7 +333,7 @@ class Holder:
             self._watch.look()  # while there is somebody to tell
         if self._failure is None:
             self._tell(holder_wire.Exited(code=code))
-        self._forget_staging()
+        self._doors.over()
         asyncio.get_running_loop().call_later(_LINGER, self._check_linger)
 
     def _check_linger(self) -> None:
@@ -358,9 +357,9 @@ class Holder:
             case holder_wire.Thaw(pid=pid):
                 self._thaw(pid)
             case holder_wire.OpenDoors():
-                self._with_doors(self._open_doors(message))
+                self._doors.open(message, self._root)
             case holder_wire.CloseDoors():
-                self._with_doors(self._close_doors(message))
+                self._doors.close(message)
             case holder_wire.Kill():
                 began = time.monotonic()
                 left = self._kill()
@@ -371,45 +370,6 @@ class Holder:
                 asyncio.get_running_loop().call_soon(self._ended.set)
             case _:
                 raise ValueError(f"unexpected {type(message).__name__}")
-
-    def _with_doors(self, work: Coroutine[None, None, None]) -> None:
-        """One after the other, in the order of the daemon's words."""
-        last = self._door_work
-
-        async def in_turn() -> None:
-            if last is not None:
-                await asyncio.wait([last])
-            await work
-
-        self._door_work = asyncio.create_task(in_turn())
-
-    async def _open_doors(self, message: holder_wire.OpenDoors) -> None:
-        problem = "" if self._doors is not None else "Nothing contains this task."
-        try:
-            if self._doors is not None and self._root is not None:
-                await self._doors.open(message.call, message.doors, self._root.pid)
-        except LaunchFailed as error:
-            problem = error.message
-        self._tell(holder_wire.DoorsAnswered(call=message.call, problem=problem))
-
-    async def _close_doors(self, message: holder_wire.CloseDoors) -> None:
-        problem, published = "", []
-        try:
-            if self._doors is not None:
-                published = await self._doors.close(message.call, publish=message.publish)
-        except LaunchFailed as error:
-            problem = error.message
-        answer = holder_wire.DoorsAnswered(
-            call=message.call, problem=problem, published=tuple(published)
-        )
-        self._tell(answer)
-        self._forget_staging()
-
-    def _forget_staging(self) -> None:
-        """Once the container is over, nothing is to keep its mounts alive."""
-        if self._doors is not None and self._exit_code is not None and not self._doors.any:
-            self._doors.drop()
-            self._doors = None
 
     def _top(self) -> int:
         return self._init or os.getpid()
