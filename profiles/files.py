@@ -111,6 +111,15 @@ def read_settings(file: Path, agent: str) -> dict[str, Any]:
     return found
 
 
+def picked(file: Path, keys: Iterable[str]) -> dict[str, Any]:
+    """Those keys of a settings file, JSON; what cannot be read has none."""
+    try:
+        found = read_settings(file, "the agent")
+    except ConfigError:
+        return {}
+    return {key: found[key] for key in keys if key in found}
+
+
 def existing(home: str, names: Iterable[str], *, writable: bool) -> list[Mount]:
     """Mounts for those paths below the home that exist."""
     paths = (os.path.join(home, name) for name in names)

@@ -9,6 +9,7 @@ from profiles.files import package_version
 from profiles.manifest import load, older, refuse_options
 from supervisor.errors import LaunchFailed
 from supervisor.ports import Profile
+from supervisor.ports.drills import Drill, DrillRequest
 
 
 class Supported(Profile):
@@ -37,3 +38,14 @@ class Supported(Profile):
                 hint=f"Update it to {self.manifest.minimum} or later.",
             )
         refuse_options(self.manifest, arguments)
+
+    def drill(self, request: DrillRequest) -> Drill | None:
+        """By the module `drill` beside the adapter, where there is one; loaded for the doctor."""
+        from importlib import import_module
+        from importlib.util import find_spec
+
+        module = f"profiles.{self.name.replace('-', '_')}.drill"
+        if find_spec(module) is None:
+            return None
+        drill: Drill = import_module(module).drill(request)
+        return drill

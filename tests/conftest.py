@@ -22,7 +22,6 @@ pytest_plugins = [
     "tests.support.scripted_model",
     "tests.support.somebody",
     "tests.support.supervised",
-    "tests.support.plugin_agents",
 ]
 
 # Read once: tests change their environment.

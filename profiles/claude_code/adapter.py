@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from profiles.claude_code import mcp
-from profiles.claude_code.drill import drill
 from profiles.claude_code.settings import (
     managed,
     read_settings,
@@ -39,7 +38,6 @@ from profiles.toolcalls import (
 from supervisor.errors import LaunchFailed
 from supervisor.model import CallIdentity, ToolCall, ToolKind
 from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount
-from supervisor.ports.drills import Drill, DrillRequest
 
 _PHASES = {
     "PreToolUse": "pre",
@@ -234,9 +232,6 @@ class ClaudeCode(Supported):
         if answer.allow and answer.rewritten is not None:
             output["updatedInput"] = dict(answer.rewritten)
         return json.dumps({"hookSpecificOutput": output}).encode()
-
-    def drill(self, request: DrillRequest) -> Drill:
-        return drill(request)
 
 
 def _spawned(event: Mapping[str, Any]) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from profiles.files import picked
 from supervisor.ports.drills import Drill, DrillRequest, ToolUse
 from supervisor.ports.drills import Path as Way
 
@@ -32,7 +32,9 @@ def drill(request: DrillRequest) -> Drill:
         "theme": "dark",
         "projects": {request.project: {**trusted, "allowedTools": []}},
     }
-    settings = _deciding(request.environ)
+    environ = request.environ
+    folder = environ.get("CLAUDE_CONFIG_DIR") or os.path.join(environ.get("HOME", "/"), ".claude")
+    settings = picked(Path(folder, "settings.json"), _DECIDING)
     return Drill(
         api="anthropic",
         arguments=(
@@ -64,12 +66,3 @@ def drill(request: DrillRequest) -> Drill:
         ),
         files={".claude.json": json.dumps(state), ".claude/settings.json": json.dumps(settings)},
     )  # fmt: skip
-
-
-def _deciding(environ: Mapping[str, str]) -> dict[str, Any]:
-    folder = environ.get("CLAUDE_CONFIG_DIR") or os.path.join(environ.get("HOME", "/"), ".claude")
-    try:
-        own = json.loads(Path(folder, "settings.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {key: own[key] for key in _DECIDING if key in own} if isinstance(own, dict) else {}

@@ -20,7 +20,6 @@ import tomli_w
 
 from profiles.codex import mcp, requirements, sandbox
 from profiles.codex.config import hooks, key_variables, provider, supervised
-from profiles.codex.drill import drill
 from profiles.environment import HARMLESS, keep
 from profiles.files import host_port, install_dir, link, write_hook, write_private
 from profiles.supported import Supported
@@ -28,7 +27,6 @@ from profiles.toolcalls import absolute, aside, mapping, patched, phase_of, text
 from supervisor.errors import ConfigError, LaunchFailed, UsageError
 from supervisor.model import CallIdentity, ToolCall, ToolKind
 from supervisor.ports import HookAnswer, HookEvent, LaunchPlan, LaunchRequest, Mount
-from supervisor.ports.drills import Drill, DrillRequest
 
 _PHASES = {
     "PreToolUse": "pre",
@@ -223,9 +221,6 @@ class Codex(Supported):
             reason = answer.reason.strip() or "This call was refused."
             output |= {"permissionDecision": "deny", "permissionDecisionReason": reason}
         return json.dumps({"hookSpecificOutput": output}).encode()
-
-    def drill(self, request: DrillRequest) -> Drill:
-        return drill(request)
 
     def with_prefix(self, call: ToolCall, prefix: str) -> Mapping[str, Any]:
         command = prefix + call.command

@@ -69,6 +69,7 @@ class GeminiCli(Supported):
         home, person = task_dir / "gemini-home", os.path.join(request.home, ".gemini")
         script, shell = task_dir / "gemini-hook.sh", task_dir / "gemini-tools.sh"
         config.refuse_without_hooks(request.environ, request.cwd)
+        config.refuse_changing_hooks(request.cwd)
         own = config.persons(person)
         env = keep(request.environ, (*HARMLESS, *self.manifest.keep))
         env |= {

@@ -56,6 +56,24 @@ def refuse_without_hooks(environ: Mapping[str, str], cwd: str) -> None:
             )
 
 
+def refuse_changing_hooks(cwd: str) -> None:
+    """Refuse a project whose own hooks would have the last word on what a call does.
+
+    Gemini asks them after ours, of the person's settings, and the arguments that came last count.
+
+    Raises:
+        ConfigError: its settings cannot be used.
+        LaunchFailed: names the file.
+    """
+    file = Path(cwd, ".gemini/settings.json")
+    own = read_settings(file, "Gemini").get("hooks")
+    if isinstance(own, dict) and own.get("BeforeTool"):
+        raise LaunchFailed(
+            f"{file} has BeforeTool hooks, which could change a call after it was judged.",
+            hint="Take hooks.BeforeTool out of it.",
+        )
+
+
 def persons(person: str) -> dict[str, Any]:
     """The person's own settings. Raises ConfigError: they cannot be used."""
     return read_settings(Path(person, "settings.json"), "Gemini")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,11 @@ _TOOLS = Tools(
         "agent": (ToolKind.AGENT, ""),
     },
     searches=frozenset({"list_directory", "glob", "grep_search"}),
+)
+# Of a command that begins so it runs the rest, unquoted in a way of its own: `bash -c 'git' push`
+# is a push to it. What will run is not what is read here, so it is no command to us.
+_WRAPPED = re.compile(
+    r"\s*((\S+/)?(sh|bash|zsh)\s+-c|cmd\.exe\s+/c|(powershell|pwsh)(\.exe)?\s)", re.IGNORECASE
 )
 
 
@@ -139,6 +145,8 @@ class QwenCode(Supported):
             kind = ToolKind.MCP
         elif kind is ToolKind.SHELL and (folder := text(arguments, "directory", required=False)):
             cwd = absolute(folder, cwd)
+        if kind is ToolKind.SHELL and _WRAPPED.match(text(arguments, "command")):
+            kind = ToolKind.OTHER
         paths = _TOOLS.paths(tool, arguments, cwd)
         return call_of(event, text(event, "tool_use_id"), tool, kind, cwd, paths)
 

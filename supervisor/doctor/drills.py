@@ -10,6 +10,7 @@ import asyncio
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from supervisor.ports.drills import Drill, DrillRequest
 from supervisor.ports.drills import Path as Way
 
 _EXPECTED = "refused, and on record"
+_NO_DRILL = "its model cannot be played here"
+_MCP_TOOL = "mcp__drill__mark"  # as every profile names it
 _PROMPT, _ERRAND = "This is a taskpass drill.", "This is a taskpass errand."
 _LAST_WORDS = 200  # characters of what an agent printed that are shown
 _SERVER = Path(__file__).with_name("mark_server.sh")
@@ -40,10 +43,19 @@ class Agent:
     drill: Callable[[DrillRequest], Drill | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Untried:
+    """A path of an agent that is not tried, `path` "" for all of its paths, and why."""
+
+    who: str
+    path: str
+    why: str
+
+
 def drilled(
     agents: Sequence[Agent], asked: Config, environ: Mapping[str, str]
-) -> tuple[list[Tried], list[str]]:
-    """All paths of all agents, then the proxy; and the titles of those that cannot be drilled.
+) -> tuple[list[Tried], list[Untried]]:
+    """All paths of all agents, then the proxy; and what was not tried.
 
     Raises:
         OSError: no private install can be made.
@@ -54,21 +66,20 @@ def drilled(
 
 async def _all(
     install: Private, agents: Sequence[Agent], environ: Mapping[str, str]
-) -> tuple[list[Tried], list[str]]:
+) -> tuple[list[Tried], list[Untried]]:
     tried: list[Tried] = []
-    without: list[str] = []
+    untried: list[Untried] = []
     for number, agent in enumerate(agents):
-        found = await _agent(install, agent, number, environ)
+        found, left = await _agent(install, agent, number, environ)
         tried += found
-        if not found:
-            without.append(agent.title)
-    return [*tried, await _proxy(install)], without
+        untried += left
+    return [*tried, await _proxy(install)], untried
 
 
 async def _agent(
     install: Private, agent: Agent, number: int, environ: Mapping[str, str]
-) -> list[Tried]:
-    """One turn of this agent; nothing where it cannot be drilled."""
+) -> tuple[list[Tried], list[Untried]]:
+    """One turn of this agent."""
     server = install.project / f"mark-server-{number}"
     shutil.copy(_SERVER, server)
     marks = {way: str(install.project / f"{MARK}{way.lower()}-{number}") for way in Way}
@@ -84,15 +95,11 @@ async def _agent(
         )
         drill = agent.drill(request)
         if drill is None:
-            return []
-        inline = [use for way, use in drill.uses.items() if way is not Way.SUBAGENT]
-        model.plays = (
-            Play(_PROMPT, (*inline, drill.spawn), after=_ERRAND),
-            Play(_ERRAND, (drill.uses[Way.SUBAGENT],)),
-        )
+            return [], [Untried(agent.title, "", _NO_DRILL)]
+        model.plays = plays(drill)
         for name, content in drill.files.items():
             file = install.home / name
-            file.parent.mkdir(exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content)
         code, printed = await install.taskpass(
             "run", "--headless", "--", agent.program, *drill.arguments, environ=drill.environ
@@ -102,7 +109,17 @@ async def _agent(
     words = "" if answered else f"did not start: {_last_words(printed)}"
     if code == TOO_LONG:
         words = "did not come to its end in time"
-    return [judged(agent.title, way, marks[way], records, words, drill) for way in Way]
+    tried = [judged(agent.title, way, marks[way], records, words, drill) for way in drill.uses]
+    return tried, [Untried(agent.title, way, why) for way, why in drill.untried.items()]
+
+
+def plays(drill: Drill) -> tuple[Play, ...]:
+    """The agent's own calls, and its subagent's, which it waits for."""
+    inline = [use for way, use in drill.uses.items() if way is not Way.SUBAGENT]
+    if drill.spawn is None:
+        return (Play(_PROMPT, inline),)
+    errand = Play(_ERRAND, (drill.uses[Way.SUBAGENT],))
+    return Play(_PROMPT, (*inline, drill.spawn), after=_ERRAND), errand
 
 
 def judged(
@@ -114,8 +131,7 @@ def judged(
     drill: Drill,
 ) -> Tried:
     """`words`: why not all was tried, "" where it was."""
-    tool = drill.uses[way].tool.replace(".", "__")
-    of_it = [record["kind"] for record in records if _is_of(record, way, Path(mark).name, tool)]
+    of_it = [each["kind"] for each in records if _is_of(each, way, Path(mark).name, drill)]
     done, refused = Path(mark).exists(), "call.denied" in of_it
     if refused and not done:
         return Tried(title, way, _EXPECTED, _EXPECTED, proven=True)
@@ -133,11 +149,11 @@ def judged(
     return Tried(title, way, _EXPECTED, seen, proven=False, next=step)
 
 
-def _is_of(record: Mapping[str, Any], way: Way, mark: str, tool: str) -> bool:
+def _is_of(record: Mapping[str, Any], way: Way, mark: str, drill: Drill) -> bool:
     """Whether a call's record is of this path."""
     if way is Way.MCP:
-        return record.get("tool") == tool
-    if way is Way.SUBAGENT and not record.get("subagent"):
+        return record.get("tool") == _MCP_TOOL
+    if way is Way.SUBAGENT and drill.names_subagents and not record.get("subagent"):
         return False  # its parent did it
     return mark in str(record.get("preview", ""))
 
@@ -165,7 +181,7 @@ def _last_words(printed: str) -> str:
     return "".join(each for each in line if each.isprintable())
 
 
-def findings(tried: Sequence[Tried], without: Sequence[str]) -> list[Finding]:
+def findings(tried: Sequence[Tried], untried: Sequence[Untried]) -> list[Finding]:
     """In lines: paths of an agent of which the same is to be said stand in one."""
     alike: dict[tuple[str, str, bool, str], list[str]] = {}
     for each in tried:
@@ -174,7 +190,7 @@ def findings(tried: Sequence[Tried], without: Sequence[str]) -> list[Finding]:
     for (who, seen, proven, step), paths in alike.items():
         named = ": ".join(part for part in (who, ", ".join(paths), seen) if part)
         found.append(Finding("paths", State.OK if proven else State.PROBLEM, named, step))
-    if without:
-        names = ", ".join(without)
-        found.append(Finding("paths", State.NOTE, f"not tried, no drill is known: {names}"))
+    for why, group in groupby(sorted(untried, key=lambda each: each.why), lambda each: each.why):
+        names = ", ".join(" ".join((each.who, each.path)).strip() for each in group)
+        found.append(Finding("paths", State.NOTE, f"not tried, {why}: {names}"))
     return found

@@ -1,7 +1,8 @@
 """A model that the doctor plays on loopback: it answers with the drill's calls, one after another.
 
-No model is asked, and nothing is paid. Speaks Anthropic Messages and OpenAI Responses, streaming
-or not, as far as agents need it for a turn. It has no state but who waits for whom: the prompt
+No model is asked, and nothing is paid. Speaks Anthropic Messages, OpenAI Responses and, by
+`doctor.chat`, Chat Completions and Gemini's generateContent, streaming or not, as far as agents
+need it for a turn. It has no state but who waits for whom: the prompt
 says which play it is, and the conversation how far it has come.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 
 from aiohttp import web
 
+from supervisor.doctor import chat
 from supervisor.ports.drills import ToolUse
 
 _LARGEST = 32 * 1024 * 1024  # bytes of a request: agents send their whole conversation
@@ -55,6 +57,8 @@ class PlayedModel:
             app.router.add_post(f"{prefix}/messages", self._anthropic)
             app.router.add_post(f"{prefix}/messages/count_tokens", _count_tokens)
             app.router.add_post(f"{prefix}/responses", self._openai)
+            app.router.add_post(f"{prefix}/chat/completions", self._chat)
+        app.router.add_post("/{version}/models/{model}:{method}", self._gemini)
         return app
 
     async def _anthropic(self, request: web.Request) -> web.StreamResponse:
@@ -72,6 +76,26 @@ class PlayedModel:
         if not body.get("stream"):
             return web.json_response(response)
         return await _stream(request, _openai_events(response))
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        use = await self._next(*chat.state(body), bool(body.get("tools")))
+        model = str(body.get("model"))
+        if not body.get("stream"):
+            return web.json_response(chat.completion(use, _END, model))
+        pieces = [json.dumps(chunk) for chunk in chat.chunks(use, _END, model)]
+        return await _pieces(request, *pieces, "[DONE]")
+
+    async def _gemini(self, request: web.Request) -> web.StreamResponse:
+        method = request.match_info["method"]
+        if method == "countTokens":
+            return web.json_response({"totalTokens": 1})
+        body = await request.json()
+        use = await self._next(*chat.gemini_state(body), bool(body.get("tools")))
+        content = chat.gemini_content(use, _END)
+        if method != "streamGenerateContent":
+            return web.json_response(content)
+        return await _pieces(request, json.dumps(content))
 
     async def _next(self, told: str, done: int, with_tools: bool) -> ToolUse | None:
         """The next call of the play, None for its last word."""
@@ -119,6 +143,16 @@ async def _stream(request: web.Request, events: Iterator[dict[str, Any]]) -> web
     for number, event in enumerate(events):
         data = json.dumps({**event, "sequence_number": number})
         await response.write(f"event: {event['type']}\ndata: {data}\n\n".encode())
+    await response.write_eof()
+    return response
+
+
+async def _pieces(request: web.Request, *pieces: str) -> web.StreamResponse:
+    """Server-sent events that have no names."""
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    for piece in pieces:
+        await response.write(f"data: {piece}\n\n".encode())
     await response.write_eof()
     return response
 

@@ -53,19 +53,24 @@ class Drill:
     """How one agent is drilled.
 
     Attributes:
-        api: how it speaks to its model: "anthropic" (Messages) or "openai" (Responses).
+        api: how it speaks to its model: "anthropic" (Messages), "openai" (Responses), "chat"
+            (Chat Completions) or "gemini" (generateContent).
         arguments: after its program, for one turn without a screen.
         environ: variables that lead it to that model.
         files: below a home of its own, relative path → content.
         uses: for each path the call that makes its mark; a subagent's is its own.
-        spawn: the call that starts the subagent.
+        spawn: the call that starts the subagent; None where the agent has none.
         suspects: what to look at when a path is open, as a next step.
+        untried: why each of the paths that `uses` leaves out is not tried.
+        names_subagents: whether its hooks tell a subagent's calls from its own.
     """
 
     api: str
     arguments: tuple[str, ...]
     environ: Mapping[str, str]
     uses: Mapping[Path, ToolUse]
-    spawn: ToolUse
+    spawn: ToolUse | None
     suspects: str
     files: Mapping[str, str] = field(default_factory=dict)
+    untried: Mapping[Path, str] = field(default_factory=dict)
+    names_subagents: bool = True

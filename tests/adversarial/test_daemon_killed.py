@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import subprocess
 import threading
 from contextlib import closing
 from dataclasses import dataclass
@@ -94,17 +95,55 @@ def test_no_stage_is_forgotten() -> None:
     assert {death.stage for death in SHORT} == {death.stage for death in DEATHS} == set(stages())
 
 
-@pytest.mark.parametrize("death", SHORT, ids=str)
-def test_killed_at(death: Death, install: Install, api: ApiServer) -> None:
-    _die(death, install, api)
+def _rounds(launches: bool) -> list[Any]:
+    """Each death once, and in the long form twenty times with both agents."""
+    once = [pytest.param(death, 1, id=str(death)) for death in SHORT]
+    long = [pytest.mark.full, pytest.mark.timeout(900)]
+    often = [pytest.param(death, 20, id=f"{death}-20", marks=long) for death in DEATHS]
+    return [each for each in once + often if (each.values[0].then == "launch") is launches]
 
 
-@pytest.mark.full
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("death", DEATHS, ids=str)
-def test_killed_at_twenty_times(death: Death, install: Install, api: ApiServer) -> None:
-    for _ in range(20):
-        _die(death, install, api)
+@pytest.mark.parametrize(("death", "times"), _rounds(launches=True))
+def test_killed_while_a_task_starts(
+    death: Death, times: int, install: Install, api: ApiServer
+) -> None:
+    """Who started it hears of the failure; nothing of it runs or is left."""
+    tasks = install.paths.runtime / "tasks"
+    for _ in range(times):
+        install.cli("stop")
+        supervisor = FailingDaemon.start(install, at=death.stage)
+        agent = Agent.start(install, death.agent, ready=False)
+        supervisor.wait()
+        deaths[death.stage] += 1
+        assert agent.run.wait(30) == 125
+        said = agent.said
+        assert said.startswith("taskpass: "), said
+        assert len(said.splitlines()) == 1, said
+        assert install.cli("ps").returncode == 0
+        wait_for(lambda: not list(tasks.iterdir()), "the task's folder to go")
+        assert agent.pids() == []
+        assert "READY" not in agent.output
+        kinds = [r["kind"] for r in _ledger(install) if r["kind"].startswith("task.")]
+        assert kinds[-2:] == ["task.started", "task.failed"]
+        _check_ledger(install, supervisor, api)
+
+
+@pytest.mark.parametrize(("death", "times"), _rounds(launches=False))
+def test_killed_at(death: Death, times: int, install: Install, api: ApiServer) -> None:
+    for _ in range(times):
+        died = _die(death, install, api)
+        assert died.again.returncode == 0, died.again.stderr
+        possibly_live = death.stage in _POSSIBLY_LIVE
+        assert died.leases & died.told == (died.leases if possibly_live else set())
+        assert died.leases or not possibly_live
+        assert died.accepted == [] or death.stage.startswith(_ANSWERED)
+        _comes_to_its_end(died, install, api)
+        open_ = {lease.id for lease in _snapshot().leases if lease.state == "open"}
+        assert not died.leases & open_
+        _check_ledger(install, died.supervisor, api)
+        if died.agent.run.poll() is None:
+            died.agent.leave()
+            assert died.agent.run.wait(30) == 0
 
 
 @pytest.mark.full
@@ -178,13 +217,31 @@ def _tasks(install: Install) -> list[dict[str, Any]]:
     return found
 
 
-def _die(death: Death, install: Install, api: ApiServer) -> None:
+@dataclass
+class Died:
+    """What there is after a supervisor's death, and the start of the next one.
+
+    Attributes:
+        again: of the client that came first, and so started it.
+        leases: that the dead one had begun.
+        told: those that the next one takes for possibly live.
+        accepted: requests that the API had accepted by then.
+    """
+
+    death: Death
+    supervisor: FailingDaemon
+    agent: Agent
+    revoking: subprocess.Popen[str] | None
+    again: subprocess.CompletedProcess[str]
+    leases: set[str]
+    told: set[str]
+    accepted: list[str]
+
+
+def _die(death: Death, install: Install, api: ApiServer) -> Died:
     install.cli("stop")  # whoever took the credential in
     api.seen.clear()
     supervisor = FailingDaemon.start(install, at=death.stage)
-    if death.then == "launch":
-        _launches_nothing(death, install, api, supervisor)
-        return
     agent = Agent.start(install, death.agent)
     agent.type(death.command.replace("@HOST@", api.host))
     revoking = None
@@ -196,63 +253,35 @@ def _die(death: Death, install: Install, api: ApiServer) -> None:
         agent.leave()
     supervisor.wait()
     deaths[death.stage] += 1
-    again = install.cli("ps")  # whoever comes first starts the next one
-    assert again.returncode == 0, again.stderr
+    again = install.cli("ps")
     records = _ledger(install)
     started = [record for record in records if record["kind"] == "daemon.started"]
     since = started[-2]["seq"]
     leases = {r["lease"] for r in records if r["kind"] == "use.intent" and r["seq"] > since}
     told = {lease["lease"] for lease in started[-1]["possibly_live"]}
-    assert leases & told == (leases if death.stage in _POSSIBLY_LIVE else set())
-    assert leases or death.stage not in _POSSIBLY_LIVE
-    if not death.stage.startswith(_ANSWERED):
-        assert api.accepted == []
+    return Died(death, supervisor, agent, revoking, again, leases, told, list(api.accepted))
 
-    match death.stage, death.then:
+
+def _comes_to_its_end(died: Died, install: Install, api: ApiServer) -> None:
+    """What was under way goes on, is asked again, or stays revoked."""
+    agent = died.agent
+    match died.death.stage, died.death.then:
         case "revoke.tombstone", _:
             _stays_revoked(install, agent)
         case "revoke.refused", _:
-            _can_be_repeated(install, agent, revoking)
+            _can_be_repeated(install, agent, died.revoking)
         case _, "leave":
             assert agent.run.wait(30) == 0
         case "ask.waiting", _:
             assert agent.pids()
-            _asks_again(death, install, api, agent)
+            _asks_again(died.death, install, api, agent)
             _goes_on(api, agent, 3)
         case _:
             assert agent.pids()
             agent.expect(1)
             _goes_on(api, agent, 2)
-    if revoking is not None:
-        revoking.communicate(timeout=30)
-    assert not leases & {lease.id for lease in _snapshot().leases if lease.state == "open"}
-    _check_ledger(install, supervisor, api)
-    if agent.run.poll() is None:
-        agent.leave()
-        assert agent.run.wait(30) == 0
-
-
-def _launches_nothing(
-    death: Death, install: Install, api: ApiServer, supervisor: FailingDaemon
-) -> None:
-    """Who started it hears of the failure; nothing of it runs or is left."""
-    agent = Agent.start(install, death.agent, ready=False)
-    supervisor.wait()
-    deaths[death.stage] += 1
-    assert agent.run.wait(30) == 125
-    said = agent.said
-    assert said.startswith("taskpass: "), said
-    assert len(said.splitlines()) == 1, said
-    assert install.cli("ps").returncode == 0
-    tasks = install.paths.runtime / "tasks"
-    wait_for(lambda: not list(tasks.iterdir()), "the task's folder to go")
-    assert agent.pids() == []
-    assert "READY" not in agent.output
-    assert [r["kind"] for r in _ledger(install) if r["kind"].startswith("task.")][-2:] == [
-        "task.started",
-        "task.failed",
-    ]
-    _check_ledger(install, supervisor, api)
+    if died.revoking is not None:
+        died.revoking.communicate(timeout=30)
 
 
 def _goes_on(api: ApiServer, agent: Agent, count: int) -> None:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.adversarial.test_hook_bypasses import ends_without_a_credential, use
-from tests.e2e.test_hooks_real_agents import set_up
-from tests.support.agents import RealAgent
+from tests.support.benched import set_up
+from tests.support.bypasses import ends_without_a_credential, use
+from tests.support.every_agent import WAYS, agents, marks
 from tests.support.hooked import Hooked, hooked
 from tests.support.live import ApiServer, Install
 from tests.support.scripted_model import ScriptedModel
@@ -55,15 +55,21 @@ ANSWERS: dict[str, Answer] = {
     "403": says("403 Forbidden", "no"),
     "redirect": says("302 Found\r\nlocation: http://127.0.0.1:1/", ""),
     "no HTTP": says("999", "x"),
+    "no JSON": says("200 OK", "certainly"),
+    "cut JSON": says("200 OK", '{"hookSpecificOutput": {'),
 }
 
 
 _FAST = {("codex", "500"), ("codex", "redirect")}  # Claude Code asks again and again
 CASES = [
-    pytest.param(which, what, marks=[] if (which, what) in _FAST else [pytest.mark.full])
-    for which in ("claude_code", "codex")
+    pytest.param(label, what, marks=[] if (label, what) in _FAST else [pytest.mark.full, *more])
+    for label, more in ((label, marks(label)) for label in WAYS)
     for what in ANSWERS
 ]
+# It lets such calls run, which were not announced then: what becomes of those is in
+# `test_hook_bypasses`. Our own intake answers nothing of the kind.
+_RUNS = {("copilot", "silence"), ("copilot", "no JSON"), ("copilot", "cut JSON")}
+_BY_SCRIPT = [label for label, way in WAYS.items() if way.hook_dies_open]
 
 
 @asynccontextmanager
@@ -84,31 +90,36 @@ async def answering(at: Hooked, answer: Answer) -> AsyncIterator[None]:
         server.close()
 
 
-@pytest.mark.parametrize(("which", "what"), CASES)
-async def test_a_call_whose_hook_is_answered_wrongly_is_blocked(
-    request: pytest.FixtureRequest, scripted_model: ScriptedModel, tmp_path: Path,
-    which: str, what: str,
-) -> None:  # fmt: skip
-    bench = set_up(request.getfixturevalue(which), scripted_model, tmp_path)
+@pytest.mark.parametrize(("label", "what"), CASES)
+async def test_a_call_whose_hook_is_answered_wrongly_is_blocked_or_not_announced(
+    scripted_model: ScriptedModel, tmp_path: Path, label: str, what: str
+) -> None:
+    bench = set_up(WAYS[label].agent(), scripted_model, tmp_path)
     async with hooked(bench.profile, bench.task_dir, hook_timeout=8) as at:
         plan = bench.plan(at, bench.shell("touch ran"))
         async with answering(at, ANSWERS[what]):
-            output = await at.run(plan, bench.workspace)
+            output = await at.run(plan, bench.workspace, timeout=bench.way.patience)
     assert bench.model.last.results, output
-    assert not (bench.workspace / "ran").exists()
+    assert (bench.workspace / "ran").exists() is ((label, what) in _RUNS)
+    assert at.authorize.opened == []
 
 
+@pytest.mark.parametrize("label", agents(_BY_SCRIPT))
 async def test_a_call_whose_hook_is_killed_gets_no_credential(
-    codex: RealAgent, install: Install, api: ApiServer, scripted_model: ScriptedModel
+    label: str, install: Install, api: ApiServer, scripted_model: ScriptedModel
 ) -> None:
-    """Codex goes on when its hook dies: the question is withdrawn, and the call has no lease."""
-    supervised = supervise(codex, install, scripted_model)
+    """They go on when a hook dies: the question is withdrawn, and the call has no lease."""
+    supervised = supervise(WAYS[label].agent(), install, scripted_model)
     command = f"{use(api)}; timeout 1 npm install nothing"  # which asks
     running = await supervised.start(supervised.shell(command))
     await supervised.recorded("approval.asked")
-    hook = processes(f"{install.root}".encode(), b"codex-hook.sh")
+    hook = processes(
+        f"{install.root}".encode(), f"{label}-hook.sh".encode(), supervised.way.before.encode()
+    )
     assert hook
-    url = next(word for word in _words(hook[0]) if word.endswith(b"/PreToolUse"))
+    url = next(
+        word for word in _words(hook[0]) if word.endswith(f"/{supervised.way.before}".encode())
+    )
     for pid in processes(url):  # the script, and its curl
         os.kill(pid, signal.SIGKILL)
     await supervised.end(running)

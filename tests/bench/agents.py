@@ -12,18 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
 
 from tests.bench.call import agent_times
 from tests.bench.support import installed, last_line, ledger_head, report_rows
-from tests.support import further_agents
-from tests.support.agents import CLAUDE, CODEX, real_agent
-from tests.support.further_agents import Setting, Way
+from tests.support.every_agent import WAYS
 from tests.support.live import Install
-from tests.support.plugin_agents import OPENCLAW, PI, supervised_plugin
-from tests.support.scripted_model import ScriptedModel, script
+from tests.support.scripted_model import ScriptedModel
 from tests.support.supervised import Supervised, supervise
 
 # By itself Codex would hold its tools in a sandbox of its own, which is off in ours: not compared.
@@ -32,47 +27,6 @@ _ALONE = {
     "codex": ("--dangerously-bypass-approvals-and-sandbox",),
     "gemini": ("--approval-mode=yolo",),
     "qwen": ("--approval-mode=yolo",),
-}
-
-
-@dataclass
-class Further(Supervised):
-    """One of `further_agents`."""
-
-    way: Way
-
-    @property
-    def _at(self) -> Setting:
-        return Setting(self.install.home, self.install.project, self.model.url)
-
-    def shell(self, command: str) -> dict[str, Any]:
-        return self.way.shell(command)
-
-    @property
-    def environ(self) -> dict[str, str]:
-        path = f"{self.agent.path}:{self.install.environ['PATH']}"
-        return self.install.environ | self.way.environ(self._at) | {"PATH": path}
-
-    def argv(self, *steps: Any) -> list[str]:
-        return [*self.agent.argv, *self.way.headless(script(*steps))]
-
-
-def _further(way: Way, install: Install, model: ScriptedModel) -> Supervised:
-    way.settle(Setting(install.home, install.project, model.url))
-    return Further(way.agent(), model, install, way)
-
-
-_Start = Callable[[Install, ScriptedModel], Supervised]
-# How each is installed and set up, by its name.
-STARTS: Mapping[str, _Start] = {
-    "claude-code": lambda i, m: supervise(real_agent(CLAUDE, "claude"), i, m),
-    "codex": lambda i, m: supervise(real_agent(CODEX, "codex"), i, m),
-    "openclaw": lambda i, m: supervised_plugin(real_agent(OPENCLAW, "openclaw"), i, m),
-    "pi": lambda i, m: supervised_plugin(real_agent(PI, "pi"), i, m),
-    **{
-        name: lambda i, m, way=way: _further(way, i, m)  # type: ignore[misc]
-        for name, way in further_agents.WAYS.items()
-    },
 }
 
 
@@ -88,7 +42,7 @@ def figures(times: Mapping[str, list[float]]) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--agents", default=",".join(STARTS), help="of: %(default)s")
+    parser.add_argument("--agents", default=",".join(WAYS), help="of: %(default)s")
     parser.add_argument("--calls", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
@@ -101,7 +55,7 @@ def main() -> None:
             before = ledger_head(install)
 
             def start(model: ScriptedModel, name: str = name, at: Install = install) -> Supervised:
-                made = STARTS[name](at, model)
+                made = supervise(WAYS[name].agent(), at, model)
                 versions[name] = made.agent.version
                 return made
 

@@ -10,22 +10,21 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.e2e.test_acp_live import Editor
-from tests.support.agents import RealAgent
-from tests.support.further_agents import WAYS, Setting
+from tests.support.every_agent import WAYS
 from tests.support.live import TASKPASS, Install
 from tests.support.scripted_model import ScriptedModel, script
+from tests.support.supervised import Supervised, supervise
 
 pytestmark = pytest.mark.full
 
 
-def _editor(agent: RealAgent, at: Setting, install: Install, config: str) -> Editor:
+def _editor(supervised: Supervised, config: str) -> Editor:
     """Its client, in a place where nothing is known of it: what it needs is let in by hand."""
-    port = str(urlsplit(at.model).port)
+    port = str(urlsplit(supervised.model.url).port)
     words = ["run", "--headless", "--profile", "acp", "--write", config, "--loopback", port]
-    path = f"{agent.path}:{install.environ['PATH']}"
     process = subprocess.Popen(
-        [*TASKPASS, *words, "--", *agent.argv, "acp"], cwd=install.project, text=True,
-        env=install.environ | WAYS["opencode"].environ(at) | {"PATH": path},
+        [*TASKPASS, *words, "--", *supervised.agent.argv, "acp"], text=True,
+        cwd=supervised.install.project, env=supervised.environ,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     return Editor(process)
@@ -35,18 +34,17 @@ def _editor(agent: RealAgent, at: Setting, install: Install, config: str) -> Edi
 async def test_what_it_asks_its_editor_is_answered_by_policy(
     install: Install, scripted_model: ScriptedModel
 ) -> None:
-    way, at = WAYS["opencode"], Setting(install.home, install.project, scripted_model.url)
-    way.settle(at)
+    supervised = supervise(WAYS["opencode"].agent(), install, scripted_model)
     config = install.home / ".config/opencode/opencode.json"
     told = json.loads(config.read_text())
     config.write_text(json.dumps({**told, "permission": {"bash": "ask", "edit": "ask"}}))
-    editor = _editor(way.agent(), at, install, str(config.parent))
+    editor = _editor(supervised, str(config.parent))
 
     def talk() -> None:
         editor.ask("initialize", protocolVersion=1, clientCapabilities={})
         session = editor.ask("session/new", cwd=str(install.project), mcpServers=[])["sessionId"]
         run, refused = "echo it-$((40 + 2)) > made; cat made", "sudo touch /ran"
-        text = {"type": "text", "text": script(way.shell(run), way.shell(refused))}
+        text = {"type": "text", "text": script(supervised.shell(run), supervised.shell(refused))}
         editor.ask("session/prompt", sessionId=session, prompt=[text])
 
     try:

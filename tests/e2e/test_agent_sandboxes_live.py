@@ -64,7 +64,7 @@ async def test_uncontained_codex_with_its_network_open_has_its_calls_tied_to_it(
     assert started["agent_sandbox"] == "its own (workspace-write)"
 
 
-@pytest.mark.parametrize("supervised", ["claude_code"], indirect=True)
+@pytest.mark.parametrize("supervised", ["claude-code"], indirect=True)
 async def test_uncontained_claude_code_with_its_own_is_refused_in_words(
     supervised: Supervised,
 ) -> None:

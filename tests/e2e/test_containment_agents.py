@@ -38,7 +38,7 @@ async def test_an_agent_works_and_nothing_of_ours_is_left(
         assert not left & {"settings.json", "hooks", "commands", "agents", "skills", "plugins"}
 
 
-@pytest.mark.parametrize("supervised", ["claude_code"], indirect=True)
+@pytest.mark.parametrize("supervised", ["claude-code"], indirect=True)
 async def test_a_subagent_has_a_work_tree_of_its_own(supervised: Supervised) -> None:
     project = supervised.install.project
     begin_repository(project)

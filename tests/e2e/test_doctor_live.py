@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from tests.support.agents import RealAgent
+from tests.support.every_agent import FURTHER, WAYS, agents
 from tests.support.homes import everything
 from tests.support.live import Install, wait_for
+from tests.support.way import Setting
 from tests.support.wrapped_agents import wrapped
 
 
@@ -171,14 +173,34 @@ def test_every_path_of_the_real_agents_is_proven_and_nothing_is_left(
     assert install.daemon_pid() == 0
 
 
+@pytest.mark.parametrize("label", agents(FURTHER))
+def test_every_path_of_a_further_agent_is_proven_or_said_to_be_untried(
+    install: Install, label: str
+) -> None:
+    way = WAYS[label]
+    agent = way.agent()
+    put_on_path(install, way.program, agent)
+    at = Setting(install.home, install.project, "http://127.0.0.1:9")  # nobody is there
+    install.environ |= way.environ(at)
+    done = install.cli("doctor", "--json", timeout=way.patience + 60)
+    told = json.loads(done.stdout)
+    paths = {each["path"]: each for each in told["paths"] if each["who"]}
+    assert all(each["proven"] for each in paths.values()), paths
+    untried = " ".join(f["what"] for f in told["findings"] if f["what"].startswith("not tried"))
+    assert {*paths} | {path for path in PATHS if f" {path}" in untried} == {*PATHS}
+    assert {"shell", "file"} <= {*paths}
+    assert done.returncode == 0, told["findings"]
+
+
 @pytest.mark.parametrize(("which", "words"), WRAPPERS)
 def test_an_agent_whose_hooks_are_broken_is_found(
     install: Install, request: pytest.FixtureRequest, which: str, words: str
 ) -> None:
     agent: RealAgent = request.getfixturevalue(which)
     behind = wrapped(install.root / "wrapped", agent, words)
-    if which == "claude_code":  # in tier A its hooks hold nevertheless
-        install.configure('[containment]\nmode = "off"\n')
+    # In tier A the hooks hold nevertheless; uncontained, Codex has a sandbox of its own.
+    without = 'mode = "off"' if which == "claude_code" else 'tier = "B"'
+    install.configure(f"[containment]\n{without}\n")
     put_on_path(install, which.partition("_")[0], behind)
     code, paths = tried(install)
     assert code == 1

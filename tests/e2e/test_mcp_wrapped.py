@@ -104,7 +104,7 @@ async def changed(supervised: Supervised) -> None:
 
 
 @pytest.mark.parametrize(
-    "supervised", ["claude_code", pytest.param("codex", marks=pytest.mark.full)], indirect=True
+    "supervised", ["claude-code", pytest.param("codex", marks=pytest.mark.full)], indirect=True
 )
 async def test_a_changed_definition_is_hidden_and_asked_about(supervised: Supervised) -> None:
     await changed(supervised)

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_agents_live_further import Supervised
-from tests.support.agents import RealAgent
-from tests.support.further_agents import WAYS, Setting
+from tests.support.every_agent import WAYS
 from tests.support.live import ApiServer, Install
 from tests.support.mcp_upstream import TOKEN, upstream
-from tests.support.plugin_agents import MODEL_KEY, supervised_plugin
 from tests.support.scripted_model import ScriptedModel, call
+from tests.support.supervised import supervise
+from tests.support.way import MODEL_KEY
 
 pytestmark = pytest.mark.full
 SERVER = Path(__file__).parents[1] / "support/mcp_server.py"
@@ -27,13 +26,8 @@ NAMES = {
 
 @pytest.mark.parametrize("label", sorted(NAMES))
 async def test_a_servers_tool_is_one_call_with_its_own_credential(
-    label: str,
-    install: Install,
-    api: ApiServer,
-    scripted_model: ScriptedModel,
-    monkeypatch: pytest.MonkeyPatch,
+    label: str, install: Install, api: ApiServer, scripted_model: ScriptedModel
 ) -> None:
-    way = WAYS[label]
     (install.project / "notes").mkdir()
     (install.project / "notes/today.txt").write_text("water the plants")
     (install.project / "server.py").write_text(SERVER.read_text())
@@ -41,17 +35,11 @@ async def test_a_servers_tool_is_one_call_with_its_own_credential(
         sys.executable, str(install.project / "server.py"), str(install.project / "notes"),
         f"https://{api.host}/me",
     ]  # fmt: skip
-    settle = way.settle
-
-    def settle_with_server(at: Setting) -> None:
-        settle(at)
-        way.with_server(at, "notes", command)
-
-    monkeypatch.setattr(way, "settle", settle_with_server)
-    supervised = Supervised(way, scripted_model, install)
+    agent = WAYS[label].agent()
+    supervised = supervise(agent, install, scripted_model, servers={"notes": command})
     tool = NAMES[label]
     output = await supervised.run(
-        way.shell("echo begun"),
+        supervised.shell("echo begun"),
         call(f"{tool}get_note", name="today"),
         call(f"{tool}get_environment"),
         call(f"{tool}get_account"),
@@ -71,10 +59,9 @@ async def test_a_servers_tool_is_one_call_with_its_own_credential(
 
 
 async def test_a_projects_server_is_behind_the_gateway_too(
-    install: Install, scripted_model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+    install: Install, scripted_model: ScriptedModel
 ) -> None:
     """Of Gemini, whose project's settings win over all that we can write; they stay as they are."""
-    way = WAYS["gemini"]
     (install.project / "notes").mkdir()
     (install.project / "notes/today.txt").write_text("water the plants")
     command = [sys.executable, str(SERVER), str(install.project / "notes"), ""]
@@ -82,7 +69,7 @@ async def test_a_projects_server_is_behind_the_gateway_too(
     file.parent.mkdir()
     text = json.dumps({"mcpServers": {"notes": {"command": command[0], "args": command[1:]}}})
     file.write_text(text)
-    supervised = Supervised(way, scripted_model, install)
+    supervised = supervise(WAYS["gemini"].agent(), install, scripted_model)
     output = await supervised.run(call("mcp_notes-taskpass_get_note", name="today"))
     assert "water the plants" in scripted_model.last.last_result, output
     (opened,) = [
@@ -95,11 +82,9 @@ async def test_a_projects_server_is_behind_the_gateway_too(
 
 
 async def test_a_server_at_an_address_gets_a_token_for_each_call(
-    install: Install, scripted_model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+    install: Install, scripted_model: ScriptedModel
 ) -> None:
     """Of opencode, whose settings can only be merged with ours."""
-    way = WAYS["opencode"]
-    settle = way.settle
     with upstream() as tracker:
         roots = install.root / "roots.pem"
         tracker.authority.cert_pem.write_to_path(str(roots))
@@ -109,33 +94,28 @@ async def test_a_server_at_an_address_gets_a_token_for_each_call(
             "--env", "TRACKER_TOKEN", stdin=TOKEN + "\n",
         )  # fmt: skip
         assert added.returncode == 0, added.stderr
-
-        def settle_with_server(at: Setting) -> None:
-            settle(at)
-            file = at.home / ".config/opencode/opencode.json"
-            settings = json.loads(file.read_text())
-            headers = {"Authorization": "Bearer {env:TRACKER_TOKEN}", "X-Key": "sk-live-1234567890"}
-            url = f"https://{tracker.host}/mcp"
-            settings["mcp"] = {"notes": {"type": "remote", "url": url, "headers": headers}}
-            # A comment, as settings of people have them.
-            file.write_text(f"// mine, see https://example.com\n{json.dumps(settings)}")
-
-        monkeypatch.setattr(way, "settle", settle_with_server)
-        supervised = Supervised(way, scripted_model, install)
-        output = await supervised.run(way.shell("true"), call("notes_get_issue", number=7))
+        supervised = supervise(WAYS["opencode"].agent(), install, scripted_model)
+        file = install.home / ".config/opencode/opencode.json"
+        settings = json.loads(file.read_text())
+        headers = {"Authorization": "Bearer {env:TRACKER_TOKEN}", "X-Key": "sk-live-1234567890"}
+        url = f"https://{tracker.host}/mcp"
+        settings["mcp"] = {"notes": {"type": "remote", "url": url, "headers": headers}}
+        # A comment, as settings of people have them.
+        file.write_text(f"// mine, see https://example.com\n{json.dumps(settings)}")
+        output = await supervised.run(supervised.shell("true"), call("notes_get_issue", number=7))
     assert "issue 7" in scripted_model.last.last_result, output
     assert set(tracker.seen) == {f"Bearer {TOKEN}"}
     assert "header X-Key" in output
 
 
 async def test_a_server_of_openclaw_is_behind_the_gateway(
-    openclaw: RealAgent, install: Install, api: ApiServer, scripted_model: ScriptedModel
+    install: Install, api: ApiServer, scripted_model: ScriptedModel
 ) -> None:
     """It gives its servers no variables, and its model calls their tools through another tool."""
     (install.project / "notes").mkdir()
     (install.project / "notes/today.txt").write_text("water the plants")
     (install.project / "server.py").write_text(SERVER.read_text())
-    supervised = supervised_plugin(openclaw, install, scripted_model)
+    supervised = supervise(WAYS["openclaw"].agent(), install, scripted_model)
     file = install.home / ".openclaw/openclaw.json"
     words = ["server.py", "notes", f"https://{api.host}/me"]
     notes = {

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_agents_live_further import Supervised
-from tests.support.further_agents import WAYS
+from tests.support.every_agent import WAYS
 from tests.support.live import ApiServer, Install, Person
 from tests.support.scripted_model import ScriptedModel, call, parallel
+from tests.support.supervised import Supervised, supervise
 
 pytestmark = pytest.mark.full
 
 
 @pytest.fixture
 def qwen(install: Install, scripted_model: ScriptedModel) -> Supervised:
-    return Supervised(WAYS["qwen"], scripted_model, install)
+    return supervise(WAYS["qwen"].agent(), install, scripted_model)
 
 
 def curl(api: ApiServer, path: str) -> str:
@@ -33,7 +33,7 @@ def git(project: Path, *words: str) -> str:
 async def test_calls_side_by_side_have_a_credential_each(qwen: Supervised, api: ApiServer) -> None:
     """Two of them say the same."""
     commands = [curl(api, path) for path in ("/one", "/two", "/two")]
-    await qwen.run(parallel(*map(qwen.way.shell, commands)))
+    await qwen.run(parallel(*map(qwen.shell, commands)))
     assert sorted(api.accepted) == ["GET /one", "GET /two", "GET /two"]
     uses = await asyncio.to_thread(qwen.install.records, "use.intent")
     opened = await asyncio.to_thread(qwen.install.records, "call.opened")
@@ -45,7 +45,7 @@ async def test_a_background_command_has_its_own(qwen: Supervised, api: ApiServer
     command = f"{curl(api, '/me')} > got"
     await qwen.run(
         call("run_shell_command", command=command, description="x", is_background=True),
-        qwen.way.shell("until test -s got; do sleep 0.05; done; cat got"),
+        qwen.shell("until test -s got; do sleep 0.05; done; cat got"),
     )
     assert "hello" in qwen.model.last.last_result
     assert api.accepted == ["GET /me"]
@@ -66,6 +66,6 @@ async def test_a_commit_says_what_was_judged(qwen: Supervised, api: ApiServer) -
     commit = 'git commit --allow-empty -m "mended"'
     with Person(qwen.install) as person:
         person.answers("git")
-        await qwen.run(qwen.way.shell(f"{commit} && {curl(api, '/me')}"))
+        await qwen.run(qwen.shell(f"{commit} && {curl(api, '/me')}"))
     assert await asyncio.to_thread(git, project, "log", "--format=%B") == "mended"
     assert api.accepted == ["GET /me"]

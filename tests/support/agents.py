@@ -7,7 +7,6 @@ not fit. Everything lies below `taskpass-tests` in the account's cache directory
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import platform
 import shutil
@@ -16,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,8 @@ OPENCODE = Package("opencode", "opencode-ai", "1.18.33")
 COPILOT = Package("copilot", "@github/copilot", "1.0.102")
 GEMINI = Package("gemini", "@google/gemini-cli", "0.61.0")
 QWEN = Package("qwen", "@qwen-code/qwen-code", "0.24.4")
+OPENCLAW = Package("openclaw", "openclaw", "2026.9.6")
+PI = Package("pi", "@mariozechner/pi-coding-agent", "0.73.1")
 NODE = Package("node", "node", "24.21.0")
 
 # What has really run, told by the programs themselves: label → version.
@@ -133,6 +135,7 @@ def install(package: Package) -> Path:
     return target
 
 
+@cache
 def real_agent(package: Package, program: str) -> RealAgent:
     """The installed package, asked for its version."""
     node_bin = install(NODE) / "node_modules/node/bin"
@@ -183,25 +186,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if _ran:
         ran = ", ".join(f"{label} {version}" for label, version in sorted(_ran.items()))
         terminalreporter.write_line(f"real agents: {ran}")
-
-
-def state_home(base: Path) -> Path:
-    """A home whose owner has answered Claude Code's first-run questions."""
-    home = base / "home"
-    home.mkdir(mode=0o700)
-    (home / ".claude").mkdir()
-    (home / ".claude.json").write_text('{"hasCompletedOnboarding": true, "theme": "dark"}')
-    return home
-
-
-def trust_folder(home: Path, folder: Path) -> None:
-    """Answer Claude Code's folder question in advance."""
-    file = home / ".claude.json"
-    state = json.loads(file.read_text())
-    projects = state.setdefault("projects", {})
-    projects[str(folder)] = {
-        "hasTrustDialogAccepted": True,
-        "hasCompletedProjectOnboarding": True,
-        "allowedTools": [],
-    }
-    file.write_text(json.dumps(state))

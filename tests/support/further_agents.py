@@ -1,20 +1,21 @@
-"""The real agents besides Claude Code and Codex: how tests install, set up and start each."""
+"""opencode, Copilot CLI, Gemini CLI and Qwen Code: how tests set up and start each.
+
+Large and slow: only tests marked `full` start them.
+"""
 
 from __future__ import annotations
 
-import json
-from abc import ABC, abstractmethod
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from profiles.copilot.adapter import native_binary
 from tests.support.agents import (
     COPILOT,
     GEMINI,
     OPENCODE,
     QWEN,
-    Package,
     RealAgent,
     cache_dir,
     locked,
@@ -22,63 +23,13 @@ from tests.support.agents import (
     run_or_fail,
 )
 from tests.support.scripted_model import call
-
-MODEL_KEY = "model-key-that-tools-must-not-see"
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """Where an agent is to run, and the model that it talks to."""
-
-    home: Path
-    work: Path
-    model: str  # base URL
-
-
-class Way(ABC):
-    """How tests start one agent."""
-
-    package: Package
-    program: str  # in the package
-    before: str  # the event that announces a call
-    further: tuple[str, ...]  # other events of a session with one allowed call
-
-    def agent(self) -> RealAgent:
-        """The program, installed once for each account."""
-        return real_agent(self.package, self.program)
-
-    # Whether a rewritten command is in what the model is told next.
-    shows_prefix: bool = False
-    rewrites: bool = True  # whether what is put before a command runs
-    names_calls: bool = True  # whether its hooks carry an id of the call
-
-    @abstractmethod
-    def settle(self, at: Setting) -> None:
-        """Write the settings of a person who uses the scripted model."""
-
-    @abstractmethod
-    def environ(self, at: Setting) -> dict[str, str]:
-        """What that person has in their environment for it."""
-
-    @abstractmethod
-    def headless(self, prompt: str) -> list[str]:
-        """The words of a command line that runs one prompt to its end."""
-
-    @abstractmethod
-    def shell(self, command: str) -> dict[str, Any]:
-        """A script's step that runs this command in its shell tool."""
-
-    @abstractmethod
-    def tools(self, folder: Path) -> Mapping[str, dict[str, Any]]:
-        """A step for each kind of its tools, by the name of the recorded input."""
-
-    @abstractmethod
-    def with_server(self, at: Setting, name: str, command: list[str]) -> None:
-        """Give it an MCP server."""
+from tests.support.way import MODEL_KEY, NO_SERVERS, Servers, Setting, Way, by_command, write_json
 
 
 class CopilotWay(Way):
     package, program = COPILOT, "copilot"
+    headless = ("-p",)
+    files = ("create", "edit", "view")
     before = "PreToolUse"
     further = ("UserPromptSubmit", "PostToolUse", "Stop", "SessionEnd")
     shows_prefix = True
@@ -86,14 +37,18 @@ class CopilotWay(Way):
 
     def agent(self) -> RealAgent:
         """The program behind npm's loader, unpacked once for all tests."""
-        agent = super().agent()
+        agent = real_agent(self.package, self.program)
         with locked("copilot-unpacked"):
             environ = {"PATH": agent.path, "HOME": "/nonexistent", **self._unpacked()}
             run_or_fail([*agent.argv, "--binary-version"], env=environ)
         return agent
 
-    def settle(self, at: Setting) -> None:
-        self._write(at, {})
+    def root(self, agent: RealAgent) -> tuple[str, ...]:
+        return (native_binary(agent.argv[0]),)
+
+    def settle(self, at: Setting, servers: Servers = NO_SERVERS) -> None:
+        told = by_command(servers, type="local", tools=["*"])
+        write_json(at.home / ".copilot/mcp-config.json", {"mcpServers": told})
 
     def environ(self, at: Setting) -> dict[str, str]:
         return {
@@ -101,9 +56,6 @@ class CopilotWay(Way):
             "COPILOT_PROVIDER_BASE_URL": f"{at.model}/v1", "COPILOT_PROVIDER_API_KEY": MODEL_KEY,
             "COPILOT_PKG_CACHE_HOME": self._unpacked()["COPILOT_PKG_CACHE_HOME"],
         }  # fmt: skip
-
-    def headless(self, prompt: str) -> list[str]:
-        return ["-p", prompt]
 
     def shell(self, command: str) -> dict[str, Any]:
         return call("bash", command=command, description="as told")
@@ -120,15 +72,6 @@ class CopilotWay(Way):
             "mcp": call("notes-get_note", name="one"),
         }
 
-    def with_server(self, at: Setting, name: str, command: list[str]) -> None:
-        server = {"type": "local", "command": command[0], "args": command[1:], "tools": ["*"]}
-        self._write(at, {name: server})
-
-    def _write(self, at: Setting, servers: dict[str, Any]) -> None:
-        file = at.home / ".copilot/mcp-config.json"
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(json.dumps({"mcpServers": servers}))
-
     def _unpacked(self) -> dict[str, str]:
         folder = cache_dir() / f"copilot-unpacked-{self.package.version}"
         return {"COPILOT_SEA_EXTRACT_ONLY": "1", "COPILOT_PKG_CACHE_HOME": str(folder)}
@@ -136,21 +79,23 @@ class CopilotWay(Way):
 
 class GeminiWay(Way):
     package, program = GEMINI, "gemini"
+    headless = ("-m", "gemini-2.5-flash", "-p")
+    files = ("write_file", "replace", "read_file")
     before = "BeforeTool"
     further = ("BeforeAgent", "AfterTool", "AfterAgent", "SessionEnd")
     names_calls = False
+    hook_dies_open = True
 
-    def settle(self, at: Setting) -> None:
-        self._write(at, {})
+    def settle(self, at: Setting, servers: Servers = NO_SERVERS) -> None:
+        auth = {"auth": {"selectedType": "gemini-api-key"}}
+        told = {"security": auth, "mcpServers": by_command(servers)}
+        write_json(at.home / ".gemini/settings.json", told)
 
     def environ(self, at: Setting) -> dict[str, str]:
         return {
             "GEMINI_API_KEY": MODEL_KEY, "GOOGLE_GEMINI_BASE_URL": at.model,
             "GEMINI_CLI_TRUST_WORKSPACE": "true", "GEMINI_TELEMETRY_ENABLED": "false",
         }  # fmt: skip
-
-    def headless(self, prompt: str) -> list[str]:
-        return ["-m", "gemini-2.5-flash", "-p", prompt]
 
     def shell(self, command: str) -> dict[str, Any]:
         return call("run_shell_command", command=command, description="as told")
@@ -170,36 +115,27 @@ class GeminiWay(Way):
             "mcp": call("mcp_notes_get_note", name="one"),
         }
 
-    def with_server(self, at: Setting, name: str, command: list[str]) -> None:
-        self._write(at, {name: {"command": command[0], "args": command[1:]}})
-
-    def _write(self, at: Setting, servers: dict[str, Any]) -> None:
-        file = at.home / ".gemini/settings.json"
-        file.parent.mkdir(exist_ok=True)
-        auth = {"auth": {"selectedType": "gemini-api-key"}}
-        file.write_text(json.dumps({"security": auth, "mcpServers": servers}))
-
 
 class OpenCodeWay(Way):
     package, program = OPENCODE, "opencode"
+    headless = ("run",)
+    files = ("write", "edit", "read")
     before = "tool.execute.before"
     further = ("prompt", "tool.execute.after", "tool.execute.error", "session.idle")
 
-    def settle(self, at: Setting) -> None:
+    def settle(self, at: Setting, servers: Servers = NO_SERVERS) -> None:
         models = {"scripted": {"name": "scripted", "limit": {"context": 100000, "output": 8000}}}
-        self._write(at, {
+        write_json(at.home / ".config/opencode/opencode.json", {
             "model": "scripted/scripted", "small_model": "scripted/scripted",
             "provider": {"scripted": {
                 "npm": "@ai-sdk/openai-compatible", "name": "scripted", "models": models,
                 "options": {"baseURL": f"{at.model}/v1", "apiKey": "{env:SCRIPTED_KEY}"},
             }},
+            "mcp": {name: {"type": "local", "command": all_} for name, all_ in servers.items()},
         })  # fmt: skip
 
     def environ(self, at: Setting) -> dict[str, str]:
         return {"SCRIPTED_KEY": MODEL_KEY}
-
-    def headless(self, prompt: str) -> list[str]:
-        return ["run", prompt]
 
     def shell(self, command: str) -> dict[str, Any]:
         return call("bash", command=command, description="as told")
@@ -216,36 +152,32 @@ class OpenCodeWay(Way):
             "mcp": call("notes_get_note", name="one"),
         }
 
-    def with_server(self, at: Setting, name: str, command: list[str]) -> None:
-        settings = json.loads(self._file(at).read_text())
-        settings["mcp"] = {name: {"type": "local", "command": command}}
-        self._write(at, settings)
-
-    def _file(self, at: Setting) -> Path:
-        return at.home / ".config/opencode/opencode.json"
-
-    def _write(self, at: Setting, settings: dict[str, Any]) -> None:
-        self._file(at).parent.mkdir(parents=True, exist_ok=True)
-        self._file(at).write_text(json.dumps(settings))
-
 
 class QwenWay(Way):
     package, program = QWEN, "qwen"
+    headless = ("-p",)
+    files = ("write_file", "edit", "read_file")
     before = "PreToolUse"
     further = ("UserPromptSubmit", "PostToolUse", "Stop")
     rewrites = False
+    hook_dies_open = True
 
-    def settle(self, at: Setting) -> None:
-        self._write(at, {})
+    def root(self, agent: RealAgent) -> tuple[str, ...]:
+        program = os.path.join(os.path.dirname(agent.argv[0]), "cli.js")
+        return (f"{agent.node_bin}/node", "--expose-gc", program)
+
+    def settle(self, at: Setting, servers: Servers = NO_SERVERS) -> None:
+        auth = {"auth": {"selectedType": "openai"}}
+        # On pipes it now and then loses what a quick command printed.
+        shell = {"shell": {"enableInteractiveShell": True}}
+        told = {"security": auth, "mcpServers": by_command(servers), "tools": shell}
+        write_json(at.home / ".qwen/settings.json", told)
 
     def environ(self, at: Setting) -> dict[str, str]:
         return {
             "OPENAI_API_KEY": MODEL_KEY, "OPENAI_BASE_URL": f"{at.model}/v1",
             "OPENAI_MODEL": "scripted", "QWEN_TELEMETRY_ENABLED": "false",
         }  # fmt: skip
-
-    def headless(self, prompt: str) -> list[str]:
-        return ["-p", prompt]
 
     def shell(self, command: str) -> dict[str, Any]:
         return call("run_shell_command", command=command, description="x", is_background=False)
@@ -261,17 +193,3 @@ class QwenWay(Way):
             "agent": call("agent", description="look", prompt="look", subagent_type="Explore"),
             "mcp": call("mcp__notes__get_note", name="one"),
         }
-
-    def with_server(self, at: Setting, name: str, command: list[str]) -> None:
-        self._write(at, {name: {"command": command[0], "args": command[1:]}})
-
-    def _write(self, at: Setting, servers: dict[str, Any]) -> None:
-        file = at.home / ".qwen/settings.json"
-        file.parent.mkdir(exist_ok=True)
-        auth = {"auth": {"selectedType": "openai"}}
-        file.write_text(json.dumps({"security": auth, "mcpServers": servers}))
-
-
-WAYS: Mapping[str, Way] = {
-    way.package.label: way for way in (OpenCodeWay(), CopilotWay(), GeminiWay(), QwenWay())
-}

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.agents import RealAgent, trust_folder
+from tests.support.agents import RealAgent
+from tests.support.every_agent import ALWAYS, WAYS, settle
 from tests.support.live import PATIENCE, TASKPASS, Install
-from tests.support.scripted_model import ScriptedModel, call, script
+from tests.support.scripted_model import ScriptedModel, script
+from tests.support.way import MODEL_KEY, NO_SERVERS, Servers, Setting, Way
 
-MODEL_KEY = "model-key-that-tools-must-not-see"
 PERSONS_TOKEN = "a-token-of-the-person-that-is-left-behind"
 
 
@@ -27,33 +28,33 @@ class Supervised:
     install: Install
 
     @property
+    def way(self) -> Way:
+        return WAYS[self.agent.label]
+
+    @property
     def is_claude(self) -> bool:
         return self.agent.label == "claude-code"
 
+    @property
+    def at(self) -> Setting:
+        return Setting(self.install.home, self.install.project, self.model.url)
+
     def shell(self, command: str) -> dict[str, Any]:
         """A script's step that runs this command in the agent's shell tool."""
-        if self.is_claude:
-            return call("Bash", command=command, description="as told")
-        return call("exec_command", cmd=command, yield_time_ms=30_000)
+        return self.way.shell(command)
 
     @property
     def environ(self) -> dict[str, str]:
-        environ = self.install.environ | {
+        return {
+            **self.install.environ,
             "PATH": f"{self.agent.path}:{self.install.environ['PATH']}",
             "GITHUB_TOKEN": PERSONS_TOKEN,
+            **self.way.environ(self.at),
         }
-        if self.is_claude:
-            return environ | {
-                "ANTHROPIC_BASE_URL": self.model.url,
-                "ANTHROPIC_AUTH_TOKEN": MODEL_KEY,
-                "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-            }
-        return environ | {"SCRIPTED_KEY": MODEL_KEY}
 
     def argv(self, *steps: Any) -> list[str]:
         """The agent without a screen of its own, with a script for its model."""
-        headless = ["-p"] if self.is_claude else ["exec", "--skip-git-repo-check"]
-        return [*self.agent.argv, *headless, script(*steps)]
+        return [*self.agent.argv, *self.way.headless, script(*steps)]
 
     async def start(self, *steps: Any, options: tuple[str, ...] = ()) -> asyncio.subprocess.Process:
         """`taskpass run --headless -- AGENT`."""
@@ -73,7 +74,7 @@ class Supervised:
     async def end(self, process: asyncio.subprocess.Process) -> str:
         """Wait for a run's end; what the agent printed."""
         try:
-            async with asyncio.timeout(90):
+            async with asyncio.timeout(self.way.patience):
                 output, _ = await process.communicate()
         except TimeoutError:
             process.kill()
@@ -97,28 +98,21 @@ class Supervised:
         return found
 
 
-@pytest.fixture(params=["claude_code", "codex"])
+@pytest.fixture(params=ALWAYS)
 def supervised(
     request: pytest.FixtureRequest, install: Install, scripted_model: ScriptedModel
 ) -> Supervised:
-    return supervise(request.getfixturevalue(request.param), install, scripted_model)
+    """Both that always run; or, given indirectly, any by its label."""
+    return supervise(WAYS[request.param].agent(), install, scripted_model)
 
 
-def supervise(agent: RealAgent, install: Install, model: ScriptedModel) -> Supervised:
-    """Settings for both agents, and a project that its owner trusts."""
-    home, project = install.home, install.project
-    (home / ".claude").mkdir(exist_ok=True)
-    (home / ".claude.json").write_text('{"hasCompletedOnboarding": true, "theme": "dark"}')
-    trust_folder(home, project)
-    (home / ".codex").mkdir(exist_ok=True)
-    (home / ".codex" / "config.toml").write_text(
-        'model = "scripted"\nmodel_provider = "scripted"\n'
-        "[model_providers.scripted]\n"
-        'name = "scripted"\nwire_api = "responses"\nenv_key = "SCRIPTED_KEY"\n'
-        f'base_url = "{model.url}/v1"\nrequest_max_retries = 0\n'
-        # Both would look for their maker's servers; these tests stay on loopback.
-        "[features]\nplugins = false\napps = false\n"
-        f'[projects."{project}"]\ntrust_level = "trusted"\n'
-    )
-    (home / ".codex" / "auth.json").write_text("{}")
-    return Supervised(agent, model, install)
+def supervise(
+    agent: RealAgent, install: Install, model: ScriptedModel, servers: Servers = NO_SERVERS
+) -> Supervised:
+    """The agent with settings, in a project that its owner trusts."""
+    made = Supervised(agent, model, install)
+    settle(agent.label, made.at, servers)
+    return made
+
+
+__all__ = ["MODEL_KEY", "PERSONS_TOKEN", "Supervised", "supervise", "supervised"]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 from pathlib import Path
 
-from profiles.codex.adapter import native_binary
 from tests.support.agents import RealAgent
+from tests.support.every_agent import ALWAYS, WAYS
 
 
 def wrapped(folder: Path, agent: RealAgent, words: str) -> RealAgent:
@@ -25,14 +26,16 @@ def wrapped(folder: Path, agent: RealAgent, words: str) -> RealAgent:
     programs.mkdir(parents=True)
     # By this its version is known, and so which of our answers to it hold.
     (folder / "package.json").write_text(json.dumps({"version": agent.version}))
-    native = native_binary(agent.argv[0])
-    real = programs / "real-agent"  # beside it, where its task can see it
-    try:
-        os.link(native, real)
-    except OSError:  # another file system
-        shutil.copy2(native, real)
+    program = WAYS[agent.label].root(agent)
+    if agent.label in ALWAYS:  # each one file, which can lie beside it, where its task can see it
+        real = programs / "real-agent"
+        try:
+            os.link(program[0], real)
+        except OSError:  # another file system
+            shutil.copy2(program[0], real)
+        program = (str(real),)
     script = programs / agent.label.partition("-")[0]
-    line = words.replace("{program}", str(real))
+    line = words.replace("{program}", shlex.join(program))
     script.write_text(f"#!/bin/sh\n{line}\n")
     script.chmod(0o755)
     return RealAgent(agent.label, (str(script),), agent.version, agent.node_bin)

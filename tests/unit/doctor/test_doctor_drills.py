@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from profiles import all_profiles
 from supervisor.doctor.clock import clock
-from supervisor.doctor.drills import findings, judged
+from supervisor.doctor.drills import Untried, findings, judged, plays
 from supervisor.doctor.model import Play, played
 from supervisor.doctor.report import State, Tried, as_json
 from supervisor.ledger.store import SqliteLedger
@@ -62,6 +63,21 @@ def test_what_the_agent_itself_did_does_not_stand_for_its_subagent(tmp_path: Pat
     assert said(tmp_path, Way.SUBAGENT, DENIED | {"subagent": "a1"}).proven
 
 
+def test_a_subagent_that_its_hooks_do_not_name_is_known_by_its_own_mark(tmp_path: Path) -> None:
+    unnamed = replace(DRILL, names_subagents=False)
+    mark = str(tmp_path / "mark")
+    assert judged("Gemini CLI", Way.SUBAGENT, mark, [DENIED], "", unnamed).proven
+    other = DENIED | {"preview": "touch /p/other"}
+    assert not judged("Gemini CLI", Way.SUBAGENT, mark, [other], "", unnamed).proven
+
+
+def test_an_agent_without_subagents_is_not_told_to_start_one() -> None:
+    alone = replace(DRILL, uses={Way.SHELL: DRILL.uses[Way.SHELL]}, spawn=None)
+    (play,) = plays(alone)
+    assert list(play.uses) == [DRILL.uses[Way.SHELL]]
+    assert play.after == ""
+
+
 def test_a_call_of_an_mcp_tool_is_known_by_its_tool(tmp_path: Path) -> None:
     assert not said(tmp_path, Way.MCP, DENIED).proven
     assert said(tmp_path, Way.MCP, DENIED | {"tool": "mcp__drill__mark", "preview": "x"}).proven
@@ -86,11 +102,11 @@ def test_paths_of_which_the_same_is_to_be_said_stand_in_one_line() -> None:
         Tried("Codex", "MCP", "refused", "OPEN", False, "look"),
         Tried("", "proxy", "refused", "refused", True),
     ]
-    ok, wrong, proxy, note = findings(tried, ["pi"])
+    ok, wrong, proxy, note = findings(tried, [Untried("pi", "MCP", "it has none")])
     assert (ok.state, ok.what) == (State.OK, "Codex: shell, file: refused")
     assert (wrong.state, wrong.what, wrong.next) == (State.PROBLEM, "Codex: MCP: OPEN", "look")
     assert proxy.what == "proxy: refused"
-    assert (note.state, "pi" in note.what) == (State.NOTE, True)
+    assert (note.state, note.what) == (State.NOTE, "not tried, it has none: pi MCP")
     told = as_json([ok, wrong], tried)
     assert told["ok"] is False
     assert told["paths"][2] == {
@@ -103,7 +119,9 @@ def test_paths_of_which_the_same_is_to_be_said_stand_in_one_line() -> None:
 def test_a_drill_leads_to_our_model_and_nowhere_else(tmp_path: Path, name: str) -> None:
     profile = next(each for each in all_profiles() if each.name == name)
     home = tmp_path / "home"
+    hooks_off = '{"disableAllHooks": true, "hooksConfig": {}, "mcpServers": {"evil": {}}}'
     for folder, text in (
+        (".copilot", hooks_off), (".gemini", hooks_off), (".qwen", hooks_off),
         (".claude", '{"env": {"ANTHROPIC_BASE_URL": "https://evil"}, "apiKeyHelper": "evil",'
                     ' "hooks": {"Stop": "evil"}, "disableAllHooks": true}'),
         (".codex", 'model_provider = "evil"\nnotify = ["evil"]\n[features]\nhooks = false\n'),
@@ -119,13 +137,14 @@ def test_a_drill_leads_to_our_model_and_nowhere_else(tmp_path: Path, name: str) 
     drill = profile.drill(request)
     if drill is None:
         return
-    assert drill.uses.keys() == set(Way)
+    assert sorted([*drill.uses, *drill.untried]) == sorted(Way)
     assert "the prompt" in drill.arguments
-    assert "the errand" in json.dumps(dict(drill.spawn.input))
+    if drill.spawn is not None:
+        assert "the errand" in json.dumps(dict(drill.spawn.input))
     everything = json.dumps([drill.arguments, dict(drill.environ), dict(drill.files)])
     assert "http://127.0.0.1:4000" in everything
     assert "evil" not in everything
-    for way in set(Way) - {Way.MCP}:
+    for way in drill.uses.keys() - {Way.MCP}:
         assert f"taskpass-drill-{way.lower()}" in json.dumps(dict(drill.uses[way].input))
 
 
@@ -151,7 +170,20 @@ async def test_the_played_model_goes_through_its_play_and_then_ends() -> None:
         assert (item["name"], item["arguments"]) == ("Bash", '{"command": "true"}')
         told = await answer("/v1/responses", input=[*first, item])
         assert told["output"][0]["type"] == "message"
-        assert model.asked == 4
+        told = await answer("/v1/chat/completions", messages=first)
+        (choice,) = told["choices"]
+        (function,) = [each["function"] for each in choice["message"]["tool_calls"]]
+        assert (function["name"], function["arguments"]) == ("Bash", '{"command": "true"}')
+        told = await answer("/v1/chat/completions", messages=[*first, choice["message"]])
+        assert told["choices"][0]["finish_reason"] == "stop"
+        spoken = [{"role": "user", "parts": [{"text": "the prompt"}]}]
+        told = await answer("/v1beta/models/m:generateContent", contents=spoken)
+        content = told["candidates"][0]["content"]
+        (part,) = content["parts"]
+        assert part["functionCall"] == {"name": "Bash", "args": {"command": "true"}}
+        told = await answer("/v1beta/models/m:generateContent", contents=[*spoken, content])
+        assert "text" in told["candidates"][0]["content"]["parts"][0]
+        assert model.asked == 8
         other = await answer("/v1/messages", messages=[{"role": "user", "content": "a title"}])
         assert other["stop_reason"] == "end_turn"
 

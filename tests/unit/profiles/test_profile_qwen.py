@@ -11,6 +11,7 @@ from profiles import nodejs
 from profiles.qwen import config
 from profiles.qwen.adapter import QwenCode
 from supervisor.errors import ConfigError, LaunchFailed
+from supervisor.model import ToolKind
 from supervisor.ports import HookAnswer, HookEvent, LaunchPlan
 from tests.contract.profile_contract import request
 
@@ -115,3 +116,21 @@ def test_a_machine_that_switches_hooks_off_is_not_overruled(
     monkeypatch.setattr(config, "SYSTEM", machines)
     with pytest.raises(LaunchFailed, match=r"machines\.json"):
         plan(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        ("bash -c 'git' push --force", ToolKind.OTHER), ("  /bin/SH  -c x", ToolKind.OTHER),
+        ("git push; bash -c 'git' push", ToolKind.SHELL), ("bash script -c x", ToolKind.SHELL),
+    ],
+)  # fmt: skip
+def test_a_command_that_will_be_unquoted_again_is_none_to_us(command: str, kind: ToolKind) -> None:
+    """It would run `'git' push --force`, where a shell runs `git` alone."""
+    event = {
+        "hook_event_name": "PreToolUse", "session_id": "s", "cwd": "/work", "tool_use_id": "t",
+        "tool_name": "run_shell_command", "tool_input": {"command": command},
+    }  # fmt: skip
+    told = QwenCode().parse_hook(event).call
+    assert told is not None
+    assert told.kind is kind
