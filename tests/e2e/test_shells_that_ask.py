@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.every_agent import WAYS
-from tests.support.live import ApiServer, Install, Person
-from tests.support.scripted_model import ScriptedModel, call, parallel
+from tests.support.live import TASKPASS, ApiServer, Install, Person, until
+from tests.support.scripted_model import ScriptedModel, call, parallel, script
 from tests.support.supervised import Supervised, supervise
+from tests.support.terminal import Terminal
 
 pytestmark = pytest.mark.full
 
@@ -68,4 +69,11 @@ async def test_a_commit_says_what_was_judged(qwen: Supervised, api: ApiServer) -
         person.answers("git")
         await qwen.run(qwen.shell(f"{commit} && {curl(api, '/me')}"))
     assert await asyncio.to_thread(git, project, "log", "--format=%B") == "mended"
+    assert api.accepted == ["GET /me"]
+
+
+async def test_in_a_terminal_its_shells_ask_too(qwen: Supervised, api: ApiServer) -> None:
+    argv = [*TASKPASS, "run", "--", *qwen.agent.argv, "-i", script(qwen.shell(curl(api, "/me")))]
+    async with Terminal(argv, cwd=qwen.install.project, environ=qwen.environ, cols=120):
+        await until(lambda: bool(api.seen), "the request")
     assert api.accepted == ["GET /me"]
