@@ -87,6 +87,7 @@ class OpenCode(Supported):
             env=env,
             mounts=(*self._mounts(request, found, base), *overlay.mounts),
             mcp=tuple(overlay.told),
+            guarded=config.missing(request.cwd),
             model_hosts=self._model_hosts(own),
         )
 

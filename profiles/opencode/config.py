@@ -94,6 +94,14 @@ def lay_out(found: Places, names: Iterable[str]) -> None:
     write_private(settings / ".gitignore", "*\n")
 
 
+def missing(cwd: str) -> tuple[str, ...]:
+    """What it would write into the project's own settings, and not start where it cannot: it
+    takes whatever stands there for its file."""
+    folder = Path(cwd, ".opencode")
+    file = folder / ".gitignore"
+    return (str(file),) if folder.is_dir() and not os.path.lexists(file) else ()
+
+
 def person_texts(found: Places, environ: Mapping[str, str]) -> list[str]:
     """The person's own settings, as texts: never a project's, which may name any host."""
     folder = Path(found.real["XDG_CONFIG_HOME"], _OWN)

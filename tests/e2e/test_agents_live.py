@@ -27,6 +27,17 @@ async def test_a_routine_call_goes_on_by_itself(supervised: Supervised) -> None:
     assert (supervised.install.project / "made").read_text() == "it-42"
 
 
+@pytest.mark.parametrize("supervised", agents(("opencode",)), indirect=True)
+async def test_a_project_with_settings_of_its_own_is_left_as_it_is(supervised: Supervised) -> None:
+    """It would write beside them, which a contained task may not."""
+    settings = supervised.install.project / ".opencode"
+    settings.mkdir()
+    (settings / "opencode.json").write_text("{}")
+    output = await supervised.run(supervised.shell("printf '%s-%d' it 42"))
+    assert "it-42" in supervised.last_result(), output
+    assert [file.name for file in settings.iterdir()] == ["opencode.json"]
+
+
 @every
 async def test_a_refused_call_tells_the_model_why(supervised: Supervised) -> None:
     output = await supervised.run(supervised.shell("sudo touch /ran"))

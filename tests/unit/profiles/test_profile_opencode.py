@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from profiles.opencode.adapter import OpenCode
+from profiles.opencode.config import missing
 from supervisor.errors import ConfigError, UsageError
 from supervisor.model import ToolCall, ToolKind
 from supervisor.ports import LaunchPlan
@@ -71,6 +72,15 @@ def test_what_it_may_write_is_private_but_for_its_log_in(tmp_path: Path) -> None
     copy = Path(made.env["XDG_CONFIG_HOME"], "opencode/opencode.json")
     assert not copy.is_symlink()
     assert copy.read_text() == (home / ".config/opencode/opencode.json").read_text()
+
+
+def test_what_it_would_write_into_the_projects_settings_is_guarded(tmp_path: Path) -> None:
+    settings = tmp_path / ".opencode"
+    assert missing(str(tmp_path)) == ()
+    settings.mkdir()
+    assert missing(str(tmp_path)) == (str(settings / ".gitignore"),)
+    (settings / ".gitignore").write_text("node_modules\n")
+    assert missing(str(tmp_path)) == ()
 
 
 def test_a_project_names_no_model_host(tmp_path: Path) -> None:
