@@ -70,6 +70,14 @@ def _group(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("-".join((module, *made))))
 
 
+@pytest.hookimpl(tryfirst=True)  # before what failed is noted
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Each test by its own name, to which pytest-xdist adds the group's: `--last-failed` would find
+    none of them, and run everything."""
+    if hasattr(report, "node"):  # of another process
+        report.nodeid = report.nodeid.rpartition("@tests/")[0] or report.nodeid
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     return _no_skip((yield))

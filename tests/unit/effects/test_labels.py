@@ -124,7 +124,8 @@ def test_what_a_pattern_finds_in_the_temporary_directory_is_not_the_tasks(tmp_pa
         "rm -rf /tmp/*/cache", "rm -rf /tmp/[a-z]*", "rm -rf /tmp/.[!.]*",
         "cd /tmp; ls | xargs rm -rf",
     ):  # fmt: skip
-        assert decision(command) is Outcome.ASK, command
+        # Asked about; refused where a multiplexer's socket lies there just now.
+        assert decision(command) is not Outcome.ALLOW, command
     for command in (
         "rm -rf /tmp/build-*", "rm -rf /tmp/build/*", "find /tmp/build -delete", "cat /tmp/*.log",
         "touch /tmp/x; rm /tmp/x", "rm -rf /tmp/pytest-of-ana /tmp/b",
