@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from textual import work
+from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
 from textual.css.query import NoMatches
+from textual.screen import Screen
 
 from supervisor.errors import DaemonUnavailable, TaskpassError, VersionMismatch
 from supervisor.model import Answer, TaskState
@@ -29,6 +31,8 @@ from tui.text import clip, one_line, task_state
 from tui.world import World, is_gone
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from supervisor.client_setup import SetupClient
 
 _DRAW_SECONDS = 0.05  # events are drawn together at this pace at most
@@ -188,6 +192,24 @@ class Trunk(Dressed[int], inherit_bindings=False):
         if own is not None and task_state(own.state) is TaskState.LOST:
             words = "The task's holder died: its access and its processes are gone."
         self.leave(code, words or (own.failure if own is not None else ""))
+
+    def pop_screen(self) -> AwaitComplete:
+        self._end_work(self.screen)
+        return super().pop_screen()
+
+    def exit(
+        self, result: int | None = None, return_code: int = 0, message: RenderableType | None = None
+    ) -> None:
+        for screen in self.screen_stack:
+            self._end_work(screen)
+        super().exit(result, return_code, message)
+
+    def _end_work(self, screen: Screen[Any]) -> None:
+        """What a screen reads ends before it does: its widgets go first, and an answer that would
+        be shown in one of them then would be a failure, which ends the app."""
+        for worker in self.workers:
+            if screen in worker.node.ancestors_with_self:
+                worker.cancel()
 
     # ── What is drawn ───────────────────────────────────────────────────────────────────
 

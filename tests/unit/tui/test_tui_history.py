@@ -11,7 +11,7 @@ import pytest
 from textual.widgets import Input
 
 from supervisor.protocol import wire
-from supervisor.protocol.review import ReplayView
+from supervisor.protocol.review import PageView, ReplayView
 from tests.support.fake_client import NOW, FakeClient, story
 from tests.support.tui_driver import Driver, running
 from tui.screens.history import HistoryScreen
@@ -52,6 +52,27 @@ async def test_history_filters_follows_and_tells_a_broken_chain() -> None:
         d.client.send(wire.Recorded(record=record))
         await d.until(lambda: "2 records of" in said(d, "history-title"))
         await d.press("escape", "escape")
+        await d.until(lambda: d.app.screen is d.app.main)
+
+
+async def test_history_can_be_left_while_it_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer comes when the list is gone and the screen is just going."""
+    client = FakeClient(story())
+    asked, answered = asyncio.Event(), asyncio.Event()
+    find = client.find
+
+    async def slowly(*words: Any, **more: Any) -> PageView:
+        asked.set()
+        await answered.wait()
+        return await find(*words, **more)
+
+    monkeypatch.setattr(client, "find", slowly)
+    monkeypatch.setattr(RecordList, "on_unmount", lambda self: answered.set(), raising=False)
+    async with running(client=client) as d:
+        await d.lead("h")
+        await asked.wait()
+        await d.press("escape")
+        await answered.wait()
         await d.until(lambda: d.app.screen is d.app.main)
 
 
