@@ -111,6 +111,28 @@ def read_settings(file: Path, agent: str) -> dict[str, Any]:
     return found
 
 
+def read_option(value: str, cwd: str, option: str, *, needs: str = "") -> dict[str, Any]:
+    """What an option's value says: JSON text of an object, or a file of that.
+
+    Args:
+        needs: a key that has to hold a table.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
+    try:
+        text = value if value.lstrip().startswith("{") else Path(cwd, value).read_text("utf-8")
+        said = json.loads(text)
+        if not isinstance(said, dict) or (needs and not isinstance(said.get(needs), dict)):
+            raise ValueError(f"no {needs} in it" if needs else "it is not an object")
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{option} {value[:60]}: it cannot be used ({error}).",
+            hint="Correct it, or leave it out.",
+        ) from error
+    return said
+
+
 def picked(file: Path, keys: Iterable[str]) -> dict[str, Any]:
     """Those keys of a settings file, JSON; what cannot be read has none."""
     try:

@@ -10,6 +10,7 @@ from typing import Any
 
 from profiles import nodejs
 from profiles.files import hook_command, link, own_limit, private_folder, write_private
+from profiles.tables import table
 from supervisor.ports import Mount
 
 # Only reports: the agent must not hang on them.
@@ -27,15 +28,15 @@ def hooks(
         judged: the event that waits for an answer.
         hook_timeout: seconds that it may wait.
     """
-    table: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for event, tools in events.items():
         timeout = hook_timeout if event == judged else _REPORT_TIMEOUT
         command = hook_command(script, hook_url, event, own_limit(timeout))
         group: dict[str, Any] = {
             "hooks": [{"type": "command", "command": command, "timeout": timeout * 1000}]
         }
-        table[event] = [{"matcher": ".*", **group} if tools else group]
-    return table
+        found[event] = [{"matcher": ".*", **group} if tools else group]
+    return found
 
 
 def mode(arguments: Sequence[str]) -> tuple[str, ...]:
@@ -95,5 +96,4 @@ def mounts(
 
 def with_general(own: Mapping[str, Any], **values: Any) -> dict[str, Any]:
     """The person's settings, with some of the group `general` as we need them."""
-    general = own.get("general")
-    return {**own, "general": {**(general if isinstance(general, dict) else {}), **values}}
+    return {**own, "general": {**table(own.get("general")), **values}}

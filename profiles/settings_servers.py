@@ -7,15 +7,13 @@ settings in mid-session starts nothing.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
 from profiles.mcp_servers import Overlay
-from supervisor.errors import ConfigError
+from profiles.tables import names, table
 from supervisor.gateway.servers import RESERVED
 
 ALLOWED = "--allowed-mcp-server-names"
@@ -26,49 +24,9 @@ _PLAIN = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _NAME = re.compile(r"[^,*?\[\]{}()!|]+")
 
 
-def take(arguments: Sequence[str], option: str, *, several: bool) -> tuple[list[str], list[str]]:
-    """The command line without an option, and its values. `several`: all words that follow it."""
-    rest: list[str] = []
-    values: list[str] = []
-    wants = False
-    for at, argument in enumerate(arguments):
-        if argument == "--":
-            return [*rest, *arguments[at:]], values
-        if wants and not argument.startswith("-"):
-            values.append(argument)
-            wants = several
-            continue
-        name, equals, value = argument.partition("=")
-        wants = name == option and (several or not equals)
-        if name != option:
-            rest.append(argument)
-        elif equals:
-            values.append(value)
-    return rest, values
-
-
 def servers_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The servers that a settings file names."""
-    return _table(settings.get("mcpServers"))
-
-
-def named(value: str, cwd: str, option: str) -> dict[str, Any]:
-    """Servers of one option's value: JSON text, or a file of that.
-
-    Raises:
-        ConfigError: it cannot be used.
-    """
-    try:
-        text = value if value.lstrip().startswith("{") else Path(cwd, value).read_text("utf-8")
-        data = json.loads(text)
-        if not isinstance(data, dict):
-            raise ValueError("it is not an object")
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"{option} {value[:60]}: it cannot be used ({error}).",
-            hint="Correct it, or leave it out.",
-        ) from error
-    return _table(data.get("mcpServers", data))
+    return table(settings.get("mcpServers"))
 
 
 def wanted(
@@ -81,11 +39,11 @@ def wanted(
         given: values of `--allowed-mcp-server-names`, which win over settings.
     """
     if given:
-        lists, excluded = [_names([n for value in given for n in value.split(",")])], []
+        lists, excluded = [_listed([n for value in given for n in value.split(",")])], []
     else:
-        tables = [_table(each.get("mcp")) for each in settings]
-        lists = [_names(each["allowed"]) for each in tables if "allowed" in each]
-        excluded = [name for each in tables for name in _names(each.get("excluded"))]
+        tables = [table(each.get("mcp")) for each in settings]
+        lists = [_listed(each["allowed"]) for each in tables if "allowed" in each]
+        excluded = [name for each in tables for name in _listed(each.get("excluded"))]
     return {
         name: entry
         for name, entry in found.items()
@@ -142,10 +100,5 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, each) for each in patterns)
 
 
-def _table(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _names(value: Any) -> list[str]:
-    listed = value if isinstance(value, list) else []
-    return [name.strip() for name in listed if isinstance(name, str) and name.strip()]
+def _listed(value: Any) -> list[str]:
+    return [bare for name in names(value) if (bare := name.strip())]

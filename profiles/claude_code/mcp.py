@@ -13,36 +13,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from profiles.files import read_option
 from profiles.mcp_servers import Overlay
-from supervisor.errors import ConfigError
+from profiles.options import commander
+from profiles.tables import names, table
 from supervisor.ports import LaunchRequest
 
 # With servers of an organisation's own, Claude Code refuses to start with any others.
 MANAGED = Path("/etc/claude-code/managed-mcp.json")
 
+_OPTION, _STRICT = "--mcp-config", "--strict-mcp-config"
 _PRINT = frozenset({"-p", "--print"})
 
 
 def take_configs(arguments: Sequence[str]) -> tuple[list[str], list[str], bool]:
     """The command line without `--mcp-config` and `--strict-mcp-config`, and what they said."""
-    rest: list[str] = []
-    values: list[str] = []
-    strict = taking = False
-    for at, argument in enumerate(arguments):
-        if argument == "--":
-            return [*rest, *arguments[at:]], values, strict
-        option = argument.startswith("-")
-        if taking and not option:
-            values.append(argument)
-            continue
-        taking = argument == "--mcp-config"
-        if argument.startswith("--mcp-config="):
-            values.append(argument.removeprefix("--mcp-config="))
-        elif argument == "--strict-mcp-config":
-            strict = True
-        elif not taking:
-            rest.append(argument)
-    return rest, values, strict
+    rest, values = commander(arguments, _OPTION, several=True)
+    own = rest[: rest.index("--")] if "--" in rest else rest
+    kept = [word for word in own if word != _STRICT]
+    return [*kept, *rest[len(own) :]], values, len(kept) < len(own)
 
 
 def behind_gateway(
@@ -66,10 +55,10 @@ def behind_gateway(
         own = _project(state, request.cwd)
         found |= _of_project(request, env, own, overlay, asks=not _PRINT.intersection(arguments))
         found |= _servers(own)
-        for name in _names(own.get("disabledMcpServers")):
+        for name in names(own.get("disabledMcpServers")):
             found.pop(name, None)
     for value in values:
-        found |= _named(value, request.cwd)
+        found |= _servers(read_option(value, request.cwd, _OPTION, needs="mcpServers"))
     for name, entry in found.items():
         overlay.add_json(name, entry)
     return overlay
@@ -100,10 +89,10 @@ def _state(request: LaunchRequest, env: Mapping[str, str]) -> dict[str, Any]:
 
 def _project(state: Mapping[str, Any], cwd: str) -> dict[str, Any]:
     """What the state has of the project: it is known by its folder, or by its repository's."""
-    projects = _table(state.get("projects"))
+    projects = table(state.get("projects"))
     for folder in _upwards(cwd):
         if str(folder) in projects:
-            return _table(projects[str(folder)])
+            return table(projects[str(folder)])
     return {}
 
 
@@ -125,9 +114,9 @@ def _of_project(
     told = [own, _json(Path(settings, "settings.json")), local]
     shared = _json(Path(request.cwd, ".claude/settings.json"))
     everything = not asks or any(each.get("enableAllProjectMcpServers") is True for each in told)
-    let_in = {name for each in told for name in _names(each.get("enabledMcpjsonServers"))}
+    let_in = {name for each in told for name in names(each.get("enabledMcpjsonServers"))}
     refused = {
-        name for each in (*told, shared) for name in _names(each.get("disabledMcpjsonServers"))
+        name for each in (*told, shared) for name in names(each.get("disabledMcpjsonServers"))
     }
     found: dict[str, Any] = {}
     for folder in reversed(list(_upwards(request.cwd))):
@@ -143,23 +132,8 @@ def _of_project(
     return {name: entry for name, entry in found.items() if name not in refused}
 
 
-def _named(value: str, cwd: str) -> dict[str, Any]:
-    """Servers of one `--mcp-config`: JSON text, or a file. Raises ConfigError."""
-    try:
-        text = value if value.lstrip().startswith("{") else Path(cwd, value).read_text("utf-8")
-        data = json.loads(text)
-        if not isinstance(data, dict) or not isinstance(data.get("mcpServers"), dict):
-            raise ValueError("no mcpServers in it")
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"--mcp-config {value[:60]}: it cannot be used ({error}).",
-            hint="Correct it, or leave it out.",
-        ) from error
-    return _servers(data)
-
-
 def _servers(data: Mapping[str, Any]) -> dict[str, Any]:
-    return _table(data.get("mcpServers"))
+    return table(data.get("mcpServers"))
 
 
 def _upwards(cwd: str) -> Iterator[Path]:
@@ -173,14 +147,6 @@ def _upwards(cwd: str) -> Iterator[Path]:
 def _json(file: Path) -> dict[str, Any]:
     """A settings file; what cannot be read counts for nothing, as with Claude Code itself."""
     try:
-        return _table(json.loads(file.read_text("utf-8")))
+        return table(json.loads(file.read_text("utf-8")))
     except (OSError, ValueError):
         return {}
-
-
-def _table(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _names(value: Any) -> list[str]:
-    return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from profiles.options import commander
 from supervisor.errors import ConfigError, UsageError
 
 # Events that Claude Code posts by HTTP; SessionStart is not among them.
@@ -71,23 +72,10 @@ def take_settings(arguments: Sequence[str]) -> tuple[list[str], str]:
     Raises:
         UsageError: `--settings` has no value.
     """
-    rest: list[str] = []
-    value = ""
-    items = iter(arguments)
-    for item in items:
-        if item == "--":
-            return [*rest, item, *items], value
-        if item == "--settings":
-            value = next(items, "")
-            if not value:
-                raise UsageError(
-                    "--settings needs a value.", hint="Name a file, or give JSON text."
-                )
-        elif item.startswith("--settings="):
-            value = item.removeprefix("--settings=")
-        else:
-            rest.append(item)
-    return rest, value
+    rest, values = commander(arguments, "--settings")
+    if "" in values:
+        raise UsageError("--settings needs a value.", hint="Name a file, or give JSON text.")
+    return rest, values[-1] if values else ""
 
 
 def read_settings(value: str, cwd: str) -> dict[str, Any]:

@@ -100,7 +100,7 @@ class Codex(Supported):
         write_private(config, tomli_w.dumps(settings))
         required = task_dir / "codex-requirements.toml"
         machines = _read_config(requirements.FILE)
-        told = requirements.with_hooks(machines, hook_table, str(task_dir))
+        told = requirements.required(machines, hook_table, str(task_dir))
         write_private(required, tomli_w.dumps(told))
         helpers = task_dir / "bin"
         link(helpers / "apply_patch", executable)

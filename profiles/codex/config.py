@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from profiles.files import hook_command, own_limit
+from profiles.tables import table
 
 # Event → (Codex's key for it in the trust table, matcher or "").
 EVENTS: Mapping[str, tuple[str, str]] = {
@@ -24,10 +25,6 @@ EVENTS: Mapping[str, tuple[str, str]] = {
 }
 # Only reports: the agent must not hang on them.
 _REPORT_TIMEOUT = 15
-
-
-def _table(value: Any) -> dict[str, Any]:
-    return dict(value) if isinstance(value, Mapping) else {}
 
 
 def trusted_hash(event_key: str, matcher: str, command: str, timeout: int) -> str:
@@ -65,13 +62,13 @@ def hooks(config_path: str, script: str, hook_url: str, hook_timeout: int) -> di
 
 def provider(own: Mapping[str, Any]) -> dict[str, Any]:
     """The model provider in use; {} for the built-in one."""
-    return _table(_table(own.get("model_providers")).get(str(own.get("model_provider", ""))))
+    return table(table(own.get("model_providers")).get(str(own.get("model_provider", ""))))
 
 
 def key_variables(own: Mapping[str, Any]) -> tuple[str, ...]:
     """Variables that carry the model's key for the person's own providers."""
-    providers = _table(own.get("model_providers")).values()
-    keys = (_table(p).get("env_key") for p in providers)
+    providers = table(own.get("model_providers")).values()
+    keys = (table(p).get("env_key") for p in providers)
     return tuple(sorted({key for key in keys if isinstance(key, str) and key}))
 
 
@@ -95,13 +92,13 @@ def supervised(
         "analytics": {"enabled": False},
         "feedback": {"enabled": False},
         "features": {
-            **_table(own.get("features")), "hooks": True, "daemon_auto_start": False,
+            **table(own.get("features")), "hooks": True, "daemon_auto_start": False,
         },
         "hooks": dict(hook_table),
     }  # fmt: skip
     if sandbox:
         config["sandbox_mode"] = sandbox
-    environment = _table(own.get("shell_environment_policy"))
+    environment = table(own.get("shell_environment_policy"))
     excluded = [str(name) for name in environment.get("exclude", [])]
     environment["exclude"] = sorted({*excluded, *model_secrets})
     config["shell_environment_policy"] = environment

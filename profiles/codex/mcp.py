@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from profiles.mcp_servers import Entry, Overlay
+from profiles.tables import table
 from supervisor.errors import UsageError
 from supervisor.ports import LaunchRequest
 
@@ -37,21 +38,21 @@ def behind_gateway(
             for that, unless it is required.
     """
     overlay = Overlay(request, env, required=waits)
-    table = {
+    placed = {
         name: replaced
-        for name, entry in _table(own.get("mcp_servers")).items()
+        for name, entry in table(own.get("mcp_servers")).items()
         if (replaced := _put(overlay, name, entry))
     }
     options: list[str] = []
     for name, entry in _of_project(request.cwd, own).items():
-        if name in table:  # ours stands, and this wins over what the project adds to it
-            options += _options(name, table[name])
-        elif (replaced := _put(overlay, name, entry)) and "url" not in _table(entry):
+        if name in placed:  # ours stands, and this wins over what the project adds to it
+            options += _options(name, placed[name])
+        elif (replaced := _put(overlay, name, entry)) and "url" not in table(entry):
             options += _options(name, replaced)
         else:
             overlay.leave_out(name, "the project asks for it; list it in your own config.toml")
             options += ["-c", f"mcp_servers.{name}.enabled=false"]
-    return overlay, table, options
+    return overlay, placed, options
 
 
 def _put(overlay: Overlay, name: str, entry: Any) -> dict[str, Any]:
@@ -102,9 +103,9 @@ def _passed(entry: Mapping[str, Any]) -> tuple[str, ...]:
 def _of_project(cwd: str, own: Mapping[str, Any]) -> dict[str, Any]:
     """Servers of the configurations of a trusted project, from the outermost to the nearest."""
     found: dict[str, Any] = {}
-    projects = _table(own.get("projects"))
+    projects = table(own.get("projects"))
     folders = [Path(cwd), *Path(cwd).parents]
-    trusted = [f for f in folders if _table(projects.get(str(f))).get("trust_level") == "trusted"]
+    trusted = [f for f in folders if table(projects.get(str(f))).get("trust_level") == "trusted"]
     if not trusted:
         return {}
     for folder in reversed(folders[: folders.index(trusted[-1]) + 1]):
@@ -112,7 +113,7 @@ def _of_project(cwd: str, own: Mapping[str, Any]) -> dict[str, Any]:
             data = tomllib.loads((folder / ".codex/config.toml").read_text("utf-8"))
         except (OSError, ValueError):
             continue
-        found |= {name: e for name, e in _table(data.get("mcp_servers")).items() if _bare(name)}
+        found |= {name: e for name, e in table(data.get("mcp_servers")).items() if _bare(name)}
     return found
 
 
@@ -130,9 +131,5 @@ def _options(name: str, entry: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _table(value: Any) -> dict[str, Any]:
-    return dict(value) if isinstance(value, Mapping) else {}
-
-
 def _texts(value: Any) -> dict[str, str]:
-    return {key: text for key, text in _table(value).items() if isinstance(text, str)}
+    return {key: text for key, text in table(value).items() if isinstance(text, str)}

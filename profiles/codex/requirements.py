@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from profiles.tables import table, with_hooks
+
 FILE = Path("/etc/codex/requirements.toml")
 
 
-def with_hooks(
+def required(
     machines: Mapping[str, Any], hook_table: Mapping[str, Any], scripts: str
 ) -> dict[str, Any]:
     """The machine's own requirements, which all hold further, and our hooks as required ones. Pure.
@@ -23,21 +25,10 @@ def with_hooks(
         hook_table: as in our configuration; its trust is not needed here.
         scripts: the directory with our hook's script.
     """
-    theirs = _table(machines.get("hooks"))
-    events = {event: groups for event, groups in hook_table.items() if event != "state"}
-    both = {event: [*_groups(theirs, event), *groups] for event, groups in events.items()}
+    ours = {event: groups for event, groups in hook_table.items() if event != "state"}
     return {
         **machines,
         "allow_managed_hooks_only": True,
-        "features": {**_table(machines.get("features")), "hooks": True},
-        "hooks": {"managed_dir": scripts, **theirs, **both},
+        "features": {**table(machines.get("features")), "hooks": True},
+        "hooks": {"managed_dir": scripts, **with_hooks(machines.get("hooks"), ours)},
     }
-
-
-def _groups(table: Mapping[str, Any], event: str) -> list[Any]:
-    found = table.get(event)
-    return found if isinstance(found, list) else []
-
-
-def _table(value: Any) -> dict[str, Any]:
-    return dict(value) if isinstance(value, Mapping) else {}

@@ -16,6 +16,7 @@ from typing import Any
 from profiles.copilot import config, mcp
 from profiles.environment import HARMLESS, keep
 from profiles.files import host_port, install_dir, package_version, write_private
+from profiles.options import commander
 from profiles.supported import Supported
 from profiles.toolcalls import (
     Tools,
@@ -78,7 +79,7 @@ class Copilot(Supported):
         executable, arguments = native_binary(request.argv[0]), request.argv[1:]
         version = package_version(executable)
         self.check(version, arguments)
-        words, configs = mcp.take_configs(arguments)
+        words, configs = commander(arguments, mcp.OPTION)
         environ = request.environ
         person = Path(environ.get("COPILOT_HOME") or os.path.join(request.home, ".copilot"))
         home = Path(request.task_dir) / "copilot-home"

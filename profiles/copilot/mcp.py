@@ -16,26 +16,9 @@ from supervisor.errors import ConfigError
 from supervisor.ports import LaunchRequest
 
 FILE = "mcp-config.json"
-_OPTION = "--additional-mcp-config"
+OPTION = "--additional-mcp-config"
 # What the person said of a server, and not of how it is started.
 _KEPT = ("tools", "timeout")
-
-
-def take_configs(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The command line without `--additional-mcp-config`, and what that said."""
-    rest: list[str] = []
-    values: list[str] = []
-    items = iter(arguments)
-    for item in items:
-        if item == "--":
-            return [*rest, item, *items], values
-        if item == _OPTION:
-            values.append(next(items, ""))
-        elif item.startswith(f"{_OPTION}="):
-            values.append(item.removeprefix(f"{_OPTION}="))
-        else:
-            rest.append(item)
-    return rest, values
 
 
 def behind_gateway(
@@ -56,7 +39,7 @@ def behind_gateway(
             name = value[1:].replace("~", request.home, 1) if value[1:2] == "~" else value[1:]
             found |= _servers(Path(request.cwd, name), "")
         else:
-            found |= _servers(Path(_OPTION), value)
+            found |= _servers(Path(OPTION), value)
     placed: dict[str, Any] = {}
     for name, entry in found.items():
         overlay.add_json(name, entry)

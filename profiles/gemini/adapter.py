@@ -68,9 +68,8 @@ class GeminiCli(Supported):
         task_dir = Path(os.path.realpath(request.task_dir))
         home, person = task_dir / "gemini-home", os.path.join(request.home, ".gemini")
         script, shell = task_dir / "gemini-hook.sh", task_dir / "gemini-tools.sh"
-        config.refuse_without_hooks(request.environ, request.cwd)
-        config.refuse_changing_hooks(request.cwd)
-        own = config.persons(person)
+        found = config.read(person, request.cwd, request.environ)
+        config.refuse_other_hooks(found)
         env = keep(request.environ, (*HARMLESS, *self.manifest.keep))
         env |= {
             "HOME": request.home,
@@ -79,9 +78,9 @@ class GeminiCli(Supported):
             "BASH_ENV": str(shell),
         }
         secrets = self.manifest.model_secrets
-        overlay, servers, words = mcp.behind_gateway(request, env, own, arguments, secrets)
+        overlay, servers, words = mcp.behind_gateway(request, env, found, arguments, secrets)
         table = config.hooks(str(script), request.hook_url, request.hook_timeout)
-        told = config.user_settings(own, table, servers)
+        told = config.user_settings(found.person.settings, table, servers)
         settings = config.lay_out(home, person, self.manifest.readable, told)
         write_hook(script)
         write_private(shell, config.tools_environment(secrets))

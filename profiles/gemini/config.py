@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from profiles import private_home
-from profiles.files import read_settings
+from profiles import private_home, settings_files
+from profiles.settings_files import Files
+from profiles.tables import table
 from supervisor.errors import LaunchFailed
 
 _SYSTEM = "/etc/gemini-cli/settings.json"
@@ -38,45 +39,36 @@ def user_settings(
     }
 
 
-def refuse_without_hooks(environ: Mapping[str, str], cwd: str) -> None:
-    """Refuse a start in which no call would be announced: some settings win over the person's.
-
-    System settings of our own would win over all, but Gemini takes only root's.
-
-    Raises:
-        LaunchFailed: names the file that switches hooks off.
-    """
+def read(person: str, cwd: str, environ: Mapping[str, str]) -> Files:
+    """What it would read. Raises ConfigError: one of its files cannot be used."""
     system = environ.get("GEMINI_CLI_SYSTEM_SETTINGS_PATH") or _SYSTEM
-    for file in (Path(cwd, ".gemini/settings.json"), Path(system)):
-        switches = read_settings(file, "Gemini").get("hooksConfig")
-        if isinstance(switches, dict) and switches.get("enabled", True) is not True:
-            raise LaunchFailed(
-                f"{file} switches hooks off, and they announce Gemini's calls.",
-                hint="Take hooksConfig.enabled out of it.",
-            )
+    return settings_files.read(
+        Path(person, "settings.json"), Path(cwd, ".gemini/settings.json"), Path(system), "Gemini"
+    )
 
 
-def refuse_changing_hooks(cwd: str) -> None:
-    """Refuse a project whose own hooks would have the last word on what a call does.
+def refuse_other_hooks(found: Files) -> None:
+    """Refuse a start in which our hooks would not have the last word on every call.
 
-    Gemini asks them after ours, of the person's settings, and the arguments that came last count.
+    Some settings win over the person's, where ours stand: they could switch hooks off. System
+    settings of our own would win over all, but Gemini takes only root's. And a project's own
+    hooks are asked after ours, of whose arguments those that came last count.
 
     Raises:
-        ConfigError: its settings cannot be used.
         LaunchFailed: names the file.
     """
-    file = Path(cwd, ".gemini/settings.json")
-    own = read_settings(file, "Gemini").get("hooks")
-    if isinstance(own, dict) and own.get("BeforeTool"):
+    for file in (found.project, found.machine):
+        if table(file.settings.get("hooksConfig")).get("enabled", True) is not True:
+            raise LaunchFailed(
+                f"{file.path} switches hooks off, and they announce Gemini's calls.",
+                hint="Take hooksConfig.enabled out of it.",
+            )
+    if table(found.project.settings.get("hooks")).get("BeforeTool"):
         raise LaunchFailed(
-            f"{file} has BeforeTool hooks, which could change a call after it was judged.",
+            f"{found.project.path} has BeforeTool hooks, which could change a call after it was "
+            "judged.",
             hint="Take hooks.BeforeTool out of it.",
         )
-
-
-def persons(person: str) -> dict[str, Any]:
-    """The person's own settings. Raises ConfigError: they cannot be used."""
-    return read_settings(Path(person, "settings.json"), "Gemini")
 
 
 def lay_out(home: Path, person: str, folders: Iterable[str], settings: Mapping[str, Any]) -> Path:

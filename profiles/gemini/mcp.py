@@ -8,12 +8,12 @@ only what we have put there is allowed to start. Those of extensions are not amo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from profiles import settings_servers
-from profiles.files import read_settings
 from profiles.mcp_servers import Overlay
+from profiles.options import yargs
+from profiles.settings_files import Files
 from supervisor.ports import LaunchRequest
 
 # Not `_`: Gemini takes the name of a server from that of a tool up to the first one.
@@ -23,22 +23,19 @@ _STAND_IN = "-taskpass"
 def behind_gateway(
     request: LaunchRequest,
     env: Mapping[str, str],
-    own: Mapping[str, Any],
+    told: Files,
     arguments: Sequence[str],
     secrets: Sequence[str],
 ) -> tuple[Overlay, dict[str, Any], list[str]]:
     """The servers, the person's `mcpServers` in their place, and the command line.
 
     Args:
-        own: the person's settings.
+        told: the settings.
         secrets: variables with the model's log-in, which no server gets.
-
-    Raises:
-        ConfigError: the project's settings cannot be used.
     """
     overlay = Overlay(request, env, expand=True)
-    words, given = settings_servers.take(arguments, settings_servers.ALLOWED, several=False)
-    project = read_settings(Path(request.cwd, ".gemini/settings.json"), "Gemini")
+    words, given = yargs(arguments, settings_servers.ALLOWED)
+    own, project = told.person.settings, told.project.settings
     theirs = settings_servers.servers_of(project)
     found = settings_servers.servers_of(own) | theirs
     # Gemini gives its servers few variables of its own accord; in settings it puts in any.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from profiles.mcp_servers import Entry, Overlay
+from profiles.tables import table
 from supervisor.errors import UsageError
 from supervisor.ports import LaunchRequest
 
@@ -51,7 +52,7 @@ def behind_gateway(
             "type": "local",
             "command": list(overlay.started[name]),
             # The person's would be merged with it: of theirs only what the vault lends is left.
-            "environment": {key: f"{{env:{key}}}" for key in _table(entry.get("environment"))},
+            "environment": {key: f"{{env:{key}}}" for key in table(entry.get("environment"))},
             "enabled": True,
             "timeout": _PATIENCE,
         }
@@ -92,7 +93,7 @@ def _servers(text: str) -> dict[str, dict[str, Any]]:
         settings = json.loads(_JSONC.sub(lambda found: found[1] or "", text or "{}"))
     except ValueError:
         return {}
-    servers = _table(_table(settings).get("mcp"))
+    servers = table(table(settings).get("mcp"))
     return {name: entry for name, entry in servers.items() if isinstance(entry, dict)}
 
 
@@ -101,9 +102,5 @@ def _put(text: str) -> str:
     return _VARIABLE.sub(r"${\1}", text)
 
 
-def _table(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _texts(value: Any) -> dict[str, str]:
-    return {key: _put(text) for key, text in _table(value).items() if isinstance(text, str)}
+    return {key: _put(text) for key, text in table(value).items() if isinstance(text, str)}

@@ -77,14 +77,14 @@ class QwenCode(Supported):
     def prepare(self, request: LaunchRequest) -> LaunchPlan:
         executable, *arguments = request.argv
         self.check(self.version(executable), arguments)
-        config.refuse_without_hooks(request.cwd)
+        person = request.environ.get("QWEN_HOME") or os.path.join(request.home, ".qwen")
+        found = config.read(person, request.cwd)
+        config.refuse_without_hooks(found)
         node = nodejs.runtime(request.environ, self.manifest.title)
         task_dir = Path(os.path.realpath(request.task_dir))
         home, script, shell = (
             task_dir / name for name in ("qwen-home", "qwen-hook.sh", "qwen-tools.sh")
         )
-        person = request.environ.get("QWEN_HOME") or os.path.join(request.home, ".qwen")
-        own = config.persons(person)
         env = keep(request.environ, (*HARMLESS, *self.manifest.keep))
         env |= {
             "HOME": request.home,
@@ -95,12 +95,13 @@ class QwenCode(Supported):
             "BASH_ENV": str(shell),
         }
         secrets = self.manifest.model_secrets
-        overlay, words = mcp.behind_gateway(request, env, own, arguments, secrets)
+        overlay, words = mcp.behind_gateway(request, env, found, arguments, secrets)
         table = config.hooks(str(script), request.hook_url, request.hook_timeout)
-        told = config.user_settings(own, table)
+        told = config.user_settings(found.person.settings, table)
         settings = config.lay_out(home, person, self.manifest.readable, told)
         machines = task_dir / "qwen-system.json"
-        write_private(machines, json.dumps(config.system_settings(table), indent=1))
+        ours = config.system_settings(found.machine.settings, table)
+        write_private(machines, json.dumps(ours, indent=1))
         write_hook(script)
         write_private(shell, config.tools_environment(secrets))
         return LaunchPlan(

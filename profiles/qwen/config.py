@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from profiles import private_home
-from profiles.files import read_settings
+from profiles import private_home, settings_files
+from profiles.settings_files import Files
+from profiles.tables import with_hooks
 from supervisor.errors import LaunchFailed
 
 SYSTEM = Path("/etc/qwen-code/settings.json")  # which win over all others
@@ -25,23 +26,25 @@ def hooks(script: str, hook_url: str, hook_timeout: int) -> dict[str, Any]:
     return private_home.hooks(_EVENTS, "PreToolUse", script, hook_url, hook_timeout)
 
 
-def refuse_without_hooks(cwd: str) -> None:
+def read(person: str, cwd: str) -> Files:
+    """What it would read. Raises ConfigError: one of its files cannot be used."""
+    return settings_files.read(
+        Path(person, "settings.json"), Path(cwd, ".qwen/settings.json"), SYSTEM, "Qwen Code"
+    )
+
+
+def refuse_without_hooks(found: Files) -> None:
     """Refuse a start in which no call would be announced: some settings win over the person's.
 
     Raises:
         LaunchFailed: names the file that switches hooks off.
     """
-    for file in (Path(cwd, ".qwen/settings.json"), SYSTEM):
-        if read_settings(file, "Qwen Code").get("disableAllHooks"):
+    for file in (found.project, found.machine):
+        if file.settings.get("disableAllHooks"):
             raise LaunchFailed(
-                f"{file} switches hooks off, and they announce Qwen Code's calls.",
+                f"{file.path} switches hooks off, and they announce Qwen Code's calls.",
                 hint="Take disableAllHooks out of it.",
             )
-
-
-def persons(person: str) -> dict[str, Any]:
-    """The person's own settings. Raises ConfigError: they cannot be used."""
-    return read_settings(Path(person, "settings.json"), "Qwen Code")
 
 
 def user_settings(own: Mapping[str, Any], hook_table: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,22 +57,15 @@ def user_settings(own: Mapping[str, Any], hook_table: Mapping[str, Any]) -> dict
     }
 
 
-def system_settings(hook_table: Mapping[str, Any]) -> dict[str, Any]:
+def system_settings(machines: Mapping[str, Any], hook_table: Mapping[str, Any]) -> dict[str, Any]:
     """The machine's own settings with our hooks, for the task's own view of the machine.
 
-    What Qwen Code finds in several settings it runs once. Raises ConfigError: they cannot be used.
+    What Qwen Code finds in several settings it runs once.
     """
-    machines = read_settings(SYSTEM, "Qwen Code")
-    theirs = machines.get("hooks")
-    known = theirs if isinstance(theirs, dict) else {}
-    both = {
-        event: [*(known[event] if isinstance(known.get(event), list) else []), *groups]
-        for event, groups in hook_table.items()
-    }
     return {
         **private_home.with_general(machines, **_AS_JUDGED),
         "disableAllHooks": False,
-        "hooks": {**known, **both},
+        "hooks": with_hooks(machines.get("hooks"), hook_table),
     }
 
 

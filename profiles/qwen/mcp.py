@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from profiles import settings_servers
-from profiles.files import read_settings, write_private
+from profiles.files import read_option, read_settings, write_private
 from profiles.mcp_servers import Overlay
+from profiles.options import yargs
+from profiles.settings_files import Files
+from profiles.tables import table
 from supervisor.errors import ConfigError
 from supervisor.ports import LaunchRequest
 
@@ -24,27 +27,28 @@ _OPTION = "--mcp-config"
 def behind_gateway(
     request: LaunchRequest,
     env: Mapping[str, str],
-    own: Mapping[str, Any],
+    told: Files,
     arguments: Sequence[str],
     secrets: Sequence[str],
 ) -> tuple[Overlay, list[str]]:
     """The servers, and the command line that names them; they are written to a file.
 
     Args:
-        own: the person's settings.
+        told: the settings.
         secrets: variables with the model's log-in, which no server gets.
 
     Raises:
-        ConfigError: the project's settings, or what `--mcp-config` says, cannot be used.
+        ConfigError: what `--mcp-config` says cannot be used.
     """
     overlay = Overlay(request, env, expand=True)
-    words, given = settings_servers.take(arguments, settings_servers.ALLOWED, several=True)
-    words, values = settings_servers.take(words, _OPTION, several=False)
-    project = read_settings(Path(request.cwd, ".qwen/settings.json"), "Qwen Code")
+    words, given = yargs(arguments, settings_servers.ALLOWED, several=True)
+    words, values = yargs(words, _OPTION)
+    own, project = told.person.settings, told.project.settings
     found = settings_servers.servers_of(own) | _shared(request.cwd)
     found |= settings_servers.servers_of(project)
     for value in values:
-        found |= settings_servers.named(value, request.cwd, _OPTION)
+        said = read_option(value, request.cwd, _OPTION)
+        found |= table(said.get("mcpServers", said))
     servers: dict[str, Any] = {}
     for name, entry in settings_servers.wanted(found, (own, project), given).items():
         settings_servers.add(overlay, name, entry, plain_url="sse")

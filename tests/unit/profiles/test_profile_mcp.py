@@ -57,6 +57,18 @@ class Bench:
         return told
 
 
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files that are read from now on, in their order."""
+    read, files = Path.read_text, list[Path]()
+
+    def noted(file: Path, *args: Any, **options: Any) -> str:
+        files.append(file)
+        return read(file, *args, **options)
+
+    monkeypatch.setattr(Path, "read_text", noted)
+    return files
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)

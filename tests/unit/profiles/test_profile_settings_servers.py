@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from profiles import nodejs, settings_servers
 from profiles.gemini.adapter import GeminiCli
@@ -16,7 +14,7 @@ from profiles.qwen.adapter import QwenCode
 from supervisor.errors import ConfigError
 from supervisor.model import McpServer, ToolKind
 from supervisor.ports import LaunchPlan, Profile
-from tests.unit.profiles.test_profile_mcp import NOTES, SECRET, Bench
+from tests.unit.profiles.test_profile_mcp import NOTES, SECRET, Bench, reads
 
 GEMINI, QWEN = ".gemini/settings.json", ".qwen/settings.json"
 
@@ -141,6 +139,27 @@ def test_qwen_looks_in_all_its_places_and_the_last_wins(bench: Bench) -> None:
     assert servers(plan)["one"]["env"]["OPENAI_API_KEY"] == ""
 
 
+@pytest.mark.parametrize("said", [{"mcpServers": {"a": NOTES}}, {"a": NOTES}])
+def test_qwen_takes_servers_on_its_command_line_with_and_without_their_heading(
+    bench: Bench, said: dict[str, Any]
+) -> None:
+    plan = bench.launch(QwenCode(), "--mcp-config", json.dumps(said))
+    assert set(servers(plan)) == {"a"}
+
+
+@pytest.mark.parametrize(("profile", "file"), [(GeminiCli(), GEMINI), (QwenCode(), QWEN)])
+def test_each_settings_file_is_read_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, profile: Profile, file: str
+) -> None:
+    """What was looked at is what is used, whatever is written into it meanwhile."""
+    for name in (file, f"work/{file}"):
+        bench.put(name, mcpServers={"a": NOTES})
+    opened = reads(monkeypatch)
+    bench.launch(profile)
+    for name in (file, f"work/{file}"):
+        assert opened.count(bench.home / name) == 1
+
+
 def test_a_name_that_would_let_in_others_is_left_out(bench: Bench) -> None:
     bench.put(QWEN, mcpServers={"*": NOTES, "a,b": NOTES})
     plan = bench.launch(QwenCode())
@@ -153,16 +172,3 @@ def test_what_qwen_cannot_use_is_refused_or_counts_for_nothing(bench: Bench) -> 
     (bench.work / ".mcp.json").write_text("{")  # of which it warns
     with pytest.raises(ConfigError, match="--mcp-config"):
         bench.launch(QwenCode(), "--mcp-config", "missing.json")
-
-
-WORDS = st.lists(st.sampled_from(["-p", "x", "--a", "--a=1", "y", "--", "--b"]), max_size=8)
-
-
-@given(WORDS, st.booleans())
-def test_the_rest_of_a_command_line_stays_in_its_order(words: list[str], several: bool) -> None:
-    rest, values = settings_servers.take(words, "--a", several=several)
-    before = words[: words.index("--")] if "--" in words else words
-    assert "--a" not in rest[: len(rest) - (len(words) - len(before))]
-    kept = iter(words)
-    assert all(word in kept for word in rest)
-    assert len(rest) + len(values) == len(words) - sum(word == "--a" for word in before)
