@@ -15,8 +15,7 @@ from typing import Any
 from profiles import inprocess, nodejs
 from profiles.environment import HARMLESS, keep
 from profiles.files import existing, tool_shell, write_private
-from profiles.openclaw import mcp
-from profiles.openclaw.config import of_task, own_hosts
+from profiles.openclaw import config, mcp
 from profiles.supported import Supported
 from profiles.toolcalls import mapping, patched, phase_of, text, working_directory
 from supervisor.errors import UsageError
@@ -60,18 +59,18 @@ class OpenClaw(Supported):
         write_private(shell, tool_shell(self.manifest.model_secrets), mode=0o700)
         env = keep(request.environ, (*HARMLESS, *self.manifest.keep))
         state = env.get("OPENCLAW_STATE_DIR") or os.path.join(request.home, ".openclaw")
-        own = env.get("OPENCLAW_CONFIG_PATH") or os.path.join(state, "openclaw.json")
-        config = task_dir / "openclaw.json"
+        path = env.get("OPENCLAW_CONFIG_PATH") or os.path.join(state, "openclaw.json")
+        own, ours = config.read(path), task_dir / "openclaw.json"
         overlay, base = mcp.behind_gateway(request, env, own)
-        told = of_task(base, own, plugin, request)
-        write_private(config, json.dumps(told, indent=1))
+        told = config.of_task(base, own, plugin, request)
+        write_private(ours, json.dumps(told, indent=1))
         env |= {
             "HOME": request.home,
             **self.manifest.set,
             "SHELL": str(shell),
             "OPENCLAW_STATE_DIR": state,
-            "OPENCLAW_CONFIG_PATH": str(config),
-            "OPENCLAW_INCLUDE_ROOTS": os.path.dirname(os.path.realpath(own)),
+            "OPENCLAW_CONFIG_PATH": str(ours),
+            "OPENCLAW_INCLUDE_ROOTS": os.path.dirname(os.path.realpath(path)),
         }
         settings = [os.path.join(state, name) for name in self.manifest.readable]
         return LaunchPlan(
@@ -80,7 +79,7 @@ class OpenClaw(Supported):
             mounts=(
                 *nodejs.mounts(executable, node, request.home),
                 *existing("/", [state], writable=True),
-                *existing("/", [own], writable=False),
+                *existing("/", [path], writable=False),
                 *(Mount(path) for path in settings if os.path.lexists(path)),
                 *overlay.mounts,
             ),
@@ -90,7 +89,7 @@ class OpenClaw(Supported):
                 for path in settings
                 if os.path.isdir(os.path.dirname(path)) and not os.path.lexists(path)
             ),
-            model_hosts=(*own_hosts(own), *self.manifest.model_hosts),
+            model_hosts=(*config.own_hosts(own), *self.manifest.model_hosts),
         )
 
     def parse_hook(self, event: Mapping[str, Any]) -> HookEvent:

@@ -8,13 +8,13 @@ Those that plugins bring it starts itself: there only their calls are judged.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from profiles.mcp_servers import Overlay
+from profiles.openclaw.config import Own
+from profiles.tables import table
 from supervisor.gateway.servers import PASSED
 from supervisor.ports import LaunchRequest
 
@@ -28,33 +28,24 @@ _ALL = "bundle-mcp"
 
 
 def behind_gateway(
-    request: LaunchRequest, env: Mapping[str, str], own: str
+    request: LaunchRequest, env: Mapping[str, str], own: Own
 ) -> tuple[Overlay, dict[str, Any]]:
-    """The servers, and what the configuration of the task begins with in place of the person's.
-
-    Args:
-        own: path of the person's configuration, which may be missing.
-    """
+    """The servers, and what the configuration of the task begins with in place of the person's."""
     overlay = Overlay(request, env, expand=True)
-    try:
-        text = Path(own).read_text("utf-8")
-    except (OSError, UnicodeDecodeError):  # OpenClaw itself says what is wrong with it
-        text = ""
-    included = {"$include": [own]} if Path(own).exists() else {}
-    config = _json(text)
-    if config is None:
-        if not _MENTIONS.search(text):
+    included = {"$include": [own.path]} if own.exists else {}
+    if not own.whole:
+        if not _MENTIONS.search(own.text):
             return overlay, included
         overlay.leave_out("mcp.servers", "openclaw.json is more than one file of plain JSON")
         return overlay, {**included, "tools": {"deny": [_ALL]}}
-    mcp = _table(config.get("mcp"))
-    servers = _table(mcp.get("servers"))
+    mcp = table(own.told.get("mcp"))
+    servers = table(mcp.get("servers"))
     if not servers:
         return overlay, included
     passed = _passed((*request.leading, *request.lent))
     placed: dict[str, Any] = {}
     for name, entry in servers.items():
-        if _table(entry).get("enabled") is False:
+        if table(entry).get("enabled") is False:
             placed[name] = entry
             continue
         overlay.add_json(name, _in_common(entry) if isinstance(entry, dict) else entry)
@@ -63,7 +54,7 @@ def behind_gateway(
             kept = {key: entry[key] for key in _KEPT if key in entry}
             patience = {"connectionTimeoutMs": _PATIENCE}
             placed[name] = {**kept, **patience, "command": command, "args": words, "env": passed}
-    return overlay, {**config, "mcp": {**mcp, "servers": placed}}
+    return overlay, {**own.told, "mcp": {**mcp, "servers": placed}}
 
 
 def _passed(names: Iterable[str]) -> dict[str, str]:
@@ -83,16 +74,3 @@ def _in_common(entry: Mapping[str, Any]) -> dict[str, Any]:
         spoken = "http" if kind in _SPOKEN else kind
         return {"type": spoken, "url": entry["url"], "headers": entry.get("headers")}
     return {key: entry[key] for key in ("command", "args", "env") if key in entry}
-
-
-def _json(text: str) -> dict[str, Any] | None:
-    """A configuration; {} for none, None for one that is more than one file of JSON."""
-    try:
-        config = json.loads(text or "{}")
-    except ValueError:
-        return None
-    return config if isinstance(config, dict) and "$include" not in text else None
-
-
-def _table(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -12,7 +12,7 @@ from profiles import nodejs
 from profiles.openclaw.adapter import OpenClaw
 from supervisor.model import McpServer
 from supervisor.ports import LaunchPlan
-from tests.unit.profiles.test_profile_mcp import NOTES, SECRET, Bench
+from tests.unit.profiles.test_profile_mcp import NOTES, SECRET, Bench, reads
 
 WORDS = ("agent", "--local", "--message", "x")
 
@@ -92,3 +92,22 @@ def test_without_servers_the_persons_configuration_is_included(bench: Bench, tex
     assert config["$include"] == [str(bench.home / ".openclaw/openclaw.json")]
     assert "tools" not in config
     assert plan.mcp == ()
+
+
+def test_the_configuration_is_read_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its hosts, plugins and servers are comes of one text, whatever it is meanwhile."""
+    opened = reads(monkeypatch)
+    started(bench, json.dumps({"mcp": {"servers": {"notes": NOTES}}}))
+    assert opened.count(bench.home / ".openclaw/openclaw.json") == 1
+
+
+def test_of_a_configuration_in_several_files_what_can_be_read_counts(bench: Bench) -> None:
+    own = {
+        "$include": "./more.json5",
+        "models": {"providers": {"mine": {"baseUrl": "https://m.example/v1"}, "odd": 7}},
+        "plugins": {"enabled": False},
+    }
+    plan, config = started(bench, json.dumps(own))
+    assert plan.model_hosts[0] == "m.example:443"
+    assert config["plugins"]["allow"] == ["taskpass"]
+    assert config["tools"]["deny"] == ["bundle-mcp"]
