@@ -10,6 +10,7 @@ from profiles import private_home, settings_files
 from profiles.settings_files import Files
 from profiles.tables import with_hooks
 from supervisor.errors import LaunchFailed
+from supervisor.protocol import binding
 
 SYSTEM = Path("/etc/qwen-code/settings.json")  # which win over all others
 _EVENTS: Mapping[str, bool] = {
@@ -77,13 +78,6 @@ def lay_out(home: Path, person: str, folders: Iterable[str], settings: Mapping[s
 def tools_environment(secrets: Sequence[str]) -> str:
     """What each shell of a tool reads first (`BASH_ENV`).
 
-    Our hook cannot put anything before a command, so the shell asks for it, where the agent's own
-    variables lead to; told nothing, it is no call's, and what it runs gets no credential.
+    Our hook cannot put anything before a command, so the shell asks for it.
     """
-    return (
-        f"unset BASH_ENV {' '.join(secrets)}\n"
-        "TASKPASS_PREFIX=\n"
-        "{ printf 'TASKPASS-SHELL\\n' >&9 && IFS= read -r -d '' -t 60 TASKPASS_PREFIX <&9; } "
-        '2>/dev/null 9<>"/dev/tcp/127.0.0.1/${https_proxy##*:}"\n'
-        'eval "unset TASKPASS_PREFIX; $TASKPASS_PREFIX"\n'
-    )
+    return f"unset BASH_ENV {' '.join(secrets)}\n{binding.asking()}"

@@ -1,8 +1,8 @@
 """A client's connection to a task's proxy, from its first byte to its last.
 
-Attested, then one of: a bind (`TASKPASS-BIND`), a shell's question (`TASKPASS-SHELL`), a tunnel to
-the agent's model (untouched), a tunnel that ends in TLS here, or plain HTTP. Each request is judged
-by itself.
+Attested, then one of: a shell that binds itself or asks for its call (`protocol.binding`), a tunnel
+to the agent's model (untouched), a tunnel that ends in TLS here, or plain HTTP. Each request is
+judged by itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from supervisor.channels.http import refusal
 from supervisor.channels.http.admission import Admission, check_origin
 from supervisor.channels.http.endpoint import FOREVER, Endpoint
-from supervisor.channels.http.environment import ASK_WORD, BIND_WORD, BOUND, NOT_BOUND
 from supervisor.channels.http.exchange import splice
 from supervisor.channels.http.judged import DISCARD_LIMIT, DISCARD_TIME, JudgedRequests
 from supervisor.channels.http.message import (
@@ -35,6 +34,7 @@ from supervisor.channels.http.tunnel import Spliced, unreadable
 from supervisor.channels.http.visitor import Visitor
 from supervisor.errors import NotAttested, Revoked, TaskpassError
 from supervisor.model import Effect, Process, Verb
+from supervisor.protocol.binding import ASK, BIND, BOUND, NOT_BOUND
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +78,9 @@ class Connection:
             client.close()
 
     async def _serve(self) -> None:
-        if await self._starts_with(BIND_WORD):
+        if await self._starts_with(BIND):
             await self._bind()
-        elif await self._starts_with(ASK_WORD):
+        elif await self._starts_with(ASK):
             self._tell()
         elif (head := await self._next_head()) is not None:
             if head.method == "CONNECT":
@@ -103,7 +103,7 @@ class Connection:
             line = await self._client.until(b"\n", _BIND_LIMIT)
         except OverflowError:
             line = None
-        handle = (line or b"")[len(BIND_WORD) : -1].decode("latin-1")
+        handle = (line or b"")[len(BIND) : -1].decode("latin-1")
         bound = False
         if _HANDLE.fullmatch(handle):
             self._client.wait_up_to(FOREVER)

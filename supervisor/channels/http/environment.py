@@ -9,6 +9,8 @@ from __future__ import annotations
 import shlex
 from urllib.parse import quote
 
+from supervisor.protocol import binding
+
 _PROXY = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 _NO_PROXY = ("NO_PROXY", "no_proxy")
 _BUNDLE = (
@@ -48,10 +50,6 @@ def environment(bundle: str, url: str, *, no_proxy: str = "") -> dict[str, str]:
     return {**proxy_variables(url, no_proxy=no_proxy), **dict.fromkeys(_BUNDLE, bundle)}
 
 
-BIND_WORD = b"TASKPASS-BIND "
-BOUND, NOT_BOUND = b"ok\n", b"no\n"
-ASK_WORD = b"TASKPASS-SHELL\n"  # asks for `shell_prefix`, by a shell that does not know its call
-
 _UNBOUND = (
     "taskpass: this command was not started, because the supervisor did not recognise it as "
     "the call it allowed (or cannot be reached); run it again as a new tool call."
@@ -85,9 +83,7 @@ def _script(handle: str, url: str, port: int, no_proxy: str) -> str:
     leading = " ".join(f"{name}={url}" for name in _PROXY)
     others = " ".join(f"{n}={shlex.quote(v)}" for n, v in plain.items() if n not in _PROXY)
     return (
-        f"if {{ printf 'TASKPASS-BIND %s\\n' {handle} >&9 && "
-        'IFS= read -r -t 60 TASKPASS_BOUND <&9 && [ "$TASKPASS_BOUND" = ok ]; } '
-        f"2>/dev/null 9<>/dev/tcp/127.0.0.1/{port}; then unset TASKPASS_BOUND; "
+        f"if {binding.binds(handle, port)}; then unset TASKPASS_BOUND; "
         f"else echo {shlex.quote(_UNBOUND)} >&2; exit 125; fi\n"
         f"export {leading} {others}\n"
     )
