@@ -69,6 +69,7 @@ class FakeAuthorize:
     incidents: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     binds: list[tuple[str, list[Process]]] = field(default_factory=list)
     asked: list[list[Process]] = field(default_factory=list)  # who asked for a prefix
+    told: str = "a prefix\n"  # then
     cancelled: int = 0
 
     async def open_call(
@@ -92,11 +93,15 @@ class FakeAuthorize:
 
     async def bind_call(self, task: str, handle: str, ancestry: Sequence[Process]) -> bool:
         self.binds.append((handle, list(ancestry)))
+        if self.problem is not None:
+            raise self.problem
         return self.bound and task == TASK
 
     def prefix(self, task: str, ancestry: Sequence[Process]) -> str:
         self.asked.append(list(ancestry))
-        return "a prefix\n" if task == TASK else ""
+        if self.problem is not None:
+            raise self.problem
+        return self.told if task == TASK else ""
 
     async def authorize_use(
         self,

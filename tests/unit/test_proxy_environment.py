@@ -23,7 +23,8 @@ from supervisor.channels.http.environment import (
     shell_prefix,
     sourced,
 )
-from supervisor.errors import ConfigError
+from supervisor.errors import ConfigError, Denied, TaskpassError
+from supervisor.protocol.binding import asking
 from tests.support.proxy_fakes import HANDLE, SECRET, SURROGATE, Rig, listening, proxy_rig
 
 
@@ -116,6 +117,30 @@ async def test_hostile_handles_are_data(prefix: Prefix, rig: Rig) -> None:
     assert code == 125  # a blank is not part of a handle
     assert "pwned" not in out + err.replace("echo pwned", "")
     assert "uid=" not in out + err
+
+
+# ── a shell that asks ───────────────────────────────────────────────────────────────────
+
+
+async def test_a_shell_that_asks_is_bound_and_its_command_has_the_handle(rig: Rig) -> None:
+    port = rig.channel.port
+    rig.authorize.told = shell_prefix(HANDLE, port)
+    env = {"https_proxy": f"http://agent@127.0.0.1:{port}"}
+    script = asking() + 'echo "$https_proxy ${TASKPASS_PREFIX-none}"'
+    code, out, err = await bash(script, env=env)
+    assert (code, out, err) == (0, f"{proxy_url(HANDLE, port)} none\n", "")
+    assert [handle for handle, _ in rig.authorize.binds] == [HANDLE]
+
+
+@pytest.mark.parametrize("problem", [None, Denied("echo told")])
+async def test_a_shell_that_is_told_nothing_is_no_calls(
+    rig: Rig, problem: TaskpassError | None
+) -> None:
+    rig.authorize.told, rig.authorize.problem = "", problem
+    agents = f"http://agent@127.0.0.1:{rig.channel.port}"
+    code, out, err = await bash(asking() + 'echo "$https_proxy"', env={"https_proxy": agents})
+    assert (code, out, err) == (0, f"{agents}\n", "")
+    assert not rig.authorize.binds
 
 
 # ── real clients, with nothing but the variables ────────────────────────────────────────

@@ -12,6 +12,7 @@ import binascii
 import logging
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 
 from supervisor.channels.http import refusal
 from supervisor.channels.http.admission import Admission, check_origin
@@ -107,20 +108,19 @@ class Connection:
         bound = False
         if _HANDLE.fullmatch(handle):
             self._client.wait_up_to(FOREVER)
-            ancestry = self._visitor.attest()
-            if not ancestry:
-                self._visitor.incident(
-                    "unattested", {"purpose": "bind", "port": self._client.peername[1]}
-                )
-            else:
+            with suppress(TaskpassError):
+                ancestry = self._visitor.attested("bind")
                 bound = await services.authorize.bind_call(services.task, handle, ancestry)
         self._client.write(BOUND if bound else NOT_BOUND)
 
     def _tell(self) -> None:
-        """What a shell reads before its command; nothing for one that belongs to no call."""
-        ancestry = self._visitor.attest()
-        if ancestry:
-            services = self._services
+        """What a shell reads before its command; nothing for one that belongs to no call.
+
+        A refusal has no words here either: the shell would run them.
+        """
+        services = self._services
+        with suppress(TaskpassError):
+            ancestry = self._visitor.attested("ask")
             self._client.write(services.authorize.prefix(services.task, ancestry).encode())
 
     async def _next_head(self) -> RequestHead | None:

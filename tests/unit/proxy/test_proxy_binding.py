@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.errors import Denied
 from tests.support.proxy_fakes import HANDLE, TREE, Rig, proxy_rig
 
 pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy. fixture")
@@ -44,6 +45,33 @@ async def test_a_shell_asks_what_it_begins_with(rig: Rig) -> None:
     writer.write(b"TASKPASS-SHELL\n")
     assert await reader.read() == b""
     assert rig.authorize.asked == [TREE]
+
+
+@pytest.mark.parametrize(
+    ("line", "purpose", "answer"),
+    [("TASKPASS-SHELL", "ask", b""), (f"TASKPASS-BIND {HANDLE}", "bind", b"no\n")],
+)
+async def test_who_cannot_be_told_apart_is_put_on_record(
+    rig: Rig, line: str, purpose: str, answer: bytes
+) -> None:
+    rig.owner.found = []
+    reader, writer = await rig.dial()
+    writer.write(f"{line}\n".encode())
+    assert await reader.read() == answer
+    port = writer.get_extra_info("sockname")[1]
+    assert rig.authorize.incidents == [("unattested", {"purpose": purpose, "port": port})]
+
+
+async def test_a_refusal_is_not_told_to_a_shell_that_would_run_it(rig: Rig) -> None:
+    rig.authorize.problem = Denied("The task has ended; $(touch me) says so.")
+    reader, writer = await rig.dial()
+    writer.write(b"TASKPASS-SHELL\n")
+    assert await reader.read() == b""
+    assert rig.authorize.asked == [TREE]
+    reader, writer = await rig.dial()
+    writer.write(f"TASKPASS-BIND {HANDLE}\n".encode())
+    assert await reader.read() == b"no\n"  # the one word that it waits for
+    assert rig.authorize.binds == [(HANDLE, TREE)]
 
 
 async def test_the_agents_own_model_is_not_intercepted(tmp_path: Path) -> None:
