@@ -121,6 +121,8 @@ def read_option(value: str, cwd: str, option: str, *, needs: str = "") -> dict[s
         ConfigError: it cannot be used.
     """
     try:
+        if not value:
+            raise ValueError("it has no value")
         text = value if value.lstrip().startswith("{") else Path(cwd, value).read_text("utf-8")
         said = json.loads(text)
         if not isinstance(said, dict) or (needs and not isinstance(said.get(needs), dict)):

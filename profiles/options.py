@@ -10,8 +10,8 @@ Taken = tuple[list[str], list[str]]  # the command line without the option, and 
 def commander(arguments: Sequence[str], option: str, *, several: bool = False) -> Taken:
     """As commander.js reads it (Claude Code, Copilot CLI).
 
-    Its value is the next word whatever that is, "" for none; `several`: all words up to the next
-    option. One that is written with `=` is the only one.
+    Its value is the next word whatever that is, "" for none; `several`: also all further words up
+    to the next option. One that is written with `=` is the only one.
     """
     rest: list[str] = []
     values: list[str] = []
@@ -23,13 +23,11 @@ def commander(arguments: Sequence[str], option: str, *, several: bool = False) -
             rest.append(arguments[at - 1])
         elif equals:
             values.append(value)
-        elif several:
-            words = _up_to_an_option(arguments[at:])
+        else:
+            words = [*arguments[at : at + 1]] or [""]
+            words += _up_to_an_option(arguments[at + 1 :]) if several else []
             values += words
             at += len(words)
-        else:
-            values += arguments[at : at + 1] or [""]
-            at += 1
     return [*rest, *arguments[at:]], values
 
 

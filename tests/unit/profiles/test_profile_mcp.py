@@ -82,6 +82,15 @@ def started(plan: LaunchPlan) -> dict[str, Any]:
     return servers
 
 
+@pytest.mark.parametrize("words", [("--mcp-config",), ("--mcp-config", "--strict-mcp-config")])
+def test_a_configuration_of_claude_code_that_is_none_is_refused(
+    bench: Bench, words: tuple[str, ...]
+) -> None:
+    """As it is by Claude Code itself: the next word is the file, whatever it is."""
+    with pytest.raises(ConfigError, match=r"--mcp-config .*it cannot be used"):
+        bench.launch(ClaudeCode(), "-p", *words)
+
+
 def test_every_place_of_claude_code_is_looked_at_and_the_nearest_wins(bench: Bench) -> None:
     bench.put(
         ".claude.json",

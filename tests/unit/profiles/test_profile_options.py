@@ -42,8 +42,9 @@ def test_the_rest_of_a_command_line_of_commander_stays_in_its_order(
         (["--a", "1", "2", "-p"], True, ["-p"], ["1", "2"]),
         (["--a=1", "2"], True, ["2"], ["1"]),
         (["--a", "-p"], False, [], ["-p"]),  # whatever it is
-        (["--a", "-p"], True, ["-p"], []),
+        (["--a", "-p", "1", "-x"], True, ["-x"], ["-p", "1"]),
         (["x", "--a"], False, ["x"], [""]),
+        (["x", "--a"], True, ["x"], [""]),
         (["--a", "1", "--", "--a", "2"], False, ["--", "--a", "2"], ["1"]),
     ],
 )
