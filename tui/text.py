@@ -184,10 +184,16 @@ def kill_words(mode: KillMode, bound: float) -> str:
 
 
 def hang(label: str, value: Text, width: int, indent: int) -> list[Text]:
-    """`value` wrapped to `width` cells beside its label, later lines under its first."""
+    """`value` wrapped to `width` cells beside its label, later lines under its first.
+
+    A label that leaves no space before the value has a line of its own, above it.
+    """
     room = max(8, width - indent)
     lines = list(value.wrap(_MEASURE, room, overflow="fold")) or [Text()]
     hung = []
+    if label and cell_len(label.rstrip()) >= indent:
+        hung.append(Text(clip(label, width), palette.MUTED, no_wrap=True))
+        label = ""
     for number, line in enumerate(lines):
         text = Text(no_wrap=True).append("" if number else label, palette.MUTED)
         text.append(" " * max(0, indent - text.cell_len))

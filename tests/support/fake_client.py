@@ -429,8 +429,8 @@ def grant(
 
 def records() -> list[dict[str, Any]]:
     """What the ledger would hold, in its own words."""
-    who = {"user": "ana@laptop", "agent": "claude-code 2.1.330", "agent_digest": "sha256:9c1f",
-           "runtime": "laptop", "tier": "A"}  # fmt: skip
+    who = {"user": "ana@laptop", "user_evidence": "os", "agent": "claude-code 2.1.330",
+           "agent_digest": "sha256:9c1f", "runtime": "laptop", "tier": "A"}  # fmt: skip
     told: list[tuple[float, str, str, dict[str, Any]]] = [
         (2460, "task.started", "t-1", {"purpose": "flaky checkout"}),
         (1400, "call.opened", "t-1", {"preview": "npm test -- checkout", "outcome": "allow",

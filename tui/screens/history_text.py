@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from supervisor.protocol import wire
@@ -18,6 +19,7 @@ _STANDING: Final = {"verified": ("✓ verified", palette.GREEN), "broken": ("✕
 _OUTCOME: Final = {"allow": palette.GREEN, "ask": palette.AMBER, "deny": palette.RED}
 _LEASE: Final = 12  # columns of it
 _ROOM_FOR_LEASE: Final = 84
+_NAMES, _SHARE = 14, 0.4  # columns of a record's names at least, and their share at most
 
 
 def heading(width: int) -> Text:
@@ -72,7 +74,12 @@ def detail(
     width: int,
 ) -> Text:
     """All of a record: what backs it, what today's policy says, and then its fields."""
-    indent = min(14, width // 3)
+    fields = [
+        (one_line(name), visible(value) if value else Text("–", palette.MUTED))
+        for name, value in records.fields(record)
+    ]
+    longest = max(cell_len(name) for name, _ in fields)
+    indent = min(max(_NAMES, longest + 1), int(width * _SHARE))
     text = Text()
     if proof is None:
         text.append("proof: checking…\n", palette.MUTED)
@@ -90,10 +97,6 @@ def detail(
     if replayed is not None:
         text.append("\n").append_text(_replay(replayed, width, indent)).append("\n")
     text.append("\n")
-    fields = [
-        (name, visible(value) if value else Text("–", palette.MUTED))
-        for name, value in records.fields(record)
-    ]
     return text.append_text(table(fields, width, indent))
 
 

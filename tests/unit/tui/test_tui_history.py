@@ -14,6 +14,7 @@ from supervisor.protocol import wire
 from supervisor.protocol.review import PageView, ReplayView
 from tests.support.fake_client import NOW, FakeClient, story
 from tests.support.tui_driver import Driver, running
+from tui.screens import history_text
 from tui.screens.history import HistoryScreen
 from tui.widgets.line import Line
 from tui.widgets.records import RecordList
@@ -149,6 +150,23 @@ async def test_a_decision_is_judged_again_beside_what_was_decided() -> None:
         client.today = ReplayView(seq=0, title="", then="", problem="it is no call")
         await d.press("down", "r")
         await d.until(lambda: "cannot be judged again" in said(d, "history-record"))
+
+
+@pytest.mark.parametrize("width", [41, 75])
+def test_the_names_of_a_record_stand_apart_from_its_values(width: int) -> None:
+    names = ["user_evidence", "sandbox_profile", "runtime_evidence", "detail.a_very_long_name", "x"]
+    record = {"seq": 7, "time": NOW, "kind": "task.started", "hash": ""} | dict.fromkeys(names, "v")
+    said = history_text.detail(record, None, None, NOW, width).plain
+    assert max(map(len, said.splitlines())) <= width
+    words = said.split()
+    assert all(words[words.index(name) + 1] == "v" for name in names)
+    beside = [line for line in said.splitlines() if line.endswith(" v")]
+    assert len({line.rindex("v") for line in beside}) == 1  # one column of values
+
+
+def test_a_name_in_a_record_hides_nothing() -> None:
+    record = {"seq": 7, "time": NOW, "kind": "x", "hash": "", "detail": {"a\u202eb\x1b": "v"}}
+    assert "detail.a·b·" in history_text.detail(record, None, None, NOW, 75).plain
 
 
 async def test_narrow_details_replace_the_list_and_escape_brings_it_back() -> None:

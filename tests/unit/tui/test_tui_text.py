@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from rich.text import Text
 
 from supervisor.model import KillMode, TaskState
 from tui.text import (
@@ -78,6 +79,16 @@ def test_wrapped_rows_lose_no_visible_character(source: str, width: int) -> None
     assert all(line.cell_len <= width for line in lines)
     kept = "".join(line.plain for line in lines).replace("label", "", 1).replace(" ", "")
     assert kept == value.plain.replace(" ", "").replace("\n", "")
+
+
+@given(st.text("abc", min_size=1, max_size=60), st.integers(1, 20), st.integers(30, 80))
+def test_a_label_never_runs_into_its_value(label: str, indent: int, width: int) -> None:
+    """One that has no room for a space after it stands alone, above its value."""
+    first, *rest = (line.plain.rstrip() for line in hang(label, Text("VALUE"), width, indent))
+    if len(label) < indent:
+        assert (first, rest) == (label.ljust(indent) + "VALUE", [])
+    else:
+        assert (first, rest) == (clip(label, width), [" " * indent + "VALUE"])
 
 
 @pytest.mark.parametrize(
