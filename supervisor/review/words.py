@@ -79,7 +79,8 @@ def sentence(record: Mapping[str, Any]) -> str:
         case "call.settled":
             return f"call ended: {record.get('outcome', '')}"
         case "use.delivered":
-            return f"upstream answered {record.get('status', '')}"
+            status = record.get("status", "")
+            return "no answer came" if status == 0 else f"upstream answered {status}"
         case "task.started":
             return f"started: {record.get('purpose', '')}"
         case "task.ended":

@@ -1,4 +1,4 @@
-"""What a record's times are for people."""
+"""What a record and its times are for people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.review.words import local_time
+from supervisor.review.words import local_time, sentence
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +41,10 @@ def test_times_are_local_and_say_their_zone(name: str, value: Any, shown: str | 
 def test_whatever_stands_there_is_read_or_left(value: Any) -> None:
     shown = local_time("time", value)
     assert shown is None or isinstance(shown, str)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(201, "upstream answered 201"), (0, "no answer came")]
+)
+def test_a_use_that_nobody_answered_is_said_so(status: int, said: str) -> None:
+    assert sentence({"kind": "use.delivered", "status": status}) == said
