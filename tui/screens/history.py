@@ -230,7 +230,8 @@ class HistoryScreen(Screen[None]):
 
     @property
     def _list_width(self) -> int:
-        return self.size.width - (_DETAIL if self.size.width >= _WIDE else 0) - 2
+        # As its rows have it, beside the mark of the one in focus.
+        return self.size.width - (_DETAIL if self.size.width >= _WIDE else 0) - 1
 
     def _row(self, seq: int, width: int) -> Text:
         line = records.line(self._records[seq])

@@ -13,6 +13,7 @@ from textual.widgets import Input
 from supervisor.protocol import wire
 from supervisor.protocol.review import PageView, ReplayView
 from tests.support.fake_client import NOW, FakeClient, story
+from tests.support.pictures import text_of
 from tests.support.tui_driver import Driver, running
 from tui.screens import history_text
 from tui.screens.history import HistoryScreen
@@ -167,6 +168,19 @@ def test_the_names_of_a_record_stand_apart_from_its_values(width: int) -> None:
 def test_a_name_in_a_record_hides_nothing() -> None:
     record = {"seq": 7, "time": NOW, "kind": "x", "hash": "", "detail": {"a\u202eb\x1b": "v"}}
     assert "detail.a·b·" in history_text.detail(record, None, None, NOW, 75).plain
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 12), (120, 40)])
+async def test_the_names_of_the_columns_stand_over_them(size: tuple[int, int]) -> None:
+    """Whether there is a scroll bar or not."""
+    async with running(size=size) as d:
+        await d.lead("h")
+        await d.until(lambda: "cat .env" in text_of(d.app))
+        lines = text_of(d.app).splitlines()
+        head = next(line for line in lines if line.split()[:2] == ["time", "task"])
+        row = next(line for line in lines if "cat .env" in line)
+        for name, value in (("task", "1 flaky"), ("what", "cat .env"), ("decision", "DENY")):
+            assert head.index(name) == row.index(value)
 
 
 async def test_narrow_details_replace_the_list_and_escape_brings_it_back() -> None:
