@@ -95,7 +95,9 @@ class Lifecycle:
         opened = self.engine.book.open_call(
             call, max_age=entry.task.limits.max_age, capability=capability
         )
+        entry.allowed += 1
         self.engine.settlement.arm(opened)
+        self.engine.desk.changed(entry)
 
     async def started(self, task: str, root: Process) -> None:
         """The agent's root process runs."""

@@ -149,6 +149,7 @@ async def open_own_call(engine: Engine, entry: TaskEntry, handle: str) -> None:
     engine.book.reserve_changes(task.id, announced_changes(effects))
     await engine.records.call("call.opened", entry, call, approval)
     engine.book.require_live(task.id, call.epoch)
+    entry.allowed += 1
     opened = engine.book.open_call(call, max_age=task.limits.max_call_age, capability=capability)
     opened.answered = approval is not None and approval.scope is Scope.ONCE
     engine.settlement.arm(opened)

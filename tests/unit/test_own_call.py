@@ -10,7 +10,7 @@ import pytest
 from supervisor.errors import Denied, Revoked
 from supervisor.grants.book import TaskEntry, fresh_handle
 from supervisor.model import Answer, Decision, Limits, Outcome, Process, Scope, Verb, new_id
-from supervisor.protocol.wire import StartTask
+from supervisor.protocol.wire import StartTask, TaskChanged
 from supervisor.tasks.own_call import bounded, open_own_call, under
 from tests.support.core_fakes import HOST, ROOT, STAND_IN, Control, Family, World, a_task, an_effect
 from tests.support.live import until
@@ -65,6 +65,17 @@ async def test_it_is_lent_what_its_task_may_be_for_its_own_processes(command: Co
     opened = command.world.ledger.records[0]
     assert (opened["kind"], opened["tool"], opened["preview"]) == ("call.opened", "call", "make it")
     assert (opened["parent"], opened["top"]) == (command.world.task, command.world.task)
+
+
+async def test_it_and_the_one_call_of_a_plain_program_are_counted(command: Command) -> None:
+    """Beside the event that says so; the screens are told."""
+    await command.runs()
+    assert command.entry.allowed == 1
+    world = World()
+    await world.lifecycle.open_process_call(world.entry, fresh_handle())
+    assert world.ledger.kinds == ["call.opened"]
+    assert world.entry.allowed == 1
+    assert [type(event) for event in world.events] == [TaskChanged]
 
 
 async def test_what_policy_denies_never_begins(command: Command) -> None:
