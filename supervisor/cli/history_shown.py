@@ -27,7 +27,7 @@ def record(seq: int, as_json: bool) -> int:
         print(f"{name:<14} {local_time(name, value) or _plain(value)}")
     print(f"\n{'proof':<14} {proof.standing}: {proof.message}")
     if proof.head is not None:
-        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(proof.head.time))
+        at = local_time("time", proof.head.time)
         print(f"{'checkpoint':<14} {proof.head.number}, over record {proof.head.seq}, {at}")
         print(f"{'signature':<14} {proof.head.signature}")
     print(f"{'signed by':<14} {proof.key}")
