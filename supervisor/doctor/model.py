@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,7 +67,7 @@ class PlayedModel:
         message = _anthropic_message(use, str(body.get("model")))
         if not body.get("stream"):
             return web.json_response(message)
-        return await _stream(request, _anthropic_events(message))
+        return await _stream(request, _named(_anthropic_events(message)))
 
     async def _openai(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -75,7 +75,7 @@ class PlayedModel:
         response = _openai_response(use, str(body.get("model")))
         if not body.get("stream"):
             return web.json_response(response)
-        return await _stream(request, _openai_events(response))
+        return await _stream(request, _named(_openai_events(response)))
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -83,8 +83,8 @@ class PlayedModel:
         model = str(body.get("model"))
         if not body.get("stream"):
             return web.json_response(chat.completion(use, _END, model))
-        pieces = [json.dumps(chunk) for chunk in chat.chunks(use, _END, model)]
-        return await _pieces(request, *pieces, "[DONE]")
+        chunks = [json.dumps(chunk) for chunk in chat.chunks(use, _END, model)]
+        return await _stream(request, (f"data: {data}" for data in (*chunks, "[DONE]")))
 
     async def _gemini(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
@@ -95,7 +95,7 @@ class PlayedModel:
         content = chat.gemini_content(use, _END)
         if method != "streamGenerateContent":
             return web.json_response(content)
-        return await _pieces(request, json.dumps(content))
+        return await _stream(request, [f"data: {json.dumps(content)}"])
 
     async def _next(self, told: str, done: int, with_tools: bool) -> ToolUse | None:
         """The next call of the play, None for its last word."""
@@ -137,24 +137,21 @@ async def played() -> AsyncIterator[PlayedModel]:
         await runner.cleanup()
 
 
-async def _stream(request: web.Request, events: Iterator[dict[str, Any]]) -> web.StreamResponse:
+async def _stream(request: web.Request, events: Iterable[str]) -> web.StreamResponse:
+    """Answer with server-sent events, each given as its lines."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
+    for event in events:
+        await response.write(f"{event}\n\n".encode())
+    await response.write_eof()
+    return response
+
+
+def _named(events: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Events with their type as a name, and numbered."""
     for number, event in enumerate(events):
         data = json.dumps({**event, "sequence_number": number})
-        await response.write(f"event: {event['type']}\ndata: {data}\n\n".encode())
-    await response.write_eof()
-    return response
-
-
-async def _pieces(request: web.Request, *pieces: str) -> web.StreamResponse:
-    """Server-sent events that have no names."""
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-    await response.prepare(request)
-    for piece in pieces:
-        await response.write(f"data: {piece}\n\n".encode())
-    await response.write_eof()
-    return response
+        yield f"event: {event['type']}\ndata: {data}"
 
 
 async def _count_tokens(request: web.Request) -> web.Response:
