@@ -58,6 +58,15 @@ def start(install: Install, model: ScriptedModel, name: str, row: Row) -> Superv
     return supervised
 
 
+async def tried(
+    install: Install, model: ScriptedModel, name: str, row: Row, command: str,
+    options: tuple[str, ...] = (),
+) -> tuple[Supervised, str]:  # fmt: skip
+    """This row's agent, once it was told to run a command, and what it printed."""
+    supervised = start(install, model, name, row)
+    return supervised, await supervised.run(supervised.shell(command), options=options)
+
+
 # ── Words that would take the hooks away are refused ────────────────────────────────────────
 
 
@@ -83,8 +92,8 @@ async def test_words_that_would_take_the_hooks_away_are_refused_and_on_record(
 async def test_settings_that_would_take_the_hooks_away_are_refused_and_on_record(
     install: Install, scripted_model: ScriptedModel, name: str
 ) -> None:
-    supervised = start(install, scripted_model, name, Row(prepare=REFUSED_SETTINGS[name]))
-    output = await supervised.run(supervised.shell("touch ran"))
+    row = Row(prepare=REFUSED_SETTINGS[name])
+    supervised, output = await tried(install, scripted_model, name, row, "touch ran")
     assert "announce" in output or "change a call" in output
     assert f"{install.project}/." in output
     assert len(await supervised.records("task.refused")) == 1
@@ -121,8 +130,8 @@ async def test_a_call_that_was_not_announced_gets_no_credential(
     without_tier_a: tuple[str, ...], install: Install, api: ApiServer,
     scripted_model: ScriptedModel, name: str,
 ) -> None:  # fmt: skip
-    supervised = start(install, scripted_model, name, UNANNOUNCED[name])
-    output = await supervised.run(supervised.shell(use(api)), options=without_tier_a)
+    row = UNANNOUNCED[name]
+    supervised, output = await tried(install, scripted_model, name, row, use(api), without_tier_a)
     assert scripted_model.requests, output
     await ends_without_a_credential(supervised, api)
 
@@ -131,9 +140,8 @@ async def test_a_call_that_was_not_announced_gets_no_credential(
 async def test_in_tier_a_the_machines_own_settings_are_ours_and_nothing_drops_them(
     install: Install, api: ApiServer, scripted_model: ScriptedModel, name: str
 ) -> None:
-    supervised = start(install, scripted_model, name, UNANNOUNCED[name])
-    options = () if label_of(name) in ALWAYS else SHOWN
-    output = await supervised.run(supervised.shell(refused(api)), options=options)
+    row, options = UNANNOUNCED[name], () if label_of(name) in ALWAYS else SHOWN
+    supervised, output = await tried(install, scripted_model, name, row, refused(api), options)
     assert scripted_model.requests, output
     await is_refused_as_announced(supervised, api)
 
@@ -145,8 +153,7 @@ async def test_in_tier_a_the_machines_own_settings_are_ours_and_nothing_drops_th
 async def test_the_hooks_hold_whatever_settings_say(
     install: Install, api: ApiServer, scripted_model: ScriptedModel, name: str
 ) -> None:
-    supervised = start(install, scripted_model, name, HELD[name])
-    output = await supervised.run(supervised.shell(refused(api)))
+    supervised, output = await tried(install, scripted_model, name, HELD[name], refused(api))
     assert scripted_model.requests, output
     await is_refused_as_announced(supervised, api)
 
@@ -155,8 +162,8 @@ async def test_the_hooks_hold_whatever_settings_say(
 async def test_what_was_judged_is_what_runs(
     install: Install, scripted_model: ScriptedModel, name: str
 ) -> None:
-    supervised = start(install, scripted_model, name, Row(prepare=CHANGING[name]))
-    output = await supervised.run(supervised.shell("touch judged"))
+    row = Row(prepare=CHANGING[name])
+    supervised, output = await tried(install, scripted_model, name, row, "touch judged")
     assert scripted_model.requests, output
     (opened,) = await supervised.records("call.opened")
     ran = [name for name in ("judged", "changed") if (install.project / name).exists()]

@@ -69,7 +69,9 @@ def test_agent_outlives_daemon_and_zygote_and_is_adopted_again(drive: Drive, tie
 @pytest.mark.parametrize("end", ["hangup", "crash"])
 @pytest.mark.parametrize("tier", TIERS)
 def test_agent_does_not_outlive_its_holder(drive: Drive, tier: str, end: str) -> None:
-    drive(end, tier=tier)
+    result = drive(end, tier=tier)
+    assert result["agent_lives"] is False
+    assert end == "crash" or result["socket_left"] is False
 
 
 @pytest.mark.parametrize("tier", TIERS)

@@ -326,6 +326,7 @@ async def test_bash_in_a_pane() -> None:
         await screen.shows("ready>")
         screen.type("echo $((20+3)) $COLUMNS\n")
         await screen.shows("23 80")
+        assert "$((20+3)) $COLUMNS" in screen.text()  # echoed as it was typed
 
 
 @pytest.mark.skipif(not shutil.which("less"), reason="less is not installed")

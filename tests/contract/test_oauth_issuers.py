@@ -414,7 +414,7 @@ class TestRotation:
         asking.cancel()
         fake.upstream.release()
         await until(lambda: vault.sign_in.refresh_token == fake.refresh, "it to be kept")
-        await sessions.access(vault.spec)
+        assert (await sessions.access(vault.spec)).tokens.access in fake.live()
 
     async def test_an_answer_lost_on_the_way_is_told_as_such_even_by_the_next_supervisor(
         self, fake: FakeProvider, signed: tuple[Sessions, SignInVault]

@@ -54,13 +54,19 @@ async def test_no_shell_command_runs_without_its_record(world: World) -> None:
     await world.handle()
 
 
-async def test_a_shell_command_waits_for_its_record(world: World) -> None:
-    durable = asyncio.Event()
+async def binding_behind(world: World, durable: asyncio.Event) -> asyncio.Task[bool]:
+    """A shell command that would bind, while its record is not `durable` yet."""
     world.ledger.during["call.opened"] = durable.wait
     answer = await world.open()
     handle = answer.rewritten["command"].split("\n")[0]
     binding = asyncio.create_task(world.engine.bind_call(world.task, handle, [CHILD, ROOT]))
     await world.settle_background()
+    return binding
+
+
+async def test_a_shell_command_waits_for_its_record(world: World) -> None:
+    durable = asyncio.Event()
+    binding = await binding_behind(world, durable)
     assert not binding.done()
     durable.set()
     assert await binding
@@ -68,11 +74,7 @@ async def test_a_shell_command_waits_for_its_record(world: World) -> None:
 
 async def test_a_call_revoked_while_it_is_recorded_does_not_run(world: World) -> None:
     durable = asyncio.Event()
-    world.ledger.during["call.opened"] = durable.wait
-    answer = await world.open()
-    handle = answer.rewritten["command"].split("\n")[0]
-    binding = asyncio.create_task(world.engine.bind_call(world.task, handle, [CHILD, ROOT]))
-    await world.settle_background()
+    binding = await binding_behind(world, durable)
     await world.lifecycle.revoke(world.task, "test")
     durable.set()
     assert not await binding

@@ -1,6 +1,6 @@
 """How a task starts, survives, is frozen and ends."""
 
-# ruff: noqa: ASYNC230 - this program has one thing to do at a time
+# ruff: noqa: ASYNC230, ASYNC240 - this program has one thing to do at a time
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from supervisor import procfs
+from supervisor.model import Process
 from supervisor.process.holder import screen_token
 from supervisor.protocol import holder_wire
 from tests.support.task_driver.driver import PATIENCE, TOKEN, Driver, peer_of, until
@@ -155,24 +156,25 @@ async def _grows(size: Callable[[], int]) -> bool:
 
 async def hangup(driver: Driver) -> dict[str, Any]:
     """SIGTERM to the holder ends the task: a machine that goes down leaves nothing running."""
-    await driver.spawn(("/bin/sleep", "1000"), stdio=False)
-    reader = await driver.adopt()
-    await driver.next(reader, holder_wire.Spawned)
-    root = driver.root
-    assert root is not None
-    os.kill(peer_of(driver.socket).pid, signal.SIGTERM)
-    await until(lambda: not procfs.lives(root))
+    root = await _holder_killed(driver, signal.SIGTERM)
     await until(lambda: not os.path.exists(driver.socket))
-    return {}
+    return {"agent_lives": procfs.lives(root), "socket_left": os.path.exists(driver.socket)}
 
 
 async def crash(driver: Driver) -> dict[str, Any]:
     """The agent never outlives its holder."""
+    root = await _holder_killed(driver, signal.SIGKILL)
+    return {"agent_lives": procfs.lives(root)}
+
+
+async def _holder_killed(driver: Driver, how: signal.Signals) -> Process:
+    """A task whose holder was sent a signal; its agent, once that is gone."""
     await driver.spawn(("/bin/sleep", "1000"), stdio=False)
     reader = await driver.adopt()
     await driver.next(reader, holder_wire.Spawned)
     root = driver.root
     assert root is not None
-    os.kill(peer_of(driver.socket).pid, signal.SIGKILL)
+    assert procfs.lives(root)
+    os.kill(peer_of(driver.socket).pid, how)
     await until(lambda: not procfs.lives(root))
-    return {}
+    return root
