@@ -19,7 +19,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from supervisor import procfs
@@ -56,7 +56,6 @@ from supervisor.grants.budget import announced_changes, sent_changes
 from supervisor.model import (
     Answer,
     Call,
-    CallState,
     Decision,
     Effect,
     FileDoor,
@@ -178,7 +177,7 @@ class Engine(Authorize):
             self.desk.set_activity(top, activity(top, entry))
 
         digest = call_hash(tool_call, profile=entry.task.agent.profile)
-        effects = by_https(effects_of(tool_call, entry.task.workspace), self.vault.specs())
+        effects = by_https(effects_of(tool_call, runtime.place), self.vault.specs())
         decision = self.judge.call(entry, runtime, tool_call, effects)
         self.step("open.decided")
         call = Call(
@@ -190,7 +189,6 @@ class Engine(Authorize):
             effects=tuple(effects),
             decision=decision,
             opened=self.clock(),
-            state=CallState.PENDING,
             identity=runtime.profile.call_identity,
         )
         if decision.outcome is Outcome.DENY:
@@ -220,7 +218,6 @@ class Engine(Authorize):
                 )
         self.step("open.answered")
         self.book.reserve_changes(task, announced_changes(effects))
-        call = replace(call, state=CallState.OPEN)
         if await self.openings.record(entry, call, approval):
             # The record took time: what was revoked meanwhile must not open now.
             self.book.require_live(task, call.epoch)
@@ -244,6 +241,9 @@ class Engine(Authorize):
     async def _open_doors(self, entry: TaskEntry, call: Call, doors: Sequence[FileDoor]) -> None:
         """Show the call what it was allowed outside; without it the call ends. Raises Denied."""
         try:
+            await self.openings.recorded(call.id)
+            if self.book.call(call.id) is None:
+                raise Denied("This call could not be recorded, so it is refused.")
             await self.doors.open(entry, call.id, doors)
             self.book.require_live(entry.task.id, call.epoch)
         except TaskpassError:
@@ -453,6 +453,7 @@ class Engine(Authorize):
             if call.call.tool_call.kind is ToolKind.SHELL and outcome not in _NOT_STARTED:
                 self.settlement.expect_bind(call, outcome)
             else:
+                await self.openings.recorded(call.call.id)
                 await self.settlement.settle(task, call.call.id, outcome, LeaseState.CLOSED)
         if subagent:
             self.children.turn_ended(entry, subagent)

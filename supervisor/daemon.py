@@ -297,7 +297,11 @@ def _engine(
         approvals=ApprovalQueue(),
         vault=vault,
         issuers=issuers,
-        desk=Desk(events.publish, task_viewer(lambda: exposed(str(Path.home())))),
+        desk=Desk(
+            events.publish,
+            task_viewer(lambda: exposed(str(Path.home()))),
+            lambda: events.subscribers > 0,
+        ),
         records=Recorder(ledger, vault.redact),
         owed=OwedFiles(paths.state / "owed", vault),
         approval_timeout=config.approval_timeout,

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from supervisor.effects.files import Place
 from supervisor.grants.book import TaskEntry
 from supervisor.model import Process, TaskState
 from supervisor.ports import Channel, ConnectionOwner, PolicyEngine, Profile, TaskControl
@@ -28,6 +29,8 @@ class TaskRuntime:
     shell_prefix: Callable[[str], str]  # handle → text put before a shell command
     model_hosts: frozenset[str]  # "host:port"
     watch: Callable[[Process, Callable[[], None]], None]  # tell when a process has exited
+    # As it was when the task began: a link that takes the workspace's place later moves nothing.
+    place: Place
 
 
 @dataclass(slots=True)
@@ -36,6 +39,7 @@ class Desk:
 
     publish: Callable[[Event], None]
     view: Callable[[TaskEntry], Any]  # TaskEntry → wire.TaskView
+    watched: Callable[[], bool] = lambda: True  # whether there is a screen
     runtimes: dict[str, TaskRuntime] = field(default_factory=dict)
     _background: set[asyncio.Future[None]] = field(default_factory=set)
 
@@ -45,7 +49,8 @@ class Desk:
             self.changed(entry)
 
     def changed(self, entry: TaskEntry) -> None:
-        self.publish(TaskChanged(task=self.view(entry)))
+        if self.watched():  # else no call waits for what nobody sees
+            self.publish(TaskChanged(task=self.view(entry)))
 
     def spawn(self, work: Awaitable[None]) -> None:
         """Let `work` go on behind whatever asked for it; a failure is logged."""

@@ -482,13 +482,6 @@ class CredentialSpec:
     protection: str = ""  # where its secret lies, in words; "" while there is none
 
 
-class CallState(StrEnum):
-    PENDING = "pending"  # being decided, or waiting for a person
-    OPEN = "open"
-    SETTLED = "settled"
-    DENIED = "denied"
-
-
 @dataclass(frozen=True, slots=True)
 class Call:
     """One tool call, from announcement to settlement."""
@@ -501,7 +494,6 @@ class Call:
     effects: tuple[Effect, ...]
     decision: Decision
     opened: float
-    state: CallState
     identity: CallIdentity
     root: Process | None = None  # the process tree it may use credentials from
 

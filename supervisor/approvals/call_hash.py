@@ -103,12 +103,14 @@ def named_files(call: ToolCall) -> dict[str, str]:
     if call.kind is ToolKind.SHELL:
         names = dict.fromkeys(_SPLIT.split(call.command))
     found: dict[str, str] = {}
+    here = os.path.join(call.cwd, "")
     for name in names:
         if not name or "\0" in name or len(name) > 4096:
             continue
-        path = os.path.join(call.cwd, os.path.expanduser(name) if name[0] == "~" else name)
-        # Most words are no files: finding the real path of each takes longer than all the rest.
-        if not os.path.isfile(path):
+        name = os.path.expanduser(name) if name[0] == "~" else name
+        path = name if name[0] == "/" else here + name
+        # Most words are no files: the cheapest question first, for it is asked of every word.
+        if not _exists(path) or not os.path.isfile(path):
             continue
         path = os.path.realpath(path)
         if path not in found and (digest := _digest(path)):
@@ -116,6 +118,13 @@ def named_files(call: ToolCall) -> dict[str, str]:
             if len(found) >= _MAX_FILES:
                 break
     return found
+
+
+def _exists(path: str) -> bool:
+    try:
+        return os.access(path, os.F_OK)
+    except ValueError:  # no name that a file system could have
+        return False
 
 
 def _digest(path: str) -> str:

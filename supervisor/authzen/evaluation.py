@@ -11,7 +11,7 @@ import rfc8785
 
 from supervisor.effects import effects_of
 from supervisor.effects.files import Place, file_effects
-from supervisor.model import Effect, Task, ToolCall, ToolKind, Verb
+from supervisor.model import Effect, ToolCall, ToolKind, Verb
 
 # Members of the context that an answer is bound to; the others are not looked at.
 RELEVANT = ("credential", "tool")
@@ -86,8 +86,11 @@ def _entity(body: Mapping[str, Any], name: str) -> dict[str, Any]:
     return entity
 
 
-def effects(asked: Question, task: Task) -> tuple[Effect, ...]:
+def effects(asked: Question, cwd: str, place: Place) -> tuple[Effect, ...]:
     """What the question is about.
+
+    Args:
+        cwd: where its task works, in `place`.
 
     Raises:
         ValueError: it is about nothing that policy knows, in words.
@@ -101,15 +104,15 @@ def effects(asked: Question, task: Task) -> tuple[Effect, ...]:
     if verb is Verb.RUN:
         if kind != "command":
             raise ValueError("the resource of run is a command")
-        cwd = properties.get("cwd", task.cwd)
+        cwd = properties.get("cwd", cwd)
         if not isinstance(cwd, str):
             raise ValueError("cwd is not a text")
         call = ToolCall("", "Bash", ToolKind.SHELL, {"command": resource}, cwd, command=resource)
-        return effects_of(call, task.workspace)
+        return effects_of(call, place)
     if verb in _FILES:
         if not resource.startswith("/"):
             raise ValueError("the path is not absolute")
-        found = file_effects(verb, resource, task.cwd, Place.of(task.workspace))
+        found = file_effects(verb, resource, cwd, place)
         if not found:
             raise ValueError("this path is no file")
         return found

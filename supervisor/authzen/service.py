@@ -23,7 +23,6 @@ from supervisor.model import (
     Answer,
     Approval,
     Call,
-    CallState,
     Decision,
     Effect,
     Outcome,
@@ -107,14 +106,14 @@ class Service:
         """
         try:
             entry = self._entry(asked)
-            about = effects(asked, entry.task)
+            runtime = self.engine.desk.runtimes.get(entry.task.id)
+            if runtime is None:
+                return _no("unknown_subject", "The task is being started, or has ended.")
+            about = effects(asked, entry.task.cwd, runtime.place)
         except TaskpassError as error:
             return _no("unknown_subject", str(error))
         except ValueError as error:
             return _no("unknown_action_or_resource", f"{error}")
-        runtime = self.engine.desk.runtimes.get(entry.task.id)
-        if runtime is None:
-            return _no("unknown_subject", "The task is being started, or has ended.")
         # As for a call of the task itself: its counts and budgets are the same ones.
         decision = self.engine.judge.decide(
             entry, runtime, about, tool=asked.text("tool"), credential=asked.text("credential")
@@ -230,7 +229,6 @@ class Service:
             effects=denied.effects,
             decision=denied.decision,
             opened=self._now(),
-            state=CallState.PENDING,
             identity=entry.task.agent.call_identity,
         )
         try:

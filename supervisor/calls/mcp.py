@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from supervisor.grants.book import TaskEntry
 from supervisor.intake import reports
 from supervisor.intake.reports import Report
-from supervisor.model import Call, CallState, Decision, ToolCall, ToolKind, new_id
+from supervisor.model import Call, Decision, ToolCall, ToolKind, new_id
 
 if TYPE_CHECKING:
     from supervisor.core import Engine
@@ -40,6 +40,5 @@ def question(entry: TaskEntry, tool: str, words: str, decision: Decision, now: f
         effects=decision.about,
         decision=decision,
         opened=now,
-        state=CallState.PENDING,
         identity=entry.task.agent.call_identity,
     )

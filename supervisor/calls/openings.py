@@ -1,15 +1,15 @@
 """Opened calls on their way to the disk.
 
 A shell command is bound to its call before anything of it runs (`core.bind_call`); there it waits
-for the record, since its agent needs longer to start a shell than a commit takes. Every other call
-waits here, and so does each one after a record that failed, so that its refusal says why.
+for the record, which is written while the agent starts the shell. Every other call waits here, and
+so does each one after a record that failed, so that its refusal says why.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from supervisor.calls.recorder import Recorder
@@ -39,8 +39,8 @@ class Openings:
             LedgerFailed: it must not open.
         """
         if call.tool_call.kind is ToolKind.SHELL and self._works:
-            written = self.records.opening(entry, call, approval)
-            self._pending[call.id] = asyncio.ensure_future(self._see(entry, call, written))
+            later = self._record(entry, call, approval)
+            self._pending[call.id] = asyncio.ensure_future(later)
             return False
         await self.records.call("call.opened", entry, call, approval)
         self._works = True
@@ -54,9 +54,9 @@ class Openings:
         await asyncio.shield(pending)
         return True
 
-    async def _see(self, entry: TaskEntry, call: Call, written: Awaitable[object]) -> None:
+    async def _record(self, entry: TaskEntry, call: Call, approval: Approval | None) -> None:
         try:
-            await written
+            await self.records.call("call.opened", entry, call, approval)
             self.step("open.recorded")
         except LedgerFailed as error:
             log.error("a call ends, since it cannot be recorded: %s", error)

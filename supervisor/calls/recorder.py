@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,6 @@ from supervisor.model import (
 )
 from supervisor.policy.needs import words
 from supervisor.ports import Attempt, LedgerStore
-from supervisor.ports import Entry as LedgerEntry
 
 _PREVIEW = 2000  # characters of a command that are kept
 
@@ -115,16 +114,10 @@ class Recorder:
     ) -> None:
         await self.write(kind, entry, **self._call(entry, call, approval))
 
-    def opening(
-        self, entry: TaskEntry, call: Call, approval: Approval | None
-    ) -> Awaitable[LedgerEntry]:
-        """`call.opened`, whose place is taken now (`LedgerStore.submit`); await it for the disk."""
-        body = self.who(entry) | self._call(entry, call, approval)
-        return self.ledger.submit("call.opened", body)
-
     def _call(self, entry: TaskEntry, call: Call, approval: Approval | None) -> dict[str, Any]:
         tool = call.tool_call
         return {
+            "epoch": call.epoch,  # a shell command's opening is written after it was answered
             "call": call.id,
             "agent_call_id": tool.agent_call_id,
             "subagent": tool.subagent,

@@ -39,7 +39,7 @@ def explanation(
     if decision.outcome is Outcome.ALLOW and not decision.lease:
         yield "It runs without a lease: no network and no credential without a question."
     yield ""
-    effects = effects_of(call, evaluator.situation.workspace, evaluator.home)
+    effects = effects_of(call, evaluator.place)
     situation = replace(evaluator.situation, tool=call.name)
     yield from explain(evaluator.engine.judge(effects, situation))
     whys = dict.fromkeys(str(e.attributes.get("why", "")) for e in effects)
@@ -52,7 +52,7 @@ def explanation(
 
 
 def _decide(evaluator: Evaluator, call: ToolCall) -> Decision:
-    effects = effects_of(call, evaluator.situation.workspace, evaluator.home)
+    effects = effects_of(call, evaluator.place)
     return evaluator.engine.decide(effects, replace(evaluator.situation, tool=call.name))
 
 

@@ -16,17 +16,15 @@ from supervisor.model import Effect, ToolCall, ToolKind, Verb
 __all__ = ["effects_of"]
 
 
-def effects_of(call: ToolCall, workspace: str, home: str = "") -> tuple[Effect, ...]:
+def effects_of(call: ToolCall, place: Place) -> tuple[Effect, ...]:
     """Everything `call` would do, as far as it can be read; never empty.
 
     Args:
         call: normalised by its profile.
-        workspace: directory the task works in.
-        home: the person's home directory; "" for that of this process.
+        place: where its task works.
 
     What cannot be read is still an effect: `run` with `uninspectable`, or `other`.
     """
-    place = Place.of(workspace, home)
     match call.kind:
         case ToolKind.SHELL:
             return shell_effects(call.command, call.cwd, place)

@@ -26,6 +26,7 @@ class Place:
 
     @staticmethod
     def of(workspace: str, home: str = "") -> Place:
+        """`home`: the person's home directory; "" for that of this process."""
         return Place(os.path.realpath(workspace), os.path.realpath(home or os.path.expanduser("~")))
 
 

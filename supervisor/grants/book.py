@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from supervisor.errors import Denied, NotAttested, NotFound, Revoked
 from supervisor.grants.entries import CAPABILITY_BYTES, CallEntry, TaskEntry, fresh_handle
-from supervisor.model import Call, CallState, Grant, Lease, LeaseState, Process, Task
+from supervisor.model import Call, Grant, Lease, LeaseState, Process, Task
 
 __all__ = ["Book", "CallEntry", "TaskEntry", "fresh_handle"]
 
@@ -229,7 +229,6 @@ class Book:
             return []
         agent_id = (self._top(entry.call.task), entry.call.tool_call.agent_call_id)
         self._by_agent_id.pop(agent_id, None)
-        entry.call = replace(entry.call, state=CallState.SETTLED)
         return [
             closed
             for lease in entry.leases.values()

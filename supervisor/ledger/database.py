@@ -199,23 +199,27 @@ class Database:
         answers: list[Written | LedgerFailed] = []
         rows: list[tuple[int, bytes, str, str, bytes]] = []
         seq, head = self._seq, self._head
-        with self._transaction():
-            for draft in drafts:
-                try:
-                    canonical = encode(seq + 1, draft.time, draft.kind, head, draft.body)
-                    task = draft.body.get("task", "")
-                    if not isinstance(task, str):
-                        raise ValueError("task must be a string")
-                except ValueError as error:
-                    answers.append(
-                        LedgerFailed(f"A record of kind {draft.kind} cannot be written: {error}.")
-                    )
-                    continue
-                seq, head = seq + 1, link(head, canonical)
-                rows.append((seq, head, task, draft.kind, canonical))
-                answers.append(Written(seq, head, canonical))
-            self._insert(rows)
-            checkpoint = self._sign(seq, head) if self._due(seq) else None
+        for draft in drafts:
+            try:
+                canonical = encode(seq + 1, draft.time, draft.kind, head, draft.body)
+                task = draft.body.get("task", "")
+                if not isinstance(task, str):
+                    raise ValueError("task must be a string")
+            except ValueError as error:
+                answers.append(
+                    LedgerFailed(f"A record of kind {draft.kind} cannot be written: {error}.")
+                )
+                continue
+            seq, head = seq + 1, link(head, canonical)
+            rows.append((seq, head, task, draft.kind, canonical))
+            answers.append(Written(seq, head, canonical))
+        checkpoint = None
+        if len(rows) in _AT_ONCE and not self._due(seq):
+            self._insert(rows)  # one statement is a transaction by itself
+        else:
+            with self._transaction():
+                self._insert(rows)
+                checkpoint = self._sign(seq, head) if self._due(seq) else None
         self._seq, self._head = seq, head
         if checkpoint is not None:
             self._note(checkpoint)

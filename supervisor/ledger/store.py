@@ -13,7 +13,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ _IDLE = 0.25  # seconds without an append after which the write-ahead log is fol
 # Seconds that a record waits for company, and for what is added to it, when nobody waits for it;
 # and how often that is looked at.
 _BEHIND, _TICK = 0.06, 0.05
-_FOLD_AFTER = 4096  # commits after which it is folded even when busy
+_FOLD_AFTER = 256  # commits after which it is folded even when busy
 
 Listener = Callable[[Iterator[dict[str, Any]]], None]
 
@@ -77,9 +77,7 @@ class SqliteLedger(LedgerStore):
         self._reader = open_reader(path)
         self._reading = threading.Lock()
         self._queue: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
-        # Of the loop; asked for, in this order, and not handed to the thread.
-        self._ready: list[_Waiting] = []  # with nothing more to wait for
-        self._behind: list[_Waiting] = []
+        self._behind: list[_Waiting] = []  # of the loop; asked for, not handed to the thread
         self._timer: asyncio.TimerHandle | None = None  # of `_hand_over_old`
         self._asked = 0  # records behind, ever
         self._since: deque[float] = deque()  # when each record behind was asked for; not durable
@@ -98,16 +96,6 @@ class SqliteLedger(LedgerStore):
 
     async def append_reserved(self, kind: str, body: Mapping[str, Any]) -> Entry:
         return await self._append(kind, body, reserved=True)
-
-    def submit(self, kind: str, body: Mapping[str, Any]) -> Awaitable[Entry]:
-        loop = self._open_loop()
-        future: asyncio.Future[Entry] = loop.create_future()
-        self._behind.append(_Waiting(Draft(kind, dict(body), self._clock(), False), loop, future))
-        self._ready += self._behind
-        self._behind = []
-        # Not yet: the thread, once awake, takes processor and lock from whoever asks.
-        loop.call_soon(self._hand_over)
-        return future
 
     def append_behind(
         self,
@@ -208,9 +196,9 @@ class SqliteLedger(LedgerStore):
 
     def _hand_over(self) -> None:
         """Give the thread what was asked for, in order."""
-        if self._ready or self._behind:
-            self._queue.put(self._ready + self._behind)
-            self._ready, self._behind = [], []
+        if self._behind:
+            self._queue.put(self._behind)
+            self._behind = []
 
     def _hand_over_old(self) -> None:
         """Give it what has waited for its time; the younger may still be added to."""
@@ -221,8 +209,8 @@ class SqliteLedger(LedgerStore):
         since = list(self._since)[-len(behind) :]
         old = bisect.bisect_right(since, due)
         if old:
-            self._queue.put(self._ready + behind[:old])
-            self._ready, self._behind = [], behind[old:]
+            self._queue.put(behind[:old])
+            self._behind = behind[old:]
         if self._behind:
             self._timer = self._behind[0].loop.call_later(_TICK, self._hand_over_old)
 

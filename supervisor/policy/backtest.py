@@ -126,6 +126,7 @@ def read_again(record: Mapping[str, Any], workspace: str, home: str = "") -> Pas
     told = record.get("effects", ()) if is_call else (title, *record.get("further", ()))
     labels = [str(each) for each in told]
     tool = str(record.get("tool", "")).lower()
+    place = Place.of(workspace, home)
     effects: tuple[Effect, ...]
     if any(label.startswith("run ") for label in labels):
         if len(title) >= _PREVIEW or MASK in title:
@@ -133,9 +134,9 @@ def read_again(record: Mapping[str, Any], workspace: str, home: str = "") -> Pas
         tool = "bash"
         cwd = str(record.get("cwd") or workspace)
         call = ToolCall("", "Bash", ToolKind.SHELL, {}, cwd, command=title)
-        effects = effects_of(call, workspace, home)
+        effects = effects_of(call, place)
     else:
-        read = [_effects(label, Place.of(workspace, home)) for label in labels]
+        read = [_effects(label, place) for label in labels]
         if not read or not all(read):
             return None
         effects = tuple(effect for each in read for effect in each)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from supervisor.effects import effects_of
+from supervisor.effects.files import Place
 from supervisor.model import (
     Agent,
     CallIdentity,
@@ -80,15 +81,14 @@ class Evaluator:
             PolicyError, UsageError: the preset cannot be loaded.
         """
         self._engine = CedarEngine.load(preset) if isinstance(preset, str) else preset
-        self._workspace = os.path.realpath(workspace)
-        self._home = os.path.realpath(home or os.path.expanduser("~"))
+        self.place = Place.of(workspace, home)
         self._profiles = tuple(profile for profile in profiles if _announces(profile))
         runtime = Runtime("laptop", Evidence.OS, Tier.A if contained else Tier.UNCONTAINED)
         task = Task(
             id="t-evaluated",
             session="s-evaluated",
             purpose="",
-            cwd=self._workspace,
+            cwd=self.place.workspace,
             argv=(),
             user=User(os.getuid(), "person", "here"),
             agent=Agent("any", "", "", "", CallIdentity.CALL),
@@ -96,16 +96,11 @@ class Evaluator:
             limits=Limits(),
             created=0.0,
         )
-        self.situation = Situation(task, CallIdentity.CALL, self._workspace)
+        self.situation = Situation(task, CallIdentity.CALL, self.place.workspace)
 
     @property
     def engine(self) -> CedarEngine:
         return self._engine
-
-    @property
-    def home(self) -> str:
-        """The person's home directory, resolved."""
-        return self._home
 
     def evaluate(self, row: object) -> Evaluation:
         """Judge `{"id", "command" | "tool" and "input", "cwd"?, "agent"?}`. Never raises.
@@ -117,7 +112,7 @@ class Evaluator:
         id = row.get("id") if isinstance(row, Mapping) else None
         try:
             call = self.call(row)
-            effects = effects_of(call, self._workspace, self._home)
+            effects = effects_of(call, self.place)
             situation = replace(self.situation, tool=call.name)
             decision = self._engine.decide(effects, situation)
         except Exception as error:
@@ -133,8 +128,8 @@ class Evaluator:
         """
         if not isinstance(row, Mapping):
             raise ValueError("the row is not an object")
-        cwd = self._placed(_text(row, "cwd") or self._workspace, in_shell=True)
-        cwd = os.path.join(self._workspace, cwd)
+        cwd = self._placed(_text(row, "cwd") or self.place.workspace, in_shell=True)
+        cwd = os.path.join(self.place.workspace, cwd)
         if row.get("command") is not None:
             command = self._placed(_text(row, "command"), in_shell=True)
             return ToolCall("", "Bash", ToolKind.SHELL, {"command": command}, cwd, command=command)
@@ -164,8 +159,8 @@ class Evaluator:
 
     def _placed(self, value: Any, *, in_shell: bool) -> Any:
         if isinstance(value, str):
-            value = value.replace("$WS", self._workspace)
-            return value if in_shell else value.replace("$HOME", self._home)
+            value = value.replace("$WS", self.place.workspace)
+            return value if in_shell else value.replace("$HOME", self.place.home)
         if isinstance(value, Mapping):
             return {key: self._placed(each, in_shell=in_shell) for key, each in value.items()}
         if isinstance(value, list):

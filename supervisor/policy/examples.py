@@ -21,6 +21,7 @@ from functools import cache
 import cedarpy
 
 from supervisor.effects import effects_of
+from supervisor.effects.files import Place
 from supervisor.errors import PolicyError
 from supervisor.model import Effect, ToolCall, ToolKind
 from supervisor.policy.engine import CedarEngine
@@ -93,7 +94,7 @@ def matches(policy: Policy, text: str) -> bool:
     Raises:
         PolicyError: the example cannot be read.
     """
-    return covers(policy, effects_of(_call(policy, text), WORKSPACE, HOME))
+    return covers(policy, effects_of(_call(policy, text), Place(WORKSPACE, HOME)))
 
 
 def covers(policy: Policy, effects: tuple[Effect, ...]) -> bool:

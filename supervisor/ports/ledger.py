@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,14 +27,6 @@ class LedgerStore(ABC):
 
         Raises:
             LedgerFailed: it could not be made durable. Nothing was acknowledged.
-        """
-
-    @abstractmethod
-    def submit(self, kind: str, body: Mapping[str, Any]) -> Awaitable[Entry]:
-        """As `append`, for who has more to do first: its place is taken before this returns.
-
-        Raises:
-            LedgerFailed: it cannot be asked for at all; otherwise what is returned raises it.
         """
 
     @abstractmethod

@@ -14,6 +14,7 @@ from supervisor.channels.http.proxy import HttpProxyChannel
 from supervisor.channels.network.reports import Reports
 from supervisor.core import Engine
 from supervisor.desk import TaskRuntime
+from supervisor.effects.files import Place
 from supervisor.grants.book import TaskEntry
 from supervisor.identity.attest_linux import SockDiagOwner
 from supervisor.intake.hooks_http import HookIntake
@@ -108,6 +109,7 @@ class Adopting:
             ),
             model_hosts=frozenset(task_file.model_hosts),
             watch=watch,
+            place=Place.of(entry.task.workspace),
         )
         refusals = Reports(task, self.engine.egress)
         followed = Followed(

@@ -15,7 +15,6 @@ from supervisor.errors import Denied, LaunchFailed, LedgerFailed
 from supervisor.grants.book import TaskEntry
 from supervisor.model import (
     Call,
-    CallState,
     Decision,
     KillMode,
     Lease,
@@ -88,7 +87,6 @@ class Lifecycle:
             effects=(),
             decision=Decision(Outcome.ALLOW, "started by the person"),
             opened=self.engine.clock(),
-            state=CallState.OPEN,
             identity=entry.task.agent.call_identity,
         )
         await self.engine.records.call("call.opened", entry, call)

@@ -25,7 +25,6 @@ from supervisor.model import (
     Answer,
     Call,
     CallIdentity,
-    CallState,
     Outcome,
     Scope,
     Task,
@@ -119,7 +118,7 @@ async def open_own_call(engine: Engine, entry: TaskEntry, handle: str) -> None:
         command=shlex.join(task.argv),
     )
     engine.book.reserve_call(task.id)
-    effects = by_https(effects_of(tool_call, task.workspace), engine.vault.specs())
+    effects = by_https(effects_of(tool_call, runtime.place), engine.vault.specs())
     decision = engine.judge.call(entry, runtime, tool_call, effects)
     digest = call_hash(tool_call, profile=task.agent.profile)
     call = Call(
@@ -131,7 +130,6 @@ async def open_own_call(engine: Engine, entry: TaskEntry, handle: str) -> None:
         effects=tuple(effects),
         decision=decision,
         opened=engine.clock(),
-        state=CallState.OPEN,
         identity=CallIdentity.PROCESS,
     )
     approval = None

@@ -107,7 +107,7 @@ class SettingsWatch:
         if runtime is None:
             return False
         call = ToolCall("", "Write", ToolKind.WRITE, {}, entry.task.cwd, paths=(path,))
-        effects = effects_of(call, entry.task.workspace)
+        effects = effects_of(call, runtime.place)
         try:
             decision = self.engine.judge.call(entry, runtime, call, effects)
         except TaskpassError:

@@ -15,6 +15,7 @@ import pytest
 
 from supervisor.approvals.call_hash import call_hash
 from supervisor.effects import effects_of
+from supervisor.effects.files import Place
 from supervisor.errors import PolicyError
 from supervisor.model import Effect, Outcome, Risk, Verb
 from supervisor.policy.project import read_project
@@ -237,7 +238,7 @@ def test_an_answer_for_good_never_holds_a_shell_interpreter_or_wrapper(
 ) -> None:
     wide = {"bash", "sh", "python3", "node", "env", "timeout", "nice", "xargs", "busybox",
             "build.sh", "sudo", "find", "ssh", "npx"}  # fmt: skip
-    effects = effects_of(shell(command, str(house.workspace)), str(house.workspace))
+    effects = effects_of(shell(command, str(house.workspace)), Place.of(str(house.workspace)))
     runs = [effect for effect in effects if effect.verb is Verb.RUN]
     assert runs
     for effect in runs:

@@ -158,24 +158,6 @@ class LedgerContract:
         with pytest.raises(LedgerFailed):
             ledger.append_behind("x", {})
 
-    async def test_a_submitted_record_has_its_place_at_once(self, ledger: LedgerStore) -> None:
-        add = ledger.append_behind("behind", {})
-        later = ledger.submit("submitted", {"n": 1})
-        assert not add({"more": "said"})  # it would have come too late for the thread
-        assert ledger.append_behind("behind", {})({"more": "said"})
-        assert (await ledger.append("x", {})).seq == 4
-        assert (await later).seq == 2
-        records = ledger.read()
-        assert [record["kind"] for record in records] == ["behind", "submitted", "behind", "x"]
-        assert [record.get("more", "") for record in records] == ["", "", "said", ""]
-
-    async def test_a_submitted_record_that_cannot_be_written_says_so(
-        self, ledger: LedgerStore
-    ) -> None:
-        with pytest.raises(LedgerFailed):
-            await ledger.submit("x", {"n": b"bytes"})
-        assert (await ledger.submit("x", {"n": 1})).seq == 1
-
     async def test_a_closed_ledger_refuses(self, ledger: LedgerStore) -> None:
         waiting = asyncio.ensure_future(ledger.append("x", {}))
         await asyncio.sleep(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,13 +14,13 @@ from supervisor.calls.owed import Owed, OwedStore
 from supervisor.calls.recorder import Recorder
 from supervisor.core import Engine
 from supervisor.desk import Desk, TaskRuntime
+from supervisor.effects.files import Place
 from supervisor.errors import LaunchFailed, LedgerFailed, VaultLocked
 from supervisor.grants.book import Book, TaskEntry
 from supervisor.model import (
     Agent,
     Call,
     CallIdentity,
-    CallState,
     CredentialSpec,
     Decision,
     Effect,
@@ -92,7 +92,6 @@ def a_call(task: str, *, epoch: int = 1, opened: float = 0.0) -> Call:
         effects=(),
         decision=Decision(Outcome.ALLOW, "for a test"),
         opened=opened,
-        state=CallState.OPEN,
         identity=CallIdentity.CALL,
     )
 
@@ -110,16 +109,9 @@ class MemoryLedger(LedgerStore):
     during: dict[str, Callable[[], Any]] = field(default_factory=dict)
     behind_for: float = 0.0  # what it says of its lag
     _behind: list[asyncio.Future[None]] = field(default_factory=list)
-    _submitted: list[asyncio.Event] = field(default_factory=list)  # set once one is under way
 
     async def append(self, kind: str, body: Mapping[str, Any]) -> Entry:
-        for begun in self._submitted:
-            await begun.wait()
-        return await self._write(kind, body, asyncio.Event())
-
-    async def _write(self, kind: str, body: Mapping[str, Any], begun: asyncio.Event) -> Entry:
         await asyncio.sleep(0)
-        begun.set()
         if action := self.during.pop(kind, None):
             result = action()
             if asyncio.iscoroutine(result):
@@ -128,10 +120,6 @@ class MemoryLedger(LedgerStore):
             raise LedgerFailed("The disk is full.")
         self.records.append({"seq": len(self.records) + 1, "kind": kind, **body})
         return Entry(len(self.records), bytes(32))
-
-    def submit(self, kind: str, body: Mapping[str, Any]) -> Awaitable[Entry]:
-        self._submitted.append(asyncio.Event())
-        return asyncio.ensure_future(self._write(kind, dict(body), self._submitted[-1]))
 
     def append_behind(
         self,
@@ -422,6 +410,7 @@ class World:
             shell_prefix=lambda handle: f"{handle}\n",
             model_hosts=frozenset({"model.example:443"}),
             watch=self.exits.__setitem__,
+            place=Place.of(self.entry.task.workspace),
         )
 
     def _step(self, name: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from supervisor.effects import effects_of
+from supervisor.effects.files import Place
 from supervisor.model import Effect, ToolCall, ToolKind, Verb
 from supervisor.policy.engine import CedarEngine
 from supervisor.policy.evaluate import Evaluator
@@ -49,7 +50,7 @@ class Imported:
     def file(self, verb: Verb, path: str) -> str:
         kind = ToolKind.READ if verb is Verb.READ else ToolKind.WRITE
         call = ToolCall("", "x", kind, {}, self.workspace, paths=(path,))
-        return self.says(*effects_of(call, self.workspace, HOME), tool="read")
+        return self.says(*effects_of(call, Place.of(self.workspace, HOME)), tool="read")
 
     @property
     def notes(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from supervisor.effects import effects_of
+from supervisor.effects.files import Place
 from supervisor.model import (
     Agent,
     ApprovalRequest,
@@ -26,7 +27,7 @@ def shell(command: str, cwd: str) -> ToolCall:
 
 
 def shell_effects(command: str, workspace: str, home: str = "/home/ana") -> tuple[Effect, ...]:
-    return effects_of(shell(command, workspace), workspace, home)
+    return effects_of(shell(command, workspace), Place.of(workspace, home))
 
 
 def situation(workspace: str, tier: Tier = Tier.A, credential: str = "") -> Situation:

@@ -10,12 +10,12 @@ import pytest
 from supervisor.calls.announced import announced, as_announced, by_https
 from supervisor.calls.egress import approved_with
 from supervisor.effects import effects_of
+from supervisor.effects.files import Place
 from supervisor.effects.http import http_effect
 from supervisor.effects.programs.shapes import push_effect
 from supervisor.model import (
     Call,
     CallIdentity,
-    CallState,
     CredentialSpec,
     Decision,
     Effect,
@@ -31,7 +31,7 @@ WIRE = "https://github.com/ana/app.git"
 def call(*effects: Effect) -> Call:
     tool = ToolCall("1", "Bash", ToolKind.SHELL, {}, "/home/ana", "git push")
     asked = Decision(Outcome.ASK, "sends commits to a remote", about=effects)
-    return Call("c-1", "t-1", 1, tool, "sha256:0", effects, asked, 0.0, CallState.OPEN,
+    return Call("c-1", "t-1", 1, tool, "sha256:0", effects, asked, 0.0,
                 CallIdentity.CALL)  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def test_a_call_that_does_not_know_its_remote_covers_nothing() -> None:
 @pytest.mark.parametrize("address", ["git@github.com:ana/app.git", "ssh://git@github.com/ana/app"])
 def test_ssh_addresses_are_what_they_become_in_a_task(address: str, tmp_path: Path) -> None:
     tool = ToolCall("1", "Bash", ToolKind.SHELL, {}, str(tmp_path), f"git clone {address}")
-    told = effects_of(tool, str(tmp_path))
+    told = effects_of(tool, Place.of(str(tmp_path)))
     assert "connect github.com:22" in [effect.label for effect in told]
     bound = [CredentialSpec("github", "stored", ("github.com",))]
     labels = [effect.label for effect in by_https(told, bound)]
@@ -119,15 +119,15 @@ def test_ssh_addresses_are_what_they_become_in_a_task(address: str, tmp_path: Pa
 
 def test_a_plain_ssh_connection_stays_one(tmp_path: Path) -> None:
     tool = ToolCall("1", "Bash", ToolKind.SHELL, {}, str(tmp_path), "ssh git@github.com")
-    told = effects_of(tool, str(tmp_path))
+    told = effects_of(tool, Place.of(str(tmp_path)))
     assert by_https(told, [CredentialSpec("github", "stored", ("github.com",))]) == list(told)
 
 
 def mcp_call(url: str) -> Call:
     tool = ToolCall("1", "mcp__tracker__close", ToolKind.MCP, {}, "/", url=url, alone=True)
-    effects = effects_of(tool, "/")
+    effects = effects_of(tool, Place.of("/"))
     asked = Decision(Outcome.ASK, "may change something", about=effects)
-    return Call("c-1", "t-1", 1, tool, "sha256:0", effects, asked, 0.0, CallState.OPEN,
+    return Call("c-1", "t-1", 1, tool, "sha256:0", effects, asked, 0.0,
                 CallIdentity.CALL)  # fmt: skip
 
 

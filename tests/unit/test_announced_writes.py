@@ -8,12 +8,12 @@ import pytest
 
 from supervisor.calls.forge import announced_writes, asked_already
 from supervisor.effects import effects_of
+from supervisor.effects.files import Place
 from supervisor.effects.http import http_effect
 from supervisor.grants.book import CallEntry
 from supervisor.model import (
     Call,
     CallIdentity,
-    CallState,
     Decision,
     Effect,
     Outcome,
@@ -29,9 +29,9 @@ RUN = "gh workflow run deploy.yml -R ana/app --ref main"
 
 def entry(command: str, folder: Path, *, answered: bool = True, lease: bool = True) -> CallEntry:
     tool = ToolCall("1", "Bash", ToolKind.SHELL, {}, str(folder), command)
-    effects = tuple(effects_of(tool, str(folder)))
+    effects = tuple(effects_of(tool, Place.of(str(folder))))
     asked = Decision(Outcome.ASK, "changes what others see", about=effects, lease=lease)
-    call = Call("c-1", "t-1", 1, tool, "sha256:0", effects, asked, 0.0, CallState.OPEN,
+    call = Call("c-1", "t-1", 1, tool, "sha256:0", effects, asked, 0.0,
                 CallIdentity.CALL)  # fmt: skip
     return CallEntry(call, "x", 900.0, answered=answered)
 

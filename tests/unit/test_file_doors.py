@@ -24,7 +24,7 @@ from supervisor.model import (
     Verb,
 )
 from supervisor.ports import HookAnswer, Situation
-from tests.support.core_fakes import ROOT, FixedPolicy, World
+from tests.support.core_fakes import ROOT, FixedPolicy, World, a_task
 from tests.support.live import until
 
 SECRETS = (
@@ -47,12 +47,11 @@ class House:
     """A home beside a workspace, and an engine whose policy asks about what it is told to."""
 
     def __init__(self, root: Path) -> None:
-        self.world = World(policy=Asking())
         self.home, self.work = root / "home", root / "home/work"
+        self.world = World(policy=Asking(), began=replace(a_task(), cwd=str(self.work)))
         self.work.mkdir(parents=True)
         (self.home / "notes").mkdir()
         (self.home / "notes/todo").write_text("x")
-        self.entry.task = replace(self.entry.task, cwd=str(self.work))
         self.doors.home = os.path.realpath(self.home)
 
     def real(self, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from supervisor.effects.files import Place
 from supervisor.effects.shell.syntax import Command
@@ -46,7 +46,10 @@ class State:
 
     def fork(self) -> State:
         """A subshell's: what changes there is not seen here."""
-        return replace(self, variables=dict(self.variables), functions=dict(self.functions))
+        own = State(self.place, ())
+        own.take(self)
+        own.variables, own.functions = dict(self.variables), dict(self.functions)
+        return own
 
     def take(self, other: State) -> None:
         """Become `other`."""

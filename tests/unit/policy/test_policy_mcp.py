@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from supervisor.effects import effects_of
+from supervisor.effects.files import Place
 from supervisor.model import Outcome, ToolCall, ToolKind
 from supervisor.policy.engine import CedarEngine
 from supervisor.policy.files import preset_sources
@@ -41,4 +42,4 @@ def test_a_rule_can_name_an_argument(
 ) -> None:
     engine = CedarEngine([*preset_sources("standard"), MINE])
     call = ToolCall("", f"mcp__tracker__{tool}", ToolKind.MCP, arguments, "/w")
-    assert engine.decide(effects_of(call, "/w"), situation("/w")).outcome is outcome
+    assert engine.decide(effects_of(call, Place.of("/w")), situation("/w")).outcome is outcome

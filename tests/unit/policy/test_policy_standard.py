@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.effects import effects_of
+from supervisor.effects.files import Place
 from supervisor.model import Effect, Outcome, Risk, Tier, ToolCall, ToolKind, Verb
 from supervisor.policy.engine import CedarEngine
 from tests.support.judging import shell_effects, situation
@@ -163,7 +164,7 @@ def test_requests(method: str, host: str, credential: str, outcome: Outcome) -> 
 
 def test_tools_of_the_agent() -> None:
     def outcome(tool: str, kind: ToolKind) -> Outcome:
-        effects = effects_of(ToolCall("", tool, kind, {}, "/w"), "/w")
+        effects = effects_of(ToolCall("", tool, kind, {}, "/w"), Place.of("/w"))
         return standard().decide(effects, situation("/w")).outcome
 
     for tool in ("TodoWrite", "todowrite", "read_bash", "write_todos", "todo_write"):

@@ -8,6 +8,7 @@ import pytest
 
 from profiles.copilot.adapter import Copilot
 from supervisor.effects import effects_of
+from supervisor.effects.files import Place
 from supervisor.model import Effect, ToolKind
 
 
@@ -18,7 +19,7 @@ def effect(tool: str) -> Effect:
     call = Copilot().parse_hook(event).call
     assert call is not None
     assert call.kind is ToolKind.MCP
-    (found,) = effects_of(call, "/work", "/home/ana")
+    (found,) = effects_of(call, Place.of("/work", "/home/ana"))
     return found
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from profiles import find
 from supervisor.effects import effects_of
+from supervisor.effects.files import Place
 from supervisor.model import Effect, Verb
 from tests.support.native_forms import FORMS, Form, Said
 from tests.support.sixty_calls import Doing, Edit, Fetch, Mcp, Read, Shell, Spawn, Write
@@ -69,7 +70,7 @@ def _effects(form: Form, doing: Doing) -> tuple[Effect, ...] | None:
     except ValueError:
         return None
     assert call is not None
-    found = effects_of(call, _WORK, _HOME)
+    found = effects_of(call, Place.of(_WORK, _HOME))
     return tuple(e for e in found if not (e.verb is Verb.RUN and e.resource == said.carrier))
 
 

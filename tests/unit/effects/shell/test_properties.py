@@ -7,6 +7,9 @@ import shlex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from supervisor.effects.shell import grammar, witness
+from supervisor.effects.shell.runner import is_known
+from supervisor.effects.shell.scanner import UNPLACED
 from supervisor.model import Outcome
 from supervisor.policy.engine import CedarEngine
 from supervisor.policy.evaluate import Evaluator
@@ -79,3 +82,25 @@ def test_quoting_a_letter_never_allows(command: str, data: st.DataObject) -> Non
     if letter.isalpha() and "$" not in first:
         form = data.draw(st.sampled_from(["'{}'", '"{}"', "\\{}", "$'{}'"]))
         assert not allowed(first[:at] + form.format(letter) + command[at + 1 :])
+
+
+_LETTERS = st.sampled_from("aZ0_./:,@%+=?*~-")
+_INSIDE = st.text(st.sampled_from("aZ0 #;&|<>()[]{}~*?=$\\`!é\t"), max_size=6)
+_SOFT = st.text(st.sampled_from("aZ0 #;&|<>()[]{}~*?='é\t"), max_size=6)
+_PIECES = st.one_of(
+    _LETTERS,
+    st.sampled_from(["$X", "$a_1", "if", "done", "-n", "case"]),
+    _INSIDE.map("'{}'".format),
+    st.tuples(_SOFT, st.sampled_from(["", "$X"])).map(lambda each: f'"{each[0]}{each[1]}"'),
+)
+_NAMES = st.sampled_from(["git", "curl", "ls", "a.out", "x-y", "echo", "test", "iffy", "docker"])
+
+
+@settings(max_examples=400, deadline=None)
+@given(_NAMES, st.lists(st.lists(_PIECES, min_size=1, max_size=4).map("".join), max_size=5))
+def test_where_no_second_opinion_is_asked_it_would_not_differ(name: str, more: list[str]) -> None:
+    text = " ".join([name, *more])
+    assert witness.COMMAND.fullmatch(text)
+    script = grammar.parse(text, is_known)
+    assert not script.problems
+    assert witness.compared(text, script.starts, UNPLACED) == ""
