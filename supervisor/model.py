@@ -519,23 +519,3 @@ class FileDoor:
     path: str  # where the call looks for it
     source: str  # its real path: the same where no link leads there
     write: bool = False
-
-
-# ── The screen's cells ──────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Adjacent cells with one style. Colours: -1 default, 0–255 palette, 0x1000000|rgb."""
-
-    text: str
-    fg: int = -1
-    bg: int = -1
-    attrs: int = 0  # bits: 1 bold, 2 faint, 4 italic, 8 underline, 16 inverse, 32 strike
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    x: int
-    y: int
-    visible: bool

@@ -19,7 +19,7 @@ from supervisor.ports.channels import (
     Release,
     TaskControl,
 )
-from supervisor.ports.emulators import Emulator, Line, Still
+from supervisor.ports.emulators import Cursor, Emulator, Line, Run, Still
 from supervisor.ports.issuers import Issuer, Kind, MintContext, Minted, Secret, Vault
 from supervisor.ports.launching import (
     Containment,
@@ -41,6 +41,7 @@ __all__ = [
     "Channel",
     "ConnectionOwner",
     "Containment",
+    "Cursor",
     "Egress",
     "Emulator",
     "Entry",
@@ -60,6 +61,7 @@ __all__ = [
     "PolicyEngine",
     "Profile",
     "Release",
+    "Run",
     "Secret",
     "Situation",
     "SpawnRequest",

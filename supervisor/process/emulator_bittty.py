@@ -24,8 +24,7 @@ from bittty.style import Color, Style
 from bittty.terminals.scrollback import MemoryScrollback, ScrollbackLine
 from rich.cells import cell_len
 
-from supervisor.model import Cursor, Run
-from supervisor.ports import Emulator, Still
+from supervisor.ports import Cursor, Emulator, Run, Still
 from supervisor.process import emulator_keys
 from supervisor.process.emulator import BIDI_CONTROLS, clamp, clean_title
 

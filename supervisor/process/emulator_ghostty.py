@@ -18,8 +18,7 @@ from pyghostty import Terminal
 from pyghostty._ffi import check, ffi, lib
 from pyghostty.core import init_sized
 
-from supervisor.model import Cursor, Run
-from supervisor.ports import Emulator, Still
+from supervisor.ports import Cursor, Emulator, Run, Still
 from supervisor.process import emulator_keys
 from supervisor.process.emulator import clamp, clean_title
 from supervisor.process.rows_ghostty import RowReader

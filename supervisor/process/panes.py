@@ -18,8 +18,7 @@ from socket import SO_SNDBUF, SOL_SOCKET
 
 import msgspec
 
-from supervisor.model import Run
-from supervisor.ports import Emulator
+from supervisor.ports import Emulator, Run
 from supervisor.process.clipboard import Clipboard
 from supervisor.process.emulator import make_emulator
 from supervisor.process.still import Reader

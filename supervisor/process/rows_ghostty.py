@@ -9,7 +9,7 @@ from pyghostty._ffi import ffi, lib
 from pyghostty.core import init_sized
 from rich.cells import cell_len
 
-from supervisor.model import Run
+from supervisor.ports import Run
 from supervisor.process.emulator import BIDI_CONTROLS
 
 _BOLD, _FAINT, _ITALIC, _UNDERLINE, _INVERSE, _STRIKE = 1, 2, 4, 8, 16, 32

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rich.cells import cell_len
 
-from supervisor.model import Run
-from supervisor.ports import Emulator, Line, Still
+from supervisor.ports import Emulator, Line, Run, Still
 from supervisor.protocol import reading
 
 _MOST_LINES = 1000  # sent at once

@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from supervisor.model import Run
-from supervisor.ports import Emulator
+from supervisor.ports import Emulator, Run
 from supervisor.process.emulator import clean_title, make_emulator
 from supervisor.process.emulator_bittty import BitttyEmulator
 from supervisor.process.emulator_ghostty import GhosttyEmulator

@@ -11,7 +11,7 @@ from typing import Self
 
 from rich.cells import cell_len
 
-from supervisor.model import Run
+from supervisor.ports import Run
 from tests.support.tmux import PATIENCE, Tmux
 
 BOLD, FAINT, ITALIC, UNDERLINE, INVERSE, STRIKE, HIDDEN = (1 << n for n in range(7))

@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from supervisor.model import Run
+from supervisor.ports import Run
 from tests.support.terminal import Terminal
 
 _CLOCK = re.compile(r"\d+(?=:)|(?<=:)\d\d")  # the time of day, and how long something waits
