@@ -220,6 +220,7 @@ def test_in_any_order_no_token_is_lost_sight_of(events: list[str]) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.timeout(600)  # it waits for most of them
 @settings(max_examples=1500, deadline=None)
 @given(st.lists(EVENTS, max_size=25))
 def test_in_any_long_order_no_token_is_lost_sight_of(events: list[str]) -> None:
