@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from supervisor.ports import SpawnRequest
+from supervisor.ports import Containment, SpawnRequest
 from supervisor.process.containment import NOTICE, NOTICE_FILE, anchors, check_workspace, within
 from supervisor.process.staging import skeleton
 
@@ -140,7 +140,11 @@ def _binds(request: SpawnRequest) -> list[_Bind]:
     """
     plan = request.containment
     # What is put in another's place has to be there: it is what the supervision rests on.
-    binds = {m.path: _Bind(m.path, m.writable, bool(m.source), m.source) for m in plan.mounts}
+    binds = {
+        m.path: _Bind(m.path, m.writable, bool(m.source), m.source)
+        for m in plan.mounts
+        if m.writable or m.source or not _shown_so(m.path, plan)
+    }
     binds[request.task_dir] = _Bind(request.task_dir, writable=False, required=True)
     binds[plan.workspace] = _Bind(plan.workspace, writable=True, required=True)
     for path in plan.guarded:
@@ -148,6 +152,14 @@ def _binds(request: SpawnRequest) -> list[_Bind]:
             binds.setdefault(anchor, _Bind(anchor, writable=True, required=True))
         binds[path] = _Bind(path, writable=False, required=True)
     return sorted(binds.values(), key=lambda bind: len(Path(bind.path).parts))
+
+
+def _shown_so(path: str, plan: Containment) -> bool:
+    """Whether it is there read-only with the system's programs, and in nothing that is writable."""
+    writable = (plan.workspace, *(mount.path for mount in plan.mounts if mount.writable))
+    return any(within(path, each) for each in SYSTEM) and not any(
+        within(path, each) for each in writable
+    )
 
 
 def _option(bind: _Bind) -> str:

@@ -23,7 +23,7 @@ from supervisor.core import Engine
 from supervisor.errors import LaunchFailed, TaskpassError, UsageError
 from supervisor.grants.book import TaskEntry, fresh_handle
 from supervisor.identity import evidence
-from supervisor.model import Limits, McpServer, Runtime, Task, Tier, User, new_id
+from supervisor.model import Agent, Limits, McpServer, Runtime, Task, Tier, User, new_id
 from supervisor.needs import Needs
 from supervisor.paths import Paths, private_dir
 from supervisor.policy.in_force import Policies
@@ -47,8 +47,9 @@ from supervisor.protocol import wire
 from supervisor.tasks import environment, limits, network, own_call, refusing, saved, standing_in
 from supervisor.tasks.adopting import Adopting
 from supervisor.tasks.ci_job import CiJobs
-from supervisor.tasks.containing import Containing, Setting, elsewhere, ways_out, with_holes
+from supervisor.tasks.containing import Containing, Setting
 from supervisor.tasks.lifecycle import Lifecycle
+from supervisor.tasks.preparing import Preparing
 from supervisor.tasks.saved import TaskFile
 
 _TOKEN_BYTES = 24
@@ -172,44 +173,32 @@ class Launcher:
         folder: Path,
     ) -> _Planned:
         contained = setting.tier.contained
-        looking = asyncio.ensure_future(asyncio.to_thread(ways_out, request.environ))
-        task_dir = private_dir(saved.agent_dir(folder))
         ports = _ports(contained)
         hook_token = secrets.token_urlsafe(_TOKEN_BYTES)
-        way_out = await asyncio.to_thread(self.adopting.ways.of, request.environ)
-        plan = await asyncio.to_thread(
-            profile.prepare,
-            LaunchRequest(
-                task=task_id,
-                argv=(executable, *request.argv[1:]),
-                cwd=request.cwd,
-                home=request.environ.get("HOME", "/"),
-                environ=request.environ,
-                task_dir=str(task_dir),
-                hook_url=f"http://127.0.0.1:{ports['hooks']}/{hook_token}",
-                hook_timeout=int(self.adopting.hold) + 30,
-                contained=contained,
-                interactive=request.interactive,
-                mcp_url=f"http://127.0.0.1:{ports['mcp']}/{hook_token}",
-                lent=standing_in.names(self.engine.vault, setting.workspace),
-                leading=tuple(sorted(NAMES)),
-                no_proxy=environment.tools_exceptions(setting.tier, self.adopting.allow_private()),
-            ),
+        launch = LaunchRequest(
+            task=task_id,
+            argv=(executable, *request.argv[1:]),
+            cwd=request.cwd,
+            home=request.environ.get("HOME", "/"),
+            environ=request.environ,
+            task_dir=str(private_dir(saved.agent_dir(folder))),
+            hook_url=f"http://127.0.0.1:{ports['hooks']}/{hook_token}",
+            hook_timeout=int(self.adopting.hold) + 30,
+            contained=contained,
+            interactive=request.interactive,
+            mcp_url=f"http://127.0.0.1:{ports['mcp']}/{hook_token}",
+            lent=standing_in.names(self.engine.vault, setting.workspace),
+            leading=tuple(sorted(NAMES)),
+            no_proxy=environment.tools_exceptions(setting.tier, self.adopting.allow_private()),
         )
         shown = await standing_in.files(self.engine.vault, setting.workspace)
-        if contained:
-            held = await asyncio.to_thread(
-                self.containing.plan, task_id, setting, request, plan, shown
-            )
-            plan = replace(plan, env={**plan.env, **held.environ})
-        else:
-            held = Plan(Containment("off", setting.workspace), let_read=shown)
-        runtime = self.containing.runtime(setting, held, str(task_dir))
-        runtime = with_holes(runtime, held.containment, await looking)
-        runtime = replace(runtime, agent_sandbox=plan.agent_sandbox)
-        runtime = elsewhere(runtime) if plan.elsewhere else runtime
-        runtime = await self.jobs.vouched(request, runtime)
-        task = await self._identify(request, profile, plan, executable, setting, runtime, task_id)
+        preparing = Preparing(self.adopting.ways, self.containing, self.digests)
+        prepared = await asyncio.to_thread(
+            preparing.prepare, request, profile, launch, setting, shown
+        )
+        plan, held = prepared.plan, prepared.held
+        runtime = await self.jobs.vouched(request, prepared.runtime)
+        task = self._identified(request, prepared.agent, setting, runtime, task_id)
         if request.under:
             task, policy = own_call.bounded(self.engine, request.under, task)
             tightening: tuple[PolicySource, ...] = ()
@@ -233,7 +222,7 @@ class Launcher:
             tightening=tightening,
             ports=ports,
             hook_token=hook_token,
-            way_out=way_out,
+            way_out=prepared.way_out,
             folder=folder,
             needs_waiting=0 if answered else len(setting.project.needs),
         )
@@ -255,26 +244,15 @@ class Launcher:
         policy = await asyncio.to_thread(self.policies.for_task, task.preset, tightening)
         return task, tightening, policy
 
-    async def _identify(
+    def _identified(
         self,
         request: wire.StartTask,
-        profile: Profile,
-        plan: LaunchPlan,
-        executable: str,
+        agent: Agent,
         setting: Setting,
         runtime: Runtime,
         task_id: str,
     ) -> Task:
         """All four parts, or no task."""
-        program = plan.argv[0] if os.path.isabs(plan.argv[0]) else executable
-        agent = await asyncio.to_thread(
-            evidence.agent_evidence,
-            profile.name,
-            program,
-            profile.version(executable),
-            profile.call_identity,
-            self.digests,
-        )
         return Task(
             id=task_id,
             session=self.session,

@@ -86,6 +86,13 @@ def test_task_directory_is_read_only_and_workspace_writable() -> None:
     assert found[asked.task_dir] == "--ro-bind"
 
 
+def test_what_lies_among_the_systems_programs_is_not_mounted_once_more() -> None:
+    asked = request("/usr/src/app", mounts=(Mount("/usr/bin"), Mount("/usr/src/app/lib")))
+    found = dict((path, option) for option, path in mounts(bwrap_options(asked, HOME)))
+    assert "/usr/bin" not in found
+    assert found["/usr/src/app/lib"] == "--ro-bind-try"  # in a workspace that is writable
+
+
 @pytest.mark.parametrize("workspace", [HOME, "/home", "/"])
 def test_home_as_workspace_is_refused(workspace: str) -> None:
     with pytest.raises(LaunchFailed, match="holds your home directory"):
