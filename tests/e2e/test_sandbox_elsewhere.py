@@ -137,6 +137,14 @@ def test_an_address_for_containers_takes_the_bearer_only(install: Install, api: 
     assert not made.folder.exists()
 
 
+def _taken(port: int) -> socket.socket | None:
+    """A port of the machine, for us; None while somebody still has it."""
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError:
+        return None
+
+
 def test_what_is_printed_for_ssh_starts_an_agent_on_another_machine(
     install: Install, api: ApiServer, tmp_path: Path
 ) -> None:
@@ -167,7 +175,7 @@ def test_what_is_printed_for_ssh_starts_an_agent_on_another_machine(
             assert stand_in != api.token
             assert not Path(there).exists(), "the bearer stays nowhere"
             # Where the way back cannot be had, no agent is started without it.
-            with socket.create_server(("127.0.0.1", int(start.split(":")[1]))):
+            with wait_for(lambda: _taken(int(start.split(":")[1])), "the way back to be given up"):
                 assert typed(send).returncode == 0
                 late = typed(start)
                 assert (late.returncode, late.stdout) == (255, ""), late.stderr
